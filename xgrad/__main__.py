@@ -1,0 +1,5 @@
+"""``python -m xgrad``."""
+
+from xgrad.cli import main
+
+main()

@@ -1,0 +1,144 @@
+"""The command line: arguments and messages, and one library call each."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+import xgrad
+from xgrad import demo as demonstration
+from xgrad import storage
+from xgrad._typing import DatetimeUnit
+
+
+class _OneLine(click.Group):
+    """Turns every error into one line and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            text = " ".join(str(error).split()) or type(error).__name__
+            raise click.ClickException(text) from error
+
+
+class _Sizes(click.ParamType[Any]):
+    """``time=24,latitude=181`` as a mapping."""
+
+    name = "DIM=CELLS,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        sizes = {}
+        for item in str(value).split(","):
+            dim, _, size = item.partition("=")
+            if not dim or not size.isdecimal():
+                self.fail(f"{item!r} is not of the form DIM=CELLS", param, ctx)
+            sizes[dim] = int(size)
+        return sizes
+
+
+class _Bytes(click.ParamType[Any]):
+    """``1GB``, ``500 MiB`` or a number of bytes."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from dask.utils import parse_bytes  # noqa: PLC0415  only the demo has a size
+
+        try:
+            return parse_bytes(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is no size such as 1GB: {error}", param, ctx)
+
+
+@click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(xgrad.__version__, prog_name="xgrad")
+def main() -> None:
+    """Gradients of labelled arrays, larger than memory, with numpy's numbers."""
+
+
+@main.command()
+@click.argument("source", metavar="SRC")
+@click.argument("target", metavar="DST")
+@click.option(
+    "--var",
+    "variables",
+    multiple=True,
+    metavar="NAME",
+    help="A variable; may be repeated.  Default: every numeric one.",
+)
+@click.option(
+    "--dim",
+    "dims",
+    multiple=True,
+    metavar="NAME",
+    help="A dimension or a 1-D coordinate; may be repeated.  Default: every dimension.",
+)
+@click.option(
+    "--edge-order",
+    type=click.Choice(["1", "2"]),
+    default="1",
+    show_default=True,
+    help="Order of accuracy at the two edges.",
+)
+@click.option(
+    "--datetime-unit",
+    type=click.Choice(get_args(DatetimeUnit)),
+    help="Unit of time of the result.  [default: s]",
+)
+@click.option("--chunks", type=_Sizes(), help="Chunks to read and write.  Default: the source's.")
+@click.option("--overwrite", is_flag=True, help="Replace DST once the new store is complete.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Work in N processes rather than in threads.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Work on a running dask.distributed cluster.")
+def gradient(
+    source: str,
+    target: str,
+    variables: tuple[str, ...],
+    dims: tuple[str, ...],
+    edge_order: str,
+    **options: Any,
+) -> None:
+    """Differentiate the store or file SRC into the Zarr store DST."""
+    report = storage.gradient_to_zarr(
+        source,
+        target,
+        variables or None,
+        dims or None,
+        edge_order=2 if edge_order == "2" else 1,
+        progress=sys.stderr.isatty(),
+        **options,
+    )
+    if sys.stdout.isatty():
+        moved = (report.bytes_read + report.bytes_written) / 1e9
+        click.echo(f"{target}: {moved:.2f} GB in {report.seconds:.1f} s")
+
+
+@main.command()
+@click.option(
+    "--size",
+    "n_bytes",
+    type=_Bytes(),
+    default="1GB",
+    show_default=True,
+    help="Size of the data to make, such as 4GB.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the two stores in this folder.  Default: delete them.",
+)
+def demo(n_bytes: int, keep: Path | None) -> None:
+    """Make a store like ERA5, differentiate it along every dimension, and check the result."""
+    if not demonstration.run(n_bytes, keep, click.echo, progress=sys.stderr.isatty()):
+        raise click.ClickException("a gradient differs from numpy.gradient")

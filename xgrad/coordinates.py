@@ -1,0 +1,306 @@
+"""A coordinate variable → the steps between its positions, checked, with their unit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xgrad._typing import AnyArray, DatetimeUnit, Steps
+from xgrad.errors import CoordinateError
+from xgrad.units import OF_TIME
+
+_ATTOSECONDS = {
+    "W": 604800 * 10**18,
+    "D": 86400 * 10**18,
+    "h": 3600 * 10**18,
+    "m": 60 * 10**18,
+    "s": 10**18,
+    "ms": 10**15,
+    "us": 10**12,
+    "ns": 10**9,
+    "ps": 10**6,
+    "fs": 10**3,
+    "as": 1,
+}
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """The distances between the cells of one dimension.
+
+    Attributes
+    ----------
+    dim : hashable
+        The dimension.
+    name : hashable
+        What the derivative is taken with respect to: the name of the coordinate or, without one,
+        of the dimension.
+    steps : float or array of shape (n - 1,)
+        Distances between neighbouring positions, in `units`.
+    units : str or None
+        Unit of the steps; ``"1"`` for a dimension without a coordinate, None where unknown.
+    label : str
+        The coordinate in words, for the ``long_name`` of the derivative.
+    is_time : bool
+        Whether the positions are times, so that `units` is the ``datetime_unit``.
+    """
+
+    dim: Hashable
+    name: Hashable
+    steps: Steps
+    units: str | None
+    label: str
+    is_time: bool = False
+
+
+def along_index(dim: Hashable) -> Spacing:
+    """Spacing 1 of a dimension without a coordinate, as in numpy.
+
+    Examples
+    --------
+    >>> along_index("x").steps
+    1.0
+    """
+    return Spacing(dim, dim, 1.0, "1", f"{dim} index")
+
+
+def from_coordinate(
+    coord: xr.DataArray, datetime_unit: DatetimeUnit, dim: Hashable | None = None
+) -> Spacing:
+    """Spacing of a 1-D coordinate variable.
+
+    Parameters
+    ----------
+    coord : DataArray of shape (n,)
+        Numbers, datetime64, timedelta64 or cftime objects, strictly monotonic.
+    datetime_unit : str
+        Unit of the steps where the coordinate is a time.
+    dim : hashable, optional
+        The dimension to differentiate along, where it must be this one.
+
+    Returns
+    -------
+    Spacing
+        Steps of the dtype of the coordinate; float64 for integers and times.
+
+    Raises
+    ------
+    CoordinateError
+        If the coordinate is not 1-D, not numeric, not finite or not strictly monotonic.
+
+    Examples
+    --------
+    >>> days = np.array(["2000-01-01", "2000-01-02", "2000-01-04"], "M8[D]")
+    >>> from_coordinate(xr.DataArray(days, dims="time", name="time"), "h").steps
+    array([24., 48.])
+    """
+    name = coord.name
+    if coord.ndim != 1:
+        raise CoordinateError(
+            f"coordinate {name!r} has {coord.ndim} dimensions {coord.dims}; only a 1-D coordinate "
+            "gives the spacing of a dimension"
+        )
+    if dim is not None and coord.dims != (dim,):
+        raise CoordinateError(
+            f"`spacing` for {dim!r}: coordinate {name!r} lies along {coord.dims[0]!r}, not {dim!r}"
+        )
+    if isinstance(coord.xindexes.get(name), xr.indexes.PandasMultiIndex) and name in coord.dims:
+        raise CoordinateError(
+            f"coordinate {name!r} is a MultiIndex and has no positions; name one of its levels, "
+            f"or give `spacing={{{name!r}: ...}}`"
+        )
+    label = str(coord.attrs.get("long_name", name))
+    what = f"coordinate {name!r}"
+    if is_time(coord):
+        steps = _time_steps(coord.values, what, datetime_unit)
+        return Spacing(coord.dims[0], name, steps, OF_TIME[datetime_unit], label, is_time=True)
+    return Spacing(
+        coord.dims[0], name, _number_steps(coord.values, what), coord.attrs.get("units"), label
+    )
+
+
+def from_value(dim: Hashable, size: int, value: Any, datetime_unit: DatetimeUnit) -> Spacing:
+    """Spacing that the caller gives: a scalar step or an array of positions.
+
+    Parameters
+    ----------
+    dim : hashable
+        The dimension it belongs to.
+    size : int
+        Its number of cells.
+    value : number, timedelta or array-like of shape (size,)
+        One step for all cells, or the position of each.
+    datetime_unit : str
+        Unit of the steps where `value` is a time.
+
+    Returns
+    -------
+    Spacing
+        Without a unit, unless `value` is a time or a DataArray that has one.
+
+    Raises
+    ------
+    CoordinateError
+        If the step is zero or not finite, or the positions do not fit the dimension.
+
+    Examples
+    --------
+    >>> from_value("x", 4, [0, 1, 3, 6], "s").steps
+    array([1., 2., 3.])
+    """
+    what = f"`spacing` for {dim!r}"
+    if isinstance(value, xr.DataArray) and value.ndim:
+        if value.sizes != {dim: size}:
+            raise CoordinateError(
+                f"{what} has sizes {dict(value.sizes)}; positions along {dim!r} have {{{dim!r}: "
+                f"{size}}}"
+            )
+        named = value.rename(dim) if value.name is None else value
+        return from_coordinate(named, datetime_unit)
+    if isinstance(value, dt.timedelta):
+        value = np.timedelta64(value)
+    positions = np.asarray(value)
+    if positions.ndim == 0:
+        return _from_step(dim, value, positions, what, datetime_unit)
+    if positions.shape != (size,):
+        raise CoordinateError(
+            f"{what} has shape {positions.shape}; give one step or {size} positions"
+        )
+    if positions.dtype.kind in "mM":
+        # As a variable they get one of the resolutions that xarray knows, s to ns.
+        times = xr.Variable(dim, positions).values
+        steps = _time_steps(times, what, datetime_unit)
+        return Spacing(dim, dim, steps, OF_TIME[datetime_unit], str(dim), is_time=True)
+    return Spacing(dim, dim, _number_steps(positions, what), None, str(dim))
+
+
+def _from_step(
+    dim: Hashable, value: Any, step: AnyArray, what: str, datetime_unit: DatetimeUnit
+) -> Spacing:
+    if step.dtype.kind == "m":
+        if np.isnat(step) or not step.astype(np.int64):
+            raise CoordinateError(f"{what} is {value!r}; a step must be finite and not zero")
+        ticks = xr.Variable(dim, step.reshape(1)).values
+        length = float(_in_unit(ticks, datetime_unit)[0])
+        return Spacing(dim, dim, length, OF_TIME[datetime_unit], str(dim), is_time=True)
+    if step.dtype.kind not in "iuf":
+        raise CoordinateError(
+            f"{what} is {value!r}; give a number, {dim!r} positions or the name of a coordinate"
+        )
+    if not np.isfinite(step) or step == 0:
+        raise CoordinateError(f"{what} is {value!r}; a step must be finite and not zero")
+    # A Python number is weak in numpy's promotion, a numpy scalar keeps its precision: so here.
+    if isinstance(value, int | float) and not isinstance(value, np.generic):
+        return Spacing(dim, dim, float(value), None, str(dim))
+    strong = step if step.dtype.kind == "f" else step.astype(np.float64)
+    return Spacing(dim, dim, strong[()], None, str(dim))
+
+
+def is_time(values: xr.DataArray) -> bool:
+    """Whether an array holds datetime64, timedelta64 or cftime values; looks at no dask chunk.
+
+    Examples
+    --------
+    >>> is_time(xr.DataArray(np.array(["2000-01-01"], "M8[s]")))
+    True
+    """
+    if values.dtype.kind in "mM":
+        return True
+    return values.dtype.kind == "O" and values.ndim == 1 and _is_cftime(values.values)
+
+
+def _is_cftime(values: AnyArray) -> bool:
+    # Without an import of cftime: who has such values has it.
+    first = next(iter(values.flat), None)
+    return type(first).__module__.partition(".")[0] == "cftime"
+
+
+def seconds(unit: DatetimeUnit) -> float:
+    """Length of a unit of time in seconds.
+
+    Examples
+    --------
+    >>> seconds("h"), seconds("ns")
+    (3600.0, 1e-09)
+    """
+    return float(_ATTOSECONDS[unit] / _ATTOSECONDS["s"])
+
+
+def _in_unit(differences: AnyArray, unit: DatetimeUnit) -> NDArray[np.float64]:
+    """timedelta64 of any resolution as float64 numbers of `unit`.
+
+    The whole units are divided off as integers: 200 days are 1.7e16 ns, more than float64 holds
+    exactly, and would give other bits than the same 200 days counted in seconds.
+    """
+    resolution, count = np.datetime_data(differences.dtype)
+    tick, one = _ATTOSECONDS[resolution] * count, _ATTOSECONDS[unit]
+    common = math.gcd(tick, one)
+    whole, rest = np.divmod(differences.astype(np.int64), one // common)
+    per_tick = float(tick // common)
+    result: NDArray[np.float64] = whole * per_tick + rest * per_tick / (one // common)
+    return result
+
+
+def _time_steps(values: AnyArray, what: str, unit: DatetimeUnit) -> Steps:
+    if values.dtype.kind == "O":
+        missing = np.array([not hasattr(value, "calendar") for value in values.flat])
+        _refuse_first(missing, values, what, "is not a time")
+        differences = np.diff(values).astype("m8[us]")
+    else:
+        _refuse_first(np.isnat(values), values, what, "is not a time")
+        differences = np.diff(values)
+    zero = np.zeros((), differences.dtype)
+    _require_monotonic(differences > zero, differences < zero, values, what)
+    return _reduced(_in_unit(differences, unit))
+
+
+def _number_steps(values: AnyArray, what: str) -> Steps:
+    if values.dtype.kind not in "iuf":
+        raise CoordinateError(
+            f"{what} has dtype {values.dtype}, which is no position; give numbers or times with "
+            "`spacing`"
+        )
+    _refuse_first(~np.isfinite(values), values, what, "is not finite")
+    # Integers become float64 before they are subtracted: unsigned ones would wrap.
+    positions = values if values.dtype.kind == "f" else values.astype(np.float64)
+    steps = np.diff(positions)
+    _require_monotonic(steps > 0, steps < 0, values, what)
+    return _reduced(steps)
+
+
+def _reduced(steps: NDArray[np.floating[Any]]) -> Steps:
+    """One step instead of many where all are the same, bit for bit: decided as numpy does."""
+    even = steps.size > 0 and bool((steps == steps[0]).all())
+    return steps[0] if even else steps
+
+
+def _refuse_first(bad: AnyArray, values: AnyArray, what: str, why: str) -> None:
+    if bad.any():
+        i = int(np.argmax(bad))
+        raise CoordinateError(
+            f"{what} {why} at index {i} (value {values[i]}); drop or fill such positions, for "
+            "instance with `.dropna` or `.interpolate_na`"
+        )
+
+
+def _require_monotonic(rises: AnyArray, falls: AnyArray, values: AnyArray, what: str) -> None:
+    """Strictly ascending or strictly descending, else the message shows the first pair at fault."""
+    if rises.all() or falls.all():
+        return
+    equal = ~(rises | falls)
+    if equal.any():
+        i, why = int(np.argmax(equal)), "has the same position twice"
+        remedy = "drop one with `.drop_duplicates`"
+    else:
+        wrong = falls if rises[0] else rises
+        i, why, remedy = int(np.argmax(wrong)), "is not sorted", "sort with `.sortby`"
+    raise CoordinateError(
+        f"{what} {why} at index {i} and {i + 1} (values {values[i]} and {values[i + 1]}); {remedy}"
+    )

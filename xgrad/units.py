@@ -1,0 +1,70 @@
+"""Unit strings in the form of the CF conventions: what stands in ``attrs["units"]``, no numbers."""
+
+from __future__ import annotations
+
+import re
+
+# "m", "s-1", "m^2", "s**-2": a name with an exponent; several of them are separated by a space or
+# a dot.  Anything else (a slash, brackets, a factor) is kept whole.
+_FACTOR = re.compile(r"(?P<name>[^\W\d]+|[%°'\"]|µ[^\W\d]+)(?:\^|\*\*)?(?P<power>[+-]?\d+)?")
+
+#: The name in UDUNITS of each numpy time unit: "m" is a minute there, and a metre here.
+OF_TIME = {
+    "W": "week",
+    "D": "day",
+    "h": "h",
+    "m": "min",
+    "s": "s",
+    "ms": "ms",
+    "us": "us",
+    "ns": "ns",
+    "ps": "ps",
+    "fs": "fs",
+    "as": "as",
+}
+
+
+def _factors(units: str) -> dict[str, int]:
+    # "hours since 1900-01-01" measures hours; the origin drops out of any difference.
+    units = re.split(r"\s+(?:since|after|from|ref)\s+|\s*@\s*", units.strip())[0]
+    powers: dict[str, int] = {}
+    for word in re.split(r"[\s.]+|(?<!\*)\*(?!\*)", units):
+        match = _FACTOR.fullmatch(word)
+        if match is None:
+            return {} if units in ("", "1") else {f"({units})": 1}
+        name = match["name"]
+        powers[name] = powers.get(name, 0) + int(match["power"] or 1)
+    return powers
+
+
+def quotient(numerator: str, denominator: str) -> str:
+    """Unit of a derivative: `numerator` per `denominator`.
+
+    Parameters
+    ----------
+    numerator, denominator : str
+        Units as UDUNITS reads them; ``"1"`` and ``""`` are dimensionless.
+
+    Returns
+    -------
+    str
+        Factors with integer exponents, as CF writes them.
+
+    Examples
+    --------
+    >>> quotient("K", "s")
+    'K s-1'
+    >>> quotient("m s-1", "degrees_north")
+    'm s-1 degrees_north-1'
+    >>> quotient("m**2 s**-2", "m")
+    'm s-2'
+    >>> quotient("K", "hours since 1900-01-01")
+    'K hours-1'
+    >>> quotient("W/m2", "m"), quotient("m", "m")
+    ('(W/m2) m-1', '1')
+    """
+    powers = _factors(numerator)
+    for name, power in _factors(denominator).items():
+        powers[name] = powers.get(name, 0) - power
+    written = [name if power == 1 else f"{name}{power}" for name, power in powers.items() if power]
+    return " ".join(written) or "1"
