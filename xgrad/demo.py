@@ -65,7 +65,7 @@ def run(
             raise FileExistsError(f"{str(source)!r} exists; give `--keep` another folder")
         echo(f"temperature: {n_times} × {_LATITUDES} × {_LONGITUDES} float32, uneven times")
         execution.compute(
-            field(n_times).to_zarr(source, compute=False, consolidated=False), progress=progress
+            field(n_times).to_zarr(source, compute=False, zarr_format=2), progress=progress
         )
         report = storage.gradient_to_zarr(source, target, edge_order=2, progress=progress)
         peak = _peak_memory()

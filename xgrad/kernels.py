@@ -37,12 +37,11 @@ def _compiled(function: _Function) -> _Function:
     # nogil, and never parallel=True: dask's threads are the parallelism, and numba's workqueue
     # aborts the process when two of them enter it.  No fastmath: it would fuse a*b + c and change
     # the last bit.  error_model="numpy": a test for division by zero would stop vectorisation.
-    options = {"nogil": True, "error_model": "numpy"}
     try:
-        jitted = numba.njit(cache=True, **options)(function)
+        jitted = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
     except RuntimeError:  # no folder for the cache can be written: compile in each process
-        jitted = numba.njit(**options)(function)
-    return cast("_Function", jitted)
+        jitted = numba.njit(nogil=True, error_model="numpy")(function)
+    return cast(_Function, jitted)
 
 
 def _quotient(difference: Any, step: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import time
+import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,14 +115,11 @@ def gradient_to_zarr(
             chosen, dim, spacing=spacing, edge_order=edge_order, datetime_unit=datetime_unit
         )
         _prepare(result, chosen, chunks, f"xgrad gradient of {source}")
-        form = _zarr_format(source)
+        form = _metadata(source).zarr_format if _holds_zarr(source) else 3
         with execution.cluster(workers, scheduler) as client:
             start = time.perf_counter()
             with _published(target, overwrite=overwrite) as partial:
-                # Format 3 has no consolidated metadata in its specification yet.
-                lazy = result.to_zarr(
-                    partial, compute=False, zarr_format=form, consolidated=form == 2
-                )
+                lazy = _to_zarr(result, partial, form)
                 execution.compute(lazy, client, progress=progress)
             seconds = time.perf_counter() - start
         n_read = sum(variable.nbytes for variable in chosen.data_vars.values())
@@ -135,6 +133,14 @@ def _is_url(path: str | Path) -> bool:
 
 def _is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / name).exists() for name in _ZARR_FILES)
+
+
+def _holds_zarr(source: str | Path) -> bool:
+    return ".zarr" in str(source) if _is_url(source) else _is_zarr(Path(source))
+
+
+def _metadata(source: str | Path) -> Any:
+    return zarr.open_group(str(source), mode="r").metadata
 
 
 def _checked_target(source: str | Path, target: str | Path, *, overwrite: bool) -> Path:
@@ -167,12 +173,13 @@ def _checked_target(source: str | Path, target: str | Path, *, overwrite: bool) 
 def _opened(source: str | Path) -> xr.Dataset:
     if not _is_url(source) and not Path(source).exists():
         raise FileNotFoundError(f"`source` {str(source)!r} does not exist")
-    zarr_like = _is_zarr(Path(source)) or (_is_url(source) and ".zarr" in str(source))
+    zarr_like = _holds_zarr(source)
     if Path(source).is_dir() and not zarr_like:
         raise ValueError(f"`source` {str(source)!r} is a folder but no Zarr store")
     try:
         if zarr_like:
-            return xr.open_dataset(source, engine="zarr", chunks={})
+            consolidated = _metadata(source).consolidated_metadata is not None
+            return xr.open_dataset(source, engine="zarr", chunks={}, consolidated=consolidated)
         # A file without chunks of its own would come as a single one, however large.
         return xr.open_dataset(source, chunks="auto")
     except (ValueError, OSError, KeyError) as error:
@@ -180,12 +187,6 @@ def _opened(source: str | Path) -> xr.Dataset:
         raise ValueError(
             f"`source` {str(source)!r} cannot be opened by xarray: {reason}"
         ) from error
-
-
-def _zarr_format(source: str | Path) -> Any:
-    if not _is_url(source) and not _is_zarr(Path(source)):
-        return 3
-    return zarr.open_group(str(source), mode="r").metadata.zarr_format
 
 
 def _chosen(opened: xr.Dataset, variables: Iterable[str] | None) -> xr.Dataset:
@@ -233,6 +234,15 @@ def _prepare(
                 derivative.encoding[key] = origin.encoding[key]
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     result.attrs["history"] = f"{now}: {done}\n{source.attrs.get('history', '')}".rstrip("\n")
+
+
+def _to_zarr(result: xr.Dataset, path: Path, zarr_format: Any) -> Any:
+    """Write the metadata now, and give back the chunks as work to be done."""
+    with warnings.catch_warnings():
+        # Consolidated metadata are no part of format 3 yet, but xarray looks for them first, and
+        # would warn each user who opens the store without.
+        warnings.filterwarnings("ignore", "Consolidated metadata", zarr.errors.ZarrUserWarning)
+        return result.to_zarr(path, compute=False, zarr_format=zarr_format, consolidated=True)
 
 
 def _origins(source: xr.Dataset) -> dict[str, Hashable]:
