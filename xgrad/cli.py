@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Any, get_args
 
 import click
+import xarray as xr
 
 import xgrad
 from xgrad import demo as demonstration
@@ -18,6 +20,8 @@ class _OneLine(click.Group):
     """Turns every error into one line and exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        # A file's odd fill value is nothing that its reader can mend.
+        warnings.filterwarnings("ignore", category=xr.SerializationWarning)
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):

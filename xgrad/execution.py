@@ -10,6 +10,9 @@ from typing import Any
 from dask.base import compute as dask_compute
 from dask.diagnostics.progress import ProgressBar
 
+# How long to wait for the answer of a scheduler.
+_PATIENCE = "10s"
+
 
 @contextmanager
 def cluster(workers: int | None = None, scheduler: str | None = None) -> Iterator[Any]:
@@ -60,14 +63,14 @@ def cluster(workers: int | None = None, scheduler: str | None = None) -> Iterato
     if workers is not None:
         with (
             distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=None
+                n_workers=workers, threads_per_worker=1, dashboard_address=":0"
             ) as local,
             distributed.Client(local) as client,
         ):
             yield client
         return
     try:
-        client = distributed.Client(scheduler, timeout="10s")
+        client = distributed.Client(scheduler, timeout=_PATIENCE)
     except (OSError, ValueError) as error:
         raise OSError(f"no dask scheduler answers at `scheduler` {scheduler!r}: {error}") from error
     with client:

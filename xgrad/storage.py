@@ -122,7 +122,9 @@ def gradient_to_zarr(
             with _published(target, overwrite=overwrite) as partial:
                 execution.compute(_to_zarr(result, partial, form), client, progress=progress)
             seconds = time.perf_counter() - start
-        n_read = sum(variable.nbytes for variable in chosen.data_vars.values())
+        origins = _origins(chosen)
+        read = {origins[str(name)] for name in result.data_vars}
+        n_read = sum(chosen[name].nbytes for name in read)
         n_written = sum(variable.nbytes for variable in result.data_vars.values())
     return Report(n_read, n_written, seconds)
 
@@ -204,21 +206,26 @@ def _chosen(opened: xr.Dataset, variables: Iterable[str] | None) -> xr.Dataset:
 
 def _chunked(opened: xr.Dataset, chunks: Mapping[str, int] | None) -> xr.Dataset:
     """Set the chunks asked for; without any, a store that has shards is read shard by shard."""
-    if chunks is None:
-        shards = {
-            dim: size
-            for variable in opened.data_vars.values()
-            for dim, size in zip(variable.dims, variable.encoding.get("shards") or (), strict=False)
-        }
-        return opened.chunk(shards) if shards else opened
-    for dim, size in chunks.items():
+    for dim, size in (chunks or {}).items():
         if dim not in opened.dims:
             raise ValueError(
                 f"`chunks` names {dim!r}, which is no dimension; they are {list(opened.dims)}"
             )
         if size < 1:
             raise ValueError(f"`chunks` for {dim!r} is {size}; give a positive number of cells")
-    return opened.chunk(chunks)
+    variables = {name: opened.variables[name] for name in opened.data_vars}
+    return opened.assign(
+        {
+            name: variable.chunk(_own_chunks(variable, chunks))
+            for name, variable in variables.items()
+        }
+    )
+
+
+def _own_chunks(variable: xr.Variable, chunks: Mapping[str, int] | None) -> dict[Hashable, int]:
+    if chunks is None:
+        return dict(zip(variable.dims, variable.encoding.get("shards") or (), strict=False))
+    return {dim: size for dim, size in chunks.items() if dim in variable.dims}
 
 
 def _prepare(

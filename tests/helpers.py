@@ -1,0 +1,54 @@
+"""What several test modules need: oracles, exact comparison, a guard against computing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dask
+import numpy as np
+import pytest
+
+
+def same_bits(actual: Any, expected: Any) -> bool:
+    """Equal dtype, shape and bits, the sign of zero included; any NaN equals any NaN."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    if actual.dtype != expected.dtype or actual.shape != expected.shape:
+        return False
+    if actual.dtype.kind == "c":
+        return same_bits(actual.real, expected.real) and same_bits(actual.imag, expected.imag)
+    number = ~np.isnan(expected)
+    return (
+        np.array_equal(np.isnan(actual), ~number)
+        and np.array_equal(actual[number], expected[number])
+        and np.array_equal(np.signbit(actual[number]), np.signbit(expected[number]))
+    )
+
+
+def numpy_gradient(values: Any, positions: Any, axis: int, edge_order: int = 1) -> Any:
+    """The oracle.  numpy warns where an infinity meets another; the numbers are what counts."""
+    with np.errstate(all="ignore"):
+        return np.gradient(values, positions, axis=axis, edge_order=edge_order)
+
+
+@contextmanager
+def nothing_computed() -> Iterator[None]:
+    """Fail if dask computes anything."""
+
+    def refuse(*_args: Any, **_kwargs: Any) -> Any:
+        raise AssertionError("something was computed")
+
+    with dask.config.set(scheduler=refuse):
+        yield
+
+
+def real_data(name: str) -> Path:
+    """A file of real input, or a skip that says where it was looked for."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    path = Path(os.environ.get("XGRAD_DATA", beside)) / name
+    if not path.exists():
+        pytest.skip(f"{name} is not in the folder XGRAD_DATA nor in ../shared/data")
+    return path

@@ -1,0 +1,223 @@
+"""The command line as a user runs it: the installed command in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import pty
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xgrad
+from tests.helpers import numpy_gradient, real_data, same_bits
+
+COMMAND = shutil.which("xgrad", path=str(Path(sys.executable).parent)) or "xgrad"
+
+
+def run(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [COMMAND, *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=300, **options
+    )
+
+
+def fails(message: str, *arguments: Any, **options: Any) -> None:
+    """One clear line, no traceback, and an exit status that a shell sees."""
+    done = run(*arguments, **options)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert len([line for line in done.stderr.splitlines() if line.startswith("Error")]) == 1
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    values = np.random.default_rng(0).normal(size=(40, 100, 100))
+    dataset = xr.Dataset(
+        {"t": (("time", "y", "x"), values)},
+        {"time": np.array("2000-01-01", "M8[s]") + np.arange(40) ** 2 * np.timedelta64(3600, "s")},
+    )
+    dataset.to_zarr(tmp_path / "in.zarr", encoding={"t": {"chunks": (4, 100, 100)}}, zarr_format=2)
+    return tmp_path / "in.zarr"
+
+
+@pytest.mark.filterwarnings("ignore::xarray.SerializationWarning")  # the file's fill value
+def test_real_input(tmp_path: Path) -> None:
+    path = real_data("eraint_uvz.nc")
+    done = run(
+        "gradient", path, tmp_path / "out.zarr", "--var", "z", "--var", "u",
+        "--dim", "latitude", "--dim", "longitude", "--dim", "level",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with xr.open_dataset(path) as given, xr.open_zarr(tmp_path / "out.zarr") as found:
+        assert len(found.data_vars) == 6
+        for name in ("z", "u"):
+            for axis, dim in ((1, "level"), (2, "latitude"), (3, "longitude")):
+                expected = numpy_gradient(given[name].values, given[dim].values, axis)
+                assert same_bits(found[f"d{name}_d{dim}"].values, expected)
+        assert found.dz_dlatitude.attrs["units"] == "m2 s-2 degrees_north-1"
+        assert found.attrs["Conventions"] == "CF-1.0"
+
+
+def test_options_reach_the_library(source: Path, tmp_path: Path) -> None:
+    done = run(
+        "gradient", source, tmp_path / "out.zarr", "--var", "t", "--dim", "time",
+        "--edge-order", "2", "--datetime-unit", "h", "--chunks", "time=8,y=50",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with xr.open_zarr(source) as given, xr.open_zarr(tmp_path / "out.zarr") as found:
+        assert found.dt_dtime.encoding["chunks"] == (8, 50, 100)
+        hours = (given.time - given.time[0]).values / np.timedelta64(1, "h")
+        expected = numpy_gradient(given.t.values, hours, 0, 2)
+        assert same_bits(found.dt_dtime.values, expected)
+
+
+@pytest.mark.parametrize("where", [("--workers", "2"), ("--scheduler", None)])
+def test_clusters(where: Any, source: Path, tmp_path: Path) -> None:
+    import distributed
+
+    option, value = where
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=":0"
+    ) as cluster:
+        value = value or cluster.scheduler_address
+        done = run("gradient", source, tmp_path / "out.zarr", option, value)
+        assert (done.returncode, done.stderr) == (0, "")
+    with xr.open_zarr(source) as given, xr.open_zarr(tmp_path / "out.zarr") as found:
+        assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
+
+
+def on_a_terminal(*arguments: Any) -> tuple[int, str]:
+    master, slave = pty.openpty()
+    process = subprocess.Popen([COMMAND, *map(str, arguments)], stdout=slave, stderr=slave)
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 4096)
+        except OSError:  # Linux says so when the other side is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(master)
+    return process.wait(), shown.decode()
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "1")])
+def test_progress_on_a_terminal(source: Path, tmp_path: Path, workers: Any) -> None:
+    status, shown = on_a_terminal("gradient", source, tmp_path / "out.zarr", *workers)
+    assert status == 0
+    assert "100%" in shown
+    assert "GB in" in shown
+
+
+def test_errors(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.zarr"
+    fails("does not exist", "gradient", tmp_path / "missing.zarr", out)
+    fails("is a folder but no Zarr store", "gradient", tmp_path, tmp_path.parent / "out.zarr")
+    fails("which the source lacks; it has ['t']", "gradient", source, out, "--var", "q")
+    fails("dimensions are ['time', 'y', 'x']", "gradient", source, out, "--dim", "z")
+    fails("'time' twice", "gradient", source, out, "--dim", "time", "--dim", "time")
+    fails("is the source", "gradient", source, source, "--overwrite")
+    fails("'3' is not one of", "gradient", source, out, "--edge-order", "3")
+    fails("'Y' is not one of", "gradient", source, out, "--datetime-unit", "Y")
+    fails("is not of the form DIM=CELLS", "gradient", source, out, "--chunks", "time")
+    fails("give one of the two", "gradient", source, out, "--workers", 1, "--scheduler", "a:1")
+    fails("Missing argument", "gradient", source)
+    fails("No such command", "integrate")
+    assert not out.exists()
+    assert run("gradient", source, out).returncode == 0
+    fails("exists; choose another", "gradient", source, out)
+    assert run("gradient", source, out, "--overwrite", "--dim", "x").returncode == 0
+
+
+def test_duplicate_times_are_named(source: Path, tmp_path: Path) -> None:
+    with xr.open_zarr(source) as given:
+        bad = given.load().assign_coords(time=given.time.values[[0, 0, *range(2, 40)]])
+        bad.drop_encoding().to_zarr(tmp_path / "bad.zarr", zarr_format=2)
+    fails("'time' has the same position twice at index 0 and 1", "gradient",
+          tmp_path / "bad.zarr", tmp_path / "out.zarr")  # fmt: skip
+    assert not (tmp_path / "out.zarr").exists()
+
+
+def test_a_full_disk_publishes_nothing(source: Path, tmp_path: Path) -> None:
+    # A limit on the size of a file acts as a full disk does, and needs no rights to set up.
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+
+    before = sorted(tmp_path.iterdir())
+    fails("", "gradient", source, tmp_path / "out.zarr", preexec_fn=limit)
+    assert sorted(tmp_path.iterdir()) == before
+    assert run("gradient", source, tmp_path / "out.zarr").returncode == 0
+
+
+def test_a_full_tmpfs_publishes_nothing(source: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)],
+        check=False, capture_output=True,
+    )  # fmt: skip
+    if mounted.returncode != 0:
+        pytest.skip("mounting a small tmpfs needs root")
+    try:
+        fails("No space left", "gradient", source, disk / "out.zarr")
+        assert list(disk.iterdir()) == []
+        assert run("gradient", source, disk / "out.zarr", "--chunks", "x=100", "--var", "t",
+                   "--dim", "nope").returncode == 1  # fmt: skip
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_killed_run_is_never_taken_for_a_finished_one(source: Path, tmp_path: Path) -> None:
+    out, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
+    process = subprocess.Popen([COMMAND, "gradient", str(source), str(out)])
+    while process.poll() is None and not (partial / "store.zarr").exists():
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert partial.exists()
+    assert not out.exists()
+    assert run("gradient", source, out).returncode == 0
+    assert not partial.exists()
+    with xr.open_zarr(source) as given, xr.open_zarr(out) as found:
+        assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
+
+
+def test_version_and_help() -> None:
+    assert xgrad.__version__ in run("--version").stdout
+    assert "gradient" in run("-h").stdout
+    assert "--edge-order" in run("gradient", "--help").stdout
+    module = subprocess.run(
+        [sys.executable, "-m", "xgrad", "--version"], capture_output=True, text=True, check=True
+    )
+    assert xgrad.__version__ in module.stdout
+
+
+def test_demo(tmp_path: Path) -> None:
+    done = run("demo", "--size", "20MB", "--keep", tmp_path / "kept")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.count("bit for bit") == 3
+    for word in ("read", "written", "GB/s", "peak memory", "× the data", "largest error"):
+        assert word in done.stdout
+    with (
+        xr.open_zarr(tmp_path / "kept" / "era5-like.zarr") as given,
+        xr.open_zarr(tmp_path / "kept" / "gradients.zarr") as found,
+    ):
+        expected = numpy_gradient(given.temperature.values, given.latitude.values, 1, 2)
+        assert same_bits(found.dtemperature_dlatitude.values, expected)
+    fails("exists; give `--keep` another", "demo", "--size", "20MB", "--keep", tmp_path / "kept")
+    fails("at least 8.4MB", "demo", "--size", "1MB")
+    fails("is no size such as 1GB", "demo", "--size", "large")
+    fails("choose a smaller `--size`", "demo", "--size", "1000TB")

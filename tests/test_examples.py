@@ -1,0 +1,102 @@
+"""The examples run, draw something, and what they print is true."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.helpers import real_data
+
+image = pytest.importorskip("matplotlib.image", reason="the examples draw with matplotlib")
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def start(name: str, folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """An example that warns fails, as `-W error` says."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", str(CHECKOUT / "examples" / name), *arguments],
+        cwd=folder,
+        env={**os.environ, "MPLBACKEND": "Agg", **env},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def run(name: str, folder: Path) -> str:
+    """What the example prints; its figure is not blank."""
+    figure = folder / "drawn.png"
+    done = start(name, folder, "--figure", str(figure))
+    assert done.returncode == 0, done.stderr
+    pixels = image.imread(figure)
+    assert min(pixels.shape[:2]) > 300
+    assert pixels[..., :3].std() > 0.05
+    return done.stdout
+
+
+def numbers(line: str) -> list[float]:
+    return [float(number) for number in re.findall(r"(?<!\S)-?\d+\.\d+", line)]
+
+
+def test_geostrophic_wind(tmp_path: Path) -> None:
+    real_data("eraint_uvz.nc")  # else the example would download it
+    printed = run("geostrophic_wind.py", tmp_path)
+    rows = [numbers(row) for row in printed.splitlines() if "January" in row or "July" in row]
+    assert [len(row) for row in rows] == [7, 7, 7, 7]  # two hemispheres, two months
+    r_u, r_v, r_wind, rms_u, rms_v, std_u, std_v = np.transpose(rows)
+    # As the docstring says.
+    assert (r_u > 0.99).all()
+    assert (r_wind > 0.99).all()
+    assert ((r_v > 0.95) & (r_v < 0.98)).all()
+    assert (rms_v < rms_u).all()
+    assert (std_v < std_u).all()
+
+
+def test_warming_rate(tmp_path: Path) -> None:
+    file = real_data("A1B_north_america.nc")
+    printed = run("warming_rate.py", tmp_path).splitlines()
+    gradient, ends, line = (numbers(row) for row in printed[1:])
+    with xr.open_dataset(file) as ds:
+        t = ds.air_temperature.astype(float).weighted(np.cos(np.deg2rad(ds.latitude)))
+        yearly = t.mean(["latitude", "longitude"])
+    year = dict(zip(yearly.time.dt.year.values.tolist(), yearly.values, strict=True))
+    left = year[2099] + year[2098] - year[2000] - year[1999]
+    assert gradient[0] == pytest.approx(left / 2 / 99 * 10, abs=1e-4)
+    assert ends[0] == pytest.approx((year[2098] - year[2000]) / 98 * 10, abs=1e-4)
+    period = np.arange(2000, 2099)
+    slope = np.polyfit(period - 2049.0, [year[i] for i in period], 1)[0] * 10
+    assert line[0] == pytest.approx(slope, abs=1e-4)
+
+
+def test_warming_rate_says_what_is_absent(tmp_path: Path) -> None:
+    done = start("warming_rate.py", tmp_path, XGRAD_DATA=str(tmp_path))
+    assert done.returncode == 1
+    assert "set XGRAD_DATA" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_edges(tmp_path: Path) -> None:
+    assert run("edges.py", tmp_path).splitlines() == [
+        "in memory: equal to numpy.gradient bit for bit",
+        "dask chunks of 64 x 64: equal to numpy.gradient bit for bit",
+    ]
+
+
+def test_motion(tmp_path: Path) -> None:
+    _, velocity, acceleration = run("motion.py", tmp_path).splitlines()
+    for line, share in (velocity, 0.02), (acceleration, 0.04):
+        error, largest = numbers(line)
+        assert 0 < error < share * largest
+
+
+def test_figure_without_a_name(tmp_path: Path) -> None:
+    assert start("motion.py", tmp_path).returncode == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["motion.png"]

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import dask
+import dask.array as da
+import distributed
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.helpers import numpy_gradient, same_bits
+from xgrad import execution
+
+
+@pytest.fixture
+def client() -> Iterator[distributed.Client]:
+    """A real cluster: three processes on this machine."""
+    with (
+        distributed.LocalCluster(
+            n_workers=3, threads_per_worker=1, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster) as connected,
+    ):
+        yield connected
+
+
+@pytest.fixture
+def problem() -> tuple[xr.DataArray, Any]:
+    values = np.random.default_rng(0).normal(size=(60, 20, 30)).astype("f4")
+    x = np.cumsum(np.random.default_rng(1).random(60) + 0.1)
+    array = xr.DataArray(values, dims=("x", "y", "z"), coords={"x": x}, name="f")
+    return array, numpy_gradient(values, x, 0, 2)
+
+
+def test_three_processes_give_the_bits_of_threads(
+    client: distributed.Client, problem: tuple[xr.DataArray, Any]
+) -> None:
+    array, expected = problem
+    lazy = array.chunk(x=7, y=6, z=11).fdgrad.gradient(edge_order=2)
+    with dask.config.set(scheduler="threads"):
+        threads = lazy.compute()
+    processes = lazy.compute(scheduler=client)
+    assert same_bits(threads.df_dx.values, expected)
+    for name in threads:
+        assert same_bits(processes[name].values, threads[name].values)
+    pids = client.run(os.getpid)
+    assert len(set(pids.values()) | {os.getpid()}) == 4
+
+
+def test_a_killed_worker_costs_no_bit(
+    client: distributed.Client, problem: tuple[xr.DataArray, Any]
+) -> None:
+    array, expected = problem
+
+    def gated(block: Any, block_id: Any = None) -> Any:
+        # The last chunk waits until a worker is dead: the kill comes half-way, without a clock.
+        if block_id[0] == 9:
+            distributed.Event("killed").wait(timeout=60)
+        return block
+
+    source = da.from_array(array.values, chunks=(6, 20, 30))
+    source = da.map_blocks(gated, source, dtype="f4", meta=np.empty((0, 0, 0), "f4"))
+    lazy = array.copy(data=source).fdgrad.gradient("x", edge_order=2).df_dx
+    futures = [client.compute(lazy.data.blocks[i], retries=2) for i in range(10)]
+    distributed.wait(futures[:3])
+    assert not futures[9].done()
+    victim = next(iter(client.who_has(futures[:1]).values()))[0]
+    os.kill(client.run(os.getpid)[victim], signal.SIGKILL)
+    distributed.Event("killed", client=client).set()
+    assert same_bits(np.concatenate(client.gather(futures)), expected)
+
+
+def test_cluster_starts_as_many_processes_as_asked_for() -> None:
+    with execution.cluster(workers=2) as client:
+        assert len(client.scheduler_info()["workers"]) == 2
+        array = da.ones((4, 4), chunks=2)
+        (total,) = execution.compute((array.sum(),), client)
+        assert total == 16
+
+
+def test_cluster_joins_a_running_one(client: distributed.Client) -> None:
+    with execution.cluster(scheduler=client.scheduler.address) as joined:
+        assert joined.scheduler.address == client.scheduler.address
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"workers": 0}, ValueError, "`workers` is 0; give a positive number"),
+        ({"workers": 2, "scheduler": "tcp://x:1"}, ValueError, "give one of the two"),
+        ({"scheduler": "tcp://127.0.0.1:9"}, OSError, "no dask scheduler answers at `scheduler`"),
+        ({"scheduler": "nonsense://a"}, OSError, "no dask scheduler answers at `scheduler`"),
+    ],
+)
+def test_bad_clusters(options: Any, kind: type[Exception], message: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr(execution, "_PATIENCE", "1s")
+    with pytest.raises(kind, match=message), execution.cluster(**options):
+        pass
+
+
+def test_without_distributed_the_error_names_the_extra(monkeypatch: Any) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    message = r"pip install 'xgrad\[distributed\]'"
+    with pytest.raises(ImportError, match=message), execution.cluster(workers=1):
+        pass
