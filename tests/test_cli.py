@@ -25,7 +25,7 @@ COMMAND = shutil.which("xgrad", path=str(Path(sys.executable).parent)) or "xgrad
 def run(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [COMMAND, *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=300, **options
+        command, capture_output=True, text=True, check=False, timeout=900, **options
     )
 
 
@@ -221,3 +221,12 @@ def test_demo(tmp_path: Path) -> None:
     fails("at least 8.4MB", "demo", "--size", "1MB")
     fails("is no size such as 1GB", "demo", "--size", "large")
     fails("choose a smaller `--size`", "demo", "--size", "1000TB")
+
+
+@pytest.mark.thorough
+def test_demo_of_several_gigabytes_needs_a_fraction_of_them(tmp_path: Path) -> None:
+    done = run("demo", "--size", "6GB", "--keep", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("bit for bit") == 3
+    (peak,) = [line for line in done.stdout.splitlines() if "peak memory" in line]
+    assert float(peak.split()[2]) < 1.2

@@ -94,45 +94,48 @@ def _divide_row(step: Any, lo: Any, hi: Any, out: Any) -> None:
 
 
 @_compiled
-def _cells(below: Any, f: Any, above: Any, o: int, j: int) -> Any:
-    """Row `j` of plane `o`, counted in the block: negative lies below it, `n` and more above."""
+def _source(below: Any, f: Any, above: Any, j: int) -> Any:
+    """Find row `j`, counted in the block: negative rows lie below it, `n` and more above."""
     if j < 0:
-        return below[o, below.shape[1] + j]
+        return below, below.shape[1] + j
     if j >= f.shape[1]:
-        return above[o, j - f.shape[1]]
-    return f[o, j]
+        return above, j - f.shape[1]
+    return f, j
 
 
 @_compiled
-def _row(table: Any, below: Any, f: Any, above: Any, o: int, j: int, out: Any) -> None:
-    """Differentiate row `j` of plane `o`, wherever its stencil reaches."""
+def _end_rows(table: Any, below: Any, f: Any, above: Any, j: int, out: Any) -> None:
+    """Differentiate row `j` of all planes, wherever its stencil reaches."""
     shift = int(table[SHIFT, j])
-    if table[STEP, j] != 0:
-        lo = _cells(below, f, above, o, j - 1 if shift <= 0 else j)
-        hi = _cells(below, f, above, o, j + 1 if shift >= 0 else j)
-        _divide_row(table[STEP, j], lo, hi, out[o, j])
-    else:
-        lo = _cells(below, f, above, o, j + shift - 1)
-        mid = _cells(below, f, above, o, j + shift)
-        hi = _cells(below, f, above, o, j + shift + 1)
-        _weigh_row(table[0, j], table[1, j], table[2, j], lo, mid, hi, out[o, j])
-
-
-@_compiled
-def _long_rows(table: Any, below: Any, f: Any, above: Any, out: Any) -> None:
+    step = table[STEP, j]
+    first, last = j + shift - 1, j + shift + 1
+    if step != 0 and shift != 0:  # two points at an edge, the cell itself and its neighbour
+        first, last = min(j, j + shift), max(j, j + shift)
+    lo, j_lo = _source(below, f, above, first)
+    hi, j_hi = _source(below, f, above, last)
+    if step != 0:
+        for o in range(f.shape[0]):
+            for i in range(f.shape[2]):
+                out[o, j, i] = _quotient(hi[o, j_hi, i] - lo[o, j_lo, i], step)
+        return
+    mid, j_mid = _source(below, f, above, j + shift)
+    a, b, c = table[0, j], table[1, j], table[2, j]
     for o in range(f.shape[0]):
-        for j in range(f.shape[1]):
-            _row(table, below, f, above, o, j, out)
+        for i in range(f.shape[2]):
+            out[o, j, i] = a * lo[o, j_lo, i] + b * mid[o, j_mid, i] + c * hi[o, j_hi, i]
 
 
 @_compiled
-def _short_rows(table: Any, wide: Any, below: Any, f: Any, above: Any, out: Any) -> None:
+def _differentiate(table: Any, wide: Any, below: Any, f: Any, above: Any, out: Any) -> None:
+    """Differentiate a block; with `wide`, the weights of each cell of a plane, plane by plane."""
     n, inner = f.shape[1], f.shape[2]
-    for o in range(f.shape[0]):
-        _row(table, below, f, above, o, 0, out)
-        if n > 1:
-            _row(table, below, f, above, o, n - 1, out)
-        if n > 2:
+    _end_rows(table, below, f, above, 0, out)
+    if n > 1:
+        _end_rows(table, below, f, above, n - 1, out)
+    if n < 3:
+        return
+    if wide.size:
+        for o in range(f.shape[0]):
             plane = f[o].reshape(-1)
             lo, mid, hi = plane[: -2 * inner], plane[inner:-inner], plane[2 * inner :]
             inside = out[o].reshape(-1)[inner:-inner]
@@ -140,6 +143,14 @@ def _short_rows(table: Any, wide: Any, below: Any, f: Any, above: Any, out: Any)
                 _divide_row(table[STEP, 1], lo, hi, inside)
             else:
                 _weigh_line(wide[0], wide[1], wide[2], lo, mid, hi, inside)
+    else:
+        for o in range(f.shape[0]):
+            for j in range(1, n - 1):
+                if table[STEP, j] != 0:
+                    _divide_row(table[STEP, j], f[o, j - 1], f[o, j + 1], out[o, j])
+                else:
+                    a, b, c = table[0, j], table[1, j], table[2, j]
+                    _weigh_row(a, b, c, f[o, j - 1], f[o, j], f[o, j + 1], out[o, j])
 
 
 def _reach(table: Table, offset: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -264,8 +275,6 @@ def _in_numba(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: 
     common = np.result_type(f.real.dtype, table.dtype)
     table = np.ascontiguousarray(table, common).view()
     table.flags.writeable = False
-    if inner == 1 or (inner < _SHORT_ROW and outer >= _MANY_PLANES):
-        wide = np.repeat(table[:STEP, 1:-1], inner, axis=1)
-        _short_rows(table, wide, below, f, above, out)
-    else:
-        _long_rows(table, below, f, above, out)
+    short = inner == 1 or (inner < _SHORT_ROW and outer >= _MANY_PLANES)
+    wide = np.repeat(table[:STEP, 1:-1] if short else table[:STEP, :0], inner, axis=1)
+    _differentiate(table, wide, below, f, above, out)

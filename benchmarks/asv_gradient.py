@@ -1,0 +1,30 @@
+"""The same contenders for airspeed velocity: ``cd benchmarks && asv run``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.contenders import CONTENDERS
+
+SHAPE = (128, 256, 256)
+
+
+class Gradient:
+    """Time and peak memory of one axis."""
+
+    param_names = ("who", "dtype", "spacing", "axis")
+    params = (list(CONTENDERS), ["float32", "float64"], ["even", "uneven"], [0, 1, 2])
+
+    def setup(self, who: str, dtype: str, spacing: str, axis: int) -> None:
+        self.who = CONTENDERS[who]
+        self.values = np.random.default_rng(0).normal(size=SHAPE).astype(dtype)
+        self.positions: Any = 0.7 if spacing == "even" else np.arange(SHAPE[axis]) ** 1.01
+        self.who(self.values, self.positions, axis)
+
+    def time_gradient(self, _who: str, _dtype: str, _spacing: str, axis: int) -> None:
+        self.who(self.values, self.positions, axis)
+
+    def peakmem_gradient(self, _who: str, _dtype: str, _spacing: str, axis: int) -> None:
+        self.who(self.values, self.positions, axis)

@@ -1,0 +1,146 @@
+"""Side-by-side tables of xgrad and its peers, all made in one run.
+
+``python benchmarks/compare.py [--store-size 1.6GB] [memory] [store] [start]``: needs
+``pip install -e ".[benchmarks]"``.  Every figure is the median of several rounds in which the
+contenders take turns, so that a slow minute of the machine meets them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from contenders import CONTENDERS, versions
+from dask.utils import parse_bytes
+
+from xgrad import demo
+
+SHAPE = (128, 256, 256)
+HERE = Path(__file__).parent
+
+
+def medians(jobs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Median milliseconds of each job, the jobs in turn."""
+    taken: dict[str, list[float]] = {name: [] for name in jobs}
+    for job in jobs.values():
+        job()
+    for _ in range(rounds):
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            job()
+            taken[name].append(1000 * (time.perf_counter() - start))
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def row(*cells: str) -> None:
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def along(axes: tuple[int, ...], who: Any, values: Any, positions: Any) -> None:
+    """All results are kept until the last is there, as numpy.gradient of several axes does."""
+    kept = [who(values, positions[axis], axis) for axis in axes]
+    kept.clear()
+
+
+def copy(values: Any, _positions: Any, _axis: int) -> Any:
+    return values.copy()
+
+
+def in_memory(rounds: int) -> None:
+    who = {**CONTENDERS, "copy": copy}
+    row("array", "spacing", "axis", *(f"{name}, ms" for name in who), "numpy / xgrad",
+        "xgrad / copy")  # fmt: skip
+    row(*["---"] * (len(who) + 5))
+    for dtype, spacing, axes in itertools.product(
+        ("float32", "float64"), ("even", "uneven"), ((0,), (1,), (2,), (0, 1, 2))
+    ):
+        values = np.random.default_rng(0).normal(size=SHAPE).astype(dtype)
+        positions = [0.7 if spacing == "even" else np.arange(size) ** 1.01 for size in SHAPE]
+        jobs = {name: partial(along, axes, one, values, positions) for name, one in who.items()}
+        took = medians(jobs, rounds)
+        row(
+            dtype, spacing, "all" if len(axes) == 3 else str(axes[0]),
+            *(f"{took[name]:.1f}" for name in who),
+            f"{took['numpy'] / took['xgrad']:.1f}", f"{took['xgrad'] / took['copy']:.2f}",
+        )  # fmt: skip
+
+
+def on_a_store(rounds: int, n_bytes: int) -> None:
+    row("job, 2 threads", "who", "seconds", "of xarray's", "peak over base, MB", "of xarray's")
+    row(*["---"] * 6)
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        store = f"{folder}/source.zarr"
+        chunks = {"time": 24, "latitude": 361, "longitude": 720}
+        field = demo.field(n_bytes // (721 * 1440 * 4)).chunk(chunks)
+        field.to_zarr(store, zarr_format=2)
+        for target, floor in (("max", "read"), ("zarr", "copy")):
+            runs: dict[str, list[dict[str, float]]] = {"xarray": [], "xgrad": [], floor: []}
+            for _ in range(rounds):
+                for who, results in runs.items():
+                    command = [sys.executable, str(HERE / "store_job.py"), store, who, target]
+                    done = subprocess.run(command, check=True, capture_output=True, text=True)
+                    results.append(json.loads(done.stdout))
+            middle = {
+                who: {key: statistics.median(r[key] for r in results) for key in ("seconds", "MB")}
+                for who, results in runs.items()
+            }
+            job = "three gradients → " + ("the maximum of each" if target == "max" else "Zarr")
+            for who, found in middle.items():
+                base = middle["xarray"]
+                row(job, who, f"{found['seconds']:.1f}",
+                    f"{found['seconds'] / base['seconds']:.2f}", f"{found['MB']:.0f}",
+                    f"{found['MB'] / base['MB']:.2f}")  # fmt: skip
+
+
+def starting(rounds: int) -> None:
+    """Seconds that ``import xgrad`` adds, and of the first gradient with cached kernels."""
+    code = (
+        "import time; import xarray, dask.array; a = time.perf_counter(); import xgrad;"
+        "b = time.perf_counter(); import numpy as np;"
+        "f = xarray.DataArray(np.ones((50, 60, 70), 'f4'), coords={'x': np.arange(70) ** 1.5},"
+        "dims=('z', 'y', 'x'), name='f'); f.fdgrad.gradient('x');"
+        "print(b - a, time.perf_counter() - b)"
+    )
+    taken = []
+    for _ in range(rounds + 1):
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        )
+        taken.append([float(part) for part in done.stdout.split()])
+    first, second = (statistics.median(part) for part in zip(*taken[1:], strict=True))
+    row("start of a fresh process", "seconds")
+    row("---", "---")
+    row("`import xgrad` after `import xarray, dask.array`", f"{first:.2f}")
+    row("the first gradient, kernels cached", f"{second:.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tables", nargs="*", default=[], help="memory, store, start; default: all")
+    parser.add_argument("--store-size", type=parse_bytes, default="1.6GB")
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    print(versions() + "\n")
+    for name, table in {
+        "memory": lambda: in_memory(options.rounds),
+        "store": lambda: on_a_store(min(3, options.rounds), options.store_size),
+        "start": lambda: starting(options.rounds),
+    }.items():
+        if not options.tables or name in options.tables:
+            table()
+            print()
+
+
+if __name__ == "__main__":
+    main()
