@@ -113,7 +113,7 @@ def gradient(
     ...     [0.0, 1.0, 9.0], coords={"x": [0.0, 1.0, 3.0]}, name="t", attrs={"units": "K"}
     ... )
     >>> gradient(da, "x").dt_dx.values
-    array([1.        , 2.        , 4.        ])
+    array([1., 2., 4.])
     """
     if not isinstance(obj, xr.DataArray | xr.Dataset):
         raise TypeError(

@@ -105,8 +105,10 @@ def _in_memory(array: AnyArray, table: Table, axis: int, dtype: np.dtype[Any]) -
         work(cuts[0])
     else:
         # A pool per call (0.1 ms): one kept for the module would be dead after a fork.
-        with ThreadPoolExecutor(len(cuts)) as pool:
-            list(pool.map(work, cuts))
+        with ThreadPoolExecutor(len(cuts) - 1) as pool:
+            others = pool.map(work, cuts[1:])
+            work(cuts[0])
+            list(others)  # raises what a thread raised
     return out
 
 

@@ -55,9 +55,9 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
     --------
     >>> import numpy as np
     >>> first_derivative(np.array([1.0, 2.0, 3.0]), size=4, edge_order=1, dtype="f8").round(3)
-    array([[ 0.   , -0.667, -0.6  ,  0.   ],
+    array([[ 0.   , -0.667, -0.3  ,  0.   ],
            [ 0.   ,  0.5  ,  0.167,  0.   ],
-           [ 0.   ,  0.167,  0.267,  0.   ],
+           [ 0.   ,  0.167,  0.133,  0.   ],
            [ 1.   ,  0.   ,  0.   ,  3.   ],
            [ 1.   ,  0.   ,  0.   , -1.   ]])
     """

@@ -104,7 +104,7 @@ def gradient_to_zarr(
     --------
     >>> import tempfile, pathlib, xarray as xr
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = xr.Dataset({"t": ("x", [0.0, 1.0, 4.0])}).to_zarr(folder / "in.zarr")
+    >>> _ = xr.Dataset({"t": ("x", [0.0, 1.0, 4.0])}).to_zarr(folder / "in.zarr", zarr_format=2)
     >>> _ = gradient_to_zarr(folder / "in.zarr", folder / "out.zarr")
     >>> xr.open_zarr(folder / "out.zarr").dt_dx.values
     array([1., 2., 3.])

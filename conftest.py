@@ -1,0 +1,72 @@
+"""Run the code blocks of README.md and of docs/*.md: each page in a temporary folder of its own."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack, chdir
+from pathlib import Path
+from typing import Any
+
+from sybil import Example, Sybil
+from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
+
+collect_ignore = ["docs/conf.py"]  # settings of Sphinx, no module of doctests
+
+_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def _enter(namespace: dict[str, Any]) -> None:
+    stack = namespace["_stack"] = ExitStack()
+    stack.enter_context(chdir(stack.enter_context(tempfile.TemporaryDirectory(prefix="xgrad-"))))
+
+
+def _leave(namespace: dict[str, Any]) -> None:
+    namespace.pop("_stack").close()
+
+
+def _run(command: str) -> subprocess.CompletedProcess[str]:
+    """Run shell lines with this environment's programs first; stdout and stderr in one."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return subprocess.run(
+        ["bash", "-e", "-c", command],
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def _script(example: Example) -> None:
+    """A ``sh`` block: its commands succeed."""
+    ran = _run(example.parsed)
+    if ran.returncode:
+        raise AssertionError(f"exit status {ran.returncode}: {ran.stdout}")
+
+
+def _session(example: Example) -> None:
+    """A ``console`` block: what a command after ``$`` prints is what stands below it."""
+    checker = doctest.OutputChecker()
+    for step in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
+        command, _, expected = step.partition("\n")
+        printed = _run(command).stdout
+        if not checker.check_output(expected, printed, _FLAGS):
+            case = doctest.Example(command, expected)
+            raise AssertionError(checker.output_difference(case, printed, _FLAGS))
+
+
+_python = PythonCodeBlockParser(doctest_optionflags=_FLAGS)
+_readme = Sybil([_python], patterns=["README.md"], setup=_enter, teardown=_leave)
+_pages = Sybil(
+    [_python, CodeBlockParser("sh", _script), CodeBlockParser("console", _session)],
+    patterns=["docs/*.md"],
+    setup=_enter,
+    teardown=_leave,
+)
+
+pytest_collect_file = (_readme + _pages).pytest()
