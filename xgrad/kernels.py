@@ -270,7 +270,11 @@ def differentiate(
 
 
 def _in_numba(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:
-    outer, _, inner = f.shape
+    outer, n, inner = f.shape
+    first, last = _reach(table[:, [0, -1]], below.shape[1])
+    # Compiled code checks no index: a halo that is too thin would read foreign memory.
+    assert min(first[0], first[1] + n - 2) >= 0
+    assert max(last[0], last[1] + n - 2) < below.shape[1] + n + above.shape[1]
     # float32 weights of float64 data are exact in float64: one variant less to compile.
     common = np.result_type(f.real.dtype, table.dtype)
     table = np.ascontiguousarray(table, common).view()

@@ -7,12 +7,12 @@ to the bit.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import dask.array as da
 import numpy as np
+from dask.system import CPU_COUNT
 
 from xgrad import chunks, kernels, stencil
 from xgrad._typing import SHIFT, AnyArray, Steps, Table
@@ -87,14 +87,15 @@ def _in_memory(array: AnyArray, table: Table, axis: int, dtype: np.dtype[Any]) -
     """
     out = np.empty_like(array, dtype=dtype, subok=False)
     cut = max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
-    count = min(len(os.sched_getaffinity(0)), out.nbytes // _BYTES_PER_THREAD)
+    count = min(CPU_COUNT, out.nbytes // _BYTES_PER_THREAD)
     cuts = list(chunks.parts(out.shape[cut], count))
 
     def work(part: slice) -> None:
         here = _along(cut, part)
         if cut == axis:
-            below = array[_along(axis, slice(max(0, part.start - 1), part.start))]
-            above = array[_along(axis, slice(part.stop, part.stop + 1))]
+            # Two cells, as a part may be one cell that a one-sided stencil of three starts from.
+            below = array[_along(axis, slice(max(0, part.start - 2), part.start))]
+            above = array[_along(axis, slice(part.stop, part.stop + 2))]
             columns = table[:, part]
         else:
             below = above = array[here][_along(axis, slice(0, 0))]
