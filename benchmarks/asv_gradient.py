@@ -1,4 +1,4 @@
-"""The same contenders for airspeed velocity: ``cd benchmarks && asv run``."""
+"""The same contenders for airspeed velocity: ``asv run``."""
 
 from __future__ import annotations
 

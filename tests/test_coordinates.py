@@ -122,6 +122,12 @@ def test_bad_cftime() -> None:
         steps(np.array([day, None], object))
 
 
+def test_mixed_calendars() -> None:
+    mixed = [cftime.DatetimeNoLeap(2000, 1, 1), cftime.Datetime360Day(2000, 1, 2)]
+    with pytest.raises(CoordinateError, match="'x' has times of different calendars"):
+        steps(np.array(mixed, object))
+
+
 def test_a_multiindex_and_its_levels() -> None:
     index = pd.MultiIndex.from_arrays([[0, 1], [2.0, 5.0]], names=["a", "b"])
     stacked = xr.Dataset(coords=xr.Coordinates.from_pandas_multiindex(index, "x"))
@@ -165,6 +171,36 @@ def test_given_steps(value: Any, expected: float, kind: type) -> None:
     assert type(found) is kind
 
 
+def test_times_further_apart_than_an_int64_of_nanoseconds() -> None:
+    far = np.array(["1678-01-01", "2262-01-01"], "M8[ns]")
+    exact = (far.astype("M8[s]")[1] - far.astype("M8[s]")[0]) / np.timedelta64(1, "s")
+    assert steps(far) == exact
+    assert steps(far[::-1]) == -exact
+
+
+@pytest.mark.parametrize("unit", ["ps", "fs", "as"])
+def test_steps_finer_than_a_nanosecond(unit: Any) -> None:
+    assert given_steps(np.timedelta64(1500, unit), unit=unit) == 1500.0
+    assert given_steps(np.array([0, 5, 11], f"m8[{unit}]"), unit=unit).tolist() == [5.0, 6.0]
+
+
+def test_python_and_cftime_times_as_spacing() -> None:
+    days = [dt.datetime(2000, 1, n) for n in (1, 2, 5)]  # noqa: DTZ001  xarray knows no zones
+    assert given_steps(days, unit="D").tolist() == [1.0, 3.0]
+    assert given_steps([dt.timedelta(n) for n in (0, 1, 5)], unit="D").tolist() == [1.0, 4.0]
+    model_days = [cftime.Datetime360Day(2000, 2, n) for n in (28, 29, 30)]
+    for value in (model_days, xr.CFTimeIndex(model_days)):
+        assert given_steps(value, unit="D") == 1.0
+
+
+def test_months_and_years() -> None:
+    months = np.array(["2000-01", "2000-02", "2000-04"], "M8[M]")
+    assert given_steps(months, unit="D").tolist() == [31.0, 60.0]
+    for value in (np.timedelta64(5, "M"), np.timedelta64(5, "Y"), np.array([0, 1, 2], "m8[M]")):
+        with pytest.raises(CoordinateError, match=r"'x' has time unit .*no fixed length"):
+            given_steps(value)
+
+
 def test_given_positions_may_be_a_labelled_array() -> None:
     labelled = coord([0.0, 1.0, 5.0], units="km")
     spacing = coordinates.from_value("x", 3, labelled, "s")
@@ -192,6 +228,9 @@ def test_given_positions_may_be_a_labelled_array() -> None:
         ([0, np.nan, 1], "is not finite at index 1"),
         (["a", "b", "c"], "has dtype <U1"),
         (dt.date(2000, 1, 1), "give a number"),
+        (np.timedelta64(5), "has time unit 'generic'"),
+        (np.ma.masked_array([0, 1, 2], [0, 1, 0]), "has masked positions"),
+        (xr.Variable("y", [0, 1, 2]), "has sizes {'y': 3}; positions along 'x' have {'x': 3}"),
     ],
 )
 def test_bad_spacing(value: Any, message: str) -> None:

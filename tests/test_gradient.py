@@ -170,6 +170,10 @@ def test_times_as_data_give_float_seconds() -> None:
     assert found.dtype == np.float64
     np.testing.assert_allclose(found[[0, -1]], [172800.0, 43200.0])
     assert found.attrs["units"] == "s km-1"
+    coarse = when.fdgrad.gradient(  # in float16, in which a day of seconds overflows
+        "x", spacing={"x": np.array([0, 1, 3], "f2")}, datetime_unit="D"
+    )
+    assert coarse.darrival_dx[0] == 2.0
     days = when.fdgrad.gradient("x", datetime_unit="D").darrival_dx
     np.testing.assert_allclose(days, found / 86400, rtol=1e-15)
     assert days.attrs["units"] == "day km-1"
@@ -271,6 +275,24 @@ def test_bad_names(temperature: xr.DataArray, weather: xr.Dataset) -> None:
     raises(weather.t.isel(time=0, latitude=0, level=0), ValueError, "'t' has no dimension")
 
 
+def test_two_results_of_one_name_are_refused() -> None:
+    one = np.zeros(3)
+    pair = xr.Dataset({"a_db": ("c", one), "a": ("b_dc", one)})
+    raises(pair, ValueError, "two things would be called 'da_db_dc'")
+    both = xr.Dataset({1: ("c", one), "1": ("c", one)})
+    raises(both, ValueError, "two things would be called 'd1_dc'")
+    dim = xr.DataArray(np.zeros((3, 3)), dims=("x", "dt_dx"), name="t")
+    raises(dim, ValueError, "two things would be called 'dt_dx'", "x")
+    coord = xr.DataArray(one, dims="x", coords={"dt_dx": 1.0}, name="t")
+    raises(coord, ValueError, "'t' with respect to 'x'; rename one", "x")
+
+
+def test_pandas_extension_arrays_are_left_out_or_named() -> None:
+    whole = xr.Dataset({"i": ("x", pd.array([1, 2, 3], "Int64")), "t": ("x", np.arange(3.0))})
+    assert list(whole.fdgrad.gradient("x")) == ["dt_dx"]
+    raises(whole.i, TypeError, r"'i' has dtype Int64; .*\.astype\(float\)", "x")
+
+
 def test_bad_spacing(temperature: xr.DataArray) -> None:
     error = xgrad.CoordinateError
     raises(temperature, TypeError, r"`spacing` is 0.5; give a mapping", "time", spacing=0.5)
@@ -300,7 +322,7 @@ def test_bad_options(temperature: xr.DataArray) -> None:
 @pytest.mark.parametrize("size", [0, 1, 2])
 def test_too_short_dimensions(temperature: xr.DataArray, size: int) -> None:
     short = temperature.isel(time=slice(size))
-    message = f"dimension 'time' of 'temperature' has {size} cells; `edge_order=2` needs at least 3"
+    message = f"dimension 'time' of 'temperature' has size {size}; `edge_order=2` needs at least 3"
     raises(short, ValueError, message, "time", edge_order=2)
     if size < 2:
         raises(short, ValueError, "`edge_order=1` needs at least 2", "time")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from xgrad._typing import SHIFT, STEP
+from xgrad.errors import CoordinateError
 from xgrad.stencil import first_derivative
 
 
@@ -44,3 +45,9 @@ def test_a_python_step_is_weak_and_a_numpy_step_is_not(
     step: float, dtype: str, expected: str
 ) -> None:
     assert first_derivative(step, 3, 1, dtype).dtype == np.dtype(expected)
+
+
+def test_a_step_that_vanishes_in_the_precision_of_the_data_is_refused() -> None:
+    with pytest.raises(CoordinateError, match="1e-50 is zero in the precision of the data"):
+        first_derivative(1e-50, 3, 1, "f4")
+    assert first_derivative(1e-50, 3, 1, "f8")[STEP, 0] == 1e-50

@@ -175,6 +175,15 @@ def test_the_source_is_never_the_target(source: Path, tmp_path: Path) -> None:
         xr.testing.assert_identical(untouched.load(), dataset())
 
 
+def test_arrays_without_cells(tmp_path: Path) -> None:
+    empty = xr.Dataset({"t": (("y", "x"), np.zeros((5, 0))), "u": ("y", np.arange(5.0))})
+    empty.to_zarr(tmp_path / "source.zarr", consolidated=False)
+    gradient_to_zarr(tmp_path / "source.zarr", tmp_path / "target.zarr", dim="y")
+    with xr.open_zarr(tmp_path / "target.zarr") as found:
+        assert found.dt_dy.shape == (5, 0)
+        assert found.du_dy.values.tolist() == [1.0] * 5
+
+
 def test_an_error_on_the_way_leaves_nothing(source: Path, tmp_path: Path) -> None:
     # A chunk that cannot be decoded.
     (source / "t" / "c" / "2" / "1" / "0").write_bytes(b"rubbish")
@@ -202,7 +211,7 @@ def test_an_error_on_the_way_leaves_nothing(source: Path, tmp_path: Path) -> Non
             r"`source` .*missing\.zarr' does not exist",
         ),
         ({"source": "."}, ValueError, "is a folder but no Zarr store"),
-        ({"source": "text.nc"}, ValueError, "cannot be opened by xarray"),
+        ({"source": "text.nc"}, ValueError, "no file that xarray opens"),
         ({"target": "no/such/folder.zarr"}, FileNotFoundError, "the folder of `target`"),
         ({"target": "s3://bucket/x.zarr"}, ValueError, "give a local path"),
         ({"workers": 0}, ValueError, "`workers` is 0"),

@@ -22,6 +22,7 @@ from xgrad.units import quotient
         ("kg m-2", "hPa", "kg m-2 hPa-1"),
         ("%", "day", "% day-1"),
         ("K", "days since 1850-01-01", "K days-1"),
+        ("°C", "s", "°C s-1"),
         ("W/m2", "m", "(W/m2) m-1"),
         ("K", "m/s", "K (m/s)-1"),
         ("1e-3 kg", "m", "(1e-3 kg) m-1"),

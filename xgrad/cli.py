@@ -8,26 +8,43 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-import xarray as xr
 
 import xgrad
 from xgrad import demo as demonstration
 from xgrad import storage
 from xgrad._typing import DatetimeUnit
 
+# What the library's messages name, in the words of the command line.
+_WORDS = {
+    "`source`": "SRC",
+    "`target`": "DST",
+    "`variables`": "--var",
+    "`dim`": "--dim",
+    "`overwrite`": "--overwrite",
+    "`chunks`": "--chunks",
+    "`workers`": "--workers",
+    "`scheduler`": "--scheduler",
+}
+
 
 class _OneLine(click.Group):
-    """Turns every error into one line and exit status 1."""
+    """Turns every error into one line and a status that is not zero."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        # A file's odd fill value is nothing that its reader can mend.
-        warnings.filterwarnings("ignore", category=xr.SerializationWarning)
+        if not sys.warnoptions:
+            # Of a file's odd fill value and the like: nothing that a user of it can mend.
+            warnings.simplefilter("ignore")
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            error.ctx = None  # without it click prints no lines of usage above the message
+            raise
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
             text = " ".join(str(error).split()) or type(error).__name__
+            for name, word in _WORDS.items():
+                text = text.replace(name, word)
             raise click.ClickException(text) from error
 
 
@@ -37,11 +54,13 @@ class _Sizes(click.ParamType[Any]):
     name = "DIM=CELLS,…"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        sizes = {}
+        sizes: dict[str, int] = {}
         for item in str(value).split(","):
             dim, _, size = item.partition("=")
             if not dim or not size.isdecimal():
                 self.fail(f"{item!r} is not of the form DIM=CELLS", param, ctx)
+            if dim in sizes:
+                self.fail(f"{value!r} names {dim!r} twice", param, ctx)
             sizes[dim] = int(size)
         return sizes
 

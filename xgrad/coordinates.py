@@ -116,7 +116,7 @@ def from_coordinate(
             f"coordinate {name!r} is a MultiIndex and has no positions; name one of its levels, "
             f"or give `spacing={{{name!r}: ...}}`"
         )
-    label = str(coord.attrs.get("long_name", name))
+    label = str(coord.attrs.get("long_name") or name)
     what = f"coordinate {name!r}"
     if is_time(coord):
         steps = _time_steps(coord.values, what, datetime_unit)
@@ -156,6 +156,8 @@ def from_value(dim: Hashable, size: int, value: Any, datetime_unit: DatetimeUnit
     array([1., 2., 3.])
     """
     what = f"`spacing` for {dim!r}"
+    if isinstance(value, xr.Variable):
+        value = xr.DataArray(value)
     if isinstance(value, xr.DataArray) and value.ndim:
         if value.sizes != {dim: size}:
             raise CoordinateError(
@@ -166,6 +168,8 @@ def from_value(dim: Hashable, size: int, value: Any, datetime_unit: DatetimeUnit
         return from_coordinate(named, datetime_unit)
     if isinstance(value, dt.timedelta):
         value = np.timedelta64(value)
+    if np.ma.is_masked(value):
+        raise CoordinateError(f"{what} has masked positions; fill or drop them")
     positions = np.asarray(value)
     if positions.ndim == 0:
         return _from_step(dim, value, positions, what, datetime_unit)
@@ -173,10 +177,11 @@ def from_value(dim: Hashable, size: int, value: Any, datetime_unit: DatetimeUnit
         raise CoordinateError(
             f"{what} has shape {positions.shape}; give one step or {size} positions"
         )
-    if positions.dtype.kind in "mM":
-        # As a variable they get one of the resolutions that xarray knows, s to ns.
-        times = xr.Variable(dim, positions).values
-        steps = _time_steps(times, what, datetime_unit)
+    if positions.dtype.kind == "O":
+        # Python's dates and durations become numpy's, as in any coordinate; cftime stays.
+        positions = xr.Variable(dim, positions).values
+    if positions.dtype.kind in "mM" or _is_cftime(positions):
+        steps = _time_steps(positions, what, datetime_unit)
         return Spacing(dim, dim, steps, OF_TIME[datetime_unit], str(dim), is_time=True)
     return Spacing(dim, dim, _number_steps(positions, what), None, str(dim))
 
@@ -187,9 +192,10 @@ def _from_step(
     if step.dtype.kind == "m":
         if np.isnat(step) or not step.astype(np.int64):
             raise CoordinateError(f"{what} is {value!r}; a step must be finite and not zero")
-        ticks = xr.Variable(dim, step.reshape(1)).values
-        length = float(_in_unit(ticks, datetime_unit)[0])
-        return Spacing(dim, dim, length, OF_TIME[datetime_unit], str(dim), is_time=True)
+        ticks = step.astype(np.int64).reshape(1)
+        length = _in_unit(abs(ticks), np.datetime_data(step.dtype), what, datetime_unit)[0]
+        signed = float(np.copysign(length, ticks[0]))
+        return Spacing(dim, dim, signed, OF_TIME[datetime_unit], str(dim), is_time=True)
     if step.dtype.kind not in "iuf":
         raise CoordinateError(
             f"{what} is {value!r}; give a number, {dim!r} positions or the name of a coordinate"
@@ -233,32 +239,50 @@ def seconds(unit: DatetimeUnit) -> float:
     return float(_ATTOSECONDS[unit] / _ATTOSECONDS["s"])
 
 
-def _in_unit(differences: AnyArray, unit: DatetimeUnit) -> NDArray[np.float64]:
-    """timedelta64 of any resolution as float64 numbers of `unit`.
+def _in_unit(
+    ticks: AnyArray, resolution: tuple[str, int], what: str, unit: DatetimeUnit
+) -> NDArray[np.float64]:
+    """Not negative integer numbers of ticks as float64 numbers of `unit`.
 
     The whole units are divided off as integers: 200 days are 1.7e16 ns, more than float64 holds
     exactly, and would give other bits than the same 200 days counted in seconds.
     """
-    resolution, count = np.datetime_data(differences.dtype)
-    tick, one = _ATTOSECONDS[resolution] * count, _ATTOSECONDS[unit]
+    name, count = resolution
+    if name not in _ATTOSECONDS:
+        raise CoordinateError(
+            f"{what} has time unit {name!r}, which has no fixed length; give weeks or shorter units"
+        )
+    tick, one = _ATTOSECONDS[name] * count, _ATTOSECONDS[unit]
     common = math.gcd(tick, one)
-    whole, rest = np.divmod(differences.astype(np.int64), one // common)
-    per_tick = float(tick // common)
-    result: NDArray[np.float64] = whole * per_tick + rest * per_tick / (one // common)
-    return result
+    per_tick, in_one = float(tick // common), one // common
+    if in_one > np.iinfo(np.int64).max:  # attoseconds in weeks: no whole unit to divide off
+        return np.asarray(ticks * (per_tick / in_one), np.float64)
+    whole, rest = np.divmod(ticks.astype(np.uint64), np.uint64(in_one))
+    return np.asarray(whole * per_tick + rest * per_tick / in_one, np.float64)
 
 
 def _time_steps(values: AnyArray, what: str, unit: DatetimeUnit) -> Steps:
     if values.dtype.kind == "O":
         missing = np.array([not hasattr(value, "calendar") for value in values.flat])
         _refuse_first(missing, values, what, "is not a time")
-        differences = np.diff(values).astype("m8[us]")
+        try:
+            ticks = np.cumsum([0, *np.diff(values).astype("m8[us]").astype(np.int64)])
+        except TypeError as error:
+            raise CoordinateError(f"{what} has times of different calendars: {error}") from error
+        resolution = ("us", 1)
     else:
         _refuse_first(np.isnat(values), values, what, "is not a time")
-        differences = np.diff(values)
-    zero = np.zeros((), differences.dtype)
-    _require_monotonic(differences > zero, differences < zero, values, what)
-    return _reduced(_in_unit(differences, unit))
+        if values.dtype.kind == "M" and np.datetime_data(values.dtype)[0] in ("Y", "M"):
+            values = values.astype("M8[s]")  # dates; durations of months are refused below
+        resolution = np.datetime_data(values.dtype)
+        ticks = values.astype(np.int64)
+    rises, falls = ticks[1:] > ticks[:-1], ticks[1:] < ticks[:-1]
+    _require_monotonic(rises, falls, values, what)
+    # The distance of two int64 may be too large for a third, but not for a uint64.
+    ascending = np.sort(ticks).astype(np.uint64)
+    lengths = _in_unit(np.diff(ascending), resolution, what, unit)
+    descends = bool(falls.size and falls[0])
+    return _reduced(-lengths[::-1] if descends else lengths)
 
 
 def _number_steps(values: AnyArray, what: str) -> Steps:

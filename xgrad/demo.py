@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,7 +66,7 @@ def run(
             field(n_times).to_zarr(source, compute=False, zarr_format=2), progress=progress
         )
         report = storage.gradient_to_zarr(source, target, edge_order=2, progress=progress)
-        peak = _peak_memory()
+        peak = execution.peak_memory()
         for line in _totals(report, peak):
             echo(line)
         with xr.open_zarr(source) as given, xr.open_zarr(target) as found:
@@ -166,12 +164,6 @@ def _check_room(folder: Path, n_bytes: int) -> None:
             f"{str(folder)!r} has {free / 1e9:.1f} GB free and the demo may need "
             f"{needed / 1e9:.1f} GB; choose a smaller `--size` or another folder with `--keep`"
         )
-
-
-def _peak_memory() -> int:
-    """Largest resident memory that this process ever had, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _totals(report: storage.Report, peak: int) -> list[str]:

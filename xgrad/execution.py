@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from dask.base import compute as dask_compute
@@ -111,6 +113,23 @@ def compute(lazy: Any, client: Any = None, *, progress: bool = False) -> Any:
 
         bar(future)
     return client.gather(future)
+
+
+def peak_memory() -> int:
+    """Largest resident memory that this process ever had, in bytes.
+
+    Examples
+    --------
+    >>> peak_memory() > 10_000_000
+    True
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage: its maximum starts from that of the process that started this one.
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return 1024 * int(line.split()[1])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 class _Nowhere:

@@ -144,9 +144,13 @@ def gradient(
         _check_size(name, variable, along, edge_order)
     results: dict[Hashable, xr.Variable] = {}
     for name, variable, along in pairs:
-        results[derivative_name(name, along.name)] = _derivative(
-            name, variable, along, edge_order, datetime_unit or "s"
-        )
+        called = derivative_name(name, along.name)
+        if called in results or called in obj.coords or called in obj.dims:
+            raise ValueError(
+                f"two things would be called {called!r}, one of them the derivative of {name!r} "
+                f"with respect to {along.name!r}; rename one"
+            )
+        results[called] = _derivative(name, variable, along, edge_order, datetime_unit or "s")
     attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
     return xr.Dataset(results, obj.coords, attrs)
 
@@ -177,18 +181,23 @@ def _variables(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
         return {
             name: obj.variables[name]
             for name in obj.data_vars
-            if obj.variables[name].dtype.kind in "fciumM"
+            if _is_numeric(obj.variables[name].dtype)
         }
     if obj.dtype.kind == "b":
         raise TypeError(
             f"data {obj.name!r} is bool, whose differences numpy does not define; cast it with "
             "`.astype(float)`"
         )
-    if obj.dtype.kind not in "fciumM":
+    if not _is_numeric(obj.dtype):
         raise TypeError(
             f"data {obj.name!r} has dtype {obj.dtype}; convert it to numbers with `.astype(float)`"
         )
     return {obj.name: obj.variable}
+
+
+def _is_numeric(dtype: Any) -> bool:
+    # A pandas dtype such as Int64 has a kind as well, but its arrays are not numpy's.
+    return isinstance(dtype, np.dtype) and dtype.kind in "fciumM"
 
 
 def _names(
@@ -283,7 +292,7 @@ def _check_size(name: Hashable, variable: xr.Variable, along: Spacing, edge_orde
         )
     if size < edge_order + 1:
         raise ValueError(
-            f"dimension {along.dim!r} of {name!r} has {size} cells; `edge_order={edge_order}` "
+            f"dimension {along.dim!r} of {name!r} has size {size}; `edge_order={edge_order}` "
             f"needs at least {edge_order + 1}"
         )
 
@@ -297,13 +306,15 @@ def _derivative(
 ) -> xr.Variable:
     times = variable.dtype.kind in "mM"
     # The kernel gives seconds for times as data; another unit stretches the steps by as much.
-    steps = along.steps * coordinates.seconds(datetime_unit) if times else along.steps
+    steps = along.steps
+    if times:
+        steps = np.multiply(steps, coordinates.seconds(datetime_unit), dtype=np.float64)
     data = overlap.differentiate(variable.data, steps, variable.get_axis_num(along.dim), edge_order)
     own_units = units.OF_TIME[datetime_unit] if times else variable.attrs.get("units")
     attrs = {key: value for key, value in variable.attrs.items() if _survives(key)}
     if isinstance(own_units, str) and isinstance(along.units, str):
         attrs["units"] = units.quotient(own_units, along.units)
-    label = variable.attrs.get("long_name", "data" if name is None else name)
+    label = variable.attrs.get("long_name") or ("data" if name is None else name)
     attrs["long_name"] = f"derivative of {label} with respect to {along.label}"
     return xr.Variable(variable.dims, data, attrs)
 

@@ -81,9 +81,9 @@ def _along(axis: int, cells: slice) -> tuple[slice, ...]:
 def _in_memory(array: AnyArray, table: Table, axis: int, dtype: np.dtype[Any]) -> AnyArray:
     """Differentiate memory in contiguous parts, a thread each.
 
-    Two threads take 0.65 of the time of one here: a large result is bound by the page faults of
-    its fresh memory, which is why each thread owns a contiguous part of it
-    (``benchmarks/compare.py``; parts that interleave within a page took 1.8 times as long).
+    A large result is bound by the page faults of its fresh memory, which several threads take
+    faster than one, as long as each owns a contiguous part: threads whose parts interleave wait
+    for each other's pages.
     """
     out = np.empty_like(array, dtype=dtype, subok=False)
     cut = max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
@@ -120,8 +120,8 @@ def _in_chunks(
 
     Only the faces of the chunks (a copy of the first and the last cell along `axis`) pass through
     ``map_overlap``.  With whole chunks in its place each result waits for three of them to be in
-    memory, and each chunk is copied once more to stick its halo on: 1.3 times the time and 1.4
-    times the memory (``docs/design.md``).  Chunks too short for their stencil are merged with
+    memory, and each chunk is copied once more to stick its halo on (``xgrad, whole chunks`` in
+    ``docs/benchmarks.md``).  Chunks too short for their stencil are merged with
     their neighbours on the way in and cut again on the way out.
     """
     wide_enough = chunks.merged(array.chunks[axis], least=1, least_at_ends=edge_order)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from xgrad._typing import ROWS, SHIFT, STEP, Steps, Table
+from xgrad.errors import CoordinateError
 
 
 def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike) -> Table:
@@ -46,6 +47,11 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
     array of shape (5, size)
         One column per cell, in the layout of :data:`xgrad._typing.Table`.
 
+    Raises
+    ------
+    CoordinateError
+        If a weak step vanishes in `dtype`.
+
     References
     ----------
     Quarteroni, Sacco, Saleri, *Numerical Mathematics* (Springer 2007), section 10.10.1 (the
@@ -66,6 +72,11 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
     table = np.zeros((ROWS, size), np.dtype(dtype) if weak else np.asarray(steps).dtype)
     table[SHIFT, 0], table[SHIFT, -1] = 1, -1
     if np.ndim(steps) == 0:
+        if table.dtype.type(steps) == 0:
+            raise CoordinateError(
+                f"a step of {steps!r} is zero in the precision of the data, {table.dtype}; cast "
+                "the data to float64"
+            )
         _fill_even(table, steps, edge_order)
     else:
         _fill_uneven(table, np.asarray(steps), edge_order)

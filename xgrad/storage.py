@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import time
 import warnings
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,13 +14,9 @@ import dask.array as da
 import xarray as xr
 import zarr
 
-from xgrad import execution
+from xgrad import execution, publishing
 from xgrad._typing import DatetimeUnit, Dim, EdgeOrder, SpacingLike
 from xgrad.gradient import derivative_name, gradient
-
-_ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
-# In the folder where a store is being written, to know one's own: nothing else is ever deleted.
-_MARK = "written-by-xgrad"
 
 
 @dataclass(frozen=True)
@@ -109,7 +103,7 @@ def gradient_to_zarr(
     >>> xr.open_zarr(folder / "out.zarr").dt_dx.values
     array([1., 2., 3.])
     """
-    target = _checked_target(source, target, overwrite=overwrite)
+    target = publishing.checked_target(source, target, overwrite=overwrite)
     with _opened(source) as opened:
         chosen = _chunked(_chosen(opened, variables), chunks)
         result = gradient(
@@ -119,7 +113,7 @@ def gradient_to_zarr(
         form = _metadata(source).zarr_format if _holds_zarr(source) else 3
         with execution.cluster(workers, scheduler) as client:
             start = time.perf_counter()
-            with _published(target, overwrite=overwrite) as partial:
+            with publishing.published(target) as partial:
                 execution.compute(_to_zarr(result, partial, form), client, progress=progress)
             seconds = time.perf_counter() - start
         origins = _origins(chosen)
@@ -129,54 +123,21 @@ def gradient_to_zarr(
     return Report(n_read, n_written, seconds)
 
 
-def _is_url(path: str | Path) -> bool:
-    return "://" in str(path)
-
-
-def _is_zarr(path: Path) -> bool:
-    return path.is_dir() and any((path / name).exists() for name in _ZARR_FILES)
-
-
 def _holds_zarr(source: str | Path) -> bool:
-    return ".zarr" in str(source) if _is_url(source) else _is_zarr(Path(source))
+    path = publishing.local_path(source)
+    return ".zarr" in str(source) if path is None else publishing.is_zarr(path)
 
 
 def _metadata(source: str | Path) -> Any:
     return zarr.open_group(str(source), mode="r").metadata
 
 
-def _checked_target(source: str | Path, target: str | Path, *, overwrite: bool) -> Path:
-    if _is_url(target):
-        raise ValueError(f"`target` is {str(target)!r}; give a local path")
-    target = Path(target)
-    if not _is_url(source):
-        here, there = Path(source).resolve(), target.resolve()
-        if here == there or (here.exists() and there.exists() and here.samefile(there)):
-            raise ValueError(f"`target` {str(target)!r} is the source; give another path")
-        if here in there.parents or there in here.parents:
-            raise ValueError(
-                f"`target` {str(target)!r} and source {str(source)!r} lie one in the other; give "
-                "a path outside"
-            )
-    if target.exists() or target.is_symlink():
-        if not overwrite:
-            raise FileExistsError(
-                f"`target` {str(target)!r} exists; choose another, or replace it with `overwrite`"
-            )
-        if not _is_zarr(target):
-            raise FileExistsError(
-                f"`target` {str(target)!r} is no Zarr store, and is not replaced by one"
-            )
-    if not target.resolve().parent.is_dir():
-        raise FileNotFoundError(f"the folder of `target` {str(target)!r} does not exist")
-    return target
-
-
 def _opened(source: str | Path) -> xr.Dataset:
-    if not _is_url(source) and not Path(source).exists():
+    path = publishing.local_path(source)
+    if path is not None and not path.exists():
         raise FileNotFoundError(f"`source` {str(source)!r} does not exist")
     zarr_like = _holds_zarr(source)
-    if Path(source).is_dir() and not zarr_like:
+    if path is not None and path.is_dir() and not zarr_like:
         raise ValueError(f"`source` {str(source)!r} is a folder but no Zarr store")
     try:
         if zarr_like:
@@ -185,9 +146,9 @@ def _opened(source: str | Path) -> xr.Dataset:
         # A file without chunks of its own would come as a single one, however large.
         return xr.open_dataset(source, chunks="auto")
     except (ValueError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).split(". ")[0].split("\n")[0] or type(error).__name__
         raise ValueError(
-            f"`source` {str(source)!r} cannot be opened by xarray: {reason}"
+            f"`source` {str(source)!r} is no Zarr store and no file that xarray opens: {reason}"
         ) from error
 
 
@@ -247,8 +208,8 @@ def _to_zarr(result: xr.Dataset, path: Path, zarr_format: Any) -> Any:
     """Write metadata and coordinates now, and give back the chunks as work to be done.
 
     xarray can give back the work as well, but as a single Delayed object, inside which dask
-    orders the tasks of the arrays so that 2.8 GB were in memory where these take 0.7 GB
-    (``benchmarks/memory.py``, a store of 4 GB).
+    orders the tasks of the arrays so that several times as much is in memory
+    (``xgrad, one Delayed`` in ``docs/benchmarks.md``).
     """
     with warnings.catch_warnings():
         # Consolidated metadata are no part of format 3 yet, but xarray looks for them first, and
@@ -259,7 +220,8 @@ def _to_zarr(result: xr.Dataset, path: Path, zarr_format: Any) -> Any:
     if lazy_coords:
         result.coords.to_dataset()[lazy_coords].to_zarr(path, mode="r+")
     group = zarr.open_group(path, mode="r+", use_consolidated=False)
-    derivatives = result.data_vars.items()
+    # An array without cells has no chunks, and is written with the metadata.
+    derivatives = [(n, v) for n, v in result.data_vars.items() if v.chunks is not None]
     # Derivatives are float or complex, which xarray stores as they are.
     return da.store(
         [derivative.data for _, derivative in derivatives],
@@ -273,25 +235,3 @@ def _origins(source: xr.Dataset) -> dict[str, Hashable]:
     """From the name of each possible derivative to the variable that it is a derivative of."""
     along = [*source.dims, *source.coords]
     return {derivative_name(name, coord): name for name in source.data_vars for coord in along}
-
-
-@contextmanager
-def _published(target: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Yield a path to write to, and rename it to `target` if no error comes."""
-    workplace = target.with_name(f"{target.name}.partial")
-    if workplace.exists():
-        if not (workplace / _MARK).exists():
-            raise FileExistsError(
-                f"{str(workplace)!r} is in the way and was not written by xgrad; move it away"
-            )
-        shutil.rmtree(workplace)
-    workplace.mkdir()
-    (workplace / _MARK).touch()
-    complete = workplace / "store.zarr"
-    try:
-        yield complete
-        if overwrite and target.exists():
-            target.rename(workplace / "replaced.zarr")
-        complete.rename(target)
-    finally:
-        shutil.rmtree(workplace, ignore_errors=True)

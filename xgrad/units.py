@@ -6,7 +6,7 @@ import re
 
 # "m", "s-1", "m^2", "s**-2": a name with an exponent; several of them are separated by a space or
 # a dot.  Anything else (a slash, brackets, a factor) is kept whole.
-_FACTOR = re.compile(r"(?P<name>[^\W\d]+|[%°'\"]|µ[^\W\d]+)(?:\^|\*\*)?(?P<power>[+-]?\d+)?")
+_FACTOR = re.compile(r"(?P<name>°?[^\W\d]+|[%°'\"])(?:\^|\*\*)?(?P<power>[+-]?\d+)?")
 
 #: The name in UDUNITS of each numpy time unit: "m" is a minute there, and a metre here.
 OF_TIME = {

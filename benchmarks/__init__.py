@@ -1,0 +1,1 @@
+"""Benchmarks: ``python -m benchmarks.compare`` prints tables, ``asv run`` keeps a history."""

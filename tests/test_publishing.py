@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import zarr
+
+from xgrad import publishing
+
+
+def store(path: Path, content: int) -> Path:
+    zarr.open_group(path, mode="w", attributes={"content": content})
+    return path
+
+
+def content(path: Path) -> object:
+    return zarr.open_group(path, mode="r").attrs["content"]
+
+
+@pytest.mark.parametrize("prefix", ["", "file://", "local://", "simplecache::file://"])
+def test_the_source_is_known_under_any_name(prefix: str, tmp_path: Path) -> None:
+    source = store(tmp_path / "s.zarr", 1)
+    for target in (source, f"file://{source}"):
+        with pytest.raises(ValueError, match="is the source"):
+            publishing.checked_target(f"{prefix}{source}", target, overwrite=True)
+
+
+@pytest.mark.parametrize("inside", ["store.zarr", "replaced.zarr"])
+def test_a_source_in_the_workplace_is_not_deleted(inside: str, tmp_path: Path) -> None:
+    source = tmp_path / "out.zarr.partial" / inside
+    with pytest.raises(ValueError, match="one in the other"):
+        publishing.checked_target(source, tmp_path / "out.zarr", overwrite=True)
+
+
+def test_a_link_to_nothing_and_other_odd_targets(tmp_path: Path) -> None:
+    link = tmp_path / "link.zarr"
+    link.symlink_to(tmp_path / "gone")
+    with pytest.raises(FileExistsError, match="is a link to nothing"):
+        publishing.checked_target("in.zarr", link, overwrite=True)
+    for target in ("", ".", "/", "s3://bucket/out.zarr"):
+        with pytest.raises(ValueError, match="give a local path"):
+            publishing.checked_target("in.zarr", target, overwrite=True)
+    with pytest.raises(FileNotFoundError, match="the folder of `target`"):
+        publishing.checked_target("in.zarr", tmp_path / "no" / ".." / "out.zarr", overwrite=True)
+
+
+def test_an_error_between_the_two_renames_brings_the_old_store_back(tmp_path: Path) -> None:
+    target = store(tmp_path / "out.zarr", 1)
+    # Nothing was written to the path given, so that the second rename fails.
+    with pytest.raises(FileNotFoundError), publishing.published(target):
+        pass
+    assert content(target) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
+
+
+def test_a_death_between_the_two_renames_is_mended_by_the_next_run(tmp_path: Path) -> None:
+    target = tmp_path / "out.zarr"
+    workplace = tmp_path / "out.zarr.partial"
+    store(workplace / "replaced.zarr", 1)
+    (workplace / publishing._MARK).touch()
+    with pytest.raises(FileNotFoundError), publishing.published(target):
+        assert content(target) == 1
+    assert content(target) == 1
+    with publishing.published(target) as path:
+        store(path, 2)
+    assert content(target) == 2
+
+
+def test_two_processes_do_not_share_a_workplace(tmp_path: Path) -> None:
+    target = tmp_path / "out.zarr"
+    code = (
+        "import sys, pathlib; from xgrad import publishing\n"
+        "with publishing.published(pathlib.Path(sys.argv[1])) as path:\n"
+        "    path.mkdir(); print('held', flush=True); sys.stdin.read()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdin is not None
+    assert other.stdout is not None
+    assert other.stdout.readline() == b"held\n"
+    message = "is being written by another process"
+    with pytest.raises(FileExistsError, match=message), publishing.published(target):
+        pass
+    other.kill()
+    other.wait()
+    other.stdin.close()
+    other.stdout.close()
+    assert not target.exists()
+    with publishing.published(target) as path:  # the lock of the dead is taken over
+        path.mkdir()
+    assert target.is_dir()
+    assert os.listdir(tmp_path) == ["out.zarr"]  # noqa: PTH208  names, not paths
