@@ -42,14 +42,13 @@ def _run(command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _script(example: Example) -> None:
-    """A ``sh`` block: its commands succeed."""
+def _script(example: Example) -> str | None:
+    """A ``sh`` block: its commands succeed.  What is returned is a failure."""
     ran = _run(example.parsed)
-    if ran.returncode:
-        raise AssertionError(f"exit status {ran.returncode}: {ran.stdout}")
+    return f"exit status {ran.returncode}: {ran.stdout}" if ran.returncode else None
 
 
-def _session(example: Example) -> None:
+def _session(example: Example) -> str | None:
     """A ``console`` block: what a command after ``$`` prints is what stands below it."""
     checker = doctest.OutputChecker()
     for step in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
@@ -57,7 +56,8 @@ def _session(example: Example) -> None:
         printed = _run(command).stdout
         if not checker.check_output(expected, printed, _FLAGS):
             case = doctest.Example(command, expected)
-            raise AssertionError(checker.output_difference(case, printed, _FLAGS))
+            return f"{command}\n{checker.output_difference(case, printed, _FLAGS)}"
+    return None
 
 
 _python = PythonCodeBlockParser(doctest_optionflags=_FLAGS)
