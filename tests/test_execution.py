@@ -100,6 +100,9 @@ def test_bad_clusters(options: Any, kind: type[Exception], message: str, monkeyp
     monkeypatch.setattr(execution, "_PATIENCE", "1s")
     with pytest.raises(kind, match=message), execution.cluster(**options):
         pass
+    # What comes next is computed as if nothing had been.
+    assert dask.config.get("scheduler", None) is None
+    assert da.ones(4, chunks=2).sum().compute() == 4
 
 
 def test_without_distributed_the_error_names_the_extra(monkeypatch: Any) -> None:

@@ -67,12 +67,13 @@ def cluster(workers: int | None = None, scheduler: str | None = None) -> Iterato
             distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, dashboard_address=":0"
             ) as local,
-            distributed.Client(local) as client,
+            distributed.Client(local, set_as_default=False) as client,
         ):
             yield client
         return
     try:
-        client = distributed.Client(scheduler, timeout=_PATIENCE)
+        # Never the default: one that fails to connect would stay it, and hang what comes next.
+        client = distributed.Client(scheduler, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise OSError(f"no dask scheduler answers at `scheduler` {scheduler!r}: {error}") from error
     with client:
