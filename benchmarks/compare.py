@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import random
 import statistics
 import subprocess
 import sys
@@ -29,14 +30,19 @@ SHAPE = (128, 256, 256)
 
 
 def medians(jobs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each job, the jobs in turn."""
+    """Median milliseconds of each job, the jobs in turn.
+
+    In a new order each round: a job that runs after one whose freed memory is still in the cache
+    gets its own memory faster, by up to a third.
+    """
+    order = random.Random(0)
     taken: dict[str, list[float]] = {name: [] for name in jobs}
     for job in jobs.values():
         job()
     for _ in range(rounds):
-        for name, job in jobs.items():
+        for name in order.sample(list(jobs), len(jobs)):
             start = time.perf_counter()
-            job()
+            jobs[name]()
             taken[name].append(1000 * (time.perf_counter() - start))
     return {name: statistics.median(times) for name, times in taken.items()}
 
