@@ -20,7 +20,8 @@ class Gradient:
     def setup(self, who: str, dtype: str, spacing: str, axis: int) -> None:
         self.who = CONTENDERS[who]
         self.values = np.random.default_rng(0).normal(size=SHAPE).astype(dtype)
-        self.positions: Any = 0.7 if spacing == "even" else np.arange(SHAPE[axis]) ** 1.01
+        cells = np.arange(SHAPE[axis])
+        self.positions: Any = cells * 0.75 if spacing == "even" else cells**1.01
         self.who(self.values, self.positions, axis)
 
     def time_gradient(self, _who: str, _dtype: str, _spacing: str, axis: int) -> None:

@@ -1,0 +1,63 @@
+"""What the README says of the peers, so that a release of theirs that does better is noticed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+
+import xgrad
+from tests.helpers import same_bits
+
+# Even in its first half only: whether an axis is even must not be decided chunk by chunk.
+X = np.concatenate([np.arange(50) * 0.75, 37.0 + np.cumsum(np.linspace(0.1, 0.3, 50))])
+F = xr.DataArray(np.random.default_rng(5).normal(size=100), coords={"x": X}, name="f")
+
+
+def test_bits_at_any_chunking() -> None:
+    expected = np.gradient(F.values, X)
+    lazy = F.chunk(x=25)
+    assert same_bits(lazy.fdgrad.gradient("x").df_dx.values, expected)
+    assert not same_bits(lazy.differentiate("x").values, expected)
+    assert not same_bits(da.gradient(lazy.data, X, axis=0).compute(), expected)
+
+
+def test_chunks_of_one_cell() -> None:
+    lazy = F.chunk(x=1)
+    assert same_bits(lazy.fdgrad.gradient("x").df_dx.values, np.gradient(F.values, X))
+    with pytest.raises(ValueError, match="Chunk size"):
+        lazy.differentiate("x")
+    with pytest.raises(ValueError, match="Chunk size"):
+        da.gradient(lazy.data, X, axis=0)
+
+
+def test_a_position_given_twice() -> None:
+    twice = F.assign_coords(x=np.where(X[1] == X, X[0], X))
+    with pytest.raises(xgrad.CoordinateError, match="index 0 and 1"):
+        twice.fdgrad.gradient("x")
+    with np.errstate(all="ignore"):
+        others: list[Any] = [np.gradient(F.values, twice.x.values), twice.differentiate("x")]
+        others.append(da.gradient(F.chunk().data, twice.x.values, axis=0).compute())
+    for found in others:
+        assert not np.isfinite(np.asarray(found)).all()
+
+
+def test_the_resolution_of_times() -> None:
+    times = np.datetime64("2000-01-01", "s") + np.arange(100) ** 2 * np.timedelta64(1, "s")
+    seconds = F.assign_coords(x=times)
+    nanoseconds = F.assign_coords(x=times.astype("M8[ns]"))
+    assert same_bits(
+        seconds.fdgrad.gradient("x").df_dx.values, nanoseconds.fdgrad.gradient("x").df_dx.values
+    )
+    theirs = seconds.differentiate("x").values / nanoseconds.differentiate("x").values
+    np.testing.assert_allclose(theirs, 1e9, rtol=1e-4)
+
+
+def test_a_string_variable() -> None:
+    dataset = xr.Dataset({"f": F, "name": ("x", ["a"] * 100)})
+    assert list(dataset.fdgrad.gradient("x")) == ["df_dx"]
+    with pytest.raises(TypeError):
+        dataset.differentiate("x")
