@@ -117,7 +117,7 @@ def on_a_terminal(*arguments: Any) -> tuple[int, str]:
 @pytest.mark.parametrize("workers", [(), ("--workers", "1")])
 def test_progress_on_a_terminal(source: Path, tmp_path: Path, workers: Any) -> None:
     status, shown = on_a_terminal("gradient", source, tmp_path / "out.zarr", *workers)
-    assert status == 0
+    assert status == 0, shown
     assert "100%" in shown
     assert "GB in" in shown
 

@@ -112,7 +112,8 @@ def compute(lazy: Any, client: Any = None, *, progress: bool = False) -> Any:
     if progress:
         from distributed import progress as bar  # noqa: PLC0415
 
-        bar(future)
+        with client.as_current():  # the bar asks the current client where the scheduler is
+            bar(future)
     return client.gather(future)
 
 
