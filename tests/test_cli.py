@@ -223,7 +223,7 @@ def test_demo(tmp_path: Path) -> None:
         expected = numpy_gradient(given.temperature.values, given.latitude.values, 1, 2)
         assert same_bits(found.dtemperature_dlatitude.values, expected)
     fails("exists; give `--keep` another", "demo", "--size", "20MB", "--keep", tmp_path / "kept")
-    fails("at least 8.4MB", "demo", "--size", "1MB")
+    fails("at least 13MB", "demo", "--size", "9MB")
     fails("is no size such as 1GB", "demo", "--size", "large")
     fails("choose a smaller `--size`", "demo", "--size", "1000TB")
 

@@ -206,6 +206,8 @@ def test_given_positions_may_be_a_labelled_array() -> None:
     spacing = coordinates.from_value("x", 3, labelled, "s")
     assert spacing.steps.tolist() == [1.0, 4.0]  # type: ignore[union-attr]
     assert spacing.units == "km"
+    step = coordinates.from_value("x", 3, xr.DataArray(0.5, attrs={"units": "km"}), "s")
+    assert (step.steps, step.units) == (0.5, "km")
     with pytest.raises(CoordinateError, match="`spacing` for 'x' has sizes"):
         coordinates.from_value("x", 4, labelled, "s")
 

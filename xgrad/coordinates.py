@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -172,7 +172,9 @@ def from_value(dim: Hashable, size: int, value: Any, datetime_unit: DatetimeUnit
         raise CoordinateError(f"{what} has masked positions; fill or drop them")
     positions = np.asarray(value)
     if positions.ndim == 0:
-        return _from_step(dim, value, positions, what, datetime_unit)
+        spacing = _from_step(dim, value, positions, what, datetime_unit)
+        labelled = isinstance(value, xr.DataArray) and not spacing.is_time
+        return replace(spacing, units=value.attrs.get("units")) if labelled else spacing
     if positions.shape != (size,):
         raise CoordinateError(
             f"{what} has shape {positions.shape}; give one step or {size} positions"

@@ -34,7 +34,7 @@ def run(
     Parameters
     ----------
     n_bytes : int
-        Size of the data, in bytes; at least two times of 721 × 1440 float32 values.
+        Size of the data, in bytes; at least three times of 721 × 1440 float32 values.
     keep : path or None
         Folder in which the two stores stay; None for a temporary one.
     echo : callable
@@ -55,8 +55,10 @@ def run(
         If the disk is too small, or a store is there already.
     """
     n_times = n_bytes // (_LATITUDES * _LONGITUDES * 4)
-    if n_times < 2:
-        raise ValueError(f"`--size` is {n_bytes} bytes; give at least 8.4MB, two times of the grid")
+    if n_times < 3:
+        raise ValueError(
+            f"`--size` is {n_bytes} bytes; give at least 13MB, three times of the grid"
+        )
     with _folder(keep, n_bytes) as folder:
         source, target = folder / "era5-like.zarr", folder / "gradients.zarr"
         if source.exists():
