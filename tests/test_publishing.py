@@ -50,7 +50,7 @@ def test_a_link_to_nothing_and_other_odd_targets(tmp_path: Path) -> None:
 def test_an_error_between_the_two_renames_brings_the_old_store_back(tmp_path: Path) -> None:
     target = store(tmp_path / "out.zarr", 1)
     # Nothing was written to the path given, so that the second rename fails.
-    with pytest.raises(FileNotFoundError), publishing.published(target):
+    with pytest.raises(FileNotFoundError), publishing.published(target, overwrite=True):
         pass
     assert content(target) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
@@ -61,12 +61,22 @@ def test_a_death_between_the_two_renames_is_mended_by_the_next_run(tmp_path: Pat
     workplace = tmp_path / "out.zarr.partial"
     store(workplace / "replaced.zarr", 1)
     (workplace / publishing._MARK).touch()
-    with pytest.raises(FileNotFoundError), publishing.published(target):
-        assert content(target) == 1
+    # Without leave to overwrite, the old store that comes back is not replaced.
+    with pytest.raises(FileExistsError, match="exists"), publishing.published(target):
+        pass
     assert content(target) == 1
-    with publishing.published(target) as path:
+    with publishing.published(target, overwrite=True) as path:
         store(path, 2)
     assert content(target) == 2
+
+
+def test_a_store_that_appears_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "out.zarr"
+    with pytest.raises(FileExistsError, match="exists"), publishing.published(target) as path:  # noqa: PT012  the block is the race
+        store(path, 2)
+        store(target, 1)
+    assert content(target) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
 
 
 def test_two_processes_do_not_share_a_workplace(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def _from_step(
 
 
 def is_time(values: xr.DataArray) -> bool:
-    """Whether an array holds datetime64, timedelta64 or cftime values; looks at no dask chunk.
+    """Whether an array holds datetime64, timedelta64 or cftime values; loads 1-D objects only.
 
     Examples
     --------

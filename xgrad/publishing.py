@@ -82,18 +82,21 @@ def checked_target(source: str | Path, target: str | Path, *, overwrite: bool) -
         _refuse_overlap(origin, place)
     if place.is_symlink() and not place.exists():
         raise FileExistsError(f"`target` {str(place)!r} is a link to nothing; remove it first")
-    if place.exists():
-        if not overwrite:
-            raise FileExistsError(
-                f"`target` {str(place)!r} exists; choose another, or replace it with `overwrite`"
-            )
-        if not is_zarr(place):
-            raise FileExistsError(
-                f"`target` {str(place)!r} is no Zarr store, and is not replaced by one"
-            )
+    _refuse_existing(place, overwrite=overwrite)
     if not place.parent.is_dir():
         raise FileNotFoundError(f"the folder of `target` {str(place)!r} does not exist")
     return place
+
+
+def _refuse_existing(place: Path, *, overwrite: bool) -> None:
+    if place.exists() and not overwrite:
+        raise FileExistsError(
+            f"`target` {str(place)!r} exists; choose another, or replace it with `overwrite`"
+        )
+    if place.exists() and not is_zarr(place):
+        raise FileExistsError(
+            f"`target` {str(place)!r} is no Zarr store, and is not replaced by one"
+        )
 
 
 def _refuse_overlap(origin: Path, place: Path) -> None:
@@ -109,13 +112,16 @@ def _refuse_overlap(origin: Path, place: Path) -> None:
 
 
 @contextmanager
-def published(target: Path) -> Iterator[Path]:
+def published(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a path to write to, and rename it to `target` if no error comes.
 
     Parameters
     ----------
     target : Path
-        From :func:`checked_target`.  A store there is replaced once the new one is complete.
+        From :func:`checked_target`.
+    overwrite : bool, default: False
+        Replace a store that is there once the new one is complete.  Without it a store that
+        appears while the new one is being written is left alone.
 
     Yields
     ------
@@ -125,7 +131,8 @@ def published(target: Path) -> Iterator[Path]:
     Raises
     ------
     FileExistsError
-        If ``<target>.partial`` was not written by xgrad, or is being written by another process.
+        If ``<target>.partial`` was not written by xgrad, or is being written by another process,
+        or the target exists by now and may not be replaced.
 
     Examples
     --------
@@ -141,10 +148,12 @@ def published(target: Path) -> Iterator[Path]:
     with _held(workplace):
         if replaced.exists() and not target.exists():
             replaced.rename(target)  # an earlier run was killed between its two renames
-        for rest in (new, replaced):
-            shutil.rmtree(rest, ignore_errors=True)
         try:
+            _refuse_existing(target, overwrite=overwrite)
+            for rest in (new, replaced):
+                shutil.rmtree(rest, ignore_errors=True)
             yield new
+            _refuse_existing(target, overwrite=overwrite)
             if target.exists():
                 target.rename(replaced)
             new.rename(target)

@@ -113,7 +113,7 @@ def gradient_to_zarr(
         form = _metadata(source).zarr_format if _holds_zarr(source) else 3
         with execution.cluster(workers, scheduler) as client:
             start = time.perf_counter()
-            with publishing.published(target) as partial:
+            with publishing.published(target, overwrite=overwrite) as partial:
                 execution.compute(_to_zarr(result, partial, form), client, progress=progress)
             seconds = time.perf_counter() - start
         origins = _origins(chosen)
