@@ -30,6 +30,9 @@ _COMPILED = frozenset(np.dtype(code) for code in "fdFD")
 _SHORT_ROW = 32
 _MANY_PLANES = 32
 
+# Cells that fit into a core's cache together with what they are made of.
+_CELLS_AT_ONCE = 2**16
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -76,24 +79,6 @@ def _compiled_quotient(difference: Any, step: Any) -> Any:
 
 
 @_compiled
-def _weigh_line(a: Any, b: Any, c: Any, lo: Any, mid: Any, hi: Any, out: Any) -> None:
-    for i in range(out.size):
-        out[i] = a[i] * lo[i] + b[i] * mid[i] + c[i] * hi[i]
-
-
-@_compiled
-def _weigh_row(a: Any, b: Any, c: Any, lo: Any, mid: Any, hi: Any, out: Any) -> None:
-    for i in range(out.size):
-        out[i] = a * lo[i] + b * mid[i] + c * hi[i]
-
-
-@_compiled
-def _divide_row(step: Any, lo: Any, hi: Any, out: Any) -> None:
-    for i in range(out.size):
-        out[i] = _quotient(hi[i] - lo[i], step)
-
-
-@_compiled
 def _source(below: Any, f: Any, above: Any, j: int) -> Any:
     """Find row `j`, counted in the block: negative rows lie below it, `n` and more above."""
     if j < 0:
@@ -126,31 +111,60 @@ def _end_rows(table: Any, below: Any, f: Any, above: Any, j: int, out: Any) -> N
 
 
 @_compiled
-def _differentiate(table: Any, wide: Any, below: Any, f: Any, above: Any, out: Any) -> None:
-    """Differentiate a block; with `wide`, the weights of each cell of a plane, plane by plane."""
-    n, inner = f.shape[1], f.shape[2]
-    _end_rows(table, below, f, above, 0, out)
-    if n > 1:
-        _end_rows(table, below, f, above, n - 1, out)
-    if n < 3:
-        return
-    if wide.size:
-        for o in range(f.shape[0]):
-            plane = f[o].reshape(-1)
-            lo, mid, hi = plane[: -2 * inner], plane[inner:-inner], plane[2 * inner :]
-            inside = out[o].reshape(-1)[inner:-inner]
-            if table[STEP, 1] != 0:
-                _divide_row(table[STEP, 1], lo, hi, inside)
+def _short_rows(table: Any, wide: Any, f: Any, out: Any) -> None:
+    """Differentiate the inside of each plane in one loop; `wide` holds the weights of its cells."""
+    inner = f.shape[2]
+    size = f.shape[1] * inner
+    a, b, c = wide[0], wide[1], wide[2]
+    step = table[STEP, 1]
+    for o in range(f.shape[0]):
+        # Views made here, not in a function for one plane: its call costs as much as 100 cells.
+        plane = f[o].reshape(-1)
+        lo, mid, hi = plane[: size - 2 * inner], plane[inner : size - inner], plane[2 * inner :]
+        inside = out[o].reshape(-1)[inner : size - inner]
+        if step != 0:
+            for i in range(inside.size):
+                inside[i] = _quotient(hi[i] - lo[i], step)
+        else:
+            for i in range(inside.size):
+                inside[i] = a[i] * lo[i] + b[i] * mid[i] + c[i] * hi[i]
+
+
+@_compiled
+def _long_rows(table: Any, f: Any, out: Any) -> None:
+    """Differentiate the inside of each plane row by row."""
+    for o in range(f.shape[0]):
+        for j in range(1, f.shape[1] - 1):
+            lo, mid, hi, row = f[o, j - 1], f[o, j], f[o, j + 1], out[o, j]
+            step = table[STEP, j]
+            if step != 0:
+                for i in range(row.size):
+                    row[i] = _quotient(hi[i] - lo[i], step)
             else:
-                _weigh_line(wide[0], wide[1], wide[2], lo, mid, hi, inside)
-    else:
-        for o in range(f.shape[0]):
-            for j in range(1, n - 1):
-                if table[STEP, j] != 0:
-                    _divide_row(table[STEP, j], f[o, j - 1], f[o, j + 1], out[o, j])
-                else:
-                    a, b, c = table[0, j], table[1, j], table[2, j]
-                    _weigh_row(a, b, c, f[o, j - 1], f[o, j], f[o, j + 1], out[o, j])
+                a, b, c = table[0, j], table[1, j], table[2, j]
+                for i in range(row.size):
+                    row[i] = a * lo[i] + b * mid[i] + c * hi[i]
+
+
+@_compiled
+def _differentiate(table: Any, wide: Any, below: Any, f: Any, above: Any, out: Any) -> None:
+    """Differentiate a block; with `wide`, the weights of each cell of a plane, plane by plane.
+
+    Some planes at a time, as many as a cache holds: the ends are written apart from the inside,
+    and a second pass over all of the block would fetch each of its pages a second time.
+    """
+    n = f.shape[1]
+    count = max(1, _CELLS_AT_ONCE // (n * f.shape[2]))
+    for first in range(0, f.shape[0], count):
+        here = slice(first, min(first + count, f.shape[0]))
+        _end_rows(table, below[here], f[here], above[here], 0, out[here])
+        if n > 1:
+            _end_rows(table, below[here], f[here], above[here], n - 1, out[here])
+        if n > 2:
+            if wide.size:
+                _short_rows(table, wide, f[here], out[here])
+            else:
+                _long_rows(table, f[here], out[here])
 
 
 def _reach(table: Table, offset: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
