@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers import numpy_gradient, same_bits
-from xgrad import kernels
+from xgrad import blocks, kernels
 from xgrad.stencil import first_derivative
 
 DTYPES = ["f2", "f4", "f8", "g", "F", "D", "G", "b", "B", "i4", "u8", ">f4", ">f8", ">c16", ">i2"]
@@ -14,7 +14,7 @@ DTYPES = ["f2", "f4", "f8", "g", "F", "D", "G", "b", "B", "i4", "u8", ">f4", ">f
 
 def whole(values: Any, steps: Any, axis: int, edge_order: int) -> Any:
     """Differentiate one block that is the whole array."""
-    dtype = kernels.result_dtype(values.dtype)
+    dtype = blocks.result_dtype(values.dtype)
     real = np.empty(0, dtype).real.dtype.newbyteorder("=")
     out = np.empty_like(values, dtype=dtype)
     nothing = np.take(values, [], axis=axis)
@@ -124,4 +124,4 @@ def test_no_time_gives_nan_where_a_stencil_meets_it() -> None:
 @pytest.mark.parametrize("dtype", ["?", "U3", "S3", "O"])
 def test_values_without_differences_are_refused(dtype: str) -> None:
     with pytest.raises(TypeError, match="cannot be differentiated"):
-        kernels.result_dtype(np.dtype(dtype))
+        blocks.result_dtype(np.dtype(dtype))

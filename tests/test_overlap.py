@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from tests.helpers import nothing_computed, numpy_gradient, same_bits
-from xgrad import overlap
+from xgrad import boundaries, overlap
 from xgrad.errors import ChunkError
+from xgrad.scheme import Scheme
 
 DTYPES = ["f2", "f4", "f8", "c8", "c16", "i2", "u1", "i8", ">f4", ">i4"]
 EIGHT = np.array([0.0, 1.0, 1.5, 3.0, 3.25, 7.0, 8.0, 8.5])
@@ -56,11 +57,11 @@ def problems(draw: Any) -> tuple[Any, Any, Any, int, int]:
 def test_lazy_equals_eager_equals_numpy(problem: tuple[Any, Any, Any, int, int]) -> None:
     values, chunks, x, axis, edge_order = problem
     expected = numpy_gradient(values, x, axis, edge_order)
-    eager = overlap.differentiate(values, reduced(x), axis, edge_order)
+    eager = overlap.differentiate(values, reduced(x), axis, Scheme(edge_order=edge_order))
     assert same_bits(eager, expected)
     array = da.from_array(values, chunks=chunks)
     with nothing_computed():
-        lazy = overlap.differentiate(array, reduced(x), axis, edge_order)
+        lazy = overlap.differentiate(array, reduced(x), axis, Scheme(edge_order=edge_order))
     assert lazy.chunks == array.chunks
     assert lazy.dtype == expected.dtype
     computed = lazy.compute(scheduler="sync")
@@ -82,7 +83,7 @@ def test_large_memory_in_parts_equals_numpy(axis: int, dtype: str, monkeypatch: 
         x = np.arange(array.shape[axis]) ** 1.1
         for positions in (x, 0.5):
             steps = np.diff(x) if positions is x else positions
-            found = overlap.differentiate(array, steps, axis, 2)
+            found = overlap.differentiate(array, steps, axis, Scheme(edge_order=2))
             assert same_bits(found, numpy_gradient(array, positions, axis, 2))
 
 
@@ -93,7 +94,7 @@ def test_large_memory_in_parts_equals_numpy(axis: int, dtype: str, monkeypatch: 
 def test_awkward_chunks(chunks: tuple[int, ...], edge_order: int) -> None:
     values = np.sin(EIGHT)[:, None] * np.arange(1.0, 4.0)
     array = da.from_array(values, chunks=(8, 3)).rechunk((chunks, (1, 2)))
-    lazy = overlap.differentiate(array, np.diff(EIGHT), 0, edge_order)
+    lazy = overlap.differentiate(array, np.diff(EIGHT), 0, Scheme(edge_order=edge_order))
     assert lazy.chunks == array.chunks
     assert same_bits(lazy.compute(), numpy_gradient(values, EIGHT, 0, edge_order))
 
@@ -104,7 +105,7 @@ def test_an_axis_that_is_even_in_one_chunk_only() -> None:
     values = np.random.default_rng(5).normal(size=100)
     expected = numpy_gradient(values, x, 0)
     for size in (1, 7, 25, 50, 100):
-        lazy = overlap.differentiate(da.from_array(values, chunks=size), np.diff(x), 0, 1)
+        lazy = overlap.differentiate(da.from_array(values, chunks=size), np.diff(x), 0, Scheme())
         assert same_bits(lazy.compute(), expected)
 
 
@@ -115,7 +116,8 @@ def test_chunks_of_any_layout(layout: str) -> None:
     base.flags.writeable = layout != "read-only"
     array = da.from_array(base, chunks=(5, 4))
     assert same_bits(
-        overlap.differentiate(array, 0.1, 0, 2).compute(), numpy_gradient(values, 0.1, 0, 2)
+        overlap.differentiate(array, 0.1, 0, Scheme(edge_order=2)).compute(),
+        numpy_gradient(values, 0.1, 0, 2),
     )
 
 
@@ -137,7 +139,7 @@ def test_each_chunk_is_loaded_once_when_all_gradients_are_computed_together() ->
     source = Counting(np.random.default_rng(7).normal(size=(40, 30)))
     array = da.from_array(source, chunks=(10, 10), name="source", asarray=False)
     source.reads.clear()  # from_array looks at no cells, to learn the kind of array
-    results = [overlap.differentiate(array, 0.5, axis, 2) for axis in (0, 1)]
+    results = [overlap.differentiate(array, 0.5, axis, Scheme(edge_order=2)) for axis in (0, 1)]
     assert not source.reads
     found = dask.compute(*results)
     assert len(source.reads) == 12
@@ -148,13 +150,17 @@ def test_each_chunk_is_loaded_once_when_all_gradients_are_computed_together() ->
 
 def test_faces_do_not_keep_their_chunk_in_memory() -> None:
     block = np.zeros((100, 100))
-    assert overlap._faces(block, axis=0).base is None
-    assert overlap._passed_on(np.zeros((4, 100)), axis=0, block_id=(1, 0)).base is None
+    assert overlap._faces(block, axis=0, face=1).base is None
+    passed = overlap._passed_on(
+        np.zeros((4, 100)), 0, Scheme(), 1, boundaries.values, last=2, block_id=(1, 0)
+    )
+    assert passed.base is None
+    assert passed.shape == (2, 100)
 
 
 def test_a_cell_depends_on_the_chunks_beside_it_only() -> None:
     array = da.from_array(np.arange(100.0), chunks=10, name="source")
-    lazy = overlap.differentiate(array, 1.0, 0, 1)
+    lazy = overlap.differentiate(array, 1.0, 0, Scheme())
     (graph,) = dask.optimize(lazy.blocks[5])
     sources = {key for key in graph.dask if isinstance(key, tuple) and key[0] == "source"}
     assert {key[1] for key in sources} <= {4, 5, 6}
@@ -165,23 +171,23 @@ def test_unknown_chunk_sizes_name_the_remedy() -> None:
     array = da.from_array(np.arange(10.0), chunks=5)
     unknown = array[array > 3]
     with pytest.raises(ChunkError, match="compute_chunk_sizes"):
-        overlap.differentiate(unknown, 1.0, 0, 1)
+        overlap.differentiate(unknown, 1.0, 0, Scheme())
     unknown.compute_chunk_sizes()
-    assert overlap.differentiate(unknown, 1.0, 0, 1).compute().tolist() == [1.0] * 6
+    assert overlap.differentiate(unknown, 1.0, 0, Scheme()).compute().tolist() == [1.0] * 6
 
 
 def test_other_kinds_of_array_are_refused() -> None:
     with pytest.raises(TypeError, match=r"builtins\.list.*as_numpy"):
-        overlap.differentiate([1.0, 2.0], 1.0, 0, 1)
+        overlap.differentiate([1.0, 2.0], 1.0, 0, Scheme())
 
 
 def test_times_in_chunks() -> None:
     days = np.array("2000-01-01", "M8[ns]") + np.cumsum(np.arange(9)) * np.timedelta64(1, "D")
-    whole = overlap.differentiate(days, 2.0, 0, 2)
+    whole = overlap.differentiate(days, 2.0, 0, Scheme(edge_order=2))
     assert whole.dtype == np.float64
     assert whole[1] == 1.5 * 86400 / 2
     for size in (1, 2, 4):
-        lazy = overlap.differentiate(da.from_array(days, chunks=size), 2.0, 0, 2)
+        lazy = overlap.differentiate(da.from_array(days, chunks=size), 2.0, 0, Scheme(edge_order=2))
         assert lazy.dtype == np.float64
         assert same_bits(lazy.compute(), whole)
 
@@ -193,9 +199,10 @@ def test_both_array_engines_of_dask(planning: str) -> None:
         f"import dask; dask.config.set({{'array.query-planning': {planning}}})\n"
         "import dask.array as da, numpy as np\n"
         "from xgrad import overlap\n"
+        "from xgrad.scheme import Scheme\n"
         "v = np.random.default_rng(0).normal(size=(20, 9))\n"
         "for c in (1, 4, 20):\n"
-        "    r = overlap.differentiate(da.from_array(v, chunks=(c, 3)), .5, 0, 2).compute()\n"
+        "    r = overlap.differentiate(da.from_array(v, chunks=(c, 3)), .5, 0, Scheme(edge_order=2)).compute()\n"
         "    assert (r == np.gradient(v, .5, axis=0, edge_order=2)).all()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xgrad._typing import SHIFT, STEP
+from xgrad._typing import FIRST, LAST, STEP, WEIGHTS
 from xgrad.errors import CoordinateError
 from xgrad.stencil import first_derivative
 
@@ -14,17 +14,18 @@ def test_weights_are_exact_for_polynomials_of_their_degree(edge_order: int) -> N
     x = np.array([0.0, 1.0, 3.0, 4.0, 8.0, 9.0])
     table = first_derivative(np.diff(x), len(x), edge_order, "f8")
     for i in range(1 if edge_order == 1 else 0, len(x) - (1 if edge_order == 1 else 0)):
-        j = i + int(table[SHIFT, i])
+        first = i + int(table[FIRST, i])
         for degree in range(3):
-            cells = x[j - 1 : j + 2] ** degree
+            cells = x[first : first + 3] ** degree
             exact = degree * x[i] ** max(degree - 1, 0)
-            assert table[:3, i] @ cells == pytest.approx(exact, abs=1e-12)
+            assert table[WEIGHTS:, i] @ cells == pytest.approx(exact, abs=1e-12)
 
 
 def test_one_sided_edges_of_order_one_are_quotients() -> None:
     table = first_derivative(np.array([1.0, 2.0, 4.0]), 4, 1, "f8")
     assert table[STEP].tolist() == [1.0, 0.0, 0.0, 4.0]
-    assert table[SHIFT].tolist() == [1.0, 0.0, 0.0, -1.0]
+    assert table[FIRST].tolist() == [0.0, -1.0, -1.0, -1.0]
+    assert table[LAST].tolist() == [1.0, 1.0, 1.0, 0.0]
 
 
 def test_even_steps_are_divided_by() -> None:

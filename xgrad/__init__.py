@@ -3,8 +3,8 @@
 from importlib.metadata import version
 
 from xgrad import accessor as _accessor  # noqa: F401  (registers .fdgrad)
-from xgrad.errors import ChunkError, CoordinateError
-from xgrad.gradient import gradient
+from xgrad.errors import ChunkError, CoordinateError, CoordinateWarning
+from xgrad.gradient import derivative, gradient
 
 __version__ = version("xgrad")
-__all__ = ["ChunkError", "CoordinateError", "gradient"]
+__all__ = ["ChunkError", "CoordinateError", "CoordinateWarning", "derivative", "gradient"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,37 @@ EdgeOrder: TypeAlias = Literal[1, 2]
 
 DatetimeUnit: TypeAlias = Literal["W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"]
 
-#: The weights of every cell along one axis: an array of shape ``(ROWS, n)``, a column per cell.
-#: Rows 0 to 2 are ``a, b, c`` of ``a*f[j-1] + b*f[j] + c*f[j+1]`` with ``j = i + SHIFT``.  Where
-#: row ``STEP`` is not zero the derivative is the quotient ``(f[hi] - f[lo]) / step`` instead.
-#: Row ``SHIFT`` is 0 where the cell lies in the middle of its stencil, +1 at the left edge (the
-#: stencil lies to its right: ``lo, hi = i, i + 1``) and -1 at the right edge.
+#: Accuracy of the central stencil.
+Accuracy: TypeAlias = Literal[2, 4, 6, 8]
+
+#: What lies beyond one edge: "one-sided", "periodic", "extend", "reflect", "nan" or a number.
+Boundary: TypeAlias = str | complex
+
+#: One boundary for all edges, a (left, right) pair, or either of them for each dimension.
+BoundaryLike: TypeAlias = Boundary | tuple[Boundary, Boundary] | Mapping[Any, Any]
+
+#: The stencil of every cell along one axis: an array of shape ``(WEIGHTS + w, n)``, a column per
+#: cell.  The stencil of cell i reaches from ``i + FIRST`` to ``i + LAST``.  Where row ``STEP`` is
+#: not zero the derivative is the quotient ``(f[i + LAST] - f[i + FIRST]) / step``, and otherwise
+#: the sum of ``weight[k] * f[i + FIRST + k]``, with the weights in the rows from ``WEIGHTS`` on.
 Table: TypeAlias = NDArray[np.floating[Any]]
-STEP, SHIFT, ROWS = 3, 4, 5
+FIRST, LAST, STEP, WEIGHTS = 0, 1, 2, 3
+
+#: What a cell at a coast is made of: an array of shape ``(12, n)``.  Rows 0 to 3 are the central
+#: stencil ``a, b, c`` and the step of its quotient or 0; rows 4 and 5 the steps to the left and to
+#: the right; rows 6 to 8 the weights of the cell and the two to its right, and rows 9 to 11 those
+#: of the two to its left, the farther one first, and of the cell.
+CoastalTable: TypeAlias = NDArray[np.floating[Any]]
+
+
+class DerivativeOptions(TypedDict, total=False):
+    """The keyword options of :func:`xgrad.gradient`, for those who pass them on."""
+
+    spacing: SpacingLike
+    edge_order: EdgeOrder
+    datetime_unit: DatetimeUnit | None
+    boundary: BoundaryLike
+    period: Mapping[Any, Any] | None
+    skipna: bool
+    accuracy: Accuracy
+    validate: bool

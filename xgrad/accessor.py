@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Hashable, Iterable
+from typing import Generic, TypeVar, Unpack
 
 import xarray as xr
 
-from xgrad._typing import DatetimeUnit, Dim, EdgeOrder, SpacingLike
-from xgrad.gradient import gradient
+from xgrad._typing import DerivativeOptions, Dim
+from xgrad.gradient import derivative, gradient
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -18,15 +19,8 @@ class FdgradAccessor(Generic[_Object]):
     def __init__(self, obj: _Object) -> None:
         self._obj: _Object = obj
 
-    def gradient(
-        self,
-        dim: Dim = None,
-        *,
-        spacing: SpacingLike = None,
-        edge_order: EdgeOrder = 1,
-        datetime_unit: DatetimeUnit | None = None,
-    ) -> xr.Dataset:
-        """Gradient along `dim`; see :func:`xgrad.gradient` for the parameters.
+    def gradient(self, dim: Dim = None, **options: Unpack[DerivativeOptions]) -> xr.Dataset:
+        """Gradient along `dim`; see :func:`xgrad.gradient` for the options.
 
         Examples
         --------
@@ -35,9 +29,24 @@ class FdgradAccessor(Generic[_Object]):
         >>> da.fdgrad.gradient("x").dt_dx.values
         array([1., 2., 3.])
         """
-        return gradient(
-            self._obj, dim, spacing=spacing, edge_order=edge_order, datetime_unit=datetime_unit
-        )
+        return gradient(self._obj, dim, **options)
+
+    def derivative(
+        self,
+        dim: Hashable | Iterable[Hashable],
+        order: int = 1,
+        **options: Unpack[DerivativeOptions],
+    ) -> _Object:
+        """One derivative, of higher order or mixed; see :func:`xgrad.derivative`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> da = xr.DataArray([0.0, 1.0, 4.0, 9.0], coords={"x": [0.0, 1.0, 2.0, 3.0]}, name="t")
+        >>> da.fdgrad.derivative("x", order=2).values.round(12)
+        array([2., 2., 2., 2.])
+        """
+        return derivative(self._obj, dim, order, **options)
 
 
 @xr.register_dataarray_accessor("fdgrad")

@@ -12,9 +12,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xgrad import boundaries
 from xgrad._typing import AnyArray, DatetimeUnit, Steps
-from xgrad.errors import CoordinateError
+from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.units import OF_TIME
+
+# An error of a step that is worth a warning: about that of float32 longitudes 1/12 degree apart.
+_TOLERABLE_ROUNDING = 1e-4
 
 _ATTOSECONDS = {
     "W": 604800 * 10**18,
@@ -50,6 +54,12 @@ class Spacing:
         The coordinate in words, for the ``long_name`` of the derivative.
     is_time : bool
         Whether the positions are times, so that `units` is the ``datetime_unit``.
+    positions : Variable or None
+        Positions of several dimensions, in place of `steps`.
+    period : float or None
+        Of a periodic dimension, in `units`.
+    seam : float or None
+        Of a periodic dimension, the step from its last cell to the first of the next period.
     """
 
     dim: Hashable
@@ -58,6 +68,9 @@ class Spacing:
     units: str | None
     label: str
     is_time: bool = False
+    positions: xr.Variable | None = None
+    period: float | None = None
+    seam: Any = None
 
 
 def along_index(dim: Hashable) -> Spacing:
@@ -72,7 +85,10 @@ def along_index(dim: Hashable) -> Spacing:
 
 
 def from_coordinate(
-    coord: xr.DataArray, datetime_unit: DatetimeUnit, dim: Hashable | None = None
+    coord: xr.DataArray,
+    datetime_unit: DatetimeUnit,
+    dim: Hashable | None = None,
+    period: float | None = None,
 ) -> Spacing:
     """Spacing of a 1-D coordinate variable.
 
@@ -84,6 +100,8 @@ def from_coordinate(
         Unit of the steps where the coordinate is a time.
     dim : hashable, optional
         The dimension to differentiate along, where it must be this one.
+    period : float, optional
+        Of a periodic coordinate, in its unit; it may begin anew inside the array.
 
     Returns
     -------
@@ -104,8 +122,9 @@ def from_coordinate(
     name = coord.name
     if coord.ndim != 1:
         raise CoordinateError(
-            f"coordinate {name!r} has {coord.ndim} dimensions {coord.dims}; only a 1-D coordinate "
-            "gives the spacing of a dimension"
+            f"coordinate {name!r} has {coord.ndim} dimensions {coord.dims}; name the dimension to "
+            f"differentiate along, as in `gradient({(coord.dims or ('x',))[0]!r}, "
+            f"spacing={{{(coord.dims or ('x',))[0]!r}: {name!r}}})`"
         )
     if dim is not None and coord.dims != (dim,):
         raise CoordinateError(
@@ -120,13 +139,218 @@ def from_coordinate(
     what = f"coordinate {name!r}"
     if is_time(coord):
         steps = _time_steps(coord.values, what, datetime_unit)
-        return Spacing(coord.dims[0], name, steps, OF_TIME[datetime_unit], label, is_time=True)
-    return Spacing(
-        coord.dims[0], name, _number_steps(coord.values, what), coord.attrs.get("units"), label
+        times = Spacing(coord.dims[0], name, steps, OF_TIME[datetime_unit], label, is_time=True)
+        return around(times, coord.size, period)
+    steps = _number_steps(coord.values, what, period)
+    _warn_of_rounding(coord.values, steps, name)
+    numbers = Spacing(coord.dims[0], name, steps, coord.attrs.get("units"), label)
+    return around(numbers, coord.size, period)
+
+
+def uniform(coord: xr.DataArray, period: float | None = None) -> Spacing:
+    """Spacing of a coordinate that is a straight line within its own rounding: one exact step.
+
+    Parameters
+    ----------
+    coord : DataArray of shape (n,)
+        Numbers of any precision.
+    period : float, optional
+        Of a periodic coordinate, in its unit.
+
+    Returns
+    -------
+    Spacing
+        Its step is ``(x[n-1] - x[0]) / (n - 1)`` in float64.
+
+    Raises
+    ------
+    CoordinateError
+        If a position lies farther from the line than its precision explains.
+
+    Examples
+    --------
+    >>> x = xr.DataArray(np.arange(5, dtype="f4") / np.float32(12), dims="x", name="x")
+    >>> uniform(x).steps * 12
+    np.float64(1.0000000298023224)
+    """
+    exact = from_coordinate(coord, "s", period=period) if is_time(coord) else None
+    if exact is not None and np.ndim(exact.steps) == 0:
+        return exact
+    if coord.ndim != 1 or coord.dtype.kind not in "iuf":
+        raise CoordinateError(
+            f"`spacing` is 'uniform', but coordinate {coord.name!r} of dtype {coord.dtype} and "
+            f"dimensions {coord.dims} is no even line"
+        )
+    _number_steps(coord.values, f"coordinate {coord.name!r}")
+    off, step, i = _off_the_line(coord.values)
+    if off > 1:
+        raise CoordinateError(
+            f"`spacing` is 'uniform', but coordinate {coord.name!r} is uneven: at index {i} the "
+            f"value {coord.values[i]} lies {off:.3g} times its own rounding off a straight line; "
+            "leave `spacing` out"
+        )
+    label = str(coord.attrs.get("long_name") or coord.name)
+    along = Spacing(coord.dims[0], coord.name, step, coord.attrs.get("units"), label)
+    return around(along, coord.size, period)
+
+
+def _off_the_line(values: AnyArray) -> tuple[float, Any, int]:
+    """Greatest distance from a straight line, in roundings; the step of the line; and where.
+
+    A position is a rounded one, and so are the two ends that the line is drawn through: one and a
+    half units in the last place of the largest are no sign of unevenness.
+    """
+    exact = values.astype(np.float64)
+    n = len(exact) - 1
+    step = (exact[-1] - exact[0]) / n
+    off = np.abs(exact - (exact[0] + step * np.arange(n + 1)))
+    kind = values if values.dtype.kind == "f" else exact
+    rounding = 1.5 * float(np.spacing(np.abs(kind).max()))
+    i = int(np.argmax(off))
+    return float(off[i] / rounding), step, i
+
+
+def _warn_of_rounding(values: AnyArray, steps: Steps, name: Hashable) -> None:
+    if np.ndim(steps) == 0 or values.dtype.kind != "f" or values.dtype.itemsize > 4:
+        return
+    off, step, _ = _off_the_line(values)
+    cost = float(np.abs(np.asarray(steps, np.float64) / step - 1).max())
+    if off <= 1 and cost > _TOLERABLE_ROUNDING:
+        warn(
+            f"coordinate {name!r} is even, but rounded to {values.dtype} its steps are wrong by up "
+            f"to {cost:.1e}; `spacing={{{name!r}: 'uniform'}}` takes the exact one",
+            CoordinateWarning,
+        )
+
+
+def around(spacing: Spacing, size: int, period: float | None) -> Spacing:
+    """Close a periodic dimension: find the step across its seam.
+
+    Parameters
+    ----------
+    spacing : Spacing
+        With 1-D steps.
+    size : int
+        Cells along the dimension.
+    period : float or None
+        In the unit of the steps; None if the dimension is not periodic.
+
+    Raises
+    ------
+    CoordinateError
+        If the period is not longer than the dimension.
+
+    Examples
+    --------
+    >>> around(along_index("x"), 4, 6.0).seam
+    3.0
+    """
+    if period is None:
+        return spacing
+    steps = spacing.steps
+    extent = steps * (size - 1) if np.ndim(steps) == 0 else np.sum(steps, dtype=np.float64)
+    mean = abs(float(extent)) / max(1, size - 1)
+    missing = period - abs(float(extent))
+    what = f"`period` of {spacing.name!r} is {period:g}"
+    # The extent is a sum of rounded steps, which takes as many roundings to miss the period.
+    precision = np.finfo(steps.dtype).eps if isinstance(steps, np.ndarray | np.generic) else 2e-16
+    rounding = 4 * float(precision) * period
+    if abs(missing) <= max(rounding, 1e-6 * mean):
+        raise CoordinateError(
+            f"{what}, and its first position is given again at the end; drop one of the two, for "
+            f"instance with `.isel({{{spacing.dim!r}: slice(None, -1)}})`"
+        )
+    if missing < 0:
+        raise CoordinateError(
+            f"{what}, not longer than the extent of its positions, {abs(float(extent)):g}; give "
+            "the whole way around"
+        )
+    seam: Any = math.copysign(missing, float(extent))
+    if np.ndim(steps) == 0 and abs(seam - float(steps)) <= rounding:
+        seam = steps  # as even as the rest, but for rounding
+    return replace(spacing, period=period, seam=seam)
+
+
+def of_several_dimensions(
+    coord: xr.DataArray, dim: Hashable, period: float | None = None
+) -> Spacing:
+    """Spacing from positions of several dimensions, the differentiated one among them.
+
+    Parameters
+    ----------
+    coord : DataArray
+        Numbers, in memory or lazy.
+    dim : hashable
+        The dimension to differentiate along.
+    period : float, optional
+        Of periodic positions, in their unit.
+
+    Raises
+    ------
+    CoordinateError
+        If the positions lack `dim` or are no numbers.
+
+    Examples
+    --------
+    >>> z = xr.DataArray([[0.0, 1.0], [0.0, 2.0]], dims=("x", "z"), name="height")
+    >>> of_several_dimensions(z, "z").label
+    'height'
+    """
+    name = dim if coord.name is None else coord.name
+    if dim not in coord.dims:
+        raise CoordinateError(
+            f"`spacing` for {dim!r}: positions {name!r} have dimensions {coord.dims}, without "
+            f"{dim!r}"
+        )
+    if coord.dtype.kind not in "iuf":
+        raise CoordinateError(
+            f"`spacing` for {dim!r}: positions {name!r} have dtype {coord.dtype}; positions of "
+            "several dimensions are numbers, give times as the time since one of them"
+        )
+    label = str(coord.attrs.get("long_name") or name)
+    units = coord.attrs.get("units")
+    return Spacing(dim, name, 1.0, units, label, positions=coord.variable, period=period)
+
+
+def refuse_columns(along: Spacing) -> None:
+    """Say which column of positions in memory is not strictly monotonic, and where.
+
+    Parameters
+    ----------
+    along : Spacing
+        With positions of several dimensions, some column of which is at fault.
+
+    Raises
+    ------
+    CoordinateError
+        Always.
+    """
+    positions = along.positions
+    assert positions is not None
+    values = np.moveaxis(positions.values, positions.get_axis_num(along.dim), -1)
+    differences = np.diff(values if values.dtype.kind == "f" else values.astype(np.float64))
+    steps = boundaries.shorter_way(differences, along.period)
+    good = (steps > 0).all(-1) | (steps < 0).all(-1)
+    column = np.unravel_index(int(np.argmin(good)), good.shape)
+    rises = steps[column] > 0
+    falls = steps[column] < 0
+    i = int(np.argmin(rises if rises.sum() > falls.sum() else falls))
+    others = [dim for dim in positions.dims if dim != along.dim]
+    where = ", ".join(f"{dim}={int(k)}" for dim, k in zip(others, column, strict=True))
+    raise CoordinateError(
+        f"positions {along.name!r} along {along.dim!r} are not strictly monotonic in the column "
+        f"{where}: {values[column][i]} at index {i}, then {values[column][i + 1]}; mend them, or "
+        "give `validate=False` to get NaN in such columns"
     )
 
 
-def from_value(dim: Hashable, size: int, value: Any, datetime_unit: DatetimeUnit) -> Spacing:
+def from_value(
+    dim: Hashable,
+    size: int,
+    value: Any,
+    datetime_unit: DatetimeUnit,
+    period: float | None = None,
+) -> Spacing:
     """Spacing that the caller gives: a scalar step or an array of positions.
 
     Parameters
@@ -139,6 +363,8 @@ def from_value(dim: Hashable, size: int, value: Any, datetime_unit: DatetimeUnit
         One step for all cells, or the position of each.
     datetime_unit : str
         Unit of the steps where `value` is a time.
+    period : float, optional
+        Of a periodic dimension, in the unit of the steps.
 
     Returns
     -------
@@ -165,14 +391,14 @@ def from_value(dim: Hashable, size: int, value: Any, datetime_unit: DatetimeUnit
                 f"{size}}}"
             )
         named = value.rename(dim) if value.name is None else value
-        return from_coordinate(named, datetime_unit)
+        return from_coordinate(named, datetime_unit, period=period)
     if isinstance(value, dt.timedelta):
         value = np.timedelta64(value)
     if np.ma.is_masked(value):
         raise CoordinateError(f"{what} has masked positions; fill or drop them")
     positions = np.asarray(value)
     if positions.ndim == 0:
-        spacing = _from_step(dim, value, positions, what, datetime_unit)
+        spacing = around(_from_step(dim, value, positions, what, datetime_unit), size, period)
         labelled = isinstance(value, xr.DataArray) and not spacing.is_time
         return replace(spacing, units=value.attrs.get("units")) if labelled else spacing
     if positions.shape != (size,):
@@ -184,8 +410,10 @@ def from_value(dim: Hashable, size: int, value: Any, datetime_unit: DatetimeUnit
         positions = xr.Variable(dim, positions).values
     if positions.dtype.kind in "mM" or _is_cftime(positions):
         steps = _time_steps(positions, what, datetime_unit)
-        return Spacing(dim, dim, steps, OF_TIME[datetime_unit], str(dim), is_time=True)
-    return Spacing(dim, dim, _number_steps(positions, what), None, str(dim))
+        times = Spacing(dim, dim, steps, OF_TIME[datetime_unit], str(dim), is_time=True)
+        return around(times, size, period)
+    numbers = Spacing(dim, dim, _number_steps(positions, what, period), None, str(dim))
+    return around(numbers, size, period)
 
 
 def _from_step(
@@ -287,7 +515,7 @@ def _time_steps(values: AnyArray, what: str, unit: DatetimeUnit) -> Steps:
     return _reduced(-lengths[::-1] if descends else lengths)
 
 
-def _number_steps(values: AnyArray, what: str) -> Steps:
+def _number_steps(values: AnyArray, what: str, period: float | None = None) -> Steps:
     if values.dtype.kind not in "iuf":
         raise CoordinateError(
             f"{what} has dtype {values.dtype}, which is no position; give numbers or times with "
@@ -297,6 +525,8 @@ def _number_steps(values: AnyArray, what: str) -> Steps:
     # Integers become float64 before they are subtracted: unsigned ones would wrap.
     positions = values if values.dtype.kind == "f" else values.astype(np.float64)
     steps = np.diff(positions)
+    if period is not None and not ((steps > 0).all() or (steps < 0).all()):
+        steps = boundaries.shorter_way(steps, period)
     _require_monotonic(steps > 0, steps < 0, values, what)
     return _reduced(steps)
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, get_args
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 
 from xgrad import coordinates, overlap, units
-from xgrad._typing import DatetimeUnit, Dim, EdgeOrder, SpacingLike
+from xgrad._typing import Accuracy, BoundaryLike, DatetimeUnit, Dim, EdgeOrder, SpacingLike
 from xgrad.coordinates import Spacing
 from xgrad.errors import ChunkError, CoordinateError
+from xgrad.options import Options
+from xgrad.scheme import Scheme
 
 # Attributes that describe the values of a variable, and are untrue of its derivative.
 _OF_THE_VALUES = frozenset(
@@ -46,6 +50,10 @@ _OF_THE_VALUES = frozenset(
     ]
 )
 
+_Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
+
+_ORDINALS = {1: "", 2: "second ", 3: "third ", 4: "fourth "}
+
 
 def gradient(
     obj: xr.DataArray | xr.Dataset,
@@ -54,8 +62,13 @@ def gradient(
     spacing: SpacingLike = None,
     edge_order: EdgeOrder = 1,
     datetime_unit: DatetimeUnit | None = None,
+    boundary: BoundaryLike = "one-sided",
+    period: Mapping[Any, Any] | None = None,
+    skipna: bool = False,
+    accuracy: Accuracy = 2,
+    validate: bool = True,
 ) -> xr.Dataset:
-    """Gradient of labelled data with the numbers of ``numpy.gradient``.
+    """Gradient of labelled data, by default with the numbers of ``numpy.gradient``.
 
     Central differences inside, one-sided ones at the two edges of each dimension:
     ``f'[i] = (f[i+1] - f[i-1]) / (2 h)`` for even positions, the derivative of the parabola
@@ -70,13 +83,30 @@ def gradient(
         Dimensions, or 1-D coordinates along them, to differentiate along.  Default: every
         dimension.
     spacing : mapping, optional
-        Per dimension, in place of its coordinate: a scalar step, an array of positions of shape
-        ``(n,)``, or the name of a 1-D coordinate.
+        Per dimension, in place of its coordinate: a scalar step; an array of positions of shape
+        ``(n,)``; the name of a coordinate; a DataArray of positions with several dimensions, or
+        the name of such a coordinate, by which each column has positions of its own; or
+        ``"uniform"`` for a coordinate that is even but for its rounding.
     edge_order : {1, 2}, default: 1
-        Order of accuracy of the differences at the two edges.
+        Order of accuracy of the one-sided differences at the two edges, with ``accuracy=2``.
     datetime_unit : {"W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"}, optional
         Unit of time of the result where a coordinate or the data are times.  Default: seconds,
         whatever the resolution of the dtype.
+    boundary : str, number, (left, right) pair of them, or mapping of dimensions to them
+        What lies beyond the edges: ``"one-sided"`` (default) nothing; ``"periodic"`` the other
+        edge; ``"extend"`` the edge value once more; ``"reflect"`` the mirror image about the edge
+        point; ``"nan"`` nothing that has a derivative; a number that value.  Ghost cells follow at
+        the edge spacing, and mirrored ones at the mirrored spacing.
+    period : mapping, optional
+        Per periodic dimension, what its coordinate grows by all the way around.  Default: 360
+        for degrees east and 2 pi for radians.
+    skipna : bool, default: False
+        Whether a missing neighbour counts as an edge.  A missing centre stays missing, as does a
+        cell between two missing ones.
+    accuracy : {2, 4, 6, 8}, default: 2
+        Order of accuracy.  From 4 on with Fornberg's weights, and the same order at the edges.
+    validate : bool, default: True
+        Whether to check positions of several dimensions that are in memory.
 
     Returns
     -------
@@ -95,16 +125,19 @@ def gradient(
     TypeError
         If `obj` is no xarray object, or its values have no differences (bool, str, object).
     ValueError
-        If a dimension has fewer than ``edge_order + 1`` cells, or an option is not one of its
-        choices.
+        If a dimension has too few cells, or an option is not one of its choices.
 
     See Also
     --------
+    derivative : one derivative, of higher order or mixed.
     numpy.gradient : the same numbers, without labels and in memory.
 
     References
     ----------
     Quarteroni, Sacco, Saleri, *Numerical Mathematics* (Springer 2007), section 10.10.1.
+
+    B. Fornberg, "Generation of Finite Difference Formulas on Arbitrarily Spaced Grids",
+    Mathematics of Computation 51 (184), 1988.
 
     Examples
     --------
@@ -114,65 +147,163 @@ def gradient(
     ... )
     >>> gradient(da, "x").dt_dx.values
     array([1., 2., 4.])
+    >>> gradient(da, "x", boundary="extend").dt_dx.values
+    array([0.5, 2. , 2. ])
     """
-    if not isinstance(obj, xr.DataArray | xr.Dataset):
-        raise TypeError(
-            f"`obj` is a {type(obj).__module__}.{type(obj).__qualname__}; give an xarray DataArray "
-            "or Dataset"
-        )
-    _check_options(edge_order, datetime_unit)
-    variables = _variables(obj)
-    names = _names(obj, dim, variables)
-    spacings = _spacings(obj, names, spacing or {}, datetime_unit or "s")
-    for along in spacings:
-        if not any(along.dim in variable.dims for variable in variables.values()):
-            raise ValueError(f"nothing to differentiate along {along.dim!r}: {_dtypes(obj)}")
-    pairs = [
-        (name, variable, along)
-        for name, variable in variables.items()
-        for along in spacings
-        if along.dim in variable.dims
-    ]
-    if datetime_unit is not None and not any(
-        along.is_time or variable.dtype.kind in "mM" for _, variable, along in pairs
-    ):
-        raise ValueError(
-            f"`datetime_unit` is {datetime_unit!r}, but neither the data nor a coordinate among "
-            f"{[along.name for along in spacings]} is a time; leave it out"
-        )
-    for name, variable, along in pairs:
-        _check_size(name, variable, along, edge_order)
-    results: dict[Hashable, xr.Variable] = {}
-    for name, variable, along in pairs:
-        called = derivative_name(name, along.name)
-        if called in results or called in obj.coords or called in obj.dims:
-            raise ValueError(
-                f"two things would be called {called!r}, one of them the derivative of {name!r} "
-                f"with respect to {along.name!r}; rename one"
-            )
-        results[called] = _derivative(name, variable, along, edge_order, datetime_unit or "s")
-    attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
-    return xr.Dataset(results, obj.coords, attrs)
+    options = Options(
+        1, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+    )
+    variables, spacings = _asked_for(obj, dim, options)
+    return _results(obj, variables, [(along,) for along in spacings], options)
 
 
-def derivative_name(name: Hashable, coord: Hashable) -> str:
+def derivative(
+    obj: _Object,
+    dim: Hashable | Iterable[Hashable],
+    order: int = 1,
+    *,
+    spacing: SpacingLike = None,
+    edge_order: EdgeOrder = 1,
+    datetime_unit: DatetimeUnit | None = None,
+    boundary: BoundaryLike = "one-sided",
+    period: Mapping[Any, Any] | None = None,
+    skipna: bool = False,
+    accuracy: Accuracy = 2,
+    validate: bool = True,
+) -> _Object:
+    """One derivative of labelled data: of higher order, or mixed.
+
+    A direct stencil over the true positions, not a chain of first derivatives: order 2 over any
+    three positions is the second derivative of the parabola through them,
+    ``f'' = 2 (f[i-1] / (h1 (h1 + h2)) - f[i] / (h1 h2) + f[i+1] / (h2 (h1 + h2)))``.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        As for :func:`gradient`.
+    dim : hashable or iterable of hashable
+        Dimension, or 1-D coordinate along it.  Several give the mixed derivative.
+    order : {1, 2, 3, 4}
+        Order of the derivative along each of `dim`.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.  Above the first order `edge_order` is not used: the edges have
+        the order of `accuracy`.
+
+    Returns
+    -------
+    DataArray or Dataset
+        As `obj`; named ``d2t_dx2`` or ``d2t_dxdy``, with units such as ``K m-2``.
+
+    Raises
+    ------
+    CoordinateError, ChunkError, TypeError, ValueError
+        As :func:`gradient`.
+
+    References
+    ----------
+    B. Fornberg, "Generation of Finite Difference Formulas on Arbitrarily Spaced Grids",
+    Mathematics of Computation 51 (184), 1988.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> x = [0.0, 1.0, 3.0, 4.0]
+    >>> da = xr.DataArray([0.0, 1.0, 9.0, 16.0], coords={"x": x}, name="t")
+    >>> derivative(da, "x", order=2).values.round(12)
+    array([2., 2., 2., 2.])
+    """
+    options = Options(
+        order, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+    )
+    variables, spacings = _asked_for(obj, [dim] if dim is None else dim, options)
+    results = _results(obj, variables, [tuple(spacings)], options)
+    if isinstance(obj, xr.Dataset):
+        return results
+    (found,) = results.data_vars.values()
+    return found
+
+
+def derivative_name(name: Hashable, *coords: Hashable, order: int = 1) -> str:
     """Name of a derivative.
 
     Examples
     --------
     >>> derivative_name("temperature", "time"), derivative_name(None, "time")
     ('dtemperature_dtime', 'd_dtime')
+    >>> derivative_name("t", "x", order=2), derivative_name("t", "x", "y")
+    ('d2t_dx2', 'd2t_dxdy')
     """
-    return f"d{'' if name is None else name}_d{coord}"
+    total = order * len(coords)
+    below = "".join(f"d{coord}{order if order > 1 else ''}" for coord in coords)
+    return f"d{total if total > 1 else ''}{'' if name is None else name}_{below}"
 
 
-def _check_options(edge_order: Any, datetime_unit: Any) -> None:
-    if isinstance(edge_order, bool) or edge_order not in (1, 2):
-        raise ValueError(f"`edge_order` is {edge_order!r}; give 1 or 2")
-    choices = get_args(DatetimeUnit)
-    if datetime_unit is not None and datetime_unit not in choices:
-        why = ", as months and years have no fixed length" if datetime_unit in ("M", "Y") else ""
-        raise ValueError(f"`datetime_unit` is {datetime_unit!r}; give one of {choices}{why}")
+def _asked_for(
+    obj: Any, dim: Dim, options: Options
+) -> tuple[dict[Hashable, xr.Variable], list[Spacing]]:
+    """What is differentiated, and along what."""
+    if not isinstance(obj, xr.DataArray | xr.Dataset):
+        raise TypeError(
+            f"`obj` is a {type(obj).__module__}.{type(obj).__qualname__}; give an xarray DataArray "
+            "or Dataset"
+        )
+    variables = _variables(obj)
+    names = _names(obj, dim, variables)
+    spacings = _spacings(obj, names, options)
+    used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
+    variables = {name: variable for name, variable in variables.items() if name not in used}
+    for along in spacings:
+        if not any(along.dim in variable.dims for variable in variables.values()):
+            raise ValueError(f"nothing to differentiate along {along.dim!r}: {_dtypes(obj)}")
+    return variables, spacings
+
+
+def _results(
+    obj: xr.DataArray | xr.Dataset,
+    variables: dict[Hashable, xr.Variable],
+    chains: list[tuple[Spacing, ...]],
+    options: Options,
+) -> xr.Dataset:
+    """All derivatives: of each variable along each chain of dimensions that it has."""
+    jobs = [
+        (name, variable, chain)
+        for name, variable in variables.items()
+        for chain in chains
+        if all(along.dim in variable.dims for along in chain)
+    ]
+    if not jobs:
+        dims = [along.dim for along in chains[0]]
+        raise ValueError(f"no variable has all of the dimensions {dims}: {_dtypes(obj)}")
+    _require_a_time(jobs, options)
+    for name, variable, chain in jobs:
+        for along in chain:
+            _check(name, variable, along, options.scheme(along.name, along.dim))
+    results: dict[Hashable, xr.Variable] = {}
+    for name, variable, chain in jobs:
+        called = derivative_name(name, *(along.name for along in chain), order=options.order)
+        if called in results or called in obj.coords or called in obj.dims:
+            raise ValueError(
+                f"two things would be called {called!r}, one of them the derivative of {name!r} "
+                f"with respect to {chain[0].name!r}; rename one"
+            )
+        results[called] = _derivative(name, variable, chain, options)
+    attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
+    return xr.Dataset(results, obj.coords, attrs)
+
+
+def _require_a_time(
+    jobs: list[tuple[Hashable, xr.Variable, tuple[Spacing, ...]]], options: Options
+) -> None:
+    if options.datetime_unit is None:
+        return
+    for _, variable, chain in jobs:
+        if variable.dtype.kind in "mM" or any(along.is_time for along in chain):
+            return
+    names = list(dict.fromkeys(along.name for _, _, chain in jobs for along in chain))
+    raise ValueError(
+        f"`datetime_unit` is {options.datetime_unit!r}, but neither the data nor a coordinate "
+        f"among {names} is a time; leave it out"
+    )
 
 
 def _variables(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
@@ -235,26 +366,18 @@ def _choices(obj: xr.DataArray | xr.Dataset) -> str:
 
 
 def _spacings(
-    obj: xr.DataArray | xr.Dataset,
-    names: list[Hashable],
-    given: Mapping[Any, Any],
-    datetime_unit: DatetimeUnit,
+    obj: xr.DataArray | xr.Dataset, names: list[Hashable], options: Options
 ) -> list[Spacing]:
-    if not isinstance(given, Mapping):
-        raise TypeError(
-            f"`spacing` is {given!r}; give a mapping such as {{{names[0]!r}: {given!r}}}"
-        )
-    for key in given:
-        if key not in names:
-            raise CoordinateError(
-                f"`spacing` names {key!r}, which is not among the dimensions asked for: {names}"
-            )
+    dims = [obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
+            for name in names]  # fmt: skip
+    options.require_known_names(names, dims)
+    for key in options.spacing or {}:
         if key not in obj.dims:
             raise CoordinateError(
                 f"`spacing` names {key!r}, which is a coordinate along {obj.coords[key].dims}; "
                 "name the dimension"
             )
-    spacings = [_spacing(obj, name, given, datetime_unit) for name in names]
+    spacings = [_spacing(obj, name, options) for name in names]
     seen: set[Hashable] = set()
     for along in spacings:
         if along.name in seen:
@@ -263,60 +386,131 @@ def _spacings(
     return spacings
 
 
-def _spacing(
-    obj: xr.DataArray | xr.Dataset,
-    name: Hashable,
-    given: Mapping[Any, Any],
-    datetime_unit: DatetimeUnit,
-) -> Spacing:
-    if name in given:
-        value = given[name]
-        if not isinstance(value, str):
-            return coordinates.from_value(name, obj.sizes[name], value, datetime_unit)
-        if value not in obj.coords:
+def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -> Spacing:
+    unit = options.unit_of_time
+    value: Any = (options.spacing or {}).get(name)
+    found = isinstance(value, str) and (value in obj.coords or value in _data_of(obj))
+    even = isinstance(value, str) and value == "uniform" and not found
+    if value is None or even:
+        # Not coords.get, which makes up a coordinate for a dimension without one.
+        value = obj.coords[name] if name in obj.coords else None  # noqa: SIM401
+    elif found:
+        value = obj[value]
+    elif isinstance(value, str):
+        raise CoordinateError(
+            f"`spacing` for {name!r} names {value!r}, which is no coordinate; {_choices(obj)}"
+        )
+    attrs = getattr(value, "attrs", {})
+    dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
+    period = options.full_period(attrs.get("units"), name, *dims)
+    if value is None:
+        if even:
             raise CoordinateError(
-                f"`spacing` for {name!r} names {value!r}, which is no coordinate; {_choices(obj)}"
+                f"`spacing` for {name!r} is 'uniform', but there is no such coordinate; leave it "
+                "out for a spacing of 1"
             )
-        return coordinates.from_coordinate(obj.coords[value], datetime_unit, dim=name)
-    if name in obj.coords:
-        return coordinates.from_coordinate(obj.coords[name], datetime_unit)
-    return coordinates.along_index(name)
+        along = coordinates.along_index(name)
+        return coordinates.around(along, obj.sizes[name], period)
+    if even:
+        return coordinates.uniform(value, period)
+    given = name in (options.spacing or {})
+    if given and isinstance(value, xr.DataArray) and value.ndim > 1:
+        return coordinates.of_several_dimensions(value, name, period)
+    if found or not given:
+        return coordinates.from_coordinate(value, unit, dim=name if given else None, period=period)
+    return coordinates.from_value(name, obj.sizes[name], value, unit, period)
 
 
-def _check_size(name: Hashable, variable: xr.Variable, along: Spacing, edge_order: int) -> None:
+def _data_of(obj: xr.DataArray | xr.Dataset) -> Iterable[Hashable]:
+    return obj.data_vars if isinstance(obj, xr.Dataset) else ()
+
+
+def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:
     size = variable.sizes[along.dim]
     if np.isnan(size):
         raise ChunkError(
             f"variable {name!r} has unknown chunk sizes along {along.dim!r}, so that its edges "
             "cannot be found; call `.compute_chunk_sizes()` on the dask array first"
         )
-    if size < edge_order + 1:
+    if size < scheme.needed:
+        what = f"`edge_order={scheme.edge_order}`"
+        if not scheme.is_numpys or scheme.boundary != ("one-sided", "one-sided"):
+            what = f"`order={scheme.order}` with `accuracy={scheme.accuracy}` and `boundary="
+            what += f"{scheme.boundary}`"
         raise ValueError(
-            f"dimension {along.dim!r} of {name!r} has size {size}; `edge_order={edge_order}` "
-            f"needs at least {edge_order + 1}"
+            f"dimension {along.dim!r} of {name!r} has size {size}; {what} needs at least "
+            f"{scheme.needed}"
         )
+    kind = variable.dtype.kind
+    for number in scheme.boundary:
+        if isinstance(number, str):
+            continue
+        if kind in "mM" or (kind != "c" and isinstance(number, complex | np.complexfloating)):
+            raise TypeError(
+                f"`boundary` of {along.dim!r} is {number!r}, which {name!r} of dtype "
+                f"{variable.dtype} cannot hold; give a number of its kind or 'extend'"
+            )
+    if kind in "mM" and (scheme.skipna or along.positions is not None):
+        raise TypeError(
+            f"{name!r} has dtype {variable.dtype}, and times as data go neither with `skipna` nor "
+            "with positions of several dimensions; subtract one of them and divide by a unit first"
+        )
+    if along.positions is not None:
+        missing = [dim for dim in along.positions.dims if dim not in variable.dims]
+        if missing:
+            raise CoordinateError(
+                f"positions {along.name!r} have dimensions {along.positions.dims}, which do not "
+                f"broadcast against {name!r} with {variable.dims}: it lacks {missing}"
+            )
 
 
 def _derivative(
-    name: Hashable,
-    variable: xr.Variable,
-    along: Spacing,
-    edge_order: int,
-    datetime_unit: DatetimeUnit,
+    name: Hashable, variable: xr.Variable, chain: tuple[Spacing, ...], options: Options
 ) -> xr.Variable:
-    times = variable.dtype.kind in "mM"
-    # The kernel gives seconds for times as data; another unit stretches the steps by as much.
-    steps = along.steps
-    if times:
-        steps = np.multiply(steps, coordinates.seconds(datetime_unit), dtype=np.float64)
-    data = overlap.differentiate(variable.data, steps, variable.get_axis_num(along.dim), edge_order)
-    own_units = units.OF_TIME[datetime_unit] if times else variable.attrs.get("units")
+    data, label = variable.data, variable.attrs.get("long_name")
+    times, is_whole = variable.dtype.kind in "mM", variable.dtype.kind in "iu"
+    own_units = units.OF_TIME[options.unit_of_time] if times else variable.attrs.get("units")
     attrs = {key: value for key, value in variable.attrs.items() if _survives(key)}
-    if isinstance(own_units, str) and isinstance(along.units, str):
-        attrs["units"] = units.quotient(own_units, along.units)
-    label = variable.attrs.get("long_name") or ("data" if name is None else name)
-    attrs["long_name"] = f"derivative of {label} with respect to {along.label}"
+    for place, along in enumerate(chain):
+        scheme = options.scheme(along.name, along.dim)
+        if is_whole:
+            scheme = replace(scheme, skipna=False)  # integers have no missing value
+        if place:
+            # The value beyond an edge is a constant there, which has no derivative.
+            left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
+            scheme = replace(scheme, boundary=(left, right))
+        data = _along(variable, data, along, scheme, validate=options.validate)
+        for _ in range(scheme.order):
+            if isinstance(own_units, str) and isinstance(along.units, str):
+                own_units = units.quotient(own_units, along.units)
+            else:
+                own_units = None
+    if times and options.unit_of_time != "s":
+        data = data / coordinates.seconds(options.unit_of_time)  # the kernel gives seconds
+    if own_units is not None:
+        attrs["units"] = own_units
+    what = "derivative" if len(chain) == 1 else "mixed derivative"
+    respect = " and ".join(along.label for along in chain)
+    attrs["long_name"] = (
+        f"{_ORDINALS[options.order]}{what} of {label or ('data' if name is None else name)} with "
+        f"respect to {respect}"
+    )
     return xr.Variable(variable.dims, data, attrs)
+
+
+def _along(
+    variable: xr.Variable, data: Any, along: Spacing, scheme: Scheme, *, validate: bool
+) -> Any:
+    axis = variable.get_axis_num(along.dim)
+    if along.positions is None:
+        return overlap.differentiate(data, along.steps, axis, scheme, along.seam)
+    missing = [dim for dim in variable.dims if dim not in along.positions.dims]
+    positions = along.positions.set_dims([*missing, *along.positions.dims])
+    positions = positions.transpose(*variable.dims)
+    complain = partial(coordinates.refuse_columns, along) if validate else None
+    return overlap.differentiate(
+        data, overlap.Columns(positions.data, along.period, complain), axis, scheme
+    )
 
 
 def _survives(attribute: Hashable) -> bool:

@@ -7,17 +7,14 @@ thin arrays, ``below`` and ``above``.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
-from numba import types
-from numba.extending import overload
 from numpy.typing import NDArray
 
-from xgrad._typing import SHIFT, STEP, AnyArray, Table
+from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, Table
+from xgrad.blocks import Planes
+from xgrad.jit import compiled, quotient
 
 # What is compiled, six pairs of data and table in all: each costs a second on the first call ever.
 # numba refuses float16 and longdouble, which take the numpy path below.  Integers and foreign byte
@@ -33,52 +30,11 @@ _MANY_PLANES = 32
 # Cells that fit into a core's cache together with what they are made of.
 _CELLS_AT_ONCE = 2**16
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+# Cells whose sum over a wide stencil is kept beside them, in the fastest cache.
+_CELLS_OF_A_SUM = 2**11
 
 
-def _compiled(function: _Function) -> _Function:
-    # nogil, and never parallel=True: dask's threads are the parallelism, and numba's workqueue
-    # aborts the process when two of them enter it.  No fastmath: it would fuse a*b + c and change
-    # the last bit.  error_model="numpy": a test for division by zero would stop vectorisation.
-    try:
-        jitted = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
-    except RuntimeError:  # no folder for the cache can be written: compile in each process
-        jitted = numba.njit(nogil=True, error_model="numpy")(function)
-    return cast(_Function, jitted)
-
-
-def _quotient(difference: Any, step: Any) -> Any:
-    return difference / step
-
-
-@overload(_quotient)
-def _compiled_quotient(difference: Any, step: Any) -> Any:
-    """Numpy's division, to the bit, for complex numbers too.
-
-    numpy divides complex numbers by Smith's algorithm (R. L. Smith, "Algorithm 116: complex
-    division", CACM 5(8), 1962) with one reciprocal; numba's own form divides twice and differs in
-    the last bit.  With a real ``step``: ``ratio = 0 / step``, ``scale = 1 / (step + 0 * ratio)``,
-    ``(re + im*ratio) * scale, (im - re*ratio) * scale``.
-    """
-    if not isinstance(difference, types.Complex):
-
-        def plain(difference: Any, step: Any) -> Any:
-            return difference / step
-
-        return plain
-    wide = difference is types.complex128 or step is types.float64
-    real = np.float64 if wide else np.float32
-
-    def smith(difference: Any, step: Any) -> Any:
-        ratio = real(0) / real(step)
-        scale = real(1) / (real(step) + real(0) * ratio)
-        re, im = real(difference.real), real(difference.imag)
-        return complex((re + im * ratio) * scale, (im - re * ratio) * scale)
-
-    return smith
-
-
-@_compiled
+@compiled
 def _source(below: Any, f: Any, above: Any, j: int) -> Any:
     """Find row `j`, counted in the block: negative rows lie below it, `n` and more above."""
     if j < 0:
@@ -88,29 +44,26 @@ def _source(below: Any, f: Any, above: Any, j: int) -> Any:
     return f, j
 
 
-@_compiled
+@compiled
 def _end_rows(table: Any, below: Any, f: Any, above: Any, j: int, out: Any) -> None:
-    """Differentiate row `j` of all planes, wherever its stencil reaches."""
-    shift = int(table[SHIFT, j])
-    step = table[STEP, j]
-    first, last = j + shift - 1, j + shift + 1
-    if step != 0 and shift != 0:  # two points at an edge, the cell itself and its neighbour
-        first, last = min(j, j + shift), max(j, j + shift)
+    """Differentiate row `j` of all planes, wherever its stencil of up to three cells reaches."""
+    first, last = j + int(table[FIRST, j]), j + int(table[LAST, j])
     lo, j_lo = _source(below, f, above, first)
     hi, j_hi = _source(below, f, above, last)
+    step = table[STEP, j]
     if step != 0:
         for o in range(f.shape[0]):
             for i in range(f.shape[2]):
-                out[o, j, i] = _quotient(hi[o, j_hi, i] - lo[o, j_lo, i], step)
+                out[o, j, i] = quotient(hi[o, j_hi, i] - lo[o, j_lo, i], step)
         return
-    mid, j_mid = _source(below, f, above, j + shift)
-    a, b, c = table[0, j], table[1, j], table[2, j]
+    mid, j_mid = _source(below, f, above, first + 1)
+    a, b, c = table[WEIGHTS, j], table[WEIGHTS + 1, j], table[WEIGHTS + 2, j]
     for o in range(f.shape[0]):
         for i in range(f.shape[2]):
             out[o, j, i] = a * lo[o, j_lo, i] + b * mid[o, j_mid, i] + c * hi[o, j_hi, i]
 
 
-@_compiled
+@compiled
 def _short_rows(table: Any, wide: Any, f: Any, out: Any) -> None:
     """Differentiate the inside of each plane in one loop; `wide` holds the weights of its cells."""
     inner = f.shape[2]
@@ -124,13 +77,13 @@ def _short_rows(table: Any, wide: Any, f: Any, out: Any) -> None:
         inside = out[o].reshape(-1)[inner : size - inner]
         if step != 0:
             for i in range(inside.size):
-                inside[i] = _quotient(hi[i] - lo[i], step)
+                inside[i] = quotient(hi[i] - lo[i], step)
         else:
             for i in range(inside.size):
                 inside[i] = a[i] * lo[i] + b[i] * mid[i] + c[i] * hi[i]
 
 
-@_compiled
+@compiled
 def _long_rows(table: Any, f: Any, out: Any) -> None:
     """Differentiate the inside of each plane row by row."""
     for o in range(f.shape[0]):
@@ -139,14 +92,14 @@ def _long_rows(table: Any, f: Any, out: Any) -> None:
             step = table[STEP, j]
             if step != 0:
                 for i in range(row.size):
-                    row[i] = _quotient(hi[i] - lo[i], step)
+                    row[i] = quotient(hi[i] - lo[i], step)
             else:
-                a, b, c = table[0, j], table[1, j], table[2, j]
+                a, b, c = table[WEIGHTS, j], table[WEIGHTS + 1, j], table[WEIGHTS + 2, j]
                 for i in range(row.size):
                     row[i] = a * lo[i] + b * mid[i] + c * hi[i]
 
 
-@_compiled
+@compiled
 def _differentiate(table: Any, wide: Any, below: Any, f: Any, above: Any, out: Any) -> None:
     """Differentiate a block; with `wide`, the weights of each cell of a plane, plane by plane.
 
@@ -167,75 +120,164 @@ def _differentiate(table: Any, wide: Any, below: Any, f: Any, above: Any, out: A
                 _long_rows(table, f[here], out[here])
 
 
+@compiled
+def _sum_row(weights: Any, cells: Any, line: Any, out: Any) -> None:
+    """``out[i] = sum(weights[k] * cells[k, i])``, added up from the left, some cells at a time."""
+    count = weights.size
+    for start in range(0, out.size, line.size):
+        end = min(start + line.size, out.size)
+        part, total = out[start:end], line[: end - start]
+        p, q, r = cells[0, start:end], cells[1, start:end], cells[2, start:end]
+        a, b, c = weights[0], weights[1], weights[2]
+        if count == 5:
+            s, t, d, e = cells[3, start:end], cells[4, start:end], weights[3], weights[4]
+            for i in range(part.size):
+                part[i] = a * p[i] + b * q[i] + c * r[i] + d * s[i] + e * t[i]
+            continue
+        for i in range(part.size):
+            total[i] = a * p[i] + b * q[i] + c * r[i]
+        for k in range(3, count - 1, 2):
+            p, q, a, b = cells[k, start:end], cells[k + 1, start:end], weights[k], weights[k + 1]
+            for i in range(part.size):
+                total[i] = total[i] + a * p[i] + b * q[i]
+        if count % 2 == 0:
+            p, a = cells[count - 1, start:end], weights[count - 1]
+            for i in range(part.size):
+                total[i] = total[i] + a * p[i]
+        for i in range(part.size):
+            part[i] = total[i]
+
+
+@compiled
+def _sum_plane(wide: Any, plane: Any, inner: int, line: Any, out: Any) -> None:
+    """Sum over the stencils of the cells of a plane; `wide` holds the weights of each."""
+    for start in range(0, out.size, line.size):
+        end = min(start + line.size, out.size)
+        part, total = out[start:end], line[: end - start]
+        a, b, c = wide[0, start:end], wide[1, start:end], wide[2, start:end]
+        p, q = plane[start:end], plane[start + inner : end + inner]
+        r = plane[start + 2 * inner : end + 2 * inner]
+        if wide.shape[0] == 5:
+            d, e = wide[3, start:end], wide[4, start:end]
+            s = plane[start + 3 * inner : end + 3 * inner]
+            t = plane[start + 4 * inner : end + 4 * inner]
+            for i in range(part.size):
+                part[i] = a[i] * p[i] + b[i] * q[i] + c[i] * r[i] + d[i] * s[i] + e[i] * t[i]
+            continue
+        for i in range(part.size):
+            total[i] = a[i] * p[i] + b[i] * q[i] + c[i] * r[i]
+        for k in range(3, wide.shape[0], 2):  # a central stencil has an odd number of cells
+            a, b = wide[k, start:end], wide[k + 1, start:end]
+            p = plane[start + k * inner : end + k * inner]
+            q = plane[start + (k + 1) * inner : end + (k + 1) * inner]
+            for i in range(part.size):
+                total[i] = total[i] + a[i] * p[i] + b[i] * q[i]
+        for i in range(part.size):
+            part[i] = total[i]
+
+
+@compiled
+def _sum_end_row(
+    table: Any, below: Any, f: Any, above: Any, j: int, line: Any, cells: Any, out: Any
+) -> None:
+    """Sum over the stencil of row `j` of all planes, wherever it reaches; `cells` collects it."""
+    count = int(table[LAST, j] - table[FIRST, j]) + 1
+    first = j + int(table[FIRST, j])
+    weights = table[WEIGHTS : WEIGHTS + count, j]
+    for o in range(f.shape[0]):
+        for k in range(count):
+            source, row = _source(below, f, above, first + k)
+            for i in range(f.shape[2]):
+                cells[k, i] = source[o, row, i]
+        _sum_row(weights, cells[:count], line, out[o, j])
+
+
+@compiled
+def _sum_end_cells(
+    table: Any, below: Any, f: Any, above: Any, j: int, line: Any, cells: Any, out: Any
+) -> None:
+    """The same for many planes of short rows: `cells` collects a cell of each plane."""
+    count = int(table[LAST, j] - table[FIRST, j]) + 1
+    first = j + int(table[FIRST, j])
+    planes = f.shape[0]
+    total = cells[count, :planes]
+    for i in range(f.shape[2]):
+        for k in range(count):
+            source, row = _source(below, f, above, first + k)
+            for o in range(planes):
+                cells[k, o] = source[o, row, i]
+        _sum_row(table[WEIGHTS : WEIGHTS + count, j], cells[:count, :], line, total)
+        for o in range(planes):
+            out[o, j, i] = total[o]
+
+
+@compiled
+def _sum_stencils(
+    table: Any, wide: Any, half: int, below: Any, f: Any, above: Any, line: Any, out: Any
+) -> None:
+    """Differentiate a block with stencils of more than three cells, `half` on either side."""
+    n, inner = f.shape[1], f.shape[2]
+    count = max(1, _CELLS_AT_ONCE // (n * inner))
+    cells = np.empty((table.shape[0] - WEIGHTS + 1, max(inner, count)), f.dtype)
+    central = 2 * half + 1
+    for first in range(0, f.shape[0], count):
+        here = slice(first, min(first + count, f.shape[0]))
+        for j in range(n):
+            if half <= j < n - half:
+                continue
+            if wide.size:
+                _sum_end_cells(table, below[here], f[here], above[here], j, line, cells, out[here])
+            else:
+                _sum_end_row(table, below[here], f[here], above[here], j, line, cells, out[here])
+        for o in range(here.start, here.stop):
+            if wide.size:
+                inside = out[o].reshape(-1)[half * inner : (n - half) * inner]
+                _sum_plane(wide, f[o].reshape(-1), inner, line, inside)
+            else:
+                for j in range(half, n - half):
+                    weights = table[WEIGHTS : WEIGHTS + central, j]
+                    _sum_row(weights, f[o, j - half : j + half + 1], line, out[o, j])
+
+
 def _reach(table: Table, offset: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """First and last index of each cell's stencil, where cell 0 of the block has index `offset`."""
-    shift = table[SHIFT].astype(np.intp)
     cell = np.arange(offset, offset + table.shape[1])
-    two_points = table[STEP] != 0
-    first = np.where(two_points, cell - (shift <= 0), cell + shift - 1)
-    last = np.where(two_points, cell + (shift >= 0), cell + shift + 1)
-    return first, last
+    return cell + table[FIRST].astype(np.intp), cell + table[LAST].astype(np.intp)
 
 
 def _in_numpy(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:
     """The same for the dtypes that numba refuses, with numpy's own loops."""
     cells = np.concatenate([below, f, above], axis=1)
     first, last = _reach(table, below.shape[1])
-    a, b, c, step = table[:SHIFT, :, np.newaxis]
-    two, three = table[STEP] != 0, table[STEP] == 0
-    lo, hi = cells[:, first], cells[:, last]
-    out[:, two] = (hi[:, two] - lo[:, two]) / step[two]
-    mid = cells[:, first[three] + 1]
-    out[:, three] = a[three] * lo[:, three] + b[three] * mid + c[three] * hi[:, three]
+    step, weights = table[STEP, :, np.newaxis], table[WEIGHTS:, :, np.newaxis]
+    two, more = table[STEP] != 0, table[STEP] == 0
+    out[:, two] = (cells[:, last[two]] - cells[:, first[two]]) / step[two]
+    first, last, weights = first[more], last[more], weights[:, more]
+    total = weights[0] * cells[:, first]
+    for k in range(1, len(weights)):
+        inside = (first + k <= last)[:, np.newaxis]
+        added = total + weights[k] * cells[:, np.minimum(first + k, last)]
+        total = np.where(inside, added, total)
+    out[:, more] = total
 
 
 def _of_times(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:
-    """Times as data: ``a*f[lo] + b*f[mid] + c*f[hi]`` with ``b = -a - c`` is a sum of differences.
+    """Times as data: the weights add up to zero, so that the sum is one of differences.
 
-    ``c*(f[hi] - f[mid]) - a*(f[mid] - f[lo])`` subtracts integers, so that no tick is lost, where
-    seconds since 1970 in float64 would be rounded to 2e-7 s.  NaT becomes NaN.
+    ``sum(w[k] * (f[k] - f[i]))`` subtracts integers, so that no tick is lost, where seconds since
+    1970 in float64 would be rounded to 2e-7 s.  NaT becomes NaN.
     """
     cells = np.concatenate([below, f, above], axis=1)
     first, last = _reach(table, below.shape[1])
-    middle = np.minimum(first + 1, last)
-    a, _, c, step = table[:SHIFT, :, np.newaxis]
+    step, weights = table[STEP, :, np.newaxis], table[WEIGHTS:, :, np.newaxis]
     second = np.timedelta64(1, "s")
-    rise, fall = (cells[:, last] - cells[:, middle]), (cells[:, middle] - cells[:, first])
+    total = np.zeros(f.shape)
+    for k in range(len(weights)):
+        away = (cells[:, np.minimum(first + k, last)] - f) / second
+        total = np.where((first + k <= last)[:, np.newaxis], total + weights[k] * away, total)
     with np.errstate(divide="ignore", invalid="ignore"):
-        quotient = (cells[:, last] - cells[:, first]) / second / step
-    out[...] = np.where(step != 0, quotient, c * (rise / second) - a * (fall / second))
-
-
-def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Dtype of the derivative: inexact ones are kept, integers and times become float64.
-
-    Raises
-    ------
-    TypeError
-        If values of `dtype` have no differences: bool, strings, objects.
-
-    Examples
-    --------
-    >>> result_dtype(np.dtype(">f4")), result_dtype(np.dtype("u1"))
-    (dtype('>f4'), dtype('float64'))
-    """
-    if np.issubdtype(dtype, np.inexact):
-        return dtype
-    if dtype.kind in "iumM":
-        return np.dtype(np.float64)
-    raise TypeError(f"values of dtype {dtype} cannot be differentiated")
-
-
-def _planes(array: AnyArray, dtype: np.dtype[Any], order: list[int], n_before: int) -> AnyArray:
-    """View (or copy, where no view exists) of `array` as read-only (outer, n, inner) of `dtype`."""
-    shape = [array.shape[k] for k in order]
-    laid_out = np.require(array.transpose(order), dtype, ["C", "A"])
-    flat = laid_out.reshape(
-        math.prod(shape[:n_before]), shape[n_before], math.prod(shape[n_before + 1 :])
-    )
-    # One compiled variant serves writable and read-only memory alike.
-    flat.flags.writeable = False
-    return flat
+        divided = (cells[:, last] - cells[:, first]) / second / step
+    out[...] = np.where(step != 0, divided, total)
 
 
 def differentiate(
@@ -249,12 +291,12 @@ def differentiate(
         The block, in any memory order; read only.
     below, above : arrays of shape (..., 0 or more, ...)
         The cells next to the block along `axis`; without any where the array ends.
-    table : array of shape (5, n)
-        The weights of the block's cells, see :data:`xgrad._typing.Table`.
+    table : array of shape (3 + w, n)
+        The stencils of the block's cells, see :data:`xgrad._typing.Table`.
     axis : int
         Axis of `f`, not negative.
     out : array of the shape of `f`
-        Where the derivative goes, of dtype :func:`result_dtype`.
+        Where the derivative goes, of dtype :func:`xgrad.blocks.result_dtype`.
 
     Notes
     -----
@@ -263,36 +305,39 @@ def differentiate(
     """
     if out.size == 0:
         return
-    # Largest stride first: the order in which the memory lies.
-    order = sorted(range(out.ndim), key=lambda k: (-abs(out.strides[k]), k))
-    n_before = order.index(axis)
+    planes = Planes.of(out, axis)
     times = f.dtype.kind in "mM"
     native = out.dtype.newbyteorder("=")
     data_dtype = f.dtype.newbyteorder("=") if times else native
-    below, f, above = (_planes(part, data_dtype, order, n_before) for part in (below, f, above))
-    target = out.transpose(order)
-    plain = out.dtype.isnative and target.flags.c_contiguous
-    result = target.reshape(f.shape) if plain else np.empty(f.shape, native)
+    below, f, above = (planes.view(part, data_dtype) for part in (below, f, above))
+    result = planes.result(out, native)
     if times:
         _of_times(table, below, f, above, result)
     elif native in _COMPILED and table.dtype in _COMPILED:
         _in_numba(table, below, f, above, result)
     else:
         _in_numpy(table, below, f, above, result)
-    if not plain:
-        target[...] = result.reshape(target.shape)
+    planes.put(result, out)
 
 
 def _in_numba(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:
     outer, n, inner = f.shape
-    first, last = _reach(table[:, [0, -1]], below.shape[1])
+    first, last = _reach(table, below.shape[1])
     # Compiled code checks no index: a halo that is too thin would read foreign memory.
-    assert min(first[0], first[1] + n - 2) >= 0
-    assert max(last[0], last[1] + n - 2) < below.shape[1] + n + above.shape[1]
+    assert first.min() >= 0
+    assert last.max() < below.shape[1] + n + above.shape[1]
     # float32 weights of float64 data are exact in float64: one variant less to compile.
     common = np.result_type(f.real.dtype, table.dtype)
-    table = np.ascontiguousarray(table, common).view()
+    widest = 1 + int((table[LAST] - table[FIRST]).max())
+    table = np.ascontiguousarray(table[: WEIGHTS + max(3, widest)], common).view()
     table.flags.writeable = False
+    central = table[FIRST] == -table[LAST]
+    half = int(table[LAST, central].max(initial=0))
     short = inner == 1 or (inner < _SHORT_ROW and outer >= _MANY_PLANES)
-    wide = np.repeat(table[:STEP, 1:-1] if short else table[:STEP, :0], inner, axis=1)
-    _differentiate(table, wide, below, f, above, out)
+    inside = slice(half, n - half) if short and half else slice(0, 0)
+    wide = np.repeat(table[WEIGHTS : WEIGHTS + 2 * half + 1, inside], inner, axis=1)
+    if len(table) == WEIGHTS + 3:
+        _differentiate(table, wide, below, f, above, out)
+    else:
+        line = np.empty(_CELLS_OF_A_SUM, np.result_type(f.dtype, table.dtype))
+        _sum_stencils(table, wide, half or n, below, f, above, line, out)

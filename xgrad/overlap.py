@@ -1,45 +1,73 @@
 """A numpy or dask array and its spacing → its derivative.  ``map_overlap`` lives here.
 
-Both kinds of array are cut into blocks, each block gets the one cell on either side of it that its
-stencil needs, and one kernel does the arithmetic.  That is why eager and lazy results are the same
+Both kinds of array are cut into blocks, each block gets the cells on either side of it that its
+stencils need, and one kernel does the arithmetic.  That is why eager and lazy results are the same
 to the bit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
 import numpy as np
 from dask.system import CPU_COUNT
 
-from xgrad import chunks, kernels, stencil
-from xgrad._typing import SHIFT, AnyArray, Steps, Table
+from xgrad import boundaries, chunks, columns, kernels, stencil
+from xgrad._typing import AnyArray, Steps
+from xgrad.blocks import Planes, result_dtype
 from xgrad.errors import ChunkError
+from xgrad.scheme import Scheme
 
 # A thread pays for itself from here on.  Below it a call takes less than a millisecond.
 _BYTES_PER_THREAD = 2**21
 
 
-def differentiate(array: Any, steps: Steps, axis: int, edge_order: int) -> Any:
-    """First derivative of `array` along `axis`.
+@dataclass(frozen=True)
+class Columns:
+    """Positions of several dimensions.
+
+    Attributes
+    ----------
+    positions : numpy.ndarray or dask.array.Array
+        With as many dimensions as the data, and sides of 1 along those it does not depend on.
+    period : float or None
+        Of a periodic axis.
+    complain : callable or None
+        Called where positions in memory are not strictly monotonic in some column; those columns
+        are NaN without it.
+    """
+
+    positions: Any
+    period: float | None = None
+    complain: Callable[[], None] | None = None
+
+
+def differentiate(
+    array: Any, along: Steps | Columns, axis: int, scheme: Scheme, seam: Any = None
+) -> Any:
+    """Derivative of `array` along `axis`.
 
     Parameters
     ----------
     array : numpy.ndarray or dask.array.Array
         The data, of any numeric or time dtype.
-    steps : float or array of shape (n - 1,)
-        Distances between neighbouring positions along `axis`.
+    along : float, array of shape (n - 1,) or Columns
+        Distances between neighbouring positions along `axis`, or positions of several dimensions.
     axis : int
         Not negative.
-    edge_order : {1, 2}
-        Order of accuracy of the one-sided differences at the two edges of the whole array.
+    scheme : Scheme
+        Order, accuracy, boundaries, and whether missing neighbours are edges.
+    seam : float, optional
+        For a periodic axis, the step from its last cell to the first one of the next period.
 
     Returns
     -------
     numpy.ndarray or dask.array.Array
-        Shape, and for dask the chunks, of `array`; dtype :func:`xgrad.kernels.result_dtype`.
+        Shape, and for dask the chunks, of `array`; dtype :func:`xgrad.blocks.result_dtype`.
 
     Raises
     ------
@@ -51,7 +79,7 @@ def differentiate(array: Any, steps: Steps, axis: int, edge_order: int) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> differentiate(np.array([0.0, 1.0, 4.0, 9.0]), 1.0, axis=0, edge_order=2)
+    >>> differentiate(np.array([0.0, 1.0, 4.0, 9.0]), 1.0, 0, Scheme(edge_order=2))
     array([0., 2., 4., 6.])
     """
     if not isinstance(array, np.ndarray | da.Array):
@@ -60,109 +88,325 @@ def differentiate(array: Any, steps: Steps, axis: int, edge_order: int) -> Any:
             f"data is a {kind.__module__}.{kind.__qualname__}; "
             "xgrad differentiates numpy and dask arrays, convert it with `.as_numpy()`"
         )
-    dtype = kernels.result_dtype(array.dtype)
+    dtype = result_dtype(array.dtype)
+    if isinstance(along, Columns):
+        if isinstance(array, np.ndarray) and isinstance(along.positions, np.ndarray):
+            return _columns_in_memory(array, along, axis, scheme, dtype)
+        return _columns_in_chunks(array, along, axis, scheme, dtype)
+    if isinstance(array, da.Array):
+        _require_known_chunks(array)
     real = np.empty(0, dtype).real.dtype.newbyteorder("=")
+    table = _table(along, array.shape[axis], scheme, real, seam)
     if isinstance(array, np.ndarray):
-        table = stencil.first_derivative(steps, array.shape[axis], edge_order, real)
-        return _in_memory(array, table, axis, dtype)
+        return _in_memory(array, table, axis, scheme, dtype)
+    return _in_chunks(array, table, axis, scheme, dtype)
+
+
+def _require_known_chunks(array: da.Array) -> None:
     if any(np.isnan(size) for sizes in array.chunks for size in sizes):
         raise ChunkError(
             "the chunk sizes of the data are unknown, so that its edges cannot be found; "
             "call `.compute_chunk_sizes()` on the dask array first"
         )
-    table = stencil.first_derivative(steps, array.shape[axis], edge_order, real)
-    return _in_chunks(array, table, axis, edge_order, dtype)
+
+
+def _table(steps: Steps, size: int, scheme: Scheme, real: np.dtype[Any], seam: Any) -> AnyArray:
+    """What each cell needs to know, in a column per cell: the three forms that `_apply` tells."""
+    if not scheme.skipna:
+        return stencil.table_of(steps, size, scheme, real, seam)
+    if scheme.is_numpys:
+        return stencil.coastal_table(steps, size, scheme, real, seam)
+    return stencil.windows(steps, size, scheme, seam)
+
+
+def _apply(
+    parts: tuple[AnyArray, AnyArray, AnyArray], table: AnyArray, axis: int, scheme: Scheme,
+    out: AnyArray,
+) -> None:  # fmt: skip
+    below, block, above = parts
+    if not scheme.skipna:
+        kernels.differentiate(block, below, above, table, axis, out)
+    elif scheme.is_numpys:
+        columns.along_coasts(parts, table, axis, scheme.depth, out)
+    else:
+        steps = np.concatenate([table[:, 0], table[-1, 1:]])
+        columns.in_steps(parts, steps, axis, scheme, out)
 
 
 def _along(axis: int, cells: slice) -> tuple[slice, ...]:
     return (*(slice(None),) * axis, cells)
 
 
-def _in_memory(array: AnyArray, table: Table, axis: int, dtype: np.dtype[Any]) -> AnyArray:
-    """Differentiate memory in contiguous parts, a thread each.
+class _Extended:
+    """An array in memory with its ghosts, of which parts are cut without a copy of the whole."""
+
+    def __init__(self, array: AnyArray, axis: int, scheme: Scheme, face: int, ghosts: Any) -> None:
+        self.array, self.axis = array, axis
+        self.reach = scheme.reach
+        size, depth = array.shape[axis], scheme.depth
+        ends = [array[_along(axis, slice(0, face))], array[_along(axis, slice(size - face, size))]]
+        if "periodic" in scheme.boundary:
+            first, last = ends
+            self.below = last[_along(axis, slice(face - depth, None))]
+            self.above = first[_along(axis, slice(0, depth))]
+        else:
+            self.below, self.above = (
+                ghosts(end, kind, depth, axis, below=k == 0)
+                for k, (end, kind) in enumerate(zip(ends, scheme.boundary, strict=True))
+            )
+
+    def cut(self, part: slice) -> tuple[AnyArray, AnyArray, AnyArray]:
+        """Cells below a part, the part, and the cells above it."""
+        size, axis = self.array.shape[self.axis], self.axis
+        below = self.array[_along(axis, slice(max(0, part.start - self.reach), part.start))]
+        above = self.array[_along(axis, slice(part.stop, part.stop + self.reach))]
+        more = max(0, self.reach - part.start), max(0, self.reach - (size - part.stop))
+        if more[0] and self.below.size:
+            ghosts = self.below[_along(axis, slice(-more[0], None))]
+            below = np.concatenate([ghosts, below], axis=axis)
+        if more[1] and self.above.size:
+            ghosts = self.above[_along(axis, slice(None, more[1]))]
+            above = np.concatenate([above, ghosts], axis=axis)
+        return below, self.array[_along(axis, part)], above
+
+
+def _cut_axis(out: AnyArray) -> int:
+    """Axis whose parts are contiguous in memory."""
+    return max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
+
+
+def _in_threads(out: AnyArray, cut: int, work: Callable[[slice], None]) -> None:
+    """Call `work` for parts of `out` along the axis `cut`, a thread each.
 
     A large result is bound by the page faults of its fresh memory, which several threads take
     faster than one, as long as each owns a contiguous part: threads whose parts interleave wait
     for each other's pages.
     """
-    out = np.empty_like(array, dtype=dtype, subok=False)
-    cut = max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
     count = min(CPU_COUNT, out.nbytes // _BYTES_PER_THREAD)
-    cuts = list(chunks.parts(out.shape[cut], count))
+    parts = list(chunks.parts(out.shape[cut], count))
+    if len(parts) == 1:
+        work(parts[0])
+        return
+    # A pool per call (0.1 ms): one kept for the module would be dead after a fork.
+    with ThreadPoolExecutor(len(parts) - 1) as pool:
+        others = pool.map(work, parts[1:])
+        work(parts[0])
+        list(others)  # raises what a thread raised
+
+
+def _in_memory(
+    array: AnyArray, table: AnyArray, axis: int, scheme: Scheme, dtype: np.dtype[Any]
+) -> AnyArray:
+    out = np.empty_like(array, dtype=dtype, subok=False)
+    whole = slice(0, array.shape[axis])
+    extended = _Extended(array, axis, scheme, scheme.face, boundaries.values)
+
+    cut = _cut_axis(out)
 
     def work(part: slice) -> None:
         here = _along(cut, part)
         if cut == axis:
-            # Two cells, as a part may be one cell that a one-sided stencil of three starts from.
-            below = array[_along(axis, slice(max(0, part.start - 2), part.start))]
-            above = array[_along(axis, slice(part.stop, part.stop + 2))]
-            columns = table[:, part]
+            _apply(extended.cut(part), table[:, part], axis, scheme, out[here])
         else:
-            below = above = array[here][_along(axis, slice(0, 0))]
-            columns = table
-        kernels.differentiate(array[here], below, above, columns, axis, out[here])
+            _apply(_each(extended.cut(whole), here), table, axis, scheme, out[here])
 
-    if len(cuts) == 1:
-        work(cuts[0])
-    else:
-        # A pool per call (0.1 ms): one kept for the module would be dead after a fork.
-        with ThreadPoolExecutor(len(cuts) - 1) as pool:
-            others = pool.map(work, cuts[1:])
-            work(cuts[0])
-            list(others)  # raises what a thread raised
+    _in_threads(out, cut, work)
     return out
 
 
-def _in_chunks(
-    array: da.Array, table: Table, axis: int, edge_order: int, dtype: np.dtype[Any]
-) -> da.Array:
-    """Differentiate chunk by chunk, with the neighbours' faces as halo.
+def _columns_in_memory(
+    array: AnyArray, along: Columns, axis: int, scheme: Scheme, dtype: np.dtype[Any]
+) -> AnyArray:
+    out = np.empty_like(array, dtype=dtype, subok=False)
+    whole = slice(0, array.shape[axis])
+    positions = _as_float(along.positions)
+    face = scheme.face_of_columns
+    extended = _Extended(array, axis, scheme, face, boundaries.values)
+    there = _Extended(positions, axis, scheme, face, boundaries.positions)
+    cut = _cut_axis(out)
+    ends = _extremes_in_memory(positions, along, axis) if cut == axis else None
+    good = []
 
-    Only the faces of the chunks (a copy of the first and the last cell along `axis`) pass through
+    def work(part: slice) -> None:
+        here, cells = _along(cut, part), part if cut == axis else whole
+        data, x = extended.cut(cells), there.cut(cells)
+        if cut != axis:
+            data = _each(data, here)
+            x = _each(x, here) if positions.shape[cut] > 1 else x
+        good.append(columns.by_column(data, x, ends, along.period, axis, scheme, out[here]))
+
+    _in_threads(out, cut, work)
+    if along.complain is not None and not all(good):
+        along.complain()
+    return out
+
+
+def _extremes_in_memory(
+    positions: AnyArray, along: Columns, axis: int
+) -> tuple[AnyArray, AnyArray]:
+    """Extreme steps of whole columns, where the parts of the data cut them into pieces."""
+    planes = Planes.of(positions, axis)
+    flat = planes.view(positions, positions.dtype)
+    thin = np.empty_like(np.take(positions, [0], axis=axis))
+    found = thin, thin.copy()
+    least, greatest = (np.empty((len(flat), 1, flat.shape[2]), flat.dtype) for _ in range(2))
+
+    def work(part: slice) -> None:
+        columns.fill_extremes(flat, along.period, part, least, greatest)
+
+    _in_threads(flat, 2, work)
+    planes.put(least, found[0])
+    planes.put(greatest, found[1])
+    return found
+
+
+def _each(
+    parts: tuple[AnyArray, AnyArray, AnyArray], here: tuple[slice, ...]
+) -> tuple[AnyArray, AnyArray, AnyArray]:
+    below, block, above = parts
+    return below[here], block[here], above[here]
+
+
+def _as_float(positions: Any) -> Any:
+    """Integers become float64 before they are subtracted: unsigned ones would wrap."""
+    return positions if positions.dtype.kind == "f" else positions.astype(np.float64)
+
+
+def _merged(array: da.Array, axis: int, scheme: Scheme, face: int) -> da.Array:
+    """Merge chunks that are too short for their neighbour's halo or for a one-sided stencil."""
+    at_ends = max(face, scheme.edge - scheme.depth)
+    sizes = chunks.merged(array.chunks[axis], least=face, least_at_ends=at_ends)
+    merged: da.Array = array.rechunk({axis: sizes})
+    return merged
+
+
+@dataclass(frozen=True)
+class _Halo:
+    """What lies on either side of each chunk, thin arrays both.
+
+    Attributes
+    ----------
+    cells : dask array
+        For each chunk the cells below it and those above it.
+    sides : dask array of shape (3, number of chunks)
+        For each chunk how many of them lie below, and whether a chunk lies below and above.
+    """
+
+    cells: da.Array
+    sides: da.Array
+
+
+def _halo(array: da.Array, axis: int, scheme: Scheme, face: int, ghosts: Any) -> _Halo:
+    """Cells that the chunks of an array need of each other.
+
+    Only the faces of the chunks (copies of their first and last cells along `axis`) pass through
     ``map_overlap``.  With whole chunks in its place each result waits for three of them to be in
     memory, and each chunk is copied once more to stick its halo on (``xgrad, whole chunks`` in
-    ``docs/benchmarks.md``).  Chunks too short for their stencil are merged with
-    their neighbours on the way in and cut again on the way out.
+    ``docs/benchmarks.md``).
     """
-    wide_enough = chunks.merged(array.chunks[axis], least=1, least_at_ends=edge_order)
-    merged = array.rechunk({axis: wide_enough})
+    sizes = array.chunks[axis]
+    periodic = "periodic" in scheme.boundary
+    floating = array.dtype.kind in "fcmM" or all(
+        kind in boundaries.OF_THE_CELLS for kind in scheme.boundary
+    )
+    dtype = array.dtype if floating else np.dtype(np.float64)
     faces = da.map_blocks(
         _faces,
-        merged,
+        array,
         axis=axis,
-        chunks=_with_chunks(merged, axis, [2] * len(wide_enough)),
+        face=face,
+        chunks=_with_chunks(array, axis, [2 * face] * len(sizes)),
         dtype=array.dtype,
         meta=array._meta,
     )
-    n_passed = [2] * len(wide_enough)
-    n_passed[0] -= 1
-    n_passed[-1] -= 1
+    below, above = ([scheme.depth] * len(sizes) for _ in range(2))
+    inside = np.ones((2, len(sizes)), int)
+    inside[0, 0] = inside[1, -1] = 0
+    below[0] *= scheme.boundary[0] != "one-sided"
+    above[-1] *= scheme.boundary[1] != "one-sided"
     # align_arrays, allow_rechunk: both would merge chunks without a word.
-    halo = da.map_overlap(
+    cells = da.map_overlap(
         _passed_on,
         faces,
         axis=axis,
-        depth={axis: 1},
-        boundary="none",
+        scheme=scheme,
+        face=face,
+        ghosts=ghosts,
+        last=len(sizes) - 1,
+        depth={axis: face},
+        boundary={axis: "periodic" if periodic else "none"},
         trim=False,
         allow_rechunk=False,
         align_arrays=False,
-        chunks=_with_chunks(merged, axis, n_passed),
-        dtype=array.dtype,
-        meta=array._meta,
+        chunks=_with_chunks(array, axis, [b + a for b, a in zip(below, above, strict=True)]),
+        dtype=dtype,
+        meta=array._meta.astype(dtype),
     )
-    columns = da.from_array(table, chunks=(len(table), wide_enough), name=False)
+    sides = da.from_array(np.array([below, *inside]), chunks=(3, 1), name=False)
+    return _Halo(cells, sides)
+
+
+def _with_chunks(array: da.Array, axis: int, sizes: list[int]) -> tuple[tuple[int, ...], ...]:
+    return (*array.chunks[:axis], tuple(sizes), *array.chunks[axis + 1 :])
+
+
+def _faces(block: AnyArray, axis: int, face: int) -> AnyArray:
+    """First and last cells of a block: a copy, as a view would keep the block in memory."""
+    size = block.shape[axis]
+    return np.take(block, [*range(face), *range(size - face, size)], axis=axis)
+
+
+def _passed_on(
+    block: AnyArray, axis: int, scheme: Scheme, face: int, ghosts: Any, last: int,
+    block_id: tuple[int, ...],
+) -> AnyArray:  # fmt: skip
+    """Of ``[below], first, last, [above]`` the cells that neighbours passed on, or ghosts."""
+    depth, place = scheme.depth, block_id[axis]
+    periodic = "periodic" in scheme.boundary
+    own = face if periodic or place > 0 else 0
+    first = block[_along(axis, slice(own, own + face))]
+    end = block[_along(axis, slice(own + face, own + 2 * face))]
+    if own:
+        below = block[_along(axis, slice(face - depth, face))]
+    else:
+        below = ghosts(first, scheme.boundary[0], depth, axis, below=True)
+    if periodic or place < last:
+        above = block[_along(axis, slice(own + 2 * face, own + 2 * face + depth))]
+    else:
+        above = ghosts(end, scheme.boundary[1], depth, axis, below=False)
+    return np.concatenate([below, above], axis=axis)
+
+
+def _cut(halo: AnyArray, sides: AnyArray, axis: int) -> tuple[AnyArray, AnyArray]:
+    below = int(sides[0, 0])
+    return halo[_along(axis, slice(None, below))], halo[_along(axis, slice(below, None))]
+
+
+def _in_chunks(
+    array: da.Array, table: AnyArray, axis: int, scheme: Scheme, dtype: np.dtype[Any]
+) -> da.Array:
+    """Differentiate chunk by chunk, with the neighbours' faces as halo.
+
+    Chunks too short for their stencil are merged with their neighbours on the way in and cut
+    again on the way out.
+    """
+    merged = _merged(array, axis, scheme, scheme.face)
+    halo = _halo(merged, axis, scheme, scheme.face, boundaries.values)
+    of_cells = da.from_array(table, chunks=(len(table), merged.chunks[axis]), name=False)
     index = tuple(range(array.ndim))
     result = da.blockwise(
         _block,
         index,
         merged,
         index,
-        halo,
+        halo.cells,
         index,
-        columns,
+        halo.sides,
         (array.ndim, axis),
+        of_cells,
+        (array.ndim + 1, axis),
         axis=axis,
+        scheme=scheme,
         concatenate=True,
         align_arrays=False,
         dtype=dtype,
@@ -172,26 +416,81 @@ def _in_chunks(
     return restored
 
 
-def _with_chunks(array: da.Array, axis: int, sizes: list[int]) -> tuple[tuple[int, ...], ...]:
-    return (*array.chunks[:axis], tuple(sizes), *array.chunks[axis + 1 :])
+def _block(
+    block: AnyArray, halo: AnyArray, sides: AnyArray, table: AnyArray, axis: int, scheme: Scheme
+) -> AnyArray:
+    below, above = _cut(halo, sides, axis)
+    out = np.empty_like(block, dtype=result_dtype(block.dtype), subok=False)
+    _apply((below, block, above), table, axis, scheme, out)
+    return out
 
 
-def _faces(block: AnyArray, axis: int) -> AnyArray:
-    """First and last cell of a block: a copy, as a view would keep the block in memory."""
-    ends = block.shape[axis] - 1
-    return np.take(block, [0, ends], axis=axis)
+def _columns_in_chunks(
+    array: Any, along: Columns, axis: int, scheme: Scheme, dtype: np.dtype[Any]
+) -> da.Array:
+    """The same with positions of several dimensions, cut as the data are."""
+    positions = along.positions
+    if isinstance(array, np.ndarray):
+        # Data in memory over lazy positions: in their chunks, and lazy as they are.
+        spread = [c if len(c) > 1 else -1 for c in positions.chunks]
+        array = da.from_array(array, chunks=tuple(spread), name=False)
+    _require_known_chunks(array)
+    face = scheme.face_of_columns
+    merged = _merged(array, axis, scheme, face)
+    sizes = tuple(
+        chunk if side > 1 else (1,)
+        for side, chunk in zip(positions.shape, merged.chunks, strict=True)
+    )
+    if isinstance(positions, da.Array):
+        _require_known_chunks(positions)
+        x = _as_float(positions.rechunk(sizes))
+    else:
+        positions = _as_float(positions)
+        if along.complain is not None:
+            least, greatest = _extremes_in_memory(positions, along, axis)
+            if not ((least > 0) | (greatest < 0)).all():
+                along.complain()
+        x = da.from_array(positions, chunks=sizes, name=False)
+    halo = _halo(merged, axis, scheme, face, boundaries.values)
+    x_halo = _halo(x, axis, scheme, face, boundaries.positions)
+    index = tuple(range(array.ndim))
+    beside = (array.ndim, axis)
+    extremes = da.blockwise(
+        _extremes, index, x, index, x_halo.cells, index, x_halo.sides, beside,
+        axis=axis, period=along.period, concatenate=True, align_arrays=False,
+        adjust_chunks={axis: [2] * len(x.chunks[axis])}, dtype=x.dtype, meta=x._meta,
+    )  # fmt: skip
+    # One chunk along the axis, whose label is no other's: each block gets those of its columns.
+    thin = tuple(array.ndim + 2 if k == axis else k for k in index)
+    result = da.blockwise(
+        _block_of_columns, index, merged, index, halo.cells, index, x, index, x_halo.cells, index,
+        halo.sides, beside, extremes.min(axis, keepdims=True), thin,
+        extremes.max(axis, keepdims=True), thin, axis=axis, scheme=scheme, period=along.period,
+        concatenate=True, align_arrays=False, dtype=dtype, meta=array._meta.astype(dtype),
+    )  # fmt: skip
+    restored: da.Array = result.rechunk({axis: array.chunks[axis]})
+    return restored
 
 
-def _passed_on(block: AnyArray, axis: int, block_id: tuple[int, ...]) -> AnyArray:
-    """Of ``[below], first, last, [above]`` the cells that neighbours passed on."""
-    own = 0 if block_id[axis] == 0 else 1
-    return np.delete(block, [own, own + 1], axis=axis)
+def _extremes(
+    x: AnyArray, halo: AnyArray, sides: AnyArray, axis: int, period: float | None
+) -> AnyArray:
+    """Least and greatest step of each column, with those from and to the chunks beside it."""
+    n_below, is_below, is_above = (int(n) for n in sides[:, 0])
+    before = halo[_along(axis, slice(n_below - is_below, n_below))]
+    after = halo[_along(axis, slice(n_below, n_below + is_above))]
+    cells = np.concatenate([before, x, after], axis=axis)
+    return np.concatenate(columns.extremes(cells, axis, period), axis=axis)
 
 
-def _block(block: AnyArray, halo: AnyArray, table: Table, axis: int) -> AnyArray:
-    n_below = 0 if table[SHIFT, 0] > 0 else 1
-    below = halo[_along(axis, slice(None, n_below))]
-    above = halo[_along(axis, slice(n_below, None))]
-    out = np.empty_like(block, dtype=kernels.result_dtype(block.dtype), subok=False)
-    kernels.differentiate(block, below, above, table, axis, out)
+def _block_of_columns(
+    block: AnyArray, halo: AnyArray, x: AnyArray, x_halo: AnyArray, sides: AnyArray,
+    least: AnyArray, greatest: AnyArray, axis: int, scheme: Scheme, period: float | None,
+) -> AnyArray:  # fmt: skip
+    below, above = _cut(halo, sides, axis)
+    x_below, x_above = _cut(x_halo, sides, axis)
+    out = np.empty_like(block, dtype=result_dtype(block.dtype), subok=False)
+    columns.by_column(
+        (below, block, above), (x_below, x, x_above), (least, greatest), period, axis, scheme, out
+    )
     return out

@@ -1,0 +1,104 @@
+"""One block of memory as (outer, n, inner), whatever its order and dtype.  numpy only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xgrad._typing import AnyArray
+
+
+def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Dtype of the derivative: inexact ones are kept, integers and times become float64.
+
+    Raises
+    ------
+    TypeError
+        If values of `dtype` have no differences: bool, strings, objects.
+
+    Examples
+    --------
+    >>> result_dtype(np.dtype(">f4")), result_dtype(np.dtype("u1"))
+    (dtype('>f4'), dtype('float64'))
+    """
+    if np.issubdtype(dtype, np.inexact):
+        return dtype
+    if dtype.kind in "iumM":
+        return np.dtype(np.float64)
+    raise TypeError(f"values of dtype {dtype} cannot be differentiated")
+
+
+@dataclass(frozen=True)
+class Planes:
+    """How arrays of one shape are seen as (outer, n, inner) in the order of their memory.
+
+    Attributes
+    ----------
+    order : list of int
+        The axes, largest stride first.
+    n_before : int
+        How many of them come before the differentiated one.
+
+    Examples
+    --------
+    >>> f = np.zeros((2, 3, 4))
+    >>> Planes.of(f, axis=1).view(f, f.dtype).shape
+    (2, 3, 4)
+    >>> Planes.of(f.T, axis=1).view(f.T, f.dtype).shape
+    (2, 3, 4)
+    """
+
+    order: list[int]
+    n_before: int
+
+    @classmethod
+    def of(cls, array: AnyArray, axis: int) -> Planes:
+        """Follow the memory of `array`, differentiated along `axis`."""
+        order = sorted(range(array.ndim), key=lambda k: (-abs(array.strides[k]), k))
+        return cls(order, order.index(axis))
+
+    def view(self, array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
+        """View (or copy, where no view exists) as read-only (outer, n, inner) of `dtype`."""
+        shape = [array.shape[k] for k in self.order]
+        laid_out = np.require(array.transpose(self.order), dtype, ["C", "A"])
+        flat = laid_out.reshape(self._sides(shape))
+        # One compiled variant serves writable and read-only memory alike.
+        flat.flags.writeable = False
+        return flat
+
+    def columns(self, part: AnyArray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
+        """The same for an array with sides of 1 where `shape`, that of the data, has more.
+
+        Outermost sides of 1 stay so: its planes repeat along them.  The others are spread out.
+        """
+        moved = part.transpose(self.order)
+        full = [shape[k] for k in self.order]
+        full[self.n_before] = moved.shape[self.n_before]
+        for k in range(self.n_before):
+            if moved.shape[k] > 1:
+                break
+            full[k] = 1
+        spread = np.require(np.broadcast_to(moved, full), dtype, ["C", "A"])
+        flat = spread.reshape(self._sides(full))
+        flat.flags.writeable = False
+        return flat
+
+    def result(self, out: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
+        """View of `out` to write into; a new array of `dtype` where its memory is no such."""
+        target = out.transpose(self.order)
+        if out.dtype == dtype and target.flags.c_contiguous:
+            return target.reshape(self._sides(target.shape))
+        return np.empty(self._sides(target.shape), dtype)
+
+    def put(self, result: AnyArray, out: AnyArray) -> None:
+        """Copy `result` into `out`, where it is no view of it."""
+        target = out.transpose(self.order)
+        if not np.may_share_memory(result, out):
+            target[...] = result.reshape(target.shape)
+
+    def _sides(self, shape: Any) -> tuple[int, int, int]:
+        n = self.n_before
+        return math.prod(shape[:n]), shape[n], math.prod(shape[n + 1 :])

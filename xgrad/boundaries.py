@@ -1,0 +1,158 @@
+"""Ghost cells: what stands beyond the edges of an array.  numpy only.
+
+::
+
+    periodic    y z | a b c ... x y z | a b
+    extend      a a | a b c ... x y z | z z     at the edge spacing
+    reflect     c b | a b c ... x y z | y x     mirrored spacing
+    a number v  v v | a b c ... x y z | v v     at the edge spacing
+    nan           NaN                           nothing that meets it has a derivative
+    one-sided       | a b c ... x y z |         no ghosts: the stencil stays inside
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xgrad._typing import AnyArray, Boundary, Steps
+
+#: Boundaries whose ghosts are copies of cells, so that any dtype holds them.
+OF_THE_CELLS = frozenset({"one-sided", "periodic", "extend", "reflect"})
+
+
+def values(face: AnyArray, boundary: Boundary, depth: int, axis: int, *, below: bool) -> AnyArray:
+    """Cells beyond an edge, made from the cells at it; periodic ones come from the other edge.
+
+    Parameters
+    ----------
+    face : array of shape (..., depth + 1 or more, ...)
+        The outermost cells of the array along `axis`; `depth` of them do unless reflected.
+    boundary : str or number
+        What stands beyond.
+    depth : int
+        Number of ghosts.
+    axis : int
+        Axis of `face`.
+    below : bool
+        Whether the edge is the first cell or the last.
+
+    Returns
+    -------
+    array of shape (..., depth, ...)
+        In the order of the axis; empty for a one-sided edge.
+
+    Examples
+    --------
+    >>> values(np.array([1.0, 2.0, 3.0]), "reflect", 2, 0, below=True)
+    array([3., 2.])
+    >>> values(np.array([7.0, 8.0]), 0, 1, 0, below=False)
+    array([0.])
+    """
+    size = face.shape[axis]
+    if boundary == "one-sided":
+        return np.take(face, [], axis=axis)
+    if boundary == "extend":
+        return np.take(face, [0 if below else size - 1] * depth, axis=axis)
+    if boundary == "reflect":
+        from_edge = np.arange(1, depth + 1)
+        return np.take(face, from_edge[::-1] if below else size - 1 - from_edge, axis=axis)
+    shape = (*face.shape[:axis], depth, *face.shape[axis + 1 :])
+    if boundary == "nan":
+        boundary = np.nan
+        if face.dtype.kind in "mM":
+            return np.full(shape, "NaT", face.dtype)
+    # Integers cannot hold a NaN or a half; the kernel weighs them as float64 anyway.
+    dtype = face.dtype if face.dtype.kind in "fc" else np.dtype("f8")
+    return np.full(shape, boundary, dtype)
+
+
+def positions(
+    face: AnyArray, boundary: Boundary, depth: int, axis: int, *, below: bool
+) -> AnyArray:
+    """Positions beyond an edge: mirrored, or continued at the edge spacing.
+
+    Parameters are those of :func:`values`.
+
+    Examples
+    --------
+    >>> positions(np.array([0.0, 1.0, 3.0]), "reflect", 2, 0, below=True)
+    array([-3., -1.])
+    >>> positions(np.array([0.0, 1.0, 3.0]), "extend", 2, 0, below=False)
+    array([5., 7.])
+    """
+    if boundary == "one-sided" or depth == 0:
+        return np.take(face, [], axis=axis)
+    cells = np.moveaxis(face, axis, 0)
+    if not below:
+        cells = cells[::-1]
+    away = np.arange(depth, 0, -1)
+    if boundary == "reflect":
+        ghosts = cells[0] - (cells[away] - cells[0])
+    else:
+        column = away.reshape(-1, *[1] * (cells.ndim - 1)).astype(cells.dtype)
+        ghosts = cells[0] - column * (cells[1] - cells[0])
+    if boundary == "nan":
+        ghosts = np.full_like(ghosts, np.nan)
+    return np.moveaxis(ghosts if below else ghosts[::-1], 0, axis)
+
+
+def steps(
+    inside: Steps, boundary: tuple[Boundary, Boundary], depth: int, seam: Any
+) -> tuple[AnyArray, AnyArray]:
+    """Distances between the ghosts on either side, of `depth` or no elements.
+
+    Parameters
+    ----------
+    inside : number or array of shape (n - 1,)
+        Steps between the cells of the array; a number for an even axis.
+    boundary : tuple of (str or number)
+        What stands beyond the left and the right edge.
+    depth : int
+        Number of ghosts on a side.
+    seam : number or None
+        From the last cell to the first one of the next period.
+
+    Examples
+    --------
+    >>> left, right = steps(np.array([1.0, 2.0, 3.0]), ("reflect", "extend"), 2, None)
+    >>> left, right
+    (array([2., 1.]), array([3., 3.]))
+    >>> steps(1.0, ("periodic", "periodic"), 2, 4.0)
+    (array([1., 4.]), array([4., 1.]))
+    """
+    strong = np.asarray(inside)
+    along = np.full(depth, strong) if strong.ndim == 0 else strong
+    sides: list[AnyArray] = []
+    for kind, ends in zip(boundary, (along[:depth], along[::-1][:depth]), strict=True):
+        if kind == "one-sided":
+            away = along[:0]
+        elif kind == "reflect":
+            away = ends
+        elif kind == "periodic":
+            other = along[::-1] if len(sides) == 0 else along
+            away = np.concatenate([np.asarray([seam], along.dtype), other[: depth - 1]])
+        else:
+            away = np.full(depth, np.nan if kind == "nan" else ends[0], along.dtype)
+        sides.append(away)
+    return sides[0][::-1], sides[1]
+
+
+def shorter_way(differences: AnyArray, period: float | None) -> AnyArray:
+    """Distances between neighbours on a circle: none is longer than half a period.
+
+    Decided for each pair: shifted by whole blocks, the positions would be rounded otherwise in
+    each chunk.
+
+    Examples
+    --------
+    >>> shorter_way(np.diff([340.0, 350.0, 0.0, 10.0]), 360.0)
+    array([10., 10., 10.])
+    """
+    if period is None:
+        return differences
+    # The period takes the precision of the positions.
+    around = np.where(np.abs(differences) > period / 2, np.copysign(period, differences), 0)
+    shorter: AnyArray = differences - around.astype(differences.dtype)
+    return shorter

@@ -1,0 +1,145 @@
+"""What a user may ask for beside the dimensions: checked, and made into a scheme per dimension."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from xgrad._typing import Accuracy, Boundary, DatetimeUnit
+from xgrad.coordinates import seconds
+from xgrad.errors import CoordinateError
+from xgrad.scheme import Scheme
+
+_NAMED = ("one-sided", "periodic", "extend", "reflect", "nan")
+
+# CF units of a coordinate that goes round: CF conventions, section 4.2, and UDUNITS' radian.
+_FULL_TURN = {
+    **dict.fromkeys(
+        ["degrees_east", "degree_east", "degree_E", "degrees_E", "degreeE", "degreesE"], 360.0
+    ),
+    **dict.fromkeys(["radian", "radians", "rad"], 2 * math.pi),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a derivative, as they were given.
+
+    Attributes
+    ----------
+    order : int
+        Order of the derivative.
+    spacing, boundary, period : mappings or single values
+        Per dimension, under its name or that of the coordinate asked for.
+    edge_order, accuracy, skipna, validate, datetime_unit
+        See :func:`xgrad.gradient`.
+
+    Examples
+    --------
+    >>> Options(boundary={"x": ("extend", 0)}).scheme("x").boundary
+    ('extend', 0)
+    """
+
+    order: Any = 1
+    spacing: Any = None
+    edge_order: Any = 1
+    datetime_unit: Any = None
+    boundary: Any = "one-sided"
+    period: Any = None
+    skipna: Any = False
+    accuracy: Any = 2
+    validate: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.edge_order, bool) or self.edge_order not in (1, 2):
+            raise ValueError(f"`edge_order` is {self.edge_order!r}; give 1 or 2")
+        if isinstance(self.order, bool) or self.order not in (1, 2, 3, 4):
+            raise ValueError(f"`order` is {self.order!r}; give 1, 2, 3 or 4")
+        if isinstance(self.accuracy, bool) or self.accuracy not in get_args(Accuracy):
+            raise ValueError(f"`accuracy` is {self.accuracy!r}; give 2, 4, 6 or 8")
+        if not isinstance(self.skipna, bool | np.bool_):
+            raise TypeError(f"`skipna` is {self.skipna!r}; give True or False")
+        choices = get_args(DatetimeUnit)
+        if self.datetime_unit is not None and self.datetime_unit not in choices:
+            unit = self.datetime_unit
+            why = ", as months and years have no fixed length" if unit in ("M", "Y") else ""
+            raise ValueError(f"`datetime_unit` is {unit!r}; give one of {choices}{why}")
+
+    @property
+    def unit_of_time(self) -> DatetimeUnit:
+        """`datetime_unit`, seconds where none was given."""
+        unit: DatetimeUnit = self.datetime_unit or "s"
+        return unit
+
+    def require_known_names(self, names: Iterable[Hashable], dims: Iterable[Hashable]) -> None:
+        """Refuse an option for something that is not differentiated along."""
+        known = [*names, *(dim for dim in dims if dim not in list(names))]
+        for argument in ("spacing", "boundary", "period"):
+            given = getattr(self, argument)
+            if argument != "boundary" and given is not None and not isinstance(given, Mapping):
+                raise TypeError(
+                    f"`{argument}` is {given!r}; give a mapping such as {{{known[0]!r}: {given!r}}}"
+                )
+            for key in given if isinstance(given, Mapping) else ():
+                if key not in known:
+                    raise CoordinateError(
+                        f"`{argument}` names {key!r}, which is not among the dimensions asked "
+                        f"for: {list(names)}"
+                    )
+
+    def scheme(self, *names: Hashable) -> Scheme:
+        """Scheme along a dimension, known by any of `names`."""
+        pair = self._boundary(names)
+        edge = int(self.edge_order)
+        return Scheme(int(self.order), int(self.accuracy), edge, bool(self.skipna), pair)
+
+    def _boundary(self, names: tuple[Hashable, ...]) -> tuple[Boundary, Boundary]:
+        given = self.boundary
+        if isinstance(given, Mapping):
+            given = next((given[name] for name in names if name in given), "one-sided")
+        pair = tuple(given) if isinstance(given, tuple | list) else (given, given)
+        if len(pair) != 2:
+            raise ValueError(f"`boundary` is {given!r}; give one value or a (left, right) pair")
+        for one in pair:
+            number = isinstance(one, int | float | complex | np.number) and not isinstance(
+                one, bool
+            )
+            if not number and one not in _NAMED:
+                raise ValueError(f"`boundary` is {one!r}; give a number or one of {_NAMED}")
+        if (pair[0] == "periodic") != (pair[1] == "periodic"):
+            raise ValueError(
+                f"`boundary` is {given!r}: what leaves on one side enters on the other; give "
+                "'periodic' for both"
+            )
+        return pair
+
+    def full_period(self, units: Any, *names: Hashable) -> float | None:
+        """Period along a dimension, known by any of `names`; None if it is not periodic."""
+        given = next((self.period[name] for name in names if name in (self.period or {})), None)
+        if "periodic" not in self._boundary(names):
+            if given is not None:
+                raise ValueError(
+                    f"`period` is given for {names[0]!r}, whose `boundary` is not 'periodic'; give "
+                    f"`boundary={{{names[0]!r}: 'periodic'}}` or leave it out"
+                )
+            return None
+        if given is None:
+            given = _FULL_TURN.get(units)
+        if given is None:
+            raise ValueError(
+                f"`boundary` of {names[0]!r} is 'periodic', but its period is unknown (its units "
+                f"are {units!r}); give `period={{{names[0]!r}: ...}}`"
+            )
+        if isinstance(given, dt.timedelta | np.timedelta64):
+            length = np.timedelta64(given) / np.timedelta64(1, "s")
+            given = float(length / seconds(self.unit_of_time))
+        if isinstance(given, bool) or not isinstance(given, int | float | np.number):
+            raise TypeError(f"`period` of {names[0]!r} is {given!r}; give a number")
+        if not (math.isfinite(given) and given > 0):
+            raise ValueError(f"`period` of {names[0]!r} is {given!r}; give a positive number")
+        return float(given)
