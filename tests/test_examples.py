@@ -97,6 +97,16 @@ def test_motion(tmp_path: Path) -> None:
         assert 0 < error < share * largest
 
 
+def test_terrain_following(tmp_path: Path) -> None:
+    title, *rows = run("terrain_following.py", tmp_path).splitlines()
+    assert "degC m-1" in title
+    (mean,), (own,), (accurate,) = (numbers(row) for row in rows)
+    # As the docstring says; the largest gradient is nearly 17 / 400.
+    assert mean > 0.6 * 17 / 400
+    assert 0 < own < 0.005 * 17 / 400
+    assert 0 < accurate < 0.001 * 17 / 400
+
+
 def test_figure_without_a_name(tmp_path: Path) -> None:
     assert start("motion.py", tmp_path).returncode == 0
     assert [file.name for file in tmp_path.iterdir()] == ["motion.png"]

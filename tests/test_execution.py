@@ -58,7 +58,7 @@ def test_a_killed_worker_costs_no_bit(
 
     def gated(block: Any, block_id: Any = None) -> Any:
         # The last chunk waits until a worker is dead: the kill comes half-way, without a clock.
-        # It leaves its thread, or tasks queued behind it would wait for the kill that waits for them.
+        # It leaves its thread: tasks queued behind it would wait for the kill that waits for them.
         if block_id[0] == 9:
             distributed.secede()
             distributed.Event("killed").wait(timeout=60)

@@ -48,7 +48,7 @@ def _near(
     value = quotient(rise, step if both and step != 0 else one_sided)
     if both and step == 0:
         value = a * lo + b * mid + c * hi
-    return value if (mid == mid and (has_lo or has_hi)) else mid * np.nan  # noqa: PLR0124
+    return value if (mid == mid and (has_lo or has_hi)) else np.nan  # noqa: PLR0124
 
 
 @compiled
@@ -569,9 +569,13 @@ def by_column(
             if row - 1 < -x[0].shape[1] or row + 1 >= n + x[2].shape[1]:
                 _edge_row(x[1], least, greatest, rows[1], scheme.edge_order, result, last=row > 0)
                 continue
+            around = _rows(there, row - 1, row + 2)
+            if _jumps(around, period):
+                _ends(loop, [(row, row + 1)], depth, rows, result)
+                continue
             cells = _rows(rows, row - 1, row + 2)
             ends = np.empty(cells.shape, dtype)
-            _between(_rows(there, row - 1, row + 2), least, greatest, True, cells, ends)  # noqa: FBT003
+            _between(around, least, greatest, True, cells, ends)  # noqa: FBT003
             result[:, row] = ends[:, 1]
     else:
         _ends(loop, [(0, n)], depth, rows, result)

@@ -101,6 +101,11 @@ def coastal_table(
     ):
         as_even = one_sided(h1, h2, even=True)
         coastal[rows] = np.where(even & (h1 == h2), as_even, one_sided(h1, h2, even=False))
+    # Beyond the boundary "nan" lies no gap: no one-sided difference stands in for the central one.
+    if scheme.boundary[0] == "nan":
+        coastal[4:, 0] = np.nan
+    if scheme.boundary[1] == "nan":
+        coastal[4:, -1] = np.nan
     return coastal
 
 
