@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contenders import CONTENDERS
+from benchmarks.contenders import CONTENDERS, OPTIONS
 
 SHAPE = (128, 256, 256)
 
@@ -29,3 +29,18 @@ class Gradient:
 
     def peakmem_gradient(self, _who: str, _dtype: str, _spacing: str, axis: int) -> None:
         self.who(self.values, self.positions, axis)
+
+
+class Options:
+    """Time of what xgrad has beyond numpy.gradient."""
+
+    param_names = ("option", "dtype", "axis")
+    params = (list(OPTIONS), ["float32", "float64"], [0, 1, 2])
+
+    def setup(self, option: str, dtype: str, axis: int) -> None:
+        values = np.random.default_rng(0).normal(size=SHAPE).astype(dtype)
+        self.call = OPTIONS[option](values, np.arange(SHAPE[axis]) ** 1.01, axis)
+        self.call()
+
+    def time_option(self, _option: str, _dtype: str, _axis: int) -> None:
+        self.call()

@@ -1,6 +1,6 @@
 """Side-by-side tables of xgrad and its peers, all made in one run.
 
-``python -m benchmarks.compare [--store-size 1.6GB] [memory] [store] [start]``: needs
+``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [start]``: needs
 ``pip install -e ".[benchmarks]"``.  Every figure is the median of several rounds in which the
 contenders take turns, so that a slow minute of the machine meets them all.
 """
@@ -23,7 +23,15 @@ from typing import Any
 import numpy as np
 from dask.utils import parse_bytes
 
-from benchmarks.contenders import CONTENDERS, versions
+from benchmarks.contenders import (
+    CONTENDERS,
+    OPTIONS,
+    findiff_of_order_four,
+    metpy_over_columns,
+    own_positions,
+    versions,
+)
+from benchmarks.store_job import OPTIONS as LAZY_OPTIONS
 from xgrad import demo
 
 SHAPE = (128, 256, 256)
@@ -84,9 +92,29 @@ def in_memory(rounds: int) -> None:
         )  # fmt: skip
 
 
+def with_options(rounds: int) -> None:
+    """What boundaries, gaps, accuracy and positions of its own cost, beside who has them."""
+    peers = {"findiff": "accuracy 4", "metpy": "positions of its own"}
+    row("array", "axis", "plain, ms", *(f"{name} / plain" for name in OPTIONS),
+        *(f"{peer} / xgrad, {what}" for peer, what in peers.items()))  # fmt: skip
+    row(*["---"] * (len(OPTIONS) + 5))
+    for dtype, axis in itertools.product(("float32", "float64"), range(3)):
+        values = np.random.default_rng(0).normal(size=SHAPE).astype(dtype)
+        positions = np.arange(SHAPE[axis]) ** 1.01
+        jobs: dict[str, Callable[[], Any]] = {
+            "plain": partial(CONTENDERS["xgrad"], values, positions, axis)
+        }
+        jobs |= {name: make(values, positions, axis) for name, make in OPTIONS.items()}
+        jobs["findiff"] = partial(findiff_of_order_four, values, positions, axis)
+        own = own_positions(values, axis)
+        jobs["metpy"] = partial(metpy_over_columns, values, own, axis)
+        took = medians(jobs, rounds)
+        row(dtype, str(axis), f"{took['plain']:.1f}",
+            *(f"{took[name] / took['plain']:.2f}" for name in OPTIONS),
+            *(f"{took[peer] / took[what]:.1f}" for peer, what in peers.items()))  # fmt: skip
+
+
 def on_a_store(rounds: int, n_bytes: int) -> None:
-    row("job, 2 threads", "who", "seconds", "of xarray's", "peak over base, MB", "of xarray's")
-    row(*["---"] * 6)
     with tempfile.TemporaryDirectory(dir=".") as folder:
         store = f"{folder}/source.zarr"
         chunks = {"time": 24, "latitude": 361, "longitude": 720}
@@ -94,6 +122,9 @@ def on_a_store(rounds: int, n_bytes: int) -> None:
         n_times = n_bytes // (721 * 1440 * 4 * 24) * 24
         field = demo.field(n_times).chunk(chunks)
         field.to_zarr(store, zarr_format=2)
+        peak_of_options(store, rounds)
+        row("job, 2 threads", "who", "seconds", "of xarray's", "peak over base, MB", "of xarray's")
+        row(*["---"] * 6)
         for target, others in {
             "max": {"xgrad, whole chunks": "whole-chunks", "reading it once": "read"},
             "zarr": {"xgrad, one Delayed": "xgrad", "copying it three times": "copy"},
@@ -103,11 +134,7 @@ def on_a_store(rounds: int, n_bytes: int) -> None:
             for _ in range(rounds):
                 for who, results in runs.items():
                     how = "delayed" if who.endswith("Delayed") else target
-                    command = ["-m", "benchmarks.store_job", store, jobs[who], how]
-                    done = subprocess.run(
-                        [sys.executable, *command], check=True, stdout=subprocess.PIPE, text=True
-                    )
-                    results.append(json.loads(done.stdout))
+                    results.append(run_job(store, jobs[who], how))
             middle = {
                 who: {key: statistics.median(r[key] for r in results) for key in ("seconds", "MB")}
                 for who, results in runs.items()
@@ -118,6 +145,23 @@ def on_a_store(rounds: int, n_bytes: int) -> None:
                 row(job, who, f"{found['seconds']:.1f}",
                     f"{found['seconds'] / base['seconds']:.2f}", f"{found['MB']:.0f}",
                     f"{found['MB'] / base['MB']:.2f}")  # fmt: skip
+
+
+def run_job(store: str, who: str, how: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.store_job", store, who, how]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return dict(json.loads(done.stdout))
+
+
+def peak_of_options(store: str, rounds: int) -> None:
+    """Seconds and memory of a gradient along the latitude → its maximum, with each option."""
+    row("one gradient → its maximum", "seconds", "peak over base, MB")
+    row("---", "---", "---")
+    for who in LAZY_OPTIONS:
+        found = [run_job(store, who, "max") for _ in range(rounds)]
+        seconds, peak = (statistics.median(one[key] for one in found) for key in ("seconds", "MB"))
+        row(who, f"{seconds:.1f}", f"{peak:.0f}")
+    print()
 
 
 def starting(rounds: int) -> None:
@@ -144,13 +188,16 @@ def starting(rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tables", nargs="*", default=[], help="memory, store, start; default: all")
+    parser.add_argument(
+        "tables", nargs="*", default=[], help="memory, options, store, start; default: all"
+    )
     parser.add_argument("--store-size", type=parse_bytes, default="1.6GB")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     print(versions() + "\n")
     for name, table in {
         "memory": lambda: in_memory(options.rounds),
+        "options": lambda: with_options(options.rounds),
         "store": lambda: on_a_store(min(3, options.rounds), options.store_size),
         "start": lambda: starting(options.rounds),
     }.items():

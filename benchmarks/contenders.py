@@ -61,6 +61,65 @@ def with_findiff(values: Any, positions: Any, axis: int) -> Any:
     return findiff.FinDiff(axis, positions if step is None else step, 1, acc=2)(values)
 
 
+def own_positions(values: Any, axis: int) -> Any:
+    """Positions of the shape and dtype of the data: each column has its own."""
+    steps = np.random.default_rng(1).random(values.shape) + 0.2
+    return np.cumsum(steps, axis=axis).astype(values.dtype)
+
+
+def with_gaps(values: Any) -> Any:
+    """The field with land: a third of it, in patches."""
+    land = np.random.default_rng(2).normal(size=(16, 16)) > 0.4
+    return np.where(np.kron(land, np.ones((16, 16), bool)), np.float32(np.nan), values)
+
+
+def with_options(values: Any, positions: Any, axis: int, **options: Any) -> Callable[[], Any]:
+    """A call of xgrad, with the labels made before."""
+    dim = "zyx"[axis]
+    array = _labelled(values, positions, axis)
+
+    def call() -> Any:
+        return array.fdgrad.derivative(dim, **options).values
+
+    return call
+
+
+#: What xgrad has beyond numpy.gradient: a ready call for (values, positions, axis).
+OPTIONS: dict[str, Callable[[Any, Any, int], Callable[[], Any]]] = {
+    "periodic": lambda values, positions, axis: with_options(
+        values, positions, axis, boundary="periodic", period={"zyx"[axis]: positions[-1] + 1}
+    ),
+    "extend": lambda values, positions, axis: with_options(
+        values, positions, axis, boundary="extend"
+    ),
+    "skipna": lambda values, positions, axis: with_options(
+        with_gaps(values), positions, axis, skipna=True
+    ),
+    "accuracy 4": lambda values, positions, axis: with_options(
+        values, positions, axis, accuracy=4
+    ),
+    "second derivative": lambda values, positions, axis: with_options(
+        values, positions, axis, order=2
+    ),
+    "positions of its own": lambda values, positions, axis: with_options(
+        values, positions, axis,
+        spacing={"zyx"[axis]: xr.DataArray(own_positions(values, axis), dims=("z", "y", "x"))},
+    ),
+}  # fmt: skip
+
+
+def findiff_of_order_four(values: Any, positions: Any, axis: int) -> Any:
+    import findiff
+
+    return findiff.FinDiff(axis, positions, 1, acc=4)(values)
+
+
+def metpy_over_columns(values: Any, positions: Any, axis: int) -> Any:
+    import metpy.calc
+
+    return metpy.calc.first_derivative(values, axis=axis, x=positions).magnitude
+
+
 CONTENDERS: dict[str, Contender] = {
     "xgrad": with_xgrad,
     "numpy": with_numpy,

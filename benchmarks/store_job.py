@@ -2,7 +2,8 @@
 
 Run by ``compare.py`` in a fresh process for each job, as memory once taken is not given back:
 ``python -m benchmarks.store_job STORE WHO max|zarr|delayed`` with WHO one of xgrad, xarray,
-whole-chunks (the engine that xgrad rejected), read and copy.
+whole-chunks (the engine that xgrad rejected), read, copy, or one of OPTIONS: xgrad along the
+latitude with that option.
 """
 
 from __future__ import annotations
@@ -50,7 +51,30 @@ def whole_chunks(array: xr.DataArray, dim: Any) -> Any:
     return array.copy(data=found)
 
 
+def heights(array: xr.DataArray) -> xr.DataArray:
+    """Positions of the shape and in the chunks of the data, made when they are needed."""
+    sizes = [side.size for side in (array.time, array.latitude, array.longitude)]
+    cells = da.arange(sizes[1], chunks=array.data.chunks[1], dtype="f4")[:, None]
+    tilt = da.linspace(1, 2, sizes[2], chunks=array.data.chunks[2], dtype="f4")
+    shift = da.zeros(sizes[0], chunks=array.data.chunks[0], dtype="f4")[:, None, None]
+    return xr.DataArray(cells * tilt + shift, dims=array.dims, name="height")
+
+
+OPTIONS: dict[str, Any] = {
+    "plain": {},
+    "periodic": {"boundary": "periodic", "period": {"latitude": 400}},
+    "skipna": {"skipna": True},
+    "accuracy 4": {"accuracy": 4},
+    "positions of its own": {"spacing": heights},
+}
+
+
 def results(array: xr.DataArray, who: str) -> xr.Dataset:
+    if who in OPTIONS:
+        options = dict(OPTIONS[who])
+        if "spacing" in options:
+            options["spacing"] = {"latitude": heights(array)}
+        return xgrad.gradient(array, "latitude", **options)
     if who == "xgrad":
         return xgrad.gradient(array)
     if who == "xarray":
@@ -66,7 +90,11 @@ def main(store: str, who: str, target: str) -> None:
     # Compile and import everything first: the job is measured, not the start.
     small = xr.DataArray(np.ones((4, 40, 40), "f4"), dims=("time", "y", "x"), name="t")
     for start in (small, small.assign_coords(time=np.array([0.0, 1, 3, 4]))):
+        for options in ({}, {"skipna": True}, {"accuracy": 4, "boundary": "extend"}):
+            xgrad.gradient(start.chunk(x=20), "y", **options).compute()
         xgrad.gradient(start.chunk(x=20)).compute()
+    own = xr.DataArray(da.ones((4, 40, 40), "f4").cumsum(1), dims=small.dims, name="own")
+    xgrad.gradient(small, "y", spacing={"y": own}).compute()
     array = xr.open_zarr(store).temperature
     lazy: Any = results(array, who)
     base, start_time = execution.peak_memory(), time.perf_counter()

@@ -82,6 +82,58 @@ def test_options_reach_the_library(source: Path, tmp_path: Path) -> None:
         assert same_bits(found.dt_dtime.values, expected)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (["--boundary", "extend"], {"boundary": "extend"}),
+        (["--boundary=y=-1.5,nan"], {"boundary": {"y": (-1.5, "nan")}}),
+        (
+            ["--boundary", "y=periodic", "--period", "y=130", "--boundary", "x=reflect"],
+            {"boundary": {"y": "periodic", "x": "reflect"}, "period": {"y": 130}},
+        ),
+        (["--skipna", "--accuracy", "4"], {"skipna": True, "accuracy": 4}),
+        (["--spacing", "y=0.5", "--spacing", "x=height"], {"spacing": {"y": 0.5, "x": "height"}}),
+    ],
+)
+def test_what_stands_beyond_numpy(
+    arguments: Any, options: Any, source: Path, tmp_path: Path
+) -> None:
+    with xr.open_zarr(source) as given:
+        height = ("x", np.arange(100) ** 1.1)
+        given.assign_coords(height=height).load().to_zarr(tmp_path / "high.zarr", zarr_format=2)
+    common = ["gradient", tmp_path / "high.zarr", tmp_path / "out.zarr", "--dim", "y", "--dim", "x"]
+    done = run(*common, *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with (
+        xr.open_zarr(tmp_path / "high.zarr") as given,
+        xr.open_zarr(tmp_path / "out.zarr") as found,
+    ):
+        expected = given.load().fdgrad.gradient(["y", "x"], **options)
+        assert set(found.data_vars) == set(expected.data_vars)
+        for name, derivative in expected.items():
+            assert same_bits(found[name].values, derivative.values)
+
+
+def test_options_of_a_dimension_that_are_no_such(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.zarr"
+    fails("--boundary is 'wrap'; give a number or", "gradient", source, out, "--boundary", "wrap")
+    fails("'x' is not of the form DIM=VALUE", "gradient", source, out, "--spacing", "x")
+    fails("--boundary is given for all dimensions and once more", "gradient", source, out,
+          "--boundary", "nan", "--boundary", "x=extend")  # fmt: skip
+    assert not out.exists()
+
+
+def test_a_coordinate_that_lost_its_evenness_is_told_in_one_line(tmp_path: Path) -> None:
+    x = (np.arange(4320) / 12).astype("f4")
+    xr.Dataset({"t": ("x", np.sin(x))}, {"x": x}).to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    done = run("gradient", tmp_path / "in.zarr", tmp_path / "out.zarr")
+    assert done.returncode == 0
+    assert done.stderr.startswith("Warning: coordinate 'x' is even, but rounded to float32")
+    assert len(done.stderr.splitlines()) == 1
+    done = run("gradient", tmp_path / "in.zarr", tmp_path / "even.zarr", "--spacing", "x=uniform")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("where", [("--workers", "2"), ("--scheduler", None)])
 def test_clusters(where: Any, source: Path, tmp_path: Path) -> None:
     import distributed

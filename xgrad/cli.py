@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import click
 
@@ -22,9 +22,17 @@ _WORDS = {
     "`dim`": "--dim",
     "`overwrite`": "--overwrite",
     "`chunks`": "--chunks",
+    "`spacing`": "--spacing",
+    "`boundary`": "--boundary",
+    "`period`": "--period",
+    "`accuracy`": "--accuracy",
     "`workers`": "--workers",
     "`scheduler`": "--scheduler",
 }
+
+
+def _in_one_line(message: Warning | str, *_where: Any) -> None:
+    click.echo(f"Warning: {message}", err=True)
 
 
 class _OneLine(click.Group):
@@ -34,6 +42,8 @@ class _OneLine(click.Group):
         if not sys.warnoptions:
             # Of a file's odd fill value and the like: nothing that a user of it can mend.
             warnings.simplefilter("ignore")
+            warnings.simplefilter("always", xgrad.CoordinateWarning)
+            warnings.showwarning = _in_one_line  # type: ignore[assignment]
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
@@ -63,6 +73,39 @@ class _Sizes(click.ParamType[Any]):
                 self.fail(f"{value!r} names {dim!r} twice", param, ctx)
             sizes[dim] = int(size)
         return sizes
+
+
+class _PerDim(click.ParamType[Any]):
+    """``DIM=VALUE``, where a value may be a number; without ``DIM=`` it is for all dimensions."""
+
+    name = "DIM=VALUE"
+
+    def __init__(self, *, pairs: bool = False) -> None:
+        self.pairs = pairs
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        dim, separator, rest = str(value).rpartition("=")
+        if not rest or (separator and not dim) or not (separator or self.pairs):
+            self.fail(f"{value!r} is not of the form DIM=VALUE", param, ctx)
+        values = [self._number(one) for one in (rest.split(",") if self.pairs else [rest])]
+        return dim, values[0] if len(values) == 1 else tuple(values)
+
+    @staticmethod
+    def _number(text: str) -> float | str:
+        try:
+            # "nan" is the name of a boundary.
+            return text if text == "nan" else float(text)
+        except ValueError:
+            return text
+
+
+def _mapping(given: tuple[tuple[str, Any], ...]) -> Any:
+    """One value for all dimensions, or a mapping of those that were named."""
+    if any(not dim for dim, _ in given):
+        if len(given) > 1:
+            raise click.UsageError("--boundary is given for all dimensions and once more")
+        return given[0][1]
+    return dict(given)
 
 
 class _Bytes(click.ParamType[Any]):
@@ -114,6 +157,30 @@ def main() -> None:
     type=click.Choice(get_args(DatetimeUnit)),
     help="Unit of time of the result.  [default: s]",
 )
+@click.option(
+    "--spacing",
+    type=_PerDim(),
+    multiple=True,
+    help="A step, the name of a coordinate, or 'uniform'; may be repeated.",
+)
+@click.option(
+    "--boundary",
+    type=_PerDim(pairs=True),
+    multiple=True,
+    metavar="[DIM=]KIND[,KIND]",
+    help="one-sided, periodic, extend, reflect, nan or a number; may be repeated.",
+)
+@click.option(
+    "--period", type=_PerDim(), multiple=True, help="Of a periodic dimension; may be repeated."
+)
+@click.option("--skipna", is_flag=True, help="Treat a missing neighbour as an edge.")
+@click.option(
+    "--accuracy",
+    type=click.Choice(["2", "4", "6", "8"]),
+    default="2",
+    show_default=True,
+    help="Order of accuracy.",
+)
 @click.option("--chunks", type=_Sizes(), help="Chunks to read and write.  Default: the source's.")
 @click.option("--overwrite", is_flag=True, help="Replace DST once the new store is complete.")
 @click.option(
@@ -129,6 +196,10 @@ def gradient(
     variables: tuple[str, ...],
     dims: tuple[str, ...],
     edge_order: str,
+    accuracy: str,
+    spacing: tuple[tuple[str, Any], ...],
+    boundary: tuple[tuple[str, Any], ...],
+    period: tuple[tuple[str, Any], ...],
     **options: Any,
 ) -> None:
     """Differentiate the store or file SRC into the Zarr store DST."""
@@ -138,6 +209,10 @@ def gradient(
         variables or None,
         dims or None,
         edge_order=2 if edge_order == "2" else 1,
+        accuracy=cast(Any, int(accuracy)),
+        spacing=dict(spacing),
+        boundary=_mapping(boundary) if boundary else "one-sided",
+        period=dict(period),
         progress=sys.stderr.isatty(),
         **options,
     )

@@ -8,14 +8,14 @@ import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import dask.array as da
 import xarray as xr
 import zarr
 
 from xgrad import execution, publishing
-from xgrad._typing import DatetimeUnit, Dim, EdgeOrder, SpacingLike
+from xgrad._typing import DerivativeOptions, Dim
 from xgrad.gradient import derivative_name, gradient
 
 
@@ -42,14 +42,12 @@ def gradient_to_zarr(
     variables: Iterable[str] | None = None,
     dim: Dim = None,
     *,
-    spacing: SpacingLike = None,
-    edge_order: EdgeOrder = 1,
-    datetime_unit: DatetimeUnit | None = None,
     chunks: Mapping[str, int] | None = None,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
     progress: bool = False,
+    **options: Unpack[DerivativeOptions],
 ) -> Report:
     """Differentiate a store into a Zarr store, chunk by chunk.
 
@@ -65,7 +63,7 @@ def gradient_to_zarr(
         attributes of the source, and a line more in its ``history``.
     variables : iterable of str, optional
         Default: every numeric variable.
-    dim, spacing, edge_order, datetime_unit
+    dim
         As for :func:`xgrad.gradient`.
     chunks : mapping, optional
         Chunk sizes per dimension, in cells, for reading and writing.  Default: the source's.
@@ -77,6 +75,8 @@ def gradient_to_zarr(
         Work on the ``dask.distributed`` cluster with this address, whose workers see the paths.
     progress : bool, default: False
         Show a progress bar on stderr.
+    **options
+        Those of :func:`xgrad.gradient`: spacing, edge_order, boundary and so on.
 
     Returns
     -------
@@ -106,9 +106,7 @@ def gradient_to_zarr(
     target = publishing.checked_target(source, target, overwrite=overwrite)
     with _opened(source) as opened:
         chosen = _chunked(_chosen(opened, variables), chunks)
-        result = gradient(
-            chosen, dim, spacing=spacing, edge_order=edge_order, datetime_unit=datetime_unit
-        )
+        result = gradient(chosen, dim, **options)
         _prepare(result, chosen, chunks, f"xgrad gradient of {source}")
         form = _metadata(source).zarr_format if _holds_zarr(source) else 3
         with execution.cluster(workers, scheduler) as client:
