@@ -303,3 +303,75 @@ def test_laziness_and_chunks(field: xr.DataArray, options: Any) -> None:
     for name, found in lazy.items():
         assert found.chunks == lazily.chunks
         assert same_bits(found.values, eager[name].values)
+
+
+def test_uniform_times_have_the_unit_asked_for() -> None:
+    days = np.arange("2000-01-01", "2000-01-05", dtype="M8[D]")
+    t = xr.DataArray(np.arange(4.0), dims="time", coords={"time": days}, name="f")
+    options: Any = {"spacing": {"time": "uniform"}, "datetime_unit": "D"}
+    assert t.fdgrad.derivative("time", **options).values.tolist() == [1, 1, 1, 1]
+    with pytest.raises(xgrad.CoordinateError, match="is uneven: the step at index 1 is 2 day"):
+        t[[0, 1, 3]].fdgrad.derivative("time", **options)
+
+
+@pytest.mark.parametrize("shift", [0, 2000])
+def test_uniform_around_the_globe(shift: int) -> None:
+    exact = np.roll(np.arange(4320) / 12, shift)
+    f = xr.DataArray(
+        np.sin(np.deg2rad(exact)), dims="longitude", name="f",
+        coords={"longitude": ("longitude", exact.astype("f4"), {"units": "degrees_east"})},
+    )  # fmt: skip
+    options: Any = {"spacing": {"longitude": "uniform"}, "boundary": "periodic"}
+    found = f.fdgrad.derivative("longitude", **options)
+    h = np.deg2rad(1 / 12)
+    expected = np.cos(np.deg2rad(exact)) * np.sin(h) / h * np.deg2rad(1)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-14)
+    with pytest.warns(xgrad.CoordinateWarning, match="'longitude' is even, but rounded"):
+        f.fdgrad.derivative("longitude", boundary="periodic")
+
+
+@pytest.mark.parametrize(("end", "turns"), [(360, 360), (400, 400)])
+def test_columns_that_go_around_once_or_more(end: float, turns: float) -> None:
+    lon = xr.DataArray(
+        np.linspace(0, end, 13) + np.zeros((2, 1)), dims=("j", "i"), name="lon",
+        attrs={"units": "degrees_east"},
+    )  # fmt: skip
+    f = np.sin(np.deg2rad(lon)).rename("f")
+    options: Any = {"spacing": {"i": lon}, "boundary": {"lon": "periodic"}}
+    with pytest.raises(xgrad.CoordinateError, match=f"go around by {turns} in the column j=0"):
+        f.fdgrad.gradient("i", spacing={"i": lon}, boundary="periodic")
+    named = f.assign_coords(lon=lon)
+    with pytest.raises(xgrad.CoordinateError, match="drop what is given again"):
+        named.fdgrad.gradient("i", spacing={"i": "lon"}, boundary={"lon": "periodic"})
+    assert f.fdgrad.gradient("i", validate=False, **{**options, "boundary": "periodic"})
+
+
+def test_positions_of_another_size_and_durations_of_numbers(field: xr.DataArray) -> None:
+    z = (field.y * (1 + 0.1 * field.x)).rename("z").drop_vars(["x", "y"])
+    for wrong, side in ((z[:3], 3), (z[:, :1], 1)):
+        with pytest.raises(xgrad.CoordinateError, match=f"positions 'z' have size {side} along"):
+            field.fdgrad.gradient("y", spacing={"y": wrong})
+    with pytest.raises(xgrad.CoordinateError, match="a DataArray, which names the dimensions"):
+        field.fdgrad.gradient("y", spacing={"y": z.values})
+    with pytest.raises(TypeError, match="its positions are no times"):
+        field.fdgrad.gradient("x", boundary="periodic", period={"x": np.timedelta64(1, "D")})
+    with pytest.raises(ValueError, match="`boundary` is array"):
+        field.fdgrad.gradient("x", boundary=np.array([0, 1]))
+
+
+def test_variables_without_the_dimensions_of_positions_are_left_out(field: xr.DataArray) -> None:
+    z = (field.y * (1 + 0.1 * field.x)).rename("z")
+    ds = xr.Dataset({"f": field, "profile": field[:, 0]}).assign_coords(z=z)
+    assert list(ds.fdgrad.gradient("y", spacing={"y": "z"})) == ["df_dz"]
+
+
+@pytest.mark.parametrize("shape", [(4, 0), (0, 4)])
+def test_no_columns_at_all(shape: tuple[int, int]) -> None:
+    empty = xr.DataArray(np.zeros(shape), dims=("s", "x"), name="f")
+    z = xr.DataArray(np.zeros(shape), dims=("s", "x"), name="z")
+    if shape[0] == 0:
+        with pytest.raises(ValueError, match="has size 0"):
+            empty.fdgrad.gradient("s", spacing={"s": z})
+        return
+    for data in (empty, empty.chunk()):
+        assert data.fdgrad.gradient("s", spacing={"s": z}).df_dz.compute().shape == shape

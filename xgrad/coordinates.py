@@ -89,6 +89,8 @@ def from_coordinate(
     datetime_unit: DatetimeUnit,
     dim: Hashable | None = None,
     period: float | None = None,
+    *,
+    warns: bool = True,
 ) -> Spacing:
     """Spacing of a 1-D coordinate variable.
 
@@ -102,6 +104,8 @@ def from_coordinate(
         The dimension to differentiate along, where it must be this one.
     period : float, optional
         Of a periodic coordinate, in its unit; it may begin anew inside the array.
+    warns : bool, default: True
+        Whether to warn of a coordinate whose rounding costs much.
 
     Returns
     -------
@@ -142,25 +146,31 @@ def from_coordinate(
         times = Spacing(coord.dims[0], name, steps, OF_TIME[datetime_unit], label, is_time=True)
         return around(times, coord.size, period)
     steps = _number_steps(coord.values, what, period)
-    _warn_of_rounding(coord.values, steps, name)
+    if warns:
+        _warn_of_rounding(coord.values, steps, name, period)
     numbers = Spacing(coord.dims[0], name, steps, coord.attrs.get("units"), label)
     return around(numbers, coord.size, period)
 
 
-def uniform(coord: xr.DataArray, period: float | None = None) -> Spacing:
+def uniform(
+    coord: xr.DataArray, datetime_unit: DatetimeUnit, period: float | None = None
+) -> Spacing:
     """Spacing of a coordinate that is a straight line within its own rounding: one exact step.
 
     Parameters
     ----------
     coord : DataArray of shape (n,)
-        Numbers of any precision.
+        Numbers of any precision, or times that are exactly even.
+    datetime_unit : str
+        Unit of the step where the coordinate is a time.
     period : float, optional
-        Of a periodic coordinate, in its unit.
+        Of a periodic coordinate, in its unit; it may begin anew inside the array.
 
     Returns
     -------
     Spacing
-        Its step is ``(x[n-1] - x[0]) / (n - 1)`` in float64.
+        Its step is ``(x[n-1] - x[0]) / (n - 1)`` in float64, or ``period / n`` where the
+        coordinate goes all the way around.
 
     Raises
     ------
@@ -170,50 +180,55 @@ def uniform(coord: xr.DataArray, period: float | None = None) -> Spacing:
     Examples
     --------
     >>> x = xr.DataArray(np.arange(5, dtype="f4") / np.float32(12), dims="x", name="x")
-    >>> uniform(x).steps * 12
+    >>> uniform(x, "s").steps * 12
     np.float64(1.0000000298023224)
     """
-    exact = from_coordinate(coord, "s", period=period) if is_time(coord) else None
-    if exact is not None and np.ndim(exact.steps) == 0:
-        return exact
-    if coord.ndim != 1 or coord.dtype.kind not in "iuf":
+    along = from_coordinate(coord, datetime_unit, period=period, warns=False)
+    if np.ndim(along.steps) == 0 and along.is_time:
+        return along
+    if along.is_time:
+        steps = np.asarray(along.steps)
+        i = int(np.argmax(steps != steps[0]))
         raise CoordinateError(
-            f"`spacing` is 'uniform', but coordinate {coord.name!r} of dtype {coord.dtype} and "
-            f"dimensions {coord.dims} is no even line"
+            f"`spacing` is 'uniform', but coordinate {coord.name!r} is uneven: the step at index "
+            f"{i} is {steps[i]:g} {along.units}, the first one {steps[0]:g}; leave `spacing` out"
         )
-    _number_steps(coord.values, f"coordinate {coord.name!r}")
-    off, step, i = _off_the_line(coord.values)
+    off, step, i, rounding = _off_the_line(coord.values, period)
     if off > 1:
         raise CoordinateError(
             f"`spacing` is 'uniform', but coordinate {coord.name!r} is uneven: at index {i} the "
             f"value {coord.values[i]} lies {off:.3g} times its own rounding off a straight line; "
             "leave `spacing` out"
         )
-    label = str(coord.attrs.get("long_name") or coord.name)
-    along = Spacing(coord.dims[0], coord.name, step, coord.attrs.get("units"), label)
-    return around(along, coord.size, period)
+    if period is None:
+        return replace(along, steps=step)
+    around_all = np.float64(math.copysign(period / coord.size, step))
+    if abs(around_all - step) * coord.size <= 2 * rounding:
+        return replace(along, steps=around_all, seam=around_all)
+    return around(replace(along, steps=step), coord.size, period)
 
 
-def _off_the_line(values: AnyArray) -> tuple[float, Any, int]:
-    """Greatest distance from a straight line, in roundings; the step of the line; and where.
+def _off_the_line(values: AnyArray, period: float | None) -> tuple[float, Any, int, float]:
+    """Greatest distance from a straight line, in roundings; the step; where; and the rounding.
 
     A position is a rounded one, and so are the two ends that the line is drawn through: one and a
     half units in the last place of the largest are no sign of unevenness.
     """
     exact = values.astype(np.float64)
+    exact = exact[0] + np.cumsum([0.0, *boundaries.shorter_way(np.diff(exact), period)])
     n = len(exact) - 1
     step = (exact[-1] - exact[0]) / n
     off = np.abs(exact - (exact[0] + step * np.arange(n + 1)))
     kind = values if values.dtype.kind == "f" else exact
     rounding = 1.5 * float(np.spacing(np.abs(kind).max()))
     i = int(np.argmax(off))
-    return float(off[i] / rounding), step, i
+    return float(off[i] / rounding), step, i, rounding
 
 
-def _warn_of_rounding(values: AnyArray, steps: Steps, name: Hashable) -> None:
+def _warn_of_rounding(values: AnyArray, steps: Steps, name: Hashable, period: float | None) -> None:
     if np.ndim(steps) == 0 or values.dtype.kind != "f" or values.dtype.itemsize > 4:
         return
-    off, step, _ = _off_the_line(values)
+    off, step, *_ = _off_the_line(values, period)
     cost = float(np.abs(np.asarray(steps, np.float64) / step - 1).max())
     if off <= 1 and cost > _TOLERABLE_ROUNDING:
         warn(
@@ -272,7 +287,7 @@ def around(spacing: Spacing, size: int, period: float | None) -> Spacing:
 
 
 def of_several_dimensions(
-    coord: xr.DataArray, dim: Hashable, period: float | None = None
+    coord: xr.DataArray, dim: Hashable, *, validate: bool, period: float | None = None
 ) -> Spacing:
     """Spacing from positions of several dimensions, the differentiated one among them.
 
@@ -282,18 +297,20 @@ def of_several_dimensions(
         Numbers, in memory or lazy.
     dim : hashable
         The dimension to differentiate along.
+    validate : bool
+        Whether to look at periodic positions in memory: each column goes around less than once.
     period : float, optional
         Of periodic positions, in their unit.
 
     Raises
     ------
     CoordinateError
-        If the positions lack `dim` or are no numbers.
+        If the positions lack `dim` or are no numbers, or go around once or more.
 
     Examples
     --------
     >>> z = xr.DataArray([[0.0, 1.0], [0.0, 2.0]], dims=("x", "z"), name="height")
-    >>> of_several_dimensions(z, "z").label
+    >>> of_several_dimensions(z, "z", validate=True).label
     'height'
     """
     name = dim if coord.name is None else coord.name
@@ -307,9 +324,28 @@ def of_several_dimensions(
             f"`spacing` for {dim!r}: positions {name!r} have dtype {coord.dtype}; positions of "
             "several dimensions are numbers, give times as the time since one of them"
         )
+    if validate and period is not None and not coord.chunks:
+        _require_less_than_a_turn(coord.variable, dim, name, period)
     label = str(coord.attrs.get("long_name") or name)
     units = coord.attrs.get("units")
     return Spacing(dim, name, 1.0, units, label, positions=coord.variable, period=period)
+
+
+def _require_less_than_a_turn(
+    positions: xr.Variable, dim: Hashable, name: Hashable, period: float
+) -> None:
+    values = positions.values.astype(np.float64)
+    axis = positions.get_axis_num(dim)
+    steps = boundaries.shorter_way(np.diff(values, axis=axis), period)
+    extent = np.abs(steps.sum(axis))
+    if extent.size and not extent.max() < period * (1 - 1e-6):
+        column = np.unravel_index(int(np.argmax(extent)), extent.shape)
+        others = [other for other in positions.dims if other != dim]
+        where = ", ".join(f"{one}={int(k)}" for one, k in zip(others, column, strict=True))
+        raise CoordinateError(
+            f"`period` of {name!r} is {period:g}, but along {dim!r} its positions go around by "
+            f"{extent.max():g} in the column {where}; drop what is given again at the end"
+        )
 
 
 def refuse_columns(along: Spacing) -> None:
@@ -403,7 +439,8 @@ def from_value(
         return replace(spacing, units=value.attrs.get("units")) if labelled else spacing
     if positions.shape != (size,):
         raise CoordinateError(
-            f"{what} has shape {positions.shape}; give one step or {size} positions"
+            f"{what} has shape {positions.shape}; give one step or {size} positions, or a "
+            "DataArray, which names the dimensions of others"
         )
     if positions.dtype.kind == "O":
         # Python's dates and durations become numpy's, as in any coordinate; cftime stays.

@@ -269,7 +269,7 @@ def _results(
         (name, variable, chain)
         for name, variable in variables.items()
         for chain in chains
-        if all(along.dim in variable.dims for along in chain)
+        if all(_takes_part(variable, along, obj) for along in chain)
     ]
     if not jobs:
         dims = [along.dim for along in chains[0]]
@@ -289,6 +289,14 @@ def _results(
         results[called] = _derivative(name, variable, chain, options)
     attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
     return xr.Dataset(results, obj.coords, attrs)
+
+
+def _takes_part(variable: xr.Variable, along: Spacing, obj: xr.DataArray | xr.Dataset) -> bool:
+    """Whether a variable has what is needed; of a DataArray it is an error later on if not."""
+    needed = [along.dim]
+    if along.positions is not None and isinstance(obj, xr.Dataset):
+        needed += along.positions.dims
+    return all(dim in variable.dims for dim in needed)
 
 
 def _require_a_time(
@@ -402,7 +410,9 @@ def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -
         )
     attrs = getattr(value, "attrs", {})
     dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
-    period = options.full_period(attrs.get("units"), name, *dims)
+    called = [value.name] if isinstance(value, xr.DataArray) and value.name is not None else []
+    times = isinstance(value, xr.DataArray) and coordinates.is_time(value)
+    period = options.full_period(attrs.get("units"), name, *dims, *called, is_time=times)
     if value is None:
         if even:
             raise CoordinateError(
@@ -412,10 +422,12 @@ def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -
         along = coordinates.along_index(name)
         return coordinates.around(along, obj.sizes[name], period)
     if even:
-        return coordinates.uniform(value, period)
+        return coordinates.uniform(value, unit, period)
     given = name in (options.spacing or {})
     if given and isinstance(value, xr.DataArray) and value.ndim > 1:
-        return coordinates.of_several_dimensions(value, name, period)
+        return coordinates.of_several_dimensions(
+            value, name, validate=options.validate, period=period
+        )
     if found or not given:
         return coordinates.from_coordinate(value, unit, dim=name if given else None, period=period)
     return coordinates.from_value(name, obj.sizes[name], value, unit, period)
@@ -441,6 +453,11 @@ def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme
             f"dimension {along.dim!r} of {name!r} has size {size}; {what} needs at least "
             f"{scheme.needed}"
         )
+    _check_boundary(name, variable, along, scheme)
+    _check_positions(name, variable, along, scheme)
+
+
+def _check_boundary(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:
     kind = variable.dtype.kind
     for number in scheme.boundary:
         if isinstance(number, str):
@@ -450,17 +467,28 @@ def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme
                 f"`boundary` of {along.dim!r} is {number!r}, which {name!r} of dtype "
                 f"{variable.dtype} cannot hold; give a number of its kind or 'extend'"
             )
-    if kind in "mM" and (scheme.skipna or along.positions is not None):
+
+
+def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:
+    positions = along.positions
+    if variable.dtype.kind in "mM" and (scheme.skipna or positions is not None):
         raise TypeError(
             f"{name!r} has dtype {variable.dtype}, and times as data go neither with `skipna` nor "
             "with positions of several dimensions; subtract one of them and divide by a unit first"
         )
-    if along.positions is not None:
-        missing = [dim for dim in along.positions.dims if dim not in variable.dims]
-        if missing:
+    if positions is None:
+        return
+    missing = [dim for dim in positions.dims if dim not in variable.dims]
+    if missing:
+        raise CoordinateError(
+            f"positions {along.name!r} have dimensions {positions.dims}, which do not broadcast "
+            f"against {name!r} with {variable.dims}: it lacks {missing}"
+        )
+    for dim, side in positions.sizes.items():
+        if side != variable.sizes[dim]:
             raise CoordinateError(
-                f"positions {along.name!r} have dimensions {along.positions.dims}, which do not "
-                f"broadcast against {name!r} with {variable.dims}: it lacks {missing}"
+                f"positions {along.name!r} have size {side} along {dim!r}, but {name!r} has "
+                f"{variable.sizes[dim]}; give positions of the same size"
             )
 
 
@@ -489,12 +517,13 @@ def _derivative(
         data = data / coordinates.seconds(options.unit_of_time)  # the kernel gives seconds
     if own_units is not None:
         attrs["units"] = own_units
-    what = "derivative" if len(chain) == 1 else "mixed derivative"
+    label = label or ("data" if name is None else name)
     respect = " and ".join(along.label for along in chain)
-    attrs["long_name"] = (
-        f"{_ORDINALS[options.order]}{what} of {label or ('data' if name is None else name)} with "
-        f"respect to {respect}"
-    )
+    if len(chain) == 1:
+        what, which = f"{_ORDINALS[options.order]}derivative", ""
+    else:
+        what, which = "mixed derivative", f", order {options.order} in each" * (options.order > 1)
+    attrs["long_name"] = f"{what} of {label} with respect to {respect}{which}"
     return xr.Variable(variable.dims, data, attrs)
 
 

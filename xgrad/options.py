@@ -78,7 +78,9 @@ class Options:
 
     def require_known_names(self, names: Iterable[Hashable], dims: Iterable[Hashable]) -> None:
         """Refuse an option for something that is not differentiated along."""
-        known = [*names, *(dim for dim in dims if dim not in list(names))]
+        spacing = self.spacing if isinstance(self.spacing, Mapping) else {}
+        positions = [value for value in spacing.values() if isinstance(value, str)]
+        known = [*dict.fromkeys([*names, *dims, *positions])]
         for argument in ("spacing", "boundary", "period"):
             given = getattr(self, argument)
             if argument != "boundary" and given is not None and not isinstance(given, Mapping):
@@ -109,7 +111,7 @@ class Options:
             number = isinstance(one, int | float | complex | np.number) and not isinstance(
                 one, bool
             )
-            if not number and one not in _NAMED:
+            if not number and not (isinstance(one, str) and one in _NAMED):
                 raise ValueError(f"`boundary` is {one!r}; give a number or one of {_NAMED}")
         if (pair[0] == "periodic") != (pair[1] == "periodic"):
             raise ValueError(
@@ -118,7 +120,7 @@ class Options:
             )
         return pair
 
-    def full_period(self, units: Any, *names: Hashable) -> float | None:
+    def full_period(self, units: Any, *names: Hashable, is_time: bool = False) -> float | None:
         """Period along a dimension, known by any of `names`; None if it is not periodic."""
         given = next((self.period[name] for name in names if name in (self.period or {})), None)
         if "periodic" not in self._boundary(names):
@@ -136,6 +138,11 @@ class Options:
                 f"are {units!r}); give `period={{{names[0]!r}: ...}}`"
             )
         if isinstance(given, dt.timedelta | np.timedelta64):
+            if not is_time:
+                raise TypeError(
+                    f"`period` of {names[0]!r} is {given!r}, but its positions are no times; give "
+                    "a number in their unit"
+                )
             length = np.timedelta64(given) / np.timedelta64(1, "s")
             given = float(length / seconds(self.unit_of_time))
         if isinstance(given, bool) or not isinstance(given, int | float | np.number):

@@ -16,11 +16,14 @@ import dask.array as da
 import numpy as np
 from dask.system import CPU_COUNT
 
-from xgrad import boundaries, chunks, columns, kernels, stencil
+from xgrad import boundaries, chunks, kernels, stencil
 from xgrad._typing import AnyArray, Steps
 from xgrad.blocks import Planes, result_dtype
 from xgrad.errors import ChunkError
 from xgrad.scheme import Scheme
+
+# ``xgrad.columns`` is imported where it is used: its loops take 7 ms to declare, which who never
+# meets a coast need not wait for.
 
 # A thread pays for itself from here on.  Below it a call takes less than a millisecond.
 _BYTES_PER_THREAD = 2**21
@@ -123,6 +126,8 @@ def _apply(
     parts: tuple[AnyArray, AnyArray, AnyArray], table: AnyArray, axis: int, scheme: Scheme,
     out: AnyArray,
 ) -> None:  # fmt: skip
+    from xgrad import columns  # noqa: PLC0415
+
     below, block, above = parts
     if not scheme.skipna:
         kernels.differentiate(block, below, above, table, axis, out)
@@ -217,6 +222,8 @@ def _in_memory(
 def _columns_in_memory(
     array: AnyArray, along: Columns, axis: int, scheme: Scheme, dtype: np.dtype[Any]
 ) -> AnyArray:
+    from xgrad import columns  # noqa: PLC0415
+
     out = np.empty_like(array, dtype=dtype, subok=False)
     whole = slice(0, array.shape[axis])
     positions = _as_float(along.positions)
@@ -245,6 +252,8 @@ def _extremes_in_memory(
     positions: AnyArray, along: Columns, axis: int
 ) -> tuple[AnyArray, AnyArray]:
     """Extreme steps of whole columns, where the parts of the data cut them into pieces."""
+    from xgrad import columns  # noqa: PLC0415
+
     planes = Planes.of(positions, axis)
     flat = planes.view(positions, positions.dtype)
     thin = np.empty_like(np.take(positions, [0], axis=axis))
@@ -438,8 +447,8 @@ def _columns_in_chunks(
     face = scheme.face_of_columns
     merged = _merged(array, axis, scheme, face)
     sizes = tuple(
-        chunk if side > 1 else (1,)
-        for side, chunk in zip(positions.shape, merged.chunks, strict=True)
+        chunk if side == size else (1,)
+        for side, size, chunk in zip(positions.shape, merged.shape, merged.chunks, strict=True)
     )
     if isinstance(positions, da.Array):
         _require_known_chunks(positions)
@@ -476,6 +485,8 @@ def _extremes(
     x: AnyArray, halo: AnyArray, sides: AnyArray, axis: int, period: float | None
 ) -> AnyArray:
     """Least and greatest step of each column, with those from and to the chunks beside it."""
+    from xgrad import columns  # noqa: PLC0415
+
     n_below, is_below, is_above = (int(n) for n in sides[:, 0])
     before = halo[_along(axis, slice(n_below - is_below, n_below))]
     after = halo[_along(axis, slice(n_below, n_below + is_above))]
@@ -487,6 +498,8 @@ def _block_of_columns(
     block: AnyArray, halo: AnyArray, x: AnyArray, x_halo: AnyArray, sides: AnyArray,
     least: AnyArray, greatest: AnyArray, axis: int, scheme: Scheme, period: float | None,
 ) -> AnyArray:  # fmt: skip
+    from xgrad import columns  # noqa: PLC0415
+
     below, above = _cut(halo, sides, axis)
     x_below, x_above = _cut(x_halo, sides, axis)
     out = np.empty_like(block, dtype=result_dtype(block.dtype), subok=False)
