@@ -251,6 +251,22 @@ def test_a_killed_run_is_never_taken_for_a_finished_one(source: Path, tmp_path: 
         assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
 
 
+def test_an_interrupt_leaves_nothing_and_is_seen_by_the_shell(source: Path, tmp_path: Path) -> None:
+    out, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
+    process = subprocess.Popen(
+        [COMMAND, "gradient", str(source), str(out), "--chunks", "time=1,y=10"],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while process.poll() is None and not (partial / "store.zarr").exists():
+        pass
+    process.send_signal(signal.SIGINT)
+    _, shown = process.communicate()
+    assert process.returncode == 130
+    assert shown == "Error: interrupted; nothing was published\n"
+    assert not out.exists()
+    assert not partial.exists()
+
+
 def test_version_and_help() -> None:
     assert xgrad.__version__ in run("--version").stdout
     assert "gradient" in run("-h").stdout

@@ -46,6 +46,9 @@ class _OneLine(click.Group):
             warnings.showwarning = _in_one_line  # type: ignore[assignment]
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Error: interrupted; nothing was published", err=True)
+            sys.exit(130)  # as a shell says of a command that SIGINT ended
         except click.UsageError as error:
             error.ctx = None  # without it click prints no lines of usage above the message
             raise
