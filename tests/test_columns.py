@@ -8,12 +8,14 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers import nothing_computed, numpy_gradient, same_bits
 from tests.test_overlap import chunkings, reduced
 from xgrad import overlap
+from xgrad.coordinates import from_coordinate
 from xgrad.overlap import Columns
 from xgrad.scheme import Scheme
 
@@ -185,11 +187,14 @@ def test_data_in_memory_over_lazy_positions_are_lazy() -> None:
     )
 
 
-@pytest.mark.parametrize("bad", [np.nan, "twice", "back"])
+@pytest.mark.parametrize("bad", [np.nan, "twice", "back", "endless"])
 @pytest.mark.parametrize("chunks", [(6, 4), (1, 1), (4, 2), (2, 4)])
 def test_a_bad_column_is_missing_and_no_other(bad: Any, chunks: Any) -> None:
     x = np.cumsum(np.random.default_rng(2).random((6, 4)) + 0.1, axis=0)
-    x[3, 1] = {"twice": x[2, 1], "back": x[1, 1] - 1}.get(bad, bad)
+    if bad == "endless":
+        x[5, 1] = np.inf
+    else:
+        x[3, 1] = {"twice": x[2, 1], "back": x[1, 1] - 1}.get(bad, bad)
     values = np.random.default_rng(3).normal(size=(6, 4))
     for scheme in (Scheme(), Scheme(edge_order=2), Scheme(accuracy=4), Scheme(skipna=True)):
         whole = overlap.differentiate(values, Columns(x), 0, scheme)
@@ -216,8 +221,7 @@ def test_a_column_of_many_is_as_the_axis_alone(
     if skipna:
         values[rng.random((12, 5)) < 0.2] = np.nan
     scheme = Scheme(order, accuracy, skipna=skipna, boundary=(boundary, boundary))
-    # The way across the seam is the shorter one, of a few cells.
-    period = float((x[-1] - x[0]).max()) + 9 if boundary == "periodic" else None
+    period = 200.0 if boundary == "periodic" else None
     found = overlap.differentiate(values, Columns(x, period), 0, scheme)
     for k in range(5):
         seam = (period or 0) - (x[-1, k] - x[0, k])
@@ -233,13 +237,82 @@ def test_a_column_of_many_is_as_the_axis_alone(
         assert same_bits(lazy.compute(scheduler="sync"), found)
 
 
-def test_columns_may_begin_anew_inside_the_array() -> None:
-    start = np.array([0.0, 100.0, 200.0, 340.0])
-    x = (start + np.arange(0, 360, 30.0)[:, None]) % 360
-    values = np.sin(np.deg2rad(x))
-    found = overlap.differentiate(values, Columns(x, 360.0), 0, Scheme(boundary=("periodic",) * 2))
-    expected = np.cos(np.deg2rad(x)) * np.sin(np.deg2rad(30)) / 30
-    np.testing.assert_allclose(found, expected, atol=1e-15)
+@pytest.mark.parametrize("order_accuracy", [(1, 2), (1, 4), (2, 2)])
+@pytest.mark.parametrize("skipna", [False, True])
+def test_columns_may_begin_anew_inside_the_array(order_accuracy: Any, skipna: bool) -> None:
+    rings = [
+        (0, 10, 20, 30, 40, 50),  # a seam of 310
+        (0, 200, 300, 330, 340, 350),  # a step of 200
+        (350, 10, 30, 40, 50, 60),
+        (60, 50, 40, 30, 10, 350),
+        (300, 200, 150, 100, 90, 0),
+        (0, 300, 290, 280, 270, 260),
+    ]
+    x = np.array(rings, float).T
+    values = np.random.default_rng(6).normal(size=x.shape)
+    order, accuracy = order_accuracy
+    scheme = Scheme(order, accuracy, skipna=skipna, boundary=("periodic",) * 2)
+    found = overlap.differentiate(values, Columns(x, 360.0), 0, scheme)
+    for k in range(len(rings)):
+        axis = from_coordinate(xr.DataArray(x[:, k], dims="x", name="x"), "s", period=360.0)
+        alone = overlap.differentiate(values[:, k].copy(), axis.steps, 0, scheme, axis.seam)
+        np.testing.assert_allclose(found[:, k], alone, rtol=1e-9, atol=1e-12)
+    for chunks in ((1, 6), (4, 1), (6, 2)):
+        for positions in (x, da.from_array(x, chunks=(2, 4))):
+            lazy = overlap.differentiate(
+                da.from_array(values, chunks=chunks), Columns(positions, 360.0), 0, scheme
+            )
+            assert same_bits(lazy.compute(scheduler="sync"), found)
+
+
+@pytest.mark.parametrize("end", [359.9999999, 360.0, 400.0])
+def test_a_column_that_goes_around_once_or_more_is_bad(end: float) -> None:
+    x = np.stack([np.linspace(0, end, 7), np.linspace(0, 300, 7)], axis=1)
+    values = np.random.default_rng(7).normal(size=x.shape)
+    scheme = Scheme(boundary=("periodic",) * 2)
+    for positions in (x, da.from_array(x, chunks=(2, 1))):
+        found = np.asarray(overlap.differentiate(values, Columns(positions, 360.0), 0, scheme))
+        assert np.isnan(found[:, 0]).all()
+        assert np.isfinite(found[:, 1]).all()
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", "f2", "g", "i2", "u1", "u8"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_positions_of_any_dtype(dtype: str, axis: int, monkeypatch: Any) -> None:
+    monkeypatch.setattr(overlap, "_BYTES_PER_THREAD", 64)  # parts, as of a large array
+    x = np.cumsum(np.arange(1, 41).reshape(8, 5) % 7 + 1, axis=axis).astype(dtype)
+    values = np.random.default_rng(8).normal(size=(8, 5))
+    native = x.astype("f4" if dtype == ">f4" else "f8")
+    expected = overlap.differentiate(values, Columns(native), axis, Scheme())
+    assert same_bits(overlap.differentiate(values, Columns(x), axis, Scheme()), expected)
+    for positions in (x, da.from_array(x, chunks=3)):
+        lazy = overlap.differentiate(
+            da.from_array(values, chunks=2), Columns(positions), axis, Scheme()
+        )
+        assert same_bits(lazy.compute(scheduler="sync"), expected)
+
+
+@pytest.mark.parametrize("chunks", [((6,), (0, 1)), ((6,), (0, 0, 0, 1)), ((0, 3, 3), (1,))])
+@pytest.mark.parametrize("boundary", ["one-sided", "periodic", "extend"])
+def test_empty_chunks_beside_the_axis(chunks: Any, boundary: Any) -> None:
+    values = np.random.default_rng(9).normal(size=(6, 1))
+    scheme = Scheme(boundary=(boundary, boundary))
+    array = da.from_array(values, chunks=chunks)
+    lazy = overlap.differentiate(array, 1.0, 0, scheme, seam=1.0)
+    assert lazy.chunks == array.chunks
+    assert same_bits(lazy.compute(), overlap.differentiate(values, 1.0, 0, scheme, seam=1.0))
+    x = np.arange(6.0).reshape(6, 1) ** 1.5
+    lazy = overlap.differentiate(array, Columns(da.from_array(x), 99.0), 0, scheme)
+    assert same_bits(lazy.compute(), overlap.differentiate(values, Columns(x, 99.0), 0, scheme))
+
+
+def test_beyond_the_boundary_nan_lies_no_gap() -> None:
+    values = np.array([1.0, np.nan, 2.0, 5.0])
+    scheme = Scheme(edge_order=2, skipna=True, boundary=("nan", "nan"))
+    x = np.arange(4.0)
+    expected = [np.nan, np.nan, 3.0, np.nan]
+    np.testing.assert_array_equal(overlap.differentiate(values, 1.0, 0, scheme), expected)
+    np.testing.assert_array_equal(overlap.differentiate(values, Columns(x), 0, scheme), expected)
 
 
 def test_metpy_agrees_over_positions_of_several_dimensions() -> None:

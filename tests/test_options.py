@@ -46,6 +46,13 @@ def field() -> xr.DataArray:
         ({"boundary": "periodic", "period": {"x": "a"}}, "`period` of 'x' is 'a'; give a number"),
         ({"boundary": "periodic", "period": 360}, "`period` is 360; give a mapping"),
         ({"period": {"x": 360}}, "whose `boundary` is not 'periodic'"),
+        ({"boundary": np.timedelta64(1, "s")}, "give a number or one of"),
+        ({"boundary": 10**400}, "give a number or one of"),
+        ({"boundary": "periodic", "period": {"x": 10**400}}, "give a number"),
+        ({"boundary": "periodic", "period": {"x": 6j}}, "`period` of 'x' is 6j; give a number"),
+        ({"validate": "no"}, "`validate` is 'no'; give True or False"),
+        ({"edge_order": np.array([1, 2])}, "`edge_order` is array"),
+        ({"datetime_unit": np.array(["s", "h"])}, "`datetime_unit` is array"),
         ({"boundary": 1j}, "`boundary` of 'x' is 1j, which 'f' of dtype float64 cannot hold"),
         ({"accuracy": 3}, "`accuracy` is 3; give 2, 4, 6 or 8"),
         ({"accuracy": 0}, "`accuracy` is 0; give 2, 4, 6 or 8"),
@@ -375,3 +382,38 @@ def test_no_columns_at_all(shape: tuple[int, int]) -> None:
         return
     for data in (empty, empty.chunk()):
         assert data.fdgrad.gradient("s", spacing={"s": z}).df_dz.compute().shape == shape
+
+
+def test_a_coordinate_of_its_own_and_the_spacing_of_its_dimension() -> None:
+    rounded = (np.arange(4320) / 12).astype("f4")
+    f = xr.DataArray(np.sin(rounded), dims="x", coords={"lon": ("x", rounded)}, name="f")
+    even = f.fdgrad.derivative("lon", spacing={"lon": "uniform"})
+    assert same_bits(even.values, f.swap_dims(x="lon").fdgrad.derivative(
+        "lon", spacing={"lon": "uniform"}).values)  # fmt: skip
+    with pytest.raises(xgrad.CoordinateError, match="would not be used; name 'x' in both"):
+        f.fdgrad.derivative("lon", spacing={"x": 2.0})
+    named = f.swap_dims(x="lon").rename("uniform")
+    assert same_bits(named.fdgrad.derivative("lon", spacing={"lon": "uniform"}).values, even.values)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_too_short_a_coordinate_of_single_precision(size: int) -> None:
+    short = xr.DataArray(np.zeros(size), dims="x", coords={"x": np.zeros(size, "f4")}, name="f")
+    for options in ({}, {"spacing": {"x": "uniform"}}):
+        with pytest.raises(ValueError, match=f"has size {size}; .* needs at least 2"):
+            short.fdgrad.gradient("x", **options)
+
+
+def test_uniform_takes_what_arange_and_linspace_make() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        start, step, n = rng.normal() * 300, rng.random() * 8, int(rng.integers(3, 400))
+        for x in (start + step * np.arange(n), np.linspace(start, start + step * n, n)):
+            f = xr.DataArray(x, dims="x", coords={"x": x}, name="f")
+            found = f.fdgrad.derivative("x", spacing={"x": "uniform"})
+            np.testing.assert_allclose(found, 1, rtol=1e-9)
+
+
+def test_the_same_derivative_has_the_same_name_in_the_graph(field: xr.DataArray) -> None:
+    lazy = field.chunk(x=5)
+    assert lazy.fdgrad.derivative("x").data.name == lazy.fdgrad.derivative("x").data.name

@@ -139,20 +139,70 @@ def steps(
     return sides[0][::-1], sides[1]
 
 
-def shorter_way(differences: AnyArray, period: float | None) -> AnyArray:
-    """Distances between neighbours on a circle: none is longer than half a period.
+def around(differences: AnyArray, least: AnyArray, period: float | None) -> AnyArray:
+    """Steps of columns that may begin anew inside the array, all in the direction of the column.
 
     Decided for each pair: shifted by whole blocks, the positions would be rounded otherwise in
     each chunk.
 
+    Parameters
+    ----------
+    differences : array
+        Of neighbouring positions, the two sides of the seam among them.
+    least : array that broadcasts
+        Of each column its least step: positive where it ascends; from :func:`turns`.
+    period : float or None
+        What the positions may jump by.
+
     Examples
     --------
-    >>> shorter_way(np.diff([340.0, 350.0, 0.0, 10.0]), 360.0)
+    >>> around(np.diff([340.0, 350.0, 0.0, 10.0]), np.array([10.0]), 360.0)
     array([10., 10., 10.])
     """
     if period is None:
         return differences
-    # The period takes the precision of the positions.
-    around = np.where(np.abs(differences) > period / 2, np.copysign(period, differences), 0)
-    shorter: AnyArray = differences - around.astype(differences.dtype)
-    return shorter
+    back, ahead = (least > 0) & (differences < 0), (least < 0) & (differences > 0)
+    shift = np.where(back, period, np.where(ahead, -period, 0)).astype(differences.dtype)
+    steps: AnyArray = np.where(back | ahead, differences + shift, differences)
+    return steps
+
+
+def turns(
+    least: AnyArray, greatest: AnyArray, total: AnyArray, count: int, period: float
+) -> tuple[AnyArray, AnyArray]:
+    """Extreme steps of columns on a circle, NaN for those that go around once or more.
+
+    Parameters
+    ----------
+    least, greatest, total : arrays
+        Of the `count` steps of each column, all taken upwards: ``x[i+1] - x[i]``, and a period
+        more where that is negative.
+    count : int
+        At least 2.
+    period : float
+        All the way around.
+
+    Examples
+    --------
+    >>> steps = np.mod(np.diff([20.0, 10.0, 0.0, 350.0]), 360.0)
+    >>> turns(steps.min(), steps.max(), steps.sum(), 3, 360.0)
+    (np.float64(-10.0), np.float64(-10.0))
+    """
+    almost = period * (1 - 1e-6)
+    up = (least > 0) & (total < almost)
+    down = (least > 0) & (count * period - total < almost)
+    shift = np.where(up, 0, np.where(down, -period, np.nan)).astype(np.asarray(least).dtype)
+    return least + shift, greatest + shift
+
+
+def upwards(differences: AnyArray, period: float) -> AnyArray:
+    """Steps on a circle, all taken upwards; see :func:`turns`.
+
+    Examples
+    --------
+    >>> upwards(np.array([10.0, -350.0]), 360.0)
+    array([10., 10.])
+    """
+    whole = differences.dtype.type(period)
+    steps: AnyArray = np.where(differences < 0, differences + whole, differences)
+    return steps

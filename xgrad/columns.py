@@ -101,6 +101,13 @@ def _coast_planes(w: Any, depth: int, f: Any, out: Any) -> None:
 
 
 @compiled
+def _is_good(least: Any, greatest: Any) -> bool:
+    """Whether all steps of a column have one sign, none is NaN, and none leads to infinity."""
+    good: bool = (least > 0 or greatest < 0) and greatest - least < np.inf
+    return good
+
+
+@compiled
 def _between_row(
     x0: Any, x1: Any, x2: Any, lowest: Any, highest: Any, plain: bool, lo: Any, mid: Any, hi: Any,
     out: Any,
@@ -121,28 +128,21 @@ def _between_row(
     for i in range(out.size):
         column = i if lowest.size > 1 else 0
         first, last = lowest[column], highest[column]
-        if not (first > 0 or last < 0):
+        if not _is_good(first, last):
             out[i] = np.nan
         elif first == last and x1[i] - x0[i] == first and x2[i] - x1[i] == first:
             out[i] = quotient(hi[i] - lo[i], first + first)
 
 
 @compiled
-def _step(before: Any, here: Any, period: Any) -> Any:
-    step = here - before
-    around = period if step > 0 else -period
-    return step - around if abs(step) > period / 2 else step
-
-
-@compiled
-def _extreme_steps(x: Any, period: Any, start: int, least: Any, greatest: Any) -> None:
+def _extreme_steps(x: Any, start: int, least: Any, greatest: Any) -> None:
     """Least and greatest step of columns of one plane from `start` on, NaN where one is NaN."""
     least[:], greatest[:] = np.inf, -np.inf
     stop = start + least.size
     for j in range(1, x.shape[0]):
         before, here = x[j - 1, start:stop], x[j, start:stop]
         for i in range(least.size):
-            step = _step(before[i], here[i], period)
+            step = here[i] - before[i]
             low, high = least[i], greatest[i]
             least[i] = step if step < low or step != step else low  # noqa: PLR0124
             greatest[i] = step if step > high or step != step else high  # noqa: PLR0124
@@ -164,7 +164,8 @@ def _single_column(x: Any, least: Any, greatest: Any) -> None:
     least[0] = greatest[0] = first
     if same < x.size - 1:
         greatest[0] = first + first
-    if rising < x.size - 1 and falling < x.size - 1:
+    one_way = rising == x.size - 1 or falling == x.size - 1
+    if not one_way or not abs(x[x.size - 1] - x[0]) < np.inf:
         least[0] = greatest[0] = np.nan
 
 
@@ -183,16 +184,16 @@ def _between(x: Any, least: Any, greatest: Any, known: bool, f: Any, out: Any) -
             p, plane, row = x[q].reshape(-1), f[o].reshape(-1), out[o].reshape(-1)[1 : n - 1]
             if not known and o == q:
                 _single_column(p, first, last)
-            plain = (first[0] > 0 or last[0] < 0) and first[0] != last[0]
+            plain = _is_good(first[0], last[0]) and first[0] != last[0]
             _between_row(
                 p[:-2], p[1:-1], p[2:], first, last, plain, plane[:-2], plane[1:-1], plane[2:], row
             )
             continue
         if not known and o == q:
-            _extreme_steps(x[q], x.dtype.type(np.inf), 0, first, last)
+            _extreme_steps(x[q], 0, first, last)
         plain = True
         for i in range(inner):
-            plain = plain and (first[i] > 0 or last[i] < 0) and first[i] != last[i]
+            plain = plain and _is_good(first[i], last[i]) and first[i] != last[i]
         for start in range(0, inner, _CELLS_OF_A_ROW):
             stop = min(start + _CELLS_OF_A_ROW, inner)
             for j in range(1, n - 1):
@@ -230,14 +231,20 @@ def _numpys(f: Any, h: Any, j: int, first: int, count: int, even: bool) -> Any:
 
 
 @compiled
-def _extent(f: Any, h: Any, j: int, sign: int, limit: int, most: int, skipna: bool) -> int:
-    """How many cells beside row `j` of a column can be used, up to `most`; `limit` ends it."""
+def _extent(
+    f: Any, h: Any, j: int, sign: int, limit: int, most: int, skipna: bool, nan: int
+) -> int:
+    """How many cells beside row `j` of a column can be used, up to `most`; `limit` ends it.
+
+    With `nan` the ghosts of the boundary "nan", whose steps are NaN, are counted too: they are no
+    gap, so that what a central stencil has of them is NaN and no one-sided one stands in for it.
+    """
     n = 0
     while n < most and j + sign * (n + 1) != limit:
         there = j + sign * (n + 1)
         step = h[there if sign < 0 else there - 1]
-        # A ghost of the boundary "nan" is one by its position: it is no gap, and is not skipped.
-        if skipna and f[there] != f[there] and step == step:  # noqa: PLR0124
+        ghost = step != step  # noqa: PLR0124
+        if (ghost and not nan) or (skipna and not ghost and f[there] != f[there]):
             break
         n += 1
     return n
@@ -257,17 +264,19 @@ def _free(
     for o in range(f.shape[0]):
         for i in range(f.shape[2]):
             q, k = o % h.shape[0], i if h.shape[2] > 1 else 0
-            good = lowest[q, 0, k] > 0 or highest[q, 0, k] < 0
+            good = _is_good(lowest[q, 0, k], highest[q, 0, k])
             even = lowest[q, 0, k] == highest[q, 0, k]
             cells, steps = f[o, :, i], h[q, :, k]
             for j in range(depth, f.shape[1] - depth):
                 out[o, j, i] = np.nan
                 if not good or (skipna and cells[j] != cells[j]):
                     continue
-                below = _extent(cells, steps, j, -1, begin - 1, depth, skipna)
-                above = _extent(cells, steps, j, 1, end, depth, skipna)
+                below = _extent(cells, steps, j, -1, begin - 1, depth, skipna, 1)
+                above = _extent(cells, steps, j, 1, end, depth, skipna, 1)
                 first, count = j - half, 2 * half + 1
                 if below < half or above < half:
+                    below = _extent(cells, steps, j, -1, begin - 1, depth, skipna, 0)
+                    above = _extent(cells, steps, j, 1, end, depth, skipna, 0)
                     count = min(edge, below + above + 1)
                     first = j - below if below < half else j + above - count + 1
                 if count <= order:
@@ -452,15 +461,30 @@ def _edge_row(
                 )
             )
             found = a * cells[:, :, 0] + b * cells[:, :, 1] + c * cells[:, :, 2]
-    good = ((least > 0) | (greatest < 0))[:, 0]
+    good = good_columns(least, greatest)[:, 0]
     out[:, -1 if last else 0] = np.where(good, found, np.nan).reshape(len(f), -1)
 
 
-def _jumps(x: AnyArray, period: float | None) -> bool:
-    return period is not None and bool((abs(np.diff(x, axis=1)) > period / 2).any())
+def good_columns(least: AnyArray, greatest: AnyArray) -> AnyArray:
+    """Columns all of whose steps have one sign, and none is NaN or leads to infinity.
+
+    Examples
+    --------
+    >>> good_columns(np.array([1.0, -1.0, np.nan, 1.0]), np.array([2.0, 2.0, np.nan, np.inf]))
+    array([ True, False, False, False])
+    """
+    with np.errstate(invalid="ignore"):
+        good: AnyArray = ((least > 0) | (greatest < 0)) & (greatest - least < np.inf)
+    return good
 
 
-def extremes(x: AnyArray, axis: int, period: float | None) -> tuple[AnyArray, AnyArray]:
+def _jumps(x: AnyArray, least: AnyArray) -> bool:
+    """Whether a column begins anew between two of these rows."""
+    steps = np.diff(x, axis=1)
+    return bool((((least > 0) & (steps < 0)) | ((least < 0) & (steps > 0))).any())
+
+
+def extremes(x: AnyArray, axis: int) -> tuple[AnyArray, AnyArray]:
     """Least and greatest step of each column, with a side of 1 along `axis`.
 
     Parameters
@@ -469,18 +493,16 @@ def extremes(x: AnyArray, axis: int, period: float | None) -> tuple[AnyArray, An
         Float positions, n at least 2.
     axis : int
         Not negative.
-    period : float or None
-        What the positions of a column may jump by.
 
     Examples
     --------
-    >>> extremes(np.array([[0.0, 1.0, 3.0]]), 1, None)
+    >>> extremes(np.array([[0.0, 1.0, 3.0]]), 1)
     (array([[1.]]), array([[2.]]))
     """
     planes = Planes.of(x, axis)
     flat = planes.view(x, _work_dtype(x.dtype, _FLOATS))
     least, greatest = (np.empty((len(flat), 1, flat.shape[2]), flat.dtype) for _ in range(2))
-    fill_extremes(flat, period, slice(0, flat.shape[2]), least, greatest)
+    fill_extremes(flat, slice(0, flat.shape[2]), least, greatest)
     thin = np.empty_like(np.take(x, [0], axis=axis), flat.dtype)
     found = thin, thin.copy()
     planes.put(least, found[0])
@@ -488,27 +510,35 @@ def extremes(x: AnyArray, axis: int, period: float | None) -> tuple[AnyArray, An
     return found
 
 
-def fill_extremes(
-    flat: AnyArray, period: float | None, columns: slice, least: AnyArray, greatest: AnyArray
-) -> None:
+def extremes_of_turns(x: AnyArray, axis: int, period: float) -> tuple[AnyArray, AnyArray]:
+    """The same for columns on a circle, which may begin anew; see :func:`boundaries.turns`.
+
+    Examples
+    --------
+    >>> extremes_of_turns(np.array([340.0, 350.0, 0.0, 20.0]), 0, 360.0)
+    (array([10.]), array([20.]))
+    """
+    up = boundaries.upwards(np.diff(x, axis=axis), period)
+    least, greatest, total = (
+        reduce(up, axis=axis, keepdims=True) for reduce in (np.min, np.max, np.sum)
+    )
+    return boundaries.turns(least, greatest, total, up.shape[axis], period)
+
+
+def fill_extremes(flat: AnyArray, columns: slice, least: AnyArray, greatest: AnyArray) -> None:
     """Fill in the extreme steps of some columns of each plane.
 
     Parameters
     ----------
     flat : array of shape (outer, n, inner)
         Positions.
-    period : float or None
-        What they may jump by.
     columns : slice
         Which of the inner ones.
     least, greatest : arrays of shape (outer, 1, inner)
         Where the steps go.
     """
-    around = flat.dtype.type(np.inf if period is None else period)
     for o in range(len(flat)):
-        _extreme_steps(
-            flat[o], around, columns.start, least[o, 0, columns], greatest[o, 0, columns]
-        )
+        _extreme_steps(flat[o], columns.start, least[o, 0, columns], greatest[o, 0, columns])
 
 
 def by_column(
@@ -550,27 +580,30 @@ def by_column(
     n = result.shape[1]
     depth = scheme.reach
     in_place = scheme.is_numpys and not scheme.skipna and n > 2 * depth
-    in_place = in_place and not _jumps(x[1], period)
-    if known is None:
+    if known is not None:
+        least, greatest = (np.array(planes.columns(one, out.shape, kind)) for one in known)
+    elif period is not None:
+        least, greatest = extremes_of_turns(x[1], 1, period)
+    else:
         least, greatest = (np.empty((len(x[1]), 1, x[1].shape[2]), kind) for _ in range(2))
         if not in_place:
-            fill_extremes(x[1], period, slice(0, x[1].shape[2]), least, greatest)
-    else:
-        least, greatest = (np.array(planes.columns(one, out.shape, kind)) for one in known)
+            fill_extremes(x[1], slice(0, x[1].shape[2]), least, greatest)
+    is_known = known is not None or period is not None
+    in_place = in_place and not (period is not None and _jumps(x[1], least))
 
     def steps(start: int, stop: int) -> AnyArray:
-        return boundaries.shorter_way(np.diff(_rows(there, start, stop), axis=1), period)
+        return boundaries.around(np.diff(_rows(there, start, stop), axis=1), least, period)
 
     there = _filled((x[0], x[1], x[2]), depth)
     loop, rows = _any_stencil(planes, parts, steps, (least, greatest), scheme, dtype)
     if in_place:
-        _between(x[1], least, greatest, known is not None, rows[1], result)
+        _between(x[1], least, greatest, is_known, rows[1], result)
         for row in (0, n - 1):
             if row - 1 < -x[0].shape[1] or row + 1 >= n + x[2].shape[1]:
                 _edge_row(x[1], least, greatest, rows[1], scheme.edge_order, result, last=row > 0)
                 continue
             around = _rows(there, row - 1, row + 2)
-            if _jumps(around, period):
+            if period is not None and _jumps(around, least):
                 _ends(loop, [(row, row + 1)], depth, rows, result)
                 continue
             cells = _rows(rows, row - 1, row + 2)
@@ -580,4 +613,4 @@ def by_column(
     else:
         _ends(loop, [(0, n)], depth, rows, result)
     planes.put(result, out)
-    return bool(((least > 0) | (greatest < 0)).all())
+    return bool(good_columns(least, greatest).all())

@@ -184,7 +184,7 @@ def uniform(
     np.float64(1.0000000298023224)
     """
     along = from_coordinate(coord, datetime_unit, period=period, warns=False)
-    if np.ndim(along.steps) == 0 and along.is_time:
+    if coord.size < 2 or (along.is_time and np.ndim(along.steps) == 0):
         return along
     if along.is_time:
         steps = np.asarray(along.steps)
@@ -211,22 +211,23 @@ def uniform(
 def _off_the_line(values: AnyArray, period: float | None) -> tuple[float, Any, int, float]:
     """Greatest distance from a straight line, in roundings; the step; where; and the rounding.
 
-    A position is a rounded one, and so are the two ends that the line is drawn through: one and a
-    half units in the last place of the largest are no sign of unevenness.
+    A position such as ``start + i * step`` is rounded twice, and so are the two ends that the line
+    is drawn through: two units in the last place of the largest are no sign of unevenness.
     """
     exact = values.astype(np.float64)
-    exact = exact[0] + np.cumsum([0.0, *boundaries.shorter_way(np.diff(exact), period)])
+    exact = exact[0] + np.cumsum([0.0, *_unrolled(np.diff(exact), period)])
     n = len(exact) - 1
     step = (exact[-1] - exact[0]) / n
     off = np.abs(exact - (exact[0] + step * np.arange(n + 1)))
     kind = values if values.dtype.kind == "f" else exact
-    rounding = 1.5 * float(np.spacing(np.abs(kind).max()))
+    rounding = 2 * float(np.spacing(np.abs(kind).max()))
     i = int(np.argmax(off))
     return float(off[i] / rounding), step, i, rounding
 
 
 def _warn_of_rounding(values: AnyArray, steps: Steps, name: Hashable, period: float | None) -> None:
-    if np.ndim(steps) == 0 or values.dtype.kind != "f" or values.dtype.itemsize > 4:
+    single = values.dtype.kind == "f" and values.dtype.itemsize <= 4
+    if np.ndim(steps) == 0 or values.size < 2 or not single:
         return
     off, step, *_ = _off_the_line(values, period)
     cost = float(np.abs(np.asarray(steps, np.float64) / step - 1).max())
@@ -287,7 +288,7 @@ def around(spacing: Spacing, size: int, period: float | None) -> Spacing:
 
 
 def of_several_dimensions(
-    coord: xr.DataArray, dim: Hashable, *, validate: bool, period: float | None = None
+    coord: xr.DataArray, dim: Hashable, period: float | None = None
 ) -> Spacing:
     """Spacing from positions of several dimensions, the differentiated one among them.
 
@@ -297,20 +298,18 @@ def of_several_dimensions(
         Numbers, in memory or lazy.
     dim : hashable
         The dimension to differentiate along.
-    validate : bool
-        Whether to look at periodic positions in memory: each column goes around less than once.
     period : float, optional
         Of periodic positions, in their unit.
 
     Raises
     ------
     CoordinateError
-        If the positions lack `dim` or are no numbers, or go around once or more.
+        If the positions lack `dim` or are no numbers.
 
     Examples
     --------
     >>> z = xr.DataArray([[0.0, 1.0], [0.0, 2.0]], dims=("x", "z"), name="height")
-    >>> of_several_dimensions(z, "z", validate=True).label
+    >>> of_several_dimensions(z, "z").label
     'height'
     """
     name = dim if coord.name is None else coord.name
@@ -324,28 +323,9 @@ def of_several_dimensions(
             f"`spacing` for {dim!r}: positions {name!r} have dtype {coord.dtype}; positions of "
             "several dimensions are numbers, give times as the time since one of them"
         )
-    if validate and period is not None and not coord.chunks:
-        _require_less_than_a_turn(coord.variable, dim, name, period)
     label = str(coord.attrs.get("long_name") or name)
     units = coord.attrs.get("units")
     return Spacing(dim, name, 1.0, units, label, positions=coord.variable, period=period)
-
-
-def _require_less_than_a_turn(
-    positions: xr.Variable, dim: Hashable, name: Hashable, period: float
-) -> None:
-    values = positions.values.astype(np.float64)
-    axis = positions.get_axis_num(dim)
-    steps = boundaries.shorter_way(np.diff(values, axis=axis), period)
-    extent = np.abs(steps.sum(axis))
-    if extent.size and not extent.max() < period * (1 - 1e-6):
-        column = np.unravel_index(int(np.argmax(extent)), extent.shape)
-        others = [other for other in positions.dims if other != dim]
-        where = ", ".join(f"{one}={int(k)}" for one, k in zip(others, column, strict=True))
-        raise CoordinateError(
-            f"`period` of {name!r} is {period:g}, but along {dim!r} its positions go around by "
-            f"{extent.max():g} in the column {where}; drop what is given again at the end"
-        )
 
 
 def refuse_columns(along: Spacing) -> None:
@@ -364,15 +344,28 @@ def refuse_columns(along: Spacing) -> None:
     positions = along.positions
     assert positions is not None
     values = np.moveaxis(positions.values, positions.get_axis_num(along.dim), -1)
-    differences = np.diff(values if values.dtype.kind == "f" else values.astype(np.float64))
-    steps = boundaries.shorter_way(differences, along.period)
-    good = (steps > 0).all(-1) | (steps < 0).all(-1)
+    values = values if values.dtype.kind == "f" else values.astype(np.float64)
+    steps = np.diff(values)
+    if along.period is not None:
+        up = boundaries.upwards(steps, along.period)
+        count = steps.shape[-1]
+        least, _ = boundaries.turns(up.min(-1), up.max(-1), up.sum(-1), count, along.period)
+        good: AnyArray = np.asarray(np.isfinite(least))
+    else:
+        good = np.asarray((steps > 0).all(-1) | (steps < 0).all(-1)) & np.isfinite(steps).all(-1)
     column = np.unravel_index(int(np.argmin(good)), good.shape)
-    rises = steps[column] > 0
-    falls = steps[column] < 0
-    i = int(np.argmin(rises if rises.sum() > falls.sum() else falls))
     others = [dim for dim in positions.dims if dim != along.dim]
     where = ", ".join(f"{dim}={int(k)}" for dim, k in zip(others, column, strict=True))
+    here, extent = steps[column], float(abs(steps[column].sum()))
+    one_way = (here > 0).all() or (here < 0).all()
+    if along.period is not None and one_way:
+        raise CoordinateError(
+            f"`period` of {along.name!r} is {along.period:g}, but along {along.dim!r} its "
+            f"positions go around by {extent:g} in the column {where}; drop what is given again "
+            "at the end"
+        )
+    rises, falls = here > 0, here < 0
+    i = int(np.argmin((rises if rises.sum() >= falls.sum() else falls) & np.isfinite(here)))
     raise CoordinateError(
         f"positions {along.name!r} along {along.dim!r} are not strictly monotonic in the column "
         f"{where}: {values[column][i]} at index {i}, then {values[column][i + 1]}; mend them, or "
@@ -563,9 +556,18 @@ def _number_steps(values: AnyArray, what: str, period: float | None = None) -> S
     positions = values if values.dtype.kind == "f" else values.astype(np.float64)
     steps = np.diff(positions)
     if period is not None and not ((steps > 0).all() or (steps < 0).all()):
-        steps = boundaries.shorter_way(steps, period)
+        steps = _unrolled(steps, period)
     _require_monotonic(steps > 0, steps < 0, values, what)
     return _reduced(steps)
+
+
+def _unrolled(differences: AnyArray, period: float | None) -> AnyArray:
+    """Steps of an axis that may begin anew inside the array, if it goes around less than once."""
+    if period is None or (differences > 0).all() or (differences < 0).all():
+        return differences
+    up = boundaries.upwards(differences, period)
+    least, _ = boundaries.turns(up.min(), up.max(), up.sum(), up.size, period)
+    return boundaries.around(differences, least, period) if np.isfinite(least) else differences
 
 
 def _reduced(steps: NDArray[np.floating[Any]]) -> Steps:

@@ -250,8 +250,9 @@ def _asked_for(
     variables = _variables(obj)
     names = _names(obj, dim, variables)
     spacings = _spacings(obj, names, options)
-    used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
-    variables = {name: variable for name, variable in variables.items() if name not in used}
+    if isinstance(obj, xr.Dataset):  # its variables may serve as positions
+        used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
+        variables = {name: variable for name, variable in variables.items() if name not in used}
     for along in spacings:
         if not any(along.dim in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {along.dim!r}: {_dtypes(obj)}")
@@ -379,11 +380,17 @@ def _spacings(
     dims = [obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
             for name in names]  # fmt: skip
     options.require_known_names(names, dims)
-    for key in options.spacing or {}:
-        if key not in obj.dims:
+    for key, value in (options.spacing or {}).items():
+        if key not in obj.dims and not (isinstance(value, str) and value == "uniform"):
             raise CoordinateError(
                 f"`spacing` names {key!r}, which is a coordinate along {obj.coords[key].dims}; "
                 "name the dimension"
+            )
+        if key not in names:
+            coord = names[dims.index(key)]
+            raise CoordinateError(
+                f"`spacing` names {key!r}, but `dim` names {coord!r} along it, whose positions "
+                f"would not be used; name {key!r} in both"
             )
     spacings = [_spacing(obj, name, options) for name in names]
     seen: set[Hashable] = set()
@@ -425,9 +432,7 @@ def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -
         return coordinates.uniform(value, unit, period)
     given = name in (options.spacing or {})
     if given and isinstance(value, xr.DataArray) and value.ndim > 1:
-        return coordinates.of_several_dimensions(
-            value, name, validate=options.validate, period=period
-        )
+        return coordinates.of_several_dimensions(value, name, period)
     if found or not given:
         return coordinates.from_coordinate(value, unit, dim=name if given else None, period=period)
     return coordinates.from_value(name, obj.sizes[name], value, unit, period)

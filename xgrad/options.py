@@ -26,6 +26,24 @@ _FULL_TURN = {
 }
 
 
+def _is_one_of(value: Any, choices: tuple[int, ...]) -> bool:
+    number = isinstance(value, int | float | np.integer | np.floating)
+    return number and not isinstance(value, bool) and value in choices
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that float64 or complex128 can hold."""
+    if isinstance(value, bool | np.timedelta64):
+        return False
+    if not isinstance(value, int | float | complex | np.number):
+        return False
+    try:
+        complex(value)
+    except OverflowError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Options:
     """The options of a derivative, as they were given.
@@ -56,18 +74,20 @@ class Options:
     validate: bool = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.edge_order, bool) or self.edge_order not in (1, 2):
+        if not _is_one_of(self.edge_order, (1, 2)):
             raise ValueError(f"`edge_order` is {self.edge_order!r}; give 1 or 2")
-        if isinstance(self.order, bool) or self.order not in (1, 2, 3, 4):
+        if not _is_one_of(self.order, (1, 2, 3, 4)):
             raise ValueError(f"`order` is {self.order!r}; give 1, 2, 3 or 4")
-        if isinstance(self.accuracy, bool) or self.accuracy not in get_args(Accuracy):
+        if not _is_one_of(self.accuracy, get_args(Accuracy)):
             raise ValueError(f"`accuracy` is {self.accuracy!r}; give 2, 4, 6 or 8")
-        if not isinstance(self.skipna, bool | np.bool_):
-            raise TypeError(f"`skipna` is {self.skipna!r}; give True or False")
+        for argument in ("skipna", "validate"):
+            given = getattr(self, argument)
+            if not isinstance(given, bool | np.bool_):
+                raise TypeError(f"`{argument}` is {given!r}; give True or False")
         choices = get_args(DatetimeUnit)
-        if self.datetime_unit is not None and self.datetime_unit not in choices:
-            unit = self.datetime_unit
-            why = ", as months and years have no fixed length" if unit in ("M", "Y") else ""
+        unit = self.datetime_unit
+        if unit is not None and not (isinstance(unit, str) and unit in choices):
+            why = ", as months and years have no fixed length" if str(unit) in ("M", "Y") else ""
             raise ValueError(f"`datetime_unit` is {unit!r}; give one of {choices}{why}")
 
     @property
@@ -108,10 +128,7 @@ class Options:
         if len(pair) != 2:
             raise ValueError(f"`boundary` is {given!r}; give one value or a (left, right) pair")
         for one in pair:
-            number = isinstance(one, int | float | complex | np.number) and not isinstance(
-                one, bool
-            )
-            if not number and not (isinstance(one, str) and one in _NAMED):
+            if not _is_number(one) and not (isinstance(one, str) and one in _NAMED):
                 raise ValueError(f"`boundary` is {one!r}; give a number or one of {_NAMED}")
         if (pair[0] == "periodic") != (pair[1] == "periodic"):
             raise ValueError(
@@ -131,7 +148,7 @@ class Options:
                 )
             return None
         if given is None:
-            given = _FULL_TURN.get(units)
+            given = _FULL_TURN.get(units) if isinstance(units, str) else None
         if given is None:
             raise ValueError(
                 f"`boundary` of {names[0]!r} is 'periodic', but its period is unknown (its units "
@@ -143,9 +160,15 @@ class Options:
                     f"`period` of {names[0]!r} is {given!r}, but its positions are no times; give "
                     "a number in their unit"
                 )
-            length = np.timedelta64(given) / np.timedelta64(1, "s")
+            try:
+                length = np.timedelta64(given) / np.timedelta64(1, "s")
+            except TypeError as error:
+                raise TypeError(
+                    f"`period` of {names[0]!r} is {given!r}, which has no fixed length; give it in "
+                    "days or shorter units"
+                ) from error
             given = float(length / seconds(self.unit_of_time))
-        if isinstance(given, bool) or not isinstance(given, int | float | np.number):
+        if not _is_number(given) or isinstance(given, complex | np.complexfloating):
             raise TypeError(f"`period` of {names[0]!r} is {given!r}; give a number")
         if not (math.isfinite(given) and given > 0):
             raise ValueError(f"`period` of {names[0]!r} is {given!r}; give a positive number")

@@ -254,6 +254,8 @@ def _extremes_in_memory(
     """Extreme steps of whole columns, where the parts of the data cut them into pieces."""
     from xgrad import columns  # noqa: PLC0415
 
+    if along.period is not None:
+        return columns.extremes_of_turns(positions, axis, along.period)
     planes = Planes.of(positions, axis)
     flat = planes.view(positions, positions.dtype)
     thin = np.empty_like(np.take(positions, [0], axis=axis))
@@ -261,7 +263,7 @@ def _extremes_in_memory(
     least, greatest = (np.empty((len(flat), 1, flat.shape[2]), flat.dtype) for _ in range(2))
 
     def work(part: slice) -> None:
-        columns.fill_extremes(flat, along.period, part, least, greatest)
+        columns.fill_extremes(flat, part, least, greatest)
 
     _in_threads(flat, 2, work)
     planes.put(least, found[0])
@@ -277,15 +279,21 @@ def _each(
 
 
 def _as_float(positions: Any) -> Any:
-    """Integers become float64 before they are subtracted: unsigned ones would wrap."""
-    return positions if positions.dtype.kind == "f" else positions.astype(np.float64)
+    """Positions as the loops take them; integers are subtracted as floats, or they would wrap."""
+    native = positions.dtype.newbyteorder("=")
+    return positions.astype(
+        native if native in (np.float32, np.float64) else np.float64, copy=False
+    )
 
 
 def _merged(array: da.Array, axis: int, scheme: Scheme, face: int) -> da.Array:
     """Merge chunks that are too short for their neighbour's halo or for a one-sided stencil."""
     at_ends = max(face, scheme.edge - scheme.depth)
-    sizes = chunks.merged(array.chunks[axis], least=face, least_at_ends=at_ends)
-    merged: da.Array = array.rechunk({axis: sizes})
+    sizes = {axis: chunks.merged(array.chunks[axis], least=face, least_at_ends=at_ends)}
+    for other, own in enumerate(array.chunks):
+        if other != axis and 0 in own:  # which map_overlap loses at a seam
+            sizes[other] = chunks.merged(own, least=1, least_at_ends=1)
+    merged: da.Array = array.rechunk(sizes)
     return merged
 
 
@@ -351,7 +359,7 @@ def _halo(array: da.Array, axis: int, scheme: Scheme, face: int, ghosts: Any) ->
         dtype=dtype,
         meta=array._meta.astype(dtype),
     )
-    sides = da.from_array(np.array([below, *inside]), chunks=(3, 1), name=False)
+    sides = da.from_array(np.array([below, *inside]), chunks=(3, 1))
     return _Halo(cells, sides)
 
 
@@ -401,7 +409,7 @@ def _in_chunks(
     """
     merged = _merged(array, axis, scheme, scheme.face)
     halo = _halo(merged, axis, scheme, scheme.face, boundaries.values)
-    of_cells = da.from_array(table, chunks=(len(table), merged.chunks[axis]), name=False)
+    of_cells = da.from_array(table, chunks=(len(table), merged.chunks[axis]))
     index = tuple(range(array.ndim))
     result = da.blockwise(
         _block,
@@ -421,7 +429,7 @@ def _in_chunks(
         dtype=dtype,
         meta=array._meta.astype(dtype),
     )
-    restored: da.Array = result.rechunk({axis: array.chunks[axis]})
+    restored: da.Array = result.rechunk(array.chunks)
     return restored
 
 
@@ -455,43 +463,91 @@ def _columns_in_chunks(
         x = _as_float(positions.rechunk(sizes))
     else:
         positions = _as_float(positions)
-        if along.complain is not None:
-            least, greatest = _extremes_in_memory(positions, along, axis)
-            if not ((least > 0) | (greatest < 0)).all():
-                along.complain()
+        _complain_of_columns(positions, along, axis)
         x = da.from_array(positions, chunks=sizes, name=False)
     halo = _halo(merged, axis, scheme, face, boundaries.values)
     x_halo = _halo(x, axis, scheme, face, boundaries.positions)
+    least, greatest = _column_extremes(x, x_halo, axis, along.period)
     index = tuple(range(array.ndim))
     beside = (array.ndim, axis)
-    extremes = da.blockwise(
-        _extremes, index, x, index, x_halo.cells, index, x_halo.sides, beside,
-        axis=axis, period=along.period, concatenate=True, align_arrays=False,
-        adjust_chunks={axis: [2] * len(x.chunks[axis])}, dtype=x.dtype, meta=x._meta,
-    )  # fmt: skip
     # One chunk along the axis, whose label is no other's: each block gets those of its columns.
     thin = tuple(array.ndim + 2 if k == axis else k for k in index)
     result = da.blockwise(
         _block_of_columns, index, merged, index, halo.cells, index, x, index, x_halo.cells, index,
-        halo.sides, beside, extremes.min(axis, keepdims=True), thin,
-        extremes.max(axis, keepdims=True), thin, axis=axis, scheme=scheme, period=along.period,
-        concatenate=True, align_arrays=False, dtype=dtype, meta=array._meta.astype(dtype),
+        halo.sides, beside, least, thin, greatest, thin, axis=axis, scheme=scheme,
+        period=along.period, concatenate=True, align_arrays=False, dtype=dtype,
+        meta=array._meta.astype(dtype),
     )  # fmt: skip
-    restored: da.Array = result.rechunk({axis: array.chunks[axis]})
+    restored: da.Array = result.rechunk(array.chunks)
     return restored
+
+
+def _complain_of_columns(positions: AnyArray, along: Columns, axis: int) -> None:
+    from xgrad import columns  # noqa: PLC0415
+
+    if along.complain is None:
+        return
+    least, greatest = _extremes_in_memory(positions, along, axis)
+    if not columns.good_columns(least, greatest).all():
+        along.complain()
+
+
+def _column_extremes(
+    x: da.Array, halo: _Halo, axis: int, period: float | None
+) -> tuple[da.Array, da.Array]:
+    """Extreme steps of whole columns, from what each chunk says of its own."""
+    index = tuple(range(x.ndim))
+    found = da.blockwise(
+        _extremes, index, x, index, halo.cells, index, halo.sides, (x.ndim, axis),
+        axis=axis, period=period, concatenate=True, align_arrays=False,
+        adjust_chunks={axis: [3] * len(x.chunks[axis])}, dtype=x.dtype, meta=x._meta,
+    )  # fmt: skip
+    lows, highs, totals = (found[_along(axis, slice(k, None, 3))] for k in range(3))
+    least: da.Array = lows.min(axis, keepdims=True)
+    greatest: da.Array = highs.max(axis, keepdims=True)
+    if period is None:
+        return least, greatest
+    count, total = x.shape[axis] - 1, totals.sum(axis, keepdims=True)
+    both = da.map_blocks(
+        _turns, least, greatest, total, count=count, period=period, axis=axis, dtype=x.dtype,
+        chunks=_with_chunks(least, axis, [2]), meta=x._meta,
+    )  # fmt: skip
+    return both[_along(axis, slice(0, 1))], both[_along(axis, slice(1, 2))]
+
+
+def _turns(
+    least: AnyArray, greatest: AnyArray, total: AnyArray, count: int, period: float, axis: int
+) -> AnyArray:
+    return np.concatenate(boundaries.turns(least, greatest, total, count, period), axis=axis)
 
 
 def _extremes(
     x: AnyArray, halo: AnyArray, sides: AnyArray, axis: int, period: float | None
 ) -> AnyArray:
-    """Least and greatest step of each column, with those from and to the chunks beside it."""
+    """Least and greatest step of each column of a chunk, and on a circle the sum of them.
+
+    The steps from and to the chunks beside it are looked at too, as a chunk may be one cell; the
+    sum has those from below only.
+    """
     from xgrad import columns  # noqa: PLC0415
 
     n_below, is_below, is_above = (int(n) for n in sides[:, 0])
     before = halo[_along(axis, slice(n_below - is_below, n_below))]
     after = halo[_along(axis, slice(n_below, n_below + is_above))]
     cells = np.concatenate([before, x, after], axis=axis)
-    return np.concatenate(columns.extremes(cells, axis, period), axis=axis)
+    if period is None:
+        least, greatest = columns.extremes(cells, axis)
+        return np.concatenate([least, greatest, greatest], axis=axis)
+    up = boundaries.upwards(np.diff(cells, axis=axis), period)
+    own = up[_along(axis, slice(0, up.shape[axis] - is_above))]
+    return np.concatenate(
+        [
+            up.min(axis, keepdims=True),
+            up.max(axis, keepdims=True),
+            own.sum(axis, keepdims=True, dtype=x.dtype),
+        ],
+        axis=axis,
+    )
 
 
 def _block_of_columns(
