@@ -251,7 +251,9 @@ def test_a_killed_run_is_never_taken_for_a_finished_one(source: Path, tmp_path: 
         assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
 
 
-def test_an_interrupt_leaves_nothing_and_is_seen_by_the_shell(source: Path, tmp_path: Path) -> None:
+def test_an_interrupt_publishes_nothing_and_is_seen_by_the_shell(
+    source: Path, tmp_path: Path
+) -> None:
     out, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
     process = subprocess.Popen(
         [COMMAND, "gradient", str(source), str(out), "--chunks", "time=1,y=10"],
@@ -262,8 +264,10 @@ def test_an_interrupt_leaves_nothing_and_is_seen_by_the_shell(source: Path, tmp_
     process.send_signal(signal.SIGINT)
     _, shown = process.communicate()
     assert process.returncode == 130
-    assert shown == "Error: interrupted; nothing was published\n"
+    assert shown == "Error: interrupted; run the same command again\n"
     assert not out.exists()
+    assert run("gradient", source, out, "--dim", "x").returncode == 0
+    assert out.exists()
     assert not partial.exists()
 
 

@@ -316,7 +316,8 @@ def test_beyond_the_boundary_nan_lies_no_gap() -> None:
 
 
 def test_metpy_agrees_over_positions_of_several_dimensions() -> None:
-    calc = pytest.importorskip("metpy.calc", reason="a peer from the extra [benchmarks]")
+    from metpy import calc
+
     rng = np.random.default_rng(5)
     x = np.cumsum(rng.random((10, 4, 3)) + 0.2, axis=0)
     values = rng.normal(size=x.shape)

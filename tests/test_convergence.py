@@ -127,7 +127,8 @@ def test_order_two_is_exact_for_parabolas_on_any_grid(order: int, degree: int) -
 
 @pytest.mark.parametrize("accuracy", [4, 6])
 def test_findiff_on_an_uneven_axis(accuracy: int) -> None:
-    findiff = pytest.importorskip("findiff", reason="a peer from the extra [benchmarks]")
+    import findiff
+
     x = axis("stretched", 60, 4.0)
     f = np.sin(x)
     with pytest.warns(DeprecationWarning, match="FinDiff"):

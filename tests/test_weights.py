@@ -31,7 +31,8 @@ def test_exact_for_polynomials_of_the_degree_that_the_points_allow(x: Any, order
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize("accuracy", [2, 4, 6, 8])
 def test_central_weights_are_those_of_findiff(order: int, accuracy: int) -> None:
-    findiff = pytest.importorskip("findiff", reason="a peer from the extra [benchmarks]")
+    import findiff
+
     central = findiff.coefficients(deriv=order, acc=accuracy)["center"]
     found = fornberg(central["offsets"], order)
     np.testing.assert_allclose(found, np.asarray(central["coefficients"], float), atol=1e-11)

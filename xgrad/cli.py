@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -31,6 +33,13 @@ _WORDS = {
 }
 
 
+def _interrupted(*_signal: Any) -> None:
+    # At once: an exception would be swallowed here and there, and threads that are still writing
+    # would be waited for.  What is left behind is what a kill leaves, which the next run removes.
+    os.write(2, b"Error: interrupted; run the same command again\n")
+    os._exit(130)  # as a shell says of a command that SIGINT ended
+
+
 def _in_one_line(message: Warning | str, *_where: Any) -> None:
     click.echo(f"Warning: {message}", err=True)
 
@@ -44,11 +53,9 @@ class _OneLine(click.Group):
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", xgrad.CoordinateWarning)
             warnings.showwarning = _in_one_line  # type: ignore[assignment]
+        signal.signal(signal.SIGINT, _interrupted)
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("Error: interrupted; nothing was published", err=True)
-            sys.exit(130)  # as a shell says of a command that SIGINT ended
         except click.UsageError as error:
             error.ctx = None  # without it click prints no lines of usage above the message
             raise

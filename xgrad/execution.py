@@ -5,12 +5,15 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
 from dask.base import compute as dask_compute
 from dask.diagnostics.progress import ProgressBar
+from dask.system import CPU_COUNT
 
 # How long to wait for the answer of a scheduler.
 _PATIENCE = "10s"
@@ -104,8 +107,14 @@ def compute(lazy: Any, client: Any = None, *, progress: bool = False) -> Any:
     np.float64(4.0)
     """
     if client is None:
-        with ProgressBar(out=sys.stderr if progress else _Nowhere()):
-            (result,) = dask_compute(lazy, scheduler="threads")
+        # A pool of its own, which is waited for: after an error the threads of dask's pool would
+        # go on with the chunk they have, and write it into a folder that is being removed.
+        count = dask.config.get("num_workers", None) or CPU_COUNT
+        with (
+            ProgressBar(out=sys.stderr if progress else _Nowhere()),
+            ThreadPoolExecutor(count) as pool,
+        ):
+            (result,) = dask_compute(lazy, scheduler="threads", pool=pool)
         return result
     # A task that failed is tried twice more: a worker that runs out of memory takes others' down.
     future = client.compute(lazy, retries=2)

@@ -157,10 +157,15 @@ def published(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
             if target.exists():
                 target.rename(replaced)
             new.rename(target)
-        finally:
+        except BaseException as error:
             if replaced.exists() and not target.exists():
                 replaced.rename(target)
-            shutil.rmtree(workplace, ignore_errors=True)
+            if isinstance(error, Exception):
+                shutil.rmtree(workplace, ignore_errors=True)
+            # After Ctrl-C threads may still be writing: what they bring back must not lose its
+            # mark, or no later run would take it for its own.
+            raise
+        shutil.rmtree(workplace, ignore_errors=True)
 
 
 @contextmanager
