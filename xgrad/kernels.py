@@ -70,11 +70,12 @@ def _short_rows(table: Any, wide: Any, f: Any, out: Any) -> None:
     size = f.shape[1] * inner
     a, b, c = wide[0], wide[1], wide[2]
     step = table[STEP, 1]
+    # Two dimensions here, not one plane reshaped at a time, and views made here, not in a function
+    # for one plane: either costs as much as 100 cells.
+    planes, result = f.reshape((f.shape[0], size)), out.reshape((f.shape[0], size))
     for o in range(f.shape[0]):
-        # Views made here, not in a function for one plane: its call costs as much as 100 cells.
-        plane = f[o].reshape(-1)
-        lo, mid, hi = plane[: size - 2 * inner], plane[inner : size - inner], plane[2 * inner :]
-        inside = out[o].reshape(-1)[inner : size - inner]
+        lo, mid = planes[o, : size - 2 * inner], planes[o, inner : size - inner]
+        hi, inside = planes[o, 2 * inner :], result[o, inner : size - inner]
         if step != 0:
             for i in range(inside.size):
                 inside[i] = quotient(hi[i] - lo[i], step)
