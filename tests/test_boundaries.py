@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers import numpy_gradient, same_bits
+from tests.helpers import nothing_computed, numpy_gradient, same_bits
+from tests.test_overlap import chunkings
 from xgrad import boundaries, overlap
 from xgrad.scheme import Scheme
 
@@ -112,3 +114,32 @@ def test_wide_stencils_meet_as_many_ghosts_as_they_need(
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
     if kind == "nan":
         assert np.isnan(found).sum() == 2 * half
+
+
+@st.composite
+def schemes(draw: Any) -> tuple[Scheme, Any, tuple[int, ...], Any]:
+    """A scheme, an array long enough for it, its chunks along the axis, and steps."""
+    kinds = st.sampled_from(["one-sided", "extend", "reflect", "nan", 2.5])
+    pair = draw(st.one_of(st.tuples(kinds, kinds), st.just(("periodic", "periodic"))))
+    scheme = Scheme(
+        draw(st.integers(1, 4)), draw(st.sampled_from([2, 4, 6, 8])), draw(st.integers(1, 2)),
+        draw(st.booleans()), pair,
+    )  # fmt: skip
+    size = scheme.needed + draw(st.integers(0, 12))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    values = rng.normal(size=(size, 3)).astype(draw(st.sampled_from(["f4", "f8", "c16"])))
+    if scheme.skipna:
+        values[rng.random(values.shape) < 0.2] = np.nan
+    steps = draw(st.sampled_from([0.5, rng.random(size - 1) + 0.3]))
+    return scheme, values, draw(chunkings(size)), steps
+
+
+@given(schemes())
+def test_no_scheme_depends_on_the_chunks(problem: Any) -> None:
+    scheme, values, chunks, steps = problem
+    whole = overlap.differentiate(values, steps, 0, scheme, seam=0.9)
+    array = da.from_array(values, chunks=(chunks, 2))
+    with nothing_computed():
+        lazy = overlap.differentiate(array, steps, 0, scheme, seam=0.9)
+    assert lazy.chunks == array.chunks
+    assert same_bits(lazy.compute(scheduler="sync"), whole)
