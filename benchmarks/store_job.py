@@ -24,7 +24,7 @@ import xarray as xr
 import xgrad.coordinates
 import xgrad.kernels
 import xgrad.stencil
-from xgrad import execution
+from xgrad import machine
 
 
 def whole_chunks(array: xr.DataArray, dim: Any) -> Any:
@@ -97,7 +97,7 @@ def main(store: str, who: str, target: str) -> None:
     xgrad.gradient(small, "y", spacing={"y": own}).compute()
     array = xr.open_zarr(store).temperature
     lazy: Any = results(array, who)
-    base, start_time = execution.peak_memory(), time.perf_counter()
+    base, start_time = machine.peak_memory(), time.perf_counter()
     if target == "max":
         dask.compute(lazy.max())
     elif target == "delayed":
@@ -111,7 +111,7 @@ def main(store: str, who: str, target: str) -> None:
             lazy.drop_encoding().to_zarr(f"{folder}/out.zarr", zarr_format=2)
             shutil.rmtree(f"{folder}/out.zarr")
     seconds = time.perf_counter() - start_time
-    print(json.dumps({"seconds": seconds, "MB": (execution.peak_memory() - base) / 1e6}))
+    print(json.dumps({"seconds": seconds, "MB": (machine.peak_memory() - base) / 1e6}))
 
 
 if __name__ == "__main__":

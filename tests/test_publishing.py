@@ -41,7 +41,7 @@ def test_a_link_to_nothing_and_other_odd_targets(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match="is a link to nothing"):
         publishing.checked_target("in.zarr", link, overwrite=True)
     for target in ("", ".", "/", "s3://bucket/out.zarr"):
-        with pytest.raises(ValueError, match="give a local path"):
+        with pytest.raises(ValueError, match="give the path of a store"):
             publishing.checked_target("in.zarr", target, overwrite=True)
     with pytest.raises(FileNotFoundError, match="the folder of `target`"):
         publishing.checked_target("in.zarr", tmp_path / "no" / ".." / "out.zarr", overwrite=True)
@@ -49,9 +49,12 @@ def test_a_link_to_nothing_and_other_odd_targets(tmp_path: Path) -> None:
 
 def test_an_error_between_the_two_renames_brings_the_old_store_back(tmp_path: Path) -> None:
     target = store(tmp_path / "out.zarr", 1)
-    # Nothing was written to the path given, so that the second rename fails.
-    with pytest.raises(FileNotFoundError), publishing.published(target, overwrite=True):
-        pass
+    # Nothing was written to the place given, so that the second rename fails.
+    with (
+        pytest.raises(FileNotFoundError),
+        publishing.in_folder(target, overwrite=True) as place,
+    ):
+        place.publish()
     assert content(target) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
 
@@ -62,29 +65,61 @@ def test_a_death_between_the_two_renames_is_mended_by_the_next_run(tmp_path: Pat
     store(workplace / "replaced.zarr", 1)
     (workplace / publishing._MARK).touch()
     # Without leave to overwrite, the old store that comes back is not replaced.
-    with pytest.raises(FileExistsError, match="exists"), publishing.published(target):
+    with pytest.raises(FileExistsError, match="exists"), publishing.in_folder(target):
         pass
     assert content(target) == 1
-    with publishing.published(target, overwrite=True) as path:
-        store(path, 2)
+    with publishing.in_folder(target, overwrite=True) as place:
+        store(place.store, 2)
+        place.publish()
     assert content(target) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
 
 
 def test_a_store_that_appears_meanwhile_is_left_alone(tmp_path: Path) -> None:
     target = tmp_path / "out.zarr"
-    with pytest.raises(FileExistsError, match="exists"), publishing.published(target) as path:  # noqa: PT012  the block is the race
-        store(path, 2)
+    with publishing.in_folder(target) as place:
+        store(place.store, 2)
+        place.remember({"job": "this"})
         store(target, 1)
+        with pytest.raises(FileExistsError, match="exists"):
+            place.publish()
     assert content(target) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
+    assert content(tmp_path / "out.zarr.partial" / "store.zarr") == 2
+
+
+def test_what_was_finished_is_remembered(tmp_path: Path) -> None:
+    target = tmp_path / "out.zarr"
+    with publishing.in_folder(target) as place:
+        assert place.remembered() is None
+        place.begin()
+        place.remember({"job": "this"})
+        place.finish("0:4 t")
+        place.finish("4:8 t")
+    with (tmp_path / "out.zarr.partial" / "finished").open("a") as journal:
+        journal.write("8:1")  # a process that was killed in the middle of a line
+    with publishing.in_folder(target) as place:
+        assert place.remembered() == {"job": "this"}
+        assert list(place.finished()) == ["0:4 t", "4:8 t"]
+        place.finish("8:12 t")
+    with publishing.in_folder(target) as place:
+        assert list(place.finished()) == ["0:4 t", "4:8 t", "8:1", "8:12 t"]
+        place.begin()
+        assert list(place.finished()) == []
+    assert not (tmp_path / "out.zarr.partial").exists()
+
+
+def test_an_empty_workplace_of_a_killed_process_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "out.zarr.partial").mkdir()
+    with publishing.in_folder(tmp_path / "out.zarr") as place:
+        assert place.remembered() is None
 
 
 def test_two_processes_do_not_share_a_workplace(tmp_path: Path) -> None:
     target = tmp_path / "out.zarr"
     code = (
         "import sys, pathlib; from xgrad import publishing\n"
-        "with publishing.published(pathlib.Path(sys.argv[1])) as path:\n"
-        "    path.mkdir(); print('held', flush=True); sys.stdin.read()\n"
+        "with publishing.in_folder(pathlib.Path(sys.argv[1])) as place:\n"
+        "    place.store.mkdir(); print('held', flush=True); sys.stdin.read()\n"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -93,14 +128,30 @@ def test_two_processes_do_not_share_a_workplace(tmp_path: Path) -> None:
     assert other.stdout is not None
     assert other.stdout.readline() == b"held\n"
     message = "is being written by another process"
-    with pytest.raises(FileExistsError, match=message), publishing.published(target):
+    with pytest.raises(FileExistsError, match=message), publishing.in_folder(target):
         pass
     other.kill()
     other.wait()
     other.stdin.close()
     other.stdout.close()
     assert not target.exists()
-    with publishing.published(target) as path:  # the lock of the dead is taken over
-        path.mkdir()
+    with publishing.in_folder(target) as place:  # the lock of the dead is taken over
+        place.begin()
+        place.store.mkdir()
+        place.publish()
     assert target.is_dir()
     assert os.listdir(tmp_path) == ["out.zarr"]  # noqa: PTH208  names, not paths
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("s3://key:secret@bucket/in.zarr", "s3://bucket/in.zarr"),
+        ("https://me:secret@host/in.zarr?signature=secret", "https://host/in.zarr"),
+        ("simplecache::s3://key:secret@b/in.zarr", "simplecache::s3://b/in.zarr"),
+        ("'az://k@c/x' and 's3://k:secret@b'", "'az://c/x' and 's3://b'"),
+        ("/data/who?.zarr", "/data/who?.zarr"),
+    ],
+)
+def test_credentials_are_not_shown(given: str, shown: str) -> None:
+    assert publishing.shown(given) == shown

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import dask
+import numcodecs
 import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from tests.helpers import numpy_gradient, same_bits
 from xgrad import CoordinateError
@@ -185,16 +187,52 @@ def test_arrays_without_cells(tmp_path: Path) -> None:
         assert found.du_dy.values.tolist() == [1.0] * 5
 
 
-def test_an_error_on_the_way_leaves_nothing(source: Path, tmp_path: Path) -> None:
-    # A chunk that cannot be decoded.
-    (source / "t" / "c" / "2" / "1" / "0").write_bytes(b"rubbish")
-    before = sorted(tmp_path.iterdir())
-    with pytest.raises(RuntimeError):
-        gradient_to_zarr(source, tmp_path / "target.zarr")
-    assert sorted(tmp_path.iterdir()) == before
+@pytest.mark.parametrize("workers", [None, 2])
+def test_an_error_names_the_region_and_what_is_finished_is_kept(
+    workers: Any, source: Path, tmp_path: Path
+) -> None:
+    chunk, target = source / "t" / "c" / "2" / "1" / "0", tmp_path / "target.zarr"
+    whole = chunk.read_bytes()
+    chunk.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RuntimeError, match="variable 't' could not be read in the region time"):
+        gradient_to_zarr(source, target, retries=0, workers=workers, chunks={"y": 4})
+    assert not target.exists()
+    finished = (tmp_path / "target.zarr.partial" / "finished").read_text().splitlines()
+    chunk.write_bytes(whole)
+    os.utime(chunk, ns=(0, 0))  # another chunk than the one that the job began with
+    with pytest.raises(ValueError, match="differs in the content of the source"):
+        gradient_to_zarr(source, target, chunks={"y": 4})
+    assert (tmp_path / "target.zarr.partial" / "finished").read_text().splitlines() == finished
+    gradient_to_zarr(source, target, restart=True, chunks={"y": 4})
+    with xr.open_zarr(target) as found:
+        assert same_bits(found.dt_dtime.values, expected("t", 0))
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_truncated_chunk_is_an_error(kept: float, zarr_format: Any, tmp_path: Path) -> None:
+    # Blosc gives garbage for the end that is missing, and no error; so each codec is tried.
+    codecs: list[Any] = [BloscCodec(clevel=2), ZstdCodec(), GzipCodec(), None]
+    if zarr_format == 2:
+        codecs = [numcodecs.Blosc(clevel=2), numcodecs.Zstd(), numcodecs.LZ4(), None]
+    values = np.random.default_rng(0).normal(size=20000).astype("f4")
+    for k, codec in enumerate(codecs):
+        source = tmp_path / f"{k}.zarr"
+        encoding = {"t": {"compressors": codec, "chunks": (20000,)}}
+        given = xr.Dataset({"t": ("x", values)})
+        given.to_zarr(source, encoding=encoding, zarr_format=zarr_format, consolidated=False)
+        chunk = source / "t" / ("0" if zarr_format == 2 else "c/0")
+        whole = chunk.read_bytes()
+        chunk.write_bytes(whole[: int(kept * len(whole))])
+        with pytest.raises(RuntimeError, match="variable 't' could not be read in the region x 0:"):
+            gradient_to_zarr(source, tmp_path / "out.zarr", retries=0, restart=True)
+
+
+def test_an_error_leaves_what_was_to_be_replaced(source: Path, tmp_path: Path) -> None:
     gradient_to_zarr(source, tmp_path / "target.zarr", ["u"])
-    with pytest.raises(RuntimeError):
-        gradient_to_zarr(source, tmp_path / "target.zarr", overwrite=True)
+    (source / "t" / "c" / "2" / "1" / "0").write_bytes(b"rubbish")
+    with pytest.raises(RuntimeError, match="variable 't'"):
+        gradient_to_zarr(source, tmp_path / "target.zarr", overwrite=True, retries=0)
     assert "du_dx" in zarr.open_group(tmp_path / "target.zarr")
 
 
@@ -214,7 +252,10 @@ def test_an_error_on_the_way_leaves_nothing(source: Path, tmp_path: Path) -> Non
         ({"source": "."}, ValueError, "is a folder but no Zarr store"),
         ({"source": "text.nc"}, ValueError, "no file that xarray opens"),
         ({"target": "no/such/folder.zarr"}, FileNotFoundError, "the folder of `target`"),
-        ({"target": "s3://bucket/x.zarr"}, ValueError, "give a local path"),
+        ({"target": ""}, ValueError, "give the path of a store"),
+        ({"memory": 10**6}, MemoryError, "one chunk of 'u' .* with its halo needs .* in all; give"),
+        ({"memory": -1}, ValueError, "`memory` is -1; give a positive number of bytes"),
+        ({"retries": -1}, ValueError, "`retries` is -1; give 0 or more"),
         ({"workers": 0}, ValueError, "`workers` is 0"),
     ],
 )

@@ -7,13 +7,13 @@ import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import click
 
 import xgrad
 from xgrad import demo as demonstration
-from xgrad import storage
+from xgrad import execution, publishing, storage
 from xgrad._typing import DatetimeUnit
 
 # What the library's messages name, in the words of the command line.
@@ -30,13 +30,20 @@ _WORDS = {
     "`accuracy`": "--accuracy",
     "`workers`": "--workers",
     "`scheduler`": "--scheduler",
+    "`memory`": "--memory",
+    "`restart`": "--restart",
+    "`allow_missing`": "--allow-missing",
+    "`retries`": "--retries",
+    "`edge_order`": "--edge-order",
+    "`datetime_unit`": "--datetime-unit",
 }
 
 
 def _interrupted(*_signal: Any) -> None:
     # At once: an exception would be swallowed here and there, and threads that are still writing
-    # would be waited for.  What is left behind is what a kill leaves, which the next run removes.
-    os.write(2, b"Error: interrupted; run the same command again\n")
+    # would be waited for.  What is left behind is what a kill leaves, from which the next run goes
+    # on.
+    os.write(2, b"\nError: interrupted; run the same command again to go on from here\n")
     os._exit(130)  # as a shell says of a command that SIGINT ended
 
 
@@ -62,7 +69,7 @@ class _OneLine(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            text = " ".join(str(error).split()) or type(error).__name__
+            text = " ".join(publishing.shown(error).split()) or type(error).__name__
             for name, word in _WORDS.items():
                 text = text.replace(name, word)
             raise click.ClickException(text) from error
@@ -191,8 +198,24 @@ def main() -> None:
     show_default=True,
     help="Order of accuracy.",
 )
-@click.option("--chunks", type=_Sizes(), help="Chunks to read and write.  Default: the source's.")
+@click.option("--chunks", type=_Sizes(), help="Chunks of DST.  Default: the source's.")
+@click.option(
+    "--memory",
+    type=_Bytes(),
+    help="Most memory of the process, or of each worker.  Default: half of what there is.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing.")
+@click.option("--checksum", is_flag=True, help="Add a CRC32C to each chunk.")
 @click.option("--overwrite", is_flag=True, help="Replace DST once the new store is complete.")
+@click.option("--restart", is_flag=True, help="Begin anew where an unfinished job was another one.")
+@click.option("--allow-missing", is_flag=True, help="Read chunks that SRC lacks as its fill value.")
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="How often what failed is tried again.",
+)
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -200,6 +223,9 @@ def main() -> None:
     help="Work in N processes rather than in threads.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Work on a running dask.distributed cluster.")
+@click.option("--tls-ca-file", metavar="FILE", help="Certificate authority of a tls:// scheduler.")
+@click.option("--tls-cert", metavar="FILE", help="Certificate to show to it.")
+@click.option("--tls-key", metavar="FILE", help="Private key of that certificate.")
 def gradient(
     source: str,
     target: str,
@@ -210,25 +236,34 @@ def gradient(
     spacing: tuple[tuple[str, Any], ...],
     boundary: tuple[tuple[str, Any], ...],
     period: tuple[tuple[str, Any], ...],
+    tls_ca_file: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    dry_run: bool,
     **options: Any,
 ) -> None:
-    """Differentiate the store or file SRC into the Zarr store DST."""
-    report = storage.gradient_to_zarr(
-        source,
-        target,
-        variables or None,
-        dims or None,
-        edge_order=2 if edge_order == "2" else 1,
-        accuracy=cast(Any, int(accuracy)),
-        spacing=dict(spacing),
-        boundary=_mapping(boundary) if boundary else "one-sided",
-        period=dict(period),
-        progress=sys.stderr.isatty(),
-        **options,
-    )
+    """Differentiate the store or file SRC into the Zarr store DST.
+
+    A run that was stopped goes on with the same command.
+    """
+    options |= {
+        "edge_order": 2 if edge_order == "2" else 1,
+        "accuracy": int(accuracy),
+        "spacing": dict(spacing),
+        "boundary": _mapping(boundary) if boundary else "one-sided",
+        "period": dict(period),
+        "security": execution.certificates(tls_ca_file, tls_cert, tls_key),
+    }
+    asked = (source, target, variables or None, dims or None)
+    if dry_run:
+        for argument in ("restart", "retries", "checksum"):
+            options.pop(argument)
+        click.echo(storage.plan_to_zarr(*asked, **options))
+        return
+    execution.own_process()
+    report = storage.gradient_to_zarr(*asked, progress=sys.stderr.isatty(), **options)
     if sys.stdout.isatty():
-        moved = (report.bytes_read + report.bytes_written) / 1e9
-        click.echo(f"{target}: {moved:.2f} GB in {report.seconds:.1f} s")
+        click.echo(f"{publishing.shown(target)}: {report}")
 
 
 @main.command()

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xgrad import execution, storage
+from xgrad import execution, machine, storage
 from xgrad._typing import AnyArray
 
 _LATITUDES, _LONGITUDES = 721, 1440
@@ -68,7 +68,7 @@ def run(
             field(n_times).to_zarr(source, compute=False, zarr_format=2), progress=progress
         )
         report = storage.gradient_to_zarr(source, target, edge_order=2, progress=progress)
-        peak = execution.peak_memory()
+        peak = machine.peak_memory()
         for line in _totals(report, peak):
             echo(line)
         with xr.open_zarr(source) as given, xr.open_zarr(target) as found:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -153,8 +153,7 @@ def gradient(
     options = Options(
         1, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
     )
-    variables, spacings = _asked_for(obj, dim, options)
-    return _results(obj, variables, [(along,) for along in spacings], options)
+    return _results(obj, first_derivatives(obj, dim, options), options)
 
 
 def derivative(
@@ -216,7 +215,8 @@ def derivative(
         order, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
     )
     variables, spacings = _asked_for(obj, [dim] if dim is None else dim, options)
-    results = _results(obj, variables, [tuple(spacings)], options)
+    possible = _possible(obj, variables, [tuple(spacings)], options)
+    results = _results(obj, possible, options)
     if isinstance(obj, xr.Dataset):
         return results
     (found,) = results.data_vars.values()
@@ -259,12 +259,62 @@ def _asked_for(
     return variables, spacings
 
 
-def _results(
+@dataclass(frozen=True)
+class Derivative:
+    """One derivative that was asked for and found possible.
+
+    Attributes
+    ----------
+    name : str
+        Of the result.
+    origin : hashable
+        Name of what is differentiated.
+    variable : Variable
+        What is differentiated.
+    chain : tuple of Spacing
+        Along what, one after another.
+    schemes : tuple of Scheme
+        How, along each of them.
+    """
+
+    name: str
+    origin: Hashable
+    variable: xr.Variable
+    chain: tuple[Spacing, ...]
+    schemes: tuple[Scheme, ...]
+
+
+def first_derivatives(obj: Any, dim: Dim, options: Options) -> list[Derivative]:
+    """What :func:`gradient` gives, checked and not begun.
+
+    Parameters
+    ----------
+    obj, dim
+        As for :func:`gradient`.
+    options : Options
+        Of order 1.
+
+    Raises
+    ------
+    CoordinateError, ChunkError, TypeError, ValueError
+        As :func:`gradient`.
+
+    Examples
+    --------
+    >>> da = xr.DataArray([0.0, 1.0, 4.0], dims="x", name="t")
+    >>> [found.name for found in first_derivatives(da, "x", Options())]
+    ['dt_dx']
+    """
+    variables, spacings = _asked_for(obj, dim, options)
+    return _possible(obj, variables, [(along,) for along in spacings], options)
+
+
+def _possible(
     obj: xr.DataArray | xr.Dataset,
     variables: dict[Hashable, xr.Variable],
     chains: list[tuple[Spacing, ...]],
     options: Options,
-) -> xr.Dataset:
+) -> list[Derivative]:
     """All derivatives: of each variable along each chain of dimensions that it has."""
     jobs = [
         (name, variable, chain)
@@ -279,17 +329,71 @@ def _results(
     for name, variable, chain in jobs:
         for along in chain:
             _check(name, variable, along, options.scheme(along.name, along.dim))
-    results: dict[Hashable, xr.Variable] = {}
+    found: dict[str, Derivative] = {}
     for name, variable, chain in jobs:
         called = derivative_name(name, *(along.name for along in chain), order=options.order)
-        if called in results or called in obj.coords or called in obj.dims:
+        if called in found or called in obj.coords or called in obj.dims:
             raise ValueError(
                 f"two things would be called {called!r}, one of them the derivative of {name!r} "
                 f"with respect to {chain[0].name!r}; rename one"
             )
-        results[called] = _derivative(name, variable, chain, options)
+        schemes = tuple(_schemes(variable, chain, options))
+        found[called] = Derivative(called, name, variable, chain, schemes)
+    return list(found.values())
+
+
+def _schemes(
+    variable: xr.Variable, chain: tuple[Spacing, ...], options: Options
+) -> Iterator[Scheme]:
+    for place, along in enumerate(chain):
+        scheme = options.scheme(along.name, along.dim)
+        if variable.dtype.kind in "iu":
+            scheme = replace(scheme, skipna=False)  # integers have no missing value
+        if place:
+            # The value beyond an edge is a constant there, which has no derivative.
+            left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
+            scheme = replace(scheme, boundary=(left, right))
+        yield scheme
+
+
+def labelled(
+    obj: xr.DataArray | xr.Dataset,
+    derivatives: Iterable[Derivative],
+    options: Options,
+    values: Callable[[Derivative], Any],
+) -> xr.Dataset:
+    """The Dataset of derivatives, with names, attributes and coordinates.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        What they are derivatives of.
+    derivatives : iterable of Derivative
+        From :func:`first_derivatives`.
+    options : Options
+        Those that they were made with.
+    values : callable
+        Gives the array of a derivative.
+
+    Examples
+    --------
+    >>> da = xr.DataArray([0.0, 1.0, 4.0], dims="x", name="t")
+    >>> found = first_derivatives(da, "x", Options())
+    >>> labelled(da, found, Options(), lambda one: np.zeros(3)).dt_dx.attrs["long_name"]
+    'derivative of t with respect to x index'
+    """
+    results = {
+        one.name: xr.Variable(one.variable.dims, values(one), _attributes(one, options))
+        for one in derivatives
+    }
     attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
     return xr.Dataset(results, obj.coords, attrs)
+
+
+def _results(
+    obj: xr.DataArray | xr.Dataset, derivatives: Iterable[Derivative], options: Options
+) -> xr.Dataset:
+    return labelled(obj, derivatives, options, lambda one: _values(one, options))
 
 
 def _takes_part(variable: xr.Variable, along: Spacing, obj: xr.DataArray | xr.Dataset) -> bool:
@@ -497,39 +601,37 @@ def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, sche
             )
 
 
-def _derivative(
-    name: Hashable, variable: xr.Variable, chain: tuple[Spacing, ...], options: Options
-) -> xr.Variable:
-    data, label = variable.data, variable.attrs.get("long_name")
-    times, is_whole = variable.dtype.kind in "mM", variable.dtype.kind in "iu"
+def _values(one: Derivative, options: Options) -> Any:
+    variable, data = one.variable, one.variable.data
+    for along, scheme in zip(one.chain, one.schemes, strict=True):
+        data = _along(variable, data, along, scheme, validate=options.validate)
+    if variable.dtype.kind in "mM" and options.unit_of_time != "s":
+        data = data / coordinates.seconds(options.unit_of_time)  # the kernel gives seconds
+    return data
+
+
+def _attributes(one: Derivative, options: Options) -> dict[Hashable, Any]:
+    """Those of the variable that are true of its derivative, its units and what it is."""
+    variable, chain = one.variable, one.chain
+    label = variable.attrs.get("long_name") or ("data" if one.origin is None else one.origin)
+    times = variable.dtype.kind in "mM"
     own_units = units.OF_TIME[options.unit_of_time] if times else variable.attrs.get("units")
     attrs = {key: value for key, value in variable.attrs.items() if _survives(key)}
-    for place, along in enumerate(chain):
-        scheme = options.scheme(along.name, along.dim)
-        if is_whole:
-            scheme = replace(scheme, skipna=False)  # integers have no missing value
-        if place:
-            # The value beyond an edge is a constant there, which has no derivative.
-            left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
-            scheme = replace(scheme, boundary=(left, right))
-        data = _along(variable, data, along, scheme, validate=options.validate)
-        for _ in range(scheme.order):
+    for along in chain:
+        for _ in range(options.order):
             if isinstance(own_units, str) and isinstance(along.units, str):
                 own_units = units.quotient(own_units, along.units)
             else:
                 own_units = None
-    if times and options.unit_of_time != "s":
-        data = data / coordinates.seconds(options.unit_of_time)  # the kernel gives seconds
     if own_units is not None:
         attrs["units"] = own_units
-    label = label or ("data" if name is None else name)
     respect = " and ".join(along.label for along in chain)
     if len(chain) == 1:
         what, which = f"{_ORDINALS[options.order]}derivative", ""
     else:
         what, which = "mixed derivative", f", order {options.order} in each" * (options.order > 1)
     attrs["long_name"] = f"{what} of {label} with respect to {respect}{which}"
-    return xr.Variable(variable.dims, data, attrs)
+    return attrs
 
 
 def _along(

@@ -98,8 +98,7 @@ def differentiate(
         return _columns_in_chunks(array, along, axis, scheme, dtype)
     if isinstance(array, da.Array):
         _require_known_chunks(array)
-    real = np.empty(0, dtype).real.dtype.newbyteorder("=")
-    table = _table(along, array.shape[axis], scheme, real, seam)
+    table = table_of(along, array.shape[axis], scheme, array.dtype, seam)
     if isinstance(array, np.ndarray):
         return _in_memory(array, table, axis, scheme, dtype)
     return _in_chunks(array, table, axis, scheme, dtype)
@@ -113,8 +112,37 @@ def _require_known_chunks(array: da.Array) -> None:
         )
 
 
-def _table(steps: Steps, size: int, scheme: Scheme, real: np.dtype[Any], seam: Any) -> AnyArray:
-    """What each cell needs to know, in a column per cell: the three forms that `_apply` tells."""
+def table_of(
+    steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any = None
+) -> AnyArray:
+    """What each cell of an axis needs to know, in a column per cell.
+
+    Parameters
+    ----------
+    steps : float or array of shape (size - 1,)
+        Distances between neighbouring positions.
+    size : int
+        Cells of the axis.
+    scheme : Scheme
+        Order, accuracy, boundaries, and whether missing neighbours are edges.
+    dtype : numpy.dtype
+        Of the data.
+    seam : float, optional
+        Of a periodic axis, the step across its seam.
+
+    Returns
+    -------
+    numpy.ndarray
+        In one of the three forms that :func:`apply` tells apart by the scheme.
+
+    Examples
+    --------
+    >>> table_of(1.0, 3, Scheme(), np.dtype("f8"))[:3]
+    array([[ 0., -1., -1.],
+           [ 1.,  1.,  0.],
+           [ 1.,  2.,  1.]])
+    """
+    real = np.empty(0, result_dtype(dtype)).real.dtype.newbyteorder("=")
     if not scheme.skipna:
         return stencil.table_of(steps, size, scheme, real, seam)
     if scheme.is_numpys:
@@ -122,10 +150,32 @@ def _table(steps: Steps, size: int, scheme: Scheme, real: np.dtype[Any], seam: A
     return stencil.windows(steps, size, scheme, seam)
 
 
-def _apply(
+def apply(
     parts: tuple[AnyArray, AnyArray, AnyArray], table: AnyArray, axis: int, scheme: Scheme,
     out: AnyArray,
 ) -> None:  # fmt: skip
+    """Differentiate one block in memory.
+
+    Parameters
+    ----------
+    parts : tuple of three arrays
+        Cells below the block along `axis`, the block, and the cells above it.
+    table : array
+        The columns of :func:`table_of` that belong to the block.
+    axis : int
+        Not negative.
+    scheme : Scheme
+        That of the table.
+    out : array of the shape of the block
+        Where the derivative goes.
+
+    Examples
+    --------
+    >>> f = np.array([0.0, 1.0, 4.0])
+    >>> apply((f[:0], f, f[:0]), table_of(1.0, 3, Scheme(), f.dtype), 0, Scheme(), out := f * 0)
+    >>> out
+    array([1., 2., 3.])
+    """
     from xgrad import columns  # noqa: PLC0415
 
     below, block, above = parts
@@ -211,9 +261,9 @@ def _in_memory(
     def work(part: slice) -> None:
         here = _along(cut, part)
         if cut == axis:
-            _apply(extended.cut(part), table[:, part], axis, scheme, out[here])
+            apply(extended.cut(part), table[:, part], axis, scheme, out[here])
         else:
-            _apply(_each(extended.cut(whole), here), table, axis, scheme, out[here])
+            apply(_each(extended.cut(whole), here), table, axis, scheme, out[here])
 
     _in_threads(out, cut, work)
     return out
@@ -226,7 +276,7 @@ def _columns_in_memory(
 
     out = np.empty_like(array, dtype=dtype, subok=False)
     whole = slice(0, array.shape[axis])
-    positions = _as_float(along.positions)
+    positions = as_float(along.positions)
     face = scheme.face_of_columns
     extended = _Extended(array, axis, scheme, face, boundaries.values)
     there = _Extended(positions, axis, scheme, face, boundaries.positions)
@@ -278,7 +328,7 @@ def _each(
     return below[here], block[here], above[here]
 
 
-def _as_float(positions: Any) -> Any:
+def as_float(positions: Any) -> Any:
     """Positions as the loops take them; integers are subtracted as floats, or they would wrap."""
     native = positions.dtype.newbyteorder("=")
     return positions.astype(
@@ -438,7 +488,7 @@ def _block(
 ) -> AnyArray:
     below, above = _cut(halo, sides, axis)
     out = np.empty_like(block, dtype=result_dtype(block.dtype), subok=False)
-    _apply((below, block, above), table, axis, scheme, out)
+    apply((below, block, above), table, axis, scheme, out)
     return out
 
 
@@ -460,9 +510,9 @@ def _columns_in_chunks(
     )
     if isinstance(positions, da.Array):
         _require_known_chunks(positions)
-        x = _as_float(positions.rechunk(sizes))
+        x = as_float(positions.rechunk(sizes))
     else:
-        positions = _as_float(positions)
+        positions = as_float(positions)
         _complain_of_columns(positions, along, axis)
         x = da.from_array(positions, chunks=sizes, name=False)
     halo = _halo(merged, axis, scheme, face, boundaries.values)

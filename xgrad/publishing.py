@@ -1,16 +1,79 @@
-"""Paths of stores on disk: which may be written, and how a finished one gets its name."""
+"""Where a store is made: which places may be written to, and how a finished one gets its name.
+
+A *workplace* holds what an unfinished job has done, so that the next run can go on: a store, which
+job it is of, and which of its regions are finished.  There are three kinds, for a disk, for an
+object store and for a versioned one; the last two are in modules of their own.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import json
+import os
+import re
 import shutil
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol, TextIO, cast
+
+import zarr
 
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
 # In the folder where a store is being written, to know one's own: nothing else is ever deleted.
 _MARK = "written-by-xgrad"
+# ``s3://key:secret@bucket`` and the signatures in the query of a URL.
+_KEYS = re.compile(r"(?<=://)[^/@\s'\"]*@")
+_SIGNATURE = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
+
+
+class Workplace(Protocol):
+    """What a job needs of the place where its store is made."""
+
+    @property
+    def store(self) -> Any:
+        """What zarr opens to write to."""
+
+    def remembered(self) -> dict[str, str] | None:
+        """What the unfinished job that is here was, None if there is none."""
+
+    def begin(self) -> None:
+        """Remove what an earlier job has left."""
+
+    def remember(self, job: dict[str, str]) -> None:
+        """Say what the job is, once its metadata are complete."""
+
+    def finished(self) -> Iterable[str]:
+        """Names of the regions that were finished."""
+
+    def finish(self, region: str) -> None:
+        """Mark a region as finished."""
+
+    def publish(self) -> None:
+        """Give the store its name."""
+
+
+def consolidate(store: Any, zarr_format: int) -> None:
+    """Collect all metadata of a store in one place.
+
+    They are no part of format 3 yet, but xarray looks for them first, and would warn each user who
+    opens a store without.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Consolidated metadata", zarr.errors.ZarrUserWarning)
+        zarr.consolidate_metadata(store, zarr_format=cast(Any, zarr_format))
+
+
+def shown(text: object) -> str:
+    """A path, or a text with URLs in it, without the credentials that a URL may hold.
+
+    Examples
+    --------
+    >>> shown("neither s3://key:secret@bucket/in.zarr nor https://me@host/in.zarr?signature=abc")
+    'neither s3://bucket/in.zarr nor https://host/in.zarr'
+    """
+    return _SIGNATURE.sub(r"\1", _KEYS.sub("", str(text)))
 
 
 def local_path(store: str | Path) -> Path | None:
@@ -77,7 +140,7 @@ def checked_target(source: str | Path, target: str | Path, *, overwrite: bool) -
     """
     place, origin = local_path(target), local_path(source)
     if place is None or not place.name:
-        raise ValueError(f"`target` is {str(target)!r}; give a local path")
+        raise ValueError(f"`target` is {shown(target)!r}; give the path of a store")
     if origin is not None:
         _refuse_overlap(origin, place)
     if place.is_symlink() and not place.exists():
@@ -111,9 +174,72 @@ def _refuse_overlap(origin: Path, place: Path) -> None:
             )
 
 
+class _Folder:
+    """A workplace on disk: ``<target>.partial``, renamed when it is complete.
+
+    Its journal has a line for each finished region.  A process that is killed may leave half a
+    line at its end, which is not taken for a region.
+    """
+
+    def __init__(self, target: Path, journal: TextIO, *, overwrite: bool) -> None:
+        self.target, self.overwrite, self._journal = target, overwrite, journal
+        self._folder = _workplace(target)
+        self._replaced = self._folder / "replaced.zarr"
+        self._job = self._folder / "job.json"
+        self.store = self._folder / "store.zarr"
+
+    def remembered(self) -> dict[str, str] | None:
+        try:
+            return dict(json.loads(self._job.read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def begin(self) -> None:
+        self._job.unlink(missing_ok=True)
+        self._journal.truncate(0)
+        for rest in (self.store, self._replaced):
+            shutil.rmtree(rest, ignore_errors=True)
+
+    def remember(self, job: dict[str, str]) -> None:
+        new = self._job.with_suffix(".new")
+        new.write_text(json.dumps(job), encoding="utf-8")
+        new.replace(self._job)
+
+    def finished(self) -> Iterable[str]:
+        self._journal.seek(0)
+        lines = self._journal.read().split("\n")
+        if lines[-1]:
+            self._journal.write("\n")
+        return lines[:-1]
+
+    def finish(self, region: str) -> None:
+        self._journal.write(f"{region}\n")
+        self._journal.flush()
+
+    def publish(self) -> None:
+        for where, _, names in os.walk(self.store):
+            for name in names:
+                if name.endswith(".partial"):  # what zarr was writing when a process was killed
+                    (Path(where) / name).unlink()
+        _refuse_existing(self.target, overwrite=self.overwrite)
+        try:
+            if self.target.exists():
+                self.target.rename(self._replaced)
+            self.store.rename(self.target)
+        except BaseException:
+            self.restore()
+            raise
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def restore(self) -> None:
+        """Bring back what was to be replaced, if a run ended between its two renames."""
+        if self._replaced.exists() and not self.target.exists():
+            self._replaced.rename(self.target)
+
+
 @contextmanager
-def published(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a path to write to, and rename it to `target` if no error comes.
+def in_folder(target: Path, *, overwrite: bool = False) -> Iterator[Workplace]:
+    """Hold the workplace beside a target on disk.
 
     Parameters
     ----------
@@ -125,8 +251,8 @@ def published(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     Yields
     ------
-    Path
-        A folder that does not exist yet, in ``<target>.partial``.
+    Workplace
+        In ``<target>.partial``.
 
     Raises
     ------
@@ -138,45 +264,35 @@ def published(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     --------
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "out.zarr"
-    >>> with published(target) as path:
-    ...     path.mkdir()
+    >>> with in_folder(target) as place:
+    ...     place.store.mkdir()
+    ...     place.publish()
     >>> target.is_dir()
     True
     """
     workplace = _workplace(target)
-    new, replaced = workplace / "store.zarr", workplace / "replaced.zarr"
-    with _held(workplace):
-        if replaced.exists() and not target.exists():
-            replaced.rename(target)  # an earlier run was killed between its two renames
+    with _held(workplace), (workplace / "finished").open("a+", encoding="utf-8") as journal:
+        place = _Folder(target, journal, overwrite=overwrite)
+        place.restore()
         try:
             _refuse_existing(target, overwrite=overwrite)
-            for rest in (new, replaced):
-                shutil.rmtree(rest, ignore_errors=True)
-            yield new
-            _refuse_existing(target, overwrite=overwrite)
-            if target.exists():
-                target.rename(replaced)
-            new.rename(target)
-        except BaseException as error:
-            if replaced.exists() and not target.exists():
-                replaced.rename(target)
-            if isinstance(error, Exception):
+            yield place
+        finally:
+            if place.remembered() is None:  # nothing that a next run could go on with
                 shutil.rmtree(workplace, ignore_errors=True)
-            # After Ctrl-C threads may still be writing: what they bring back must not lose its
-            # mark, or no later run would take it for its own.
-            raise
-        shutil.rmtree(workplace, ignore_errors=True)
 
 
 @contextmanager
 def _held(workplace: Path) -> Iterator[None]:
     """Make the folder, or take over the one of a dead process, and hold a lock on it."""
-    if workplace.is_symlink() or (workplace.exists() and not (workplace / _MARK).exists()):
+    is_empty = workplace.is_dir() and not any(workplace.iterdir())  # killed before its first write
+    is_own = is_empty or (workplace / _MARK).exists()
+    if workplace.is_symlink() or (workplace.exists() and not is_own):
         raise FileExistsError(
             f"{str(workplace)!r} is in the way and was not written by xgrad; move it away"
         )
     workplace.mkdir(exist_ok=True)
-    with (workplace / _MARK).open("w") as mark:
+    with (workplace / _MARK).open("a") as mark:
         try:
             # The system lets go of it when the process ends, however it ends.
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,22 +1,42 @@
-"""The store-to-store job: open, differentiate, write beside the target, publish."""
+"""The store-to-store job: plan, go on where a run stopped, write beside the target, publish."""
 
 from __future__ import annotations
 
-import datetime as dt
+import math
+import sys
 import time
-import warnings
-from collections.abc import Hashable, Iterable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
-import dask.array as da
-import xarray as xr
-import zarr
+import click
+import numpy as np
+from dask.tokenize import tokenize
 
-from xgrad import execution, publishing
+from xgrad import (
+    execution,
+    jobs,
+    machine,
+    object_store,
+    publishing,
+    skeleton,
+    sources,
+    versioned,
+)
 from xgrad._typing import DerivativeOptions, Dim
-from xgrad.gradient import derivative_name, gradient
+from xgrad.blocks import result_dtype
+from xgrad.jobs import Assignment, Job, Request
+from xgrad.plan import Plan, planned
+from xgrad.publishing import Workplace, shown
+from xgrad.regions import Box
+
+# Most regions of a task: what a killed worker or a cancelled task loses.
+_LONGEST_HERE, _LONGEST_ELSEWHERE = 256, 16
 
 
 @dataclass(frozen=True)
@@ -29,11 +49,30 @@ class Report:
         Size of the arrays read and written, uncompressed, in bytes.
     seconds : float
         Wall time from the opened source to the published target, in seconds.
+    peak_memory : int
+        Largest resident memory of a process that worked on it, in bytes.
     """
 
     bytes_read: int
     bytes_written: int
     seconds: float
+    peak_memory: int
+
+    def __str__(self) -> str:
+        moved = self.bytes_read + self.bytes_written
+        return (
+            f"{moved / 1e9:.2f} GB in {self.seconds:.1f} s, {moved / self.seconds / 1e9:.2f} GB/s, "
+            f"peak memory {machine.size(self.peak_memory)}"
+        )
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where a store is to be made, checked."""
+
+    name: str
+    place: Callable[[str], Any]
+    is_local: bool = False
 
 
 def gradient_to_zarr(
@@ -42,57 +81,93 @@ def gradient_to_zarr(
     variables: Iterable[str] | None = None,
     dim: Dim = None,
     *,
+    memory: int | None = None,
     chunks: Mapping[str, int] | None = None,
+    checksum: bool = False,
     overwrite: bool = False,
+    restart: bool = False,
+    allow_missing: bool = False,
+    retries: int = 2,
     workers: int | None = None,
     scheduler: str | None = None,
+    security: Any = None,
     progress: bool = False,
     **options: Unpack[DerivativeOptions],
 ) -> Report:
-    """Differentiate a store into a Zarr store, chunk by chunk.
+    """Differentiate a store into a Zarr store, region by region.
 
-    The result is written beside the target, as ``<target>.partial``, and renamed when it is
-    complete: under the name of the target there is nothing or everything.
+    Neither memory nor a graph grows with the data.  The result is written beside the target, as
+    ``<target>.partial``, and renamed when it is complete: under the name of the target there is
+    nothing or everything.  The same call again goes on where one was stopped.
 
     Parameters
     ----------
-    source : path
+    source : path or URL
         A Zarr store (formats 2 and 3), or any file that xarray opens.
-    target : path
-        The Zarr store to make, a local path.  It has the format, chunks, compressors and global
-        attributes of the source, and a line more in its ``history``.
+    target : path or URL
+        The Zarr store to make: a path, a URL of an object store such as ``s3://bucket/out.zarr``,
+        or an Icechunk repository, ``icechunk:/path`` or ``icechunk:s3://bucket/prefix``.  It has
+        the format, chunks, shards, compressors, fill values and global attributes of the source,
+        and a line more in its ``history``.
     variables : iterable of str, optional
         Default: every numeric variable.
     dim
         As for :func:`xgrad.gradient`.
+    memory : int, optional
+        Largest resident memory of this process, or of each worker, in bytes.  Default: half of
+        what the machine, its cgroup or its address space allows.
     chunks : mapping, optional
-        Chunk sizes per dimension, in cells, for reading and writing.  Default: the source's.
+        Chunk sizes of the target per dimension, in cells.  Default: the source's.
+    checksum : bool, default: False
+        Add a CRC32C to each chunk.
     overwrite : bool, default: False
         Replace an existing target, once the new one is complete.
+    restart : bool, default: False
+        Begin anew where an unfinished job was another one.
+    allow_missing : bool, default: False
+        Read chunks that the source lacks as its fill value.
+    retries : int, default: 2
+        How often a chunk that could not be read or written, or a task whose worker died, is tried
+        again.
     workers : int, optional
         Work in this many processes rather than in threads.
     scheduler : str, optional
         Work on the ``dask.distributed`` cluster with this address, whose workers see the paths.
+        Default: the active client's, if there is one.
+    security : distributed.Security, optional
+        Certificates for a ``tls://`` scheduler.
     progress : bool, default: False
-        Show a progress bar on stderr.
+        Show a progress bar with the remaining time on stderr.
     **options
         Those of :func:`xgrad.gradient`: spacing, edge_order, boundary and so on.
 
     Returns
     -------
     Report
-        Bytes and seconds.
+        Bytes, seconds, and memory.
 
     Raises
     ------
     FileNotFoundError
         If the source does not exist.
     FileExistsError
-        If the target exists and `overwrite` is not set, or is no Zarr store.
+        If the target exists and `overwrite` is not set, or is no Zarr store, or is being written
+        by another process.
+    ChunkError
+        If the source lacks chunks.
+    MemoryError
+        If one chunk with its halo does not fit into `memory`.
     OSError
         If the disk fills, for instance; the target is then as it was before.
+    RuntimeError
+        If a region could not be read or written.  The finished ones are kept for the next run.
     ValueError
-        If source and target overlap, a variable is not there, or as :func:`xgrad.gradient` says.
+        If source and target overlap, a variable is not there, an unfinished job at the target was
+        another one, or as :func:`xgrad.gradient` says.
+
+    See Also
+    --------
+    plan_to_zarr : what the same call would do.
 
     Examples
     --------
@@ -103,133 +178,267 @@ def gradient_to_zarr(
     >>> xr.open_zarr(folder / "out.zarr").dt_dx.values
     array([1., 2., 3.])
     """
-    target = publishing.checked_target(source, target, overwrite=overwrite)
-    with _opened(source) as opened:
-        chosen = _chunked(_chosen(opened, variables), chunks)
-        result = gradient(chosen, dim, **options)
-        _prepare(result, chosen, chunks, f"xgrad gradient of {source}")
-        form = _metadata(source).zarr_format if _holds_zarr(source) else 3
-        with execution.cluster(workers, scheduler) as client:
-            start = time.perf_counter()
-            with publishing.published(target, overwrite=overwrite) as partial:
-                execution.compute(_to_zarr(result, partial, form), client, progress=progress)
-            seconds = time.perf_counter() - start
-        origins = _origins(chosen)
-        read = {origins[str(name)] for name in result.data_vars}
-        n_read = sum(chosen[name].nbytes for name in read)
-        n_written = sum(variable.nbytes for variable in result.data_vars.values())
-    return Report(n_read, n_written, seconds)
+    checked = _checked(source, target, overwrite=overwrite)
+    request = _request(source, variables, dim, chunks, options)
+    with (
+        _opened(request) as job,
+        execution.cluster(
+            workers, scheduler, security=security, retries=_natural(retries)
+        ) as client,
+    ):
+        plan = _planned(job, checked, client, memory)
+        told = _told(job, allow_missing=allow_missing, checksum=checksum)
+        start = time.perf_counter()
+        with checked.place(f"xgrad gradient of {shown(source)}") as place:
+            if not _goes_on(place, told, restart=restart):
+                _begin(job, place, told, checksum=checksum, remote=not checked.is_local)
+            jobs.adopt(job, plan.n_lanes)
+            _work_off(job, plan, place, client, retries=retries, progress=progress)
+            _verify(job, place)
+            place.publish()
+        seconds = time.perf_counter() - start
+        peak = execution.peak_memory(client)
+    return Report(plan.bytes_read, plan.bytes_written, seconds, peak)
 
 
-def _holds_zarr(source: str | Path) -> bool:
-    path = publishing.local_path(source)
-    return ".zarr" in str(source) if path is None else publishing.is_zarr(path)
+def plan_to_zarr(
+    source: str | Path,
+    target: str | Path,
+    variables: Iterable[str] | None = None,
+    dim: Dim = None,
+    *,
+    memory: int | None = None,
+    chunks: Mapping[str, int] | None = None,
+    overwrite: bool = False,
+    allow_missing: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    security: Any = None,
+    **options: Unpack[DerivativeOptions],
+) -> Plan:
+    """What :func:`gradient_to_zarr` would do and need; nothing is computed or written.
 
+    Parameters
+    ----------
+    source, target, variables, dim, memory, chunks, overwrite, allow_missing, workers, scheduler
+        As for :func:`gradient_to_zarr`, as are `security` and the options.
 
-def _metadata(source: str | Path) -> Any:
-    return zarr.open_group(str(source), mode="r").metadata
+    Returns
+    -------
+    Plan
+        Prints itself.
 
+    Raises
+    ------
+    FileNotFoundError, FileExistsError, ChunkError, MemoryError, ValueError
+        As :func:`gradient_to_zarr`.
 
-def _opened(source: str | Path) -> xr.Dataset:
-    path = publishing.local_path(source)
-    if path is not None and not path.exists():
-        raise FileNotFoundError(f"`source` {str(source)!r} does not exist")
-    zarr_like = _holds_zarr(source)
-    if path is not None and path.is_dir() and not zarr_like:
-        raise ValueError(f"`source` {str(source)!r} is a folder but no Zarr store")
-    try:
-        if zarr_like:
-            consolidated = _metadata(source).consolidated_metadata is not None
-            return xr.open_dataset(source, engine="zarr", chunks={}, consolidated=consolidated)
-        # A file without chunks of its own would come as a single one, however large.
-        return xr.open_dataset(source, chunks="auto")
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).split(". ")[0].split("\n")[0] or type(error).__name__
-        raise ValueError(
-            f"`source` {str(source)!r} is no Zarr store and no file that xarray opens: {reason}"
-        ) from error
-
-
-def _chosen(opened: xr.Dataset, variables: Iterable[str] | None) -> xr.Dataset:
-    if variables is None:
-        return opened
-    names = list(variables)
-    for name in names:
-        if name not in opened.data_vars:
-            raise ValueError(
-                f"`variables` names {name!r}, which the source lacks; it has "
-                f"{list(opened.data_vars)}"
-            )
-    return opened[names]
-
-
-def _chunked(opened: xr.Dataset, chunks: Mapping[str, int] | None) -> xr.Dataset:
-    """Set the chunks asked for; without any, a store that has shards is read shard by shard."""
-    for dim, size in (chunks or {}).items():
-        if dim not in opened.dims:
-            raise ValueError(
-                f"`chunks` names {dim!r}, which is no dimension; they are {list(opened.dims)}"
-            )
-        if size < 1:
-            raise ValueError(f"`chunks` for {dim!r} is {size}; give a positive number of cells")
-    variables = {name: opened.variables[name] for name in opened.data_vars}
-    return opened.assign(
-        {
-            name: variable.chunk(_own_chunks(variable, chunks))
-            for name, variable in variables.items()
-        }
-    )
-
-
-def _own_chunks(variable: xr.Variable, chunks: Mapping[str, int] | None) -> dict[Hashable, int]:
-    if chunks is None:
-        return dict(zip(variable.dims, variable.encoding.get("shards") or (), strict=False))
-    return {dim: size for dim, size in chunks.items() if dim in variable.dims}
-
-
-def _prepare(
-    result: xr.Dataset, source: xr.Dataset, chunks: Mapping[str, int] | None, done: str
-) -> None:
-    """Give the result the storage of its source, and its history a line."""
-    kept = ("compressors",) if chunks else ("chunks", "shards", "compressors")
-    origins = _origins(source)
-    for name, derivative in result.data_vars.items():
-        origin = source[origins[str(name)]]
-        for key in kept:
-            if origin.encoding.get(key) is not None:
-                derivative.encoding[key] = origin.encoding[key]
-    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    result.attrs["history"] = f"{now}: {done}\n{source.attrs.get('history', '')}".rstrip("\n")
-
-
-def _to_zarr(result: xr.Dataset, path: Path, zarr_format: Any) -> Any:
-    """Write metadata and coordinates now, and give back the chunks as work to be done.
-
-    xarray can give back the work as well, but as a single Delayed object, inside which dask
-    orders the tasks of the arrays so that several times as much is in memory
-    (``xgrad, one Delayed`` in ``docs/benchmarks.md``).
+    Examples
+    --------
+    >>> import tempfile, pathlib, xarray as xr
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = xr.Dataset({"t": ("x", [0.0, 1.0, 4.0])}).to_zarr(folder / "in.zarr", zarr_format=2)
+    >>> plan = plan_to_zarr(folder / "in.zarr", folder / "out.zarr")
+    >>> plan.n_chunks, plan.n_regions, plan.n_tasks, plan.bytes_written
+    (1, 1, 1, 24)
     """
-    with warnings.catch_warnings():
-        # Consolidated metadata are no part of format 3 yet, but xarray looks for them first, and
-        # would warn each user who opens the store without.
-        warnings.filterwarnings("ignore", "Consolidated metadata", zarr.errors.ZarrUserWarning)
-        result.to_zarr(path, compute=False, zarr_format=zarr_format, consolidated=True)
-    lazy_coords = [name for name, coord in result.coords.items() if coord.chunks]
-    if lazy_coords:
-        result.coords.to_dataset()[lazy_coords].to_zarr(path, mode="r+")
-    group = zarr.open_group(path, mode="r+", use_consolidated=False)
-    # An array without cells has no chunks, and is written with the metadata.
-    derivatives = [(n, v) for n, v in result.data_vars.items() if v.chunks is not None]
-    # Derivatives are float or complex, which xarray stores as they are.
-    return da.store(
-        [derivative.data for _, derivative in derivatives],
-        [cast(Any, group[str(name)]) for name, _ in derivatives],
-        lock=False,
-        compute=False,
+    checked = _checked(source, target, overwrite=overwrite)
+    request = _request(source, variables, dim, chunks, options)
+    with (
+        _opened(request) as job,
+        execution.cluster(workers, scheduler, security=security) as client,
+    ):
+        plan = _planned(job, checked, client, memory)
+        job.source.digest(job.read, allow_missing=allow_missing)
+    return plan
+
+
+def _checked(source: str | Path, target: str | Path, *, overwrite: bool) -> _Target:
+    """Refuse a target that something would be lost at."""
+    name = str(target)
+    if versioned.is_versioned(name):
+        return _Target(name, partial(versioned.in_repository, name, overwrite=overwrite))
+    if object_store.is_remote(name):
+        object_store.refuse(source, name, overwrite=overwrite)
+        return _Target(name, lambda _: object_store.at_url(name))
+    path = publishing.checked_target(source, target, overwrite=overwrite)
+    return _Target(name, lambda _: publishing.in_folder(path, overwrite=overwrite), is_local=True)
+
+
+def _natural(retries: Any) -> int:
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        raise ValueError(f"`retries` is {retries!r}; give 0 or more")
+    return retries
+
+
+def _request(
+    source: str | Path,
+    variables: Iterable[str] | None,
+    dim: Dim,
+    chunks: Mapping[str, int] | None,
+    options: DerivativeOptions,
+) -> Request:
+    names = (
+        None
+        if variables is None
+        else tuple([variables] if isinstance(variables, str) else variables)
     )
+    dims = tuple(dim) if isinstance(dim, Iterable) and not isinstance(dim, str) else dim
+    return Request(str(source), names, dims, dict(chunks or {}), options, uuid.uuid4().hex)
 
 
-def _origins(source: xr.Dataset) -> dict[str, Hashable]:
-    """From the name of each possible derivative to the variable that it is a derivative of."""
-    along = [*source.dims, *source.coords]
-    return {derivative_name(name, coord): name for name in source.data_vars for coord in along}
+@contextmanager
+def _opened(request: Request) -> Iterator[Job]:
+    job = Job(request)
+    try:
+        yield job
+    finally:
+        jobs.forget(job)
+
+
+def _planned(job: Job, target: _Target, client: Any, memory: int | None) -> Plan:
+    if memory is not None and (not isinstance(memory, int | np.integer) or memory <= 0):
+        raise ValueError(f"`memory` is {memory!r}; give a positive number of bytes")
+    if client is not None and versioned.is_versioned(target.name):
+        raise ValueError(
+            f"`target` {target.name!r} is written in one session, which processes cannot share; "
+            "leave out `workers` and `scheduler`"
+        )
+    crew = execution.crew(client, memory)
+    waits = object_store.is_remote(job.request.source) or not target.is_local
+    longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
+    return planned(job, target.name, crew, longest, waits=waits)
+
+
+def _told(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
+    """What must be the same for a run to go on where another one stopped."""
+    request = job.request
+    path = publishing.local_path(request.source)
+    given = sorted(request.options.items())
+    told = {name: repr(value) for name, value in given if name != "spacing"}
+    # Sorted: a folder is listed in any order.
+    steps = [
+        (one.name, [(a.steps, a.seam, a.period, a.units, a.positions is None) for a in one.chain])
+        for one in sorted(job.derivatives, key=lambda one: one.name)
+    ]
+    return told | {
+        "version": version("xgrad"),
+        "source": shown(request.source) if path is None else str(path.resolve()),
+        "variables": repr(sorted(job.outputs)),
+        "dim": repr([name for name, _ in steps]),
+        "chunks": repr({name: job.written(name) for name in sorted(job.outputs)}),
+        "checksum": repr(checksum),
+        "coordinates": tokenize(steps, request.options.get("spacing")),
+        "content of the source": job.source.digest(job.read, allow_missing=allow_missing),
+    }
+
+
+def _goes_on(place: Workplace, told: dict[str, str], *, restart: bool) -> bool:
+    """Whether an unfinished run of the same job is there to go on from."""
+    before = place.remembered()
+    if before is None or restart:
+        return False
+    keys = sorted(key for key in {*before, *told} if before.get(key) != told.get(key))
+    if keys:
+        different = ", ".join(map(_in_words(before, told), keys))
+        raise ValueError(
+            f"at `target` lies an unfinished job that differs in {different}; give what it was "
+            "given to go on, or begin anew with `restart`"
+        )
+    return True
+
+
+def _begin(
+    job: Job, place: Workplace, told: dict[str, str], *, checksum: bool, remote: bool
+) -> None:
+    """Make the arrays without their chunks."""
+    place.begin()
+    result = skeleton.skeleton(job, checksum=checksum)
+    if remote:
+        result.attrs[object_store.INCOMPLETE] = "xgrad is writing it"
+    skeleton.write(result, place.store, job.source.zarr_format, consolidated=not remote)
+    place.remember(told)
+
+
+def _in_words(before: dict[str, str], told: dict[str, str]) -> Callable[[str], str]:
+    def words(key: str) -> str:
+        if key in ("coordinates", "content of the source"):
+            return f"the {key}"
+        return f"`{key}` ({before.get(key, 'not given')} then, {told.get(key, 'not given')} now)"
+
+    return words
+
+
+class _Done:
+    """Which chunks of the target are finished: of this run, and of those before it."""
+
+    def __init__(self, job: Job, place: Workplace, sizes: Mapping[str, int]) -> None:
+        self._chunks = {name: job.written(name) for name in job.outputs}
+        shapes = {name: job.data.variables[name].shape for name in job.outputs}
+        self._grid = {
+            name: np.zeros([-(-n // c) for n, c in zip(shapes[name], chunks, strict=True)], bool)
+            for name, chunks in self._chunks.items()
+        }
+        self._place, self._sizes = place, sizes
+        self.n_bytes = 0
+        for line in place.finished():
+            cells, _, name = line.partition(" ")
+            bounds = (part.split(":") for part in cells.split(",") if part)
+            self._note(name, tuple(slice(int(start), int(stop)) for start, stop in bounds))
+
+    def has(self, name: str, box: Box) -> bool:
+        """Whether a region is finished."""
+        return bool(self._grid[name][self._of_chunks(name, box)].all())
+
+    def add(self, name: str, box: Box) -> int:
+        """Mark a region as finished, and say how many bytes have been written for it."""
+        cells = ",".join(f"{part.start}:{part.stop}" for part in box)
+        self._place.finish(f"{cells} {name}")
+        return self._note(name, box)
+
+    def _note(self, name: str, box: Box) -> int:
+        n_bytes: int = math.prod(part.stop - part.start for part in box) * self._sizes[name]
+        self._grid[name][self._of_chunks(name, box)] = True
+        self.n_bytes += n_bytes
+        return n_bytes
+
+    def _of_chunks(self, name: str, box: Box) -> Box:
+        return tuple(
+            slice(part.start // chunk, -(-part.stop // chunk))
+            for part, chunk in zip(box, self._chunks[name], strict=True)
+        )
+
+
+def _work_off(
+    job: Job, plan: Plan, place: Workplace, client: Any, *, retries: int, progress: bool
+) -> None:
+    """Do the regions that are not finished."""
+    sizes: dict[str, int] = dict.fromkeys(job.outputs, 0)
+    for one in job.derivatives:
+        sizes[str(one.origin)] += result_dtype(one.variable.dtype).itemsize
+    done = _Done(job, place, sizes)
+    tasks = jobs.assignments(job, plan.layouts, place.store, retries, plan.n_lanes, done.has)
+    # A bar that is hidden prints nothing, not even its label.
+    with click.progressbar(
+        length=plan.bytes_written, file=sys.stderr, hidden=not progress, show_pos=False
+    ) as bar:
+        bar.update(done.n_bytes)
+
+        def finished(task: Assignment, box: Box) -> None:
+            bar.update(done.add(task.name, box))
+
+        execution.drive(
+            client, tasks, Assignment.regions, finished, n_lanes=plan.n_lanes, retries=retries
+        )
+
+
+def _verify(job: Job, place: Workplace) -> None:
+    """Every chunk must be there: those of fill values are written like the others."""
+    for outputs in job.outputs.values():
+        for name, array in jobs.targets(place.store, outputs).items():
+            missing = sources.listed(array).missing()
+            if missing is not None:
+                raise RuntimeError(
+                    f"the chunk {missing} of {name!r} has gone since it was written; the target "
+                    "is not published; begin anew with `restart`"
+                )

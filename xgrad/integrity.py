@@ -1,0 +1,69 @@
+"""A Zarr store that refuses a chunk which was cut off, where its codec would not notice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numcodecs
+from zarr.abc.store import ByteRequest, Store
+from zarr.codecs import BloscCodec
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import WrapperStore
+
+# The header of a Blosc frame ends with the length of the frame, as a little-endian uint32.
+_HEADER, _LENGTH = 16, slice(12, 16)
+
+
+class Whole(WrapperStore[Store]):
+    """Looks at the length of each chunk that Blosc has compressed.
+
+    Blosc takes the end of a frame that was cut off from whatever lies behind it in memory, and
+    gives garbage without an error (``test_a_truncated_chunk_is_an_error``).  The other codecs
+    notice by themselves.
+    """
+
+    def __init__(self, store: Store, folders: tuple[str, ...] = ()) -> None:
+        super().__init__(store)
+        self._folders = folders
+
+    def _with_store(self, store: Store) -> Whole:
+        return type(self)(store, self._folders)
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """As of any store.
+
+        Raises
+        ------
+        OSError
+            If the chunk is shorter than it says of itself.
+        """
+        found = await self._store.get(key, prototype, byte_range)
+        if found is not None and byte_range is None and self._is_blosc(key):
+            _require_whole(key, found)
+        return found
+
+    def _is_blosc(self, key: str) -> bool:
+        name = key.rpartition("/")[2]
+        return key.startswith(self._folders) and not name.startswith((".z", "zarr.json"))
+
+
+def of_blosc(group: Any) -> tuple[str, ...]:
+    """Folders of the arrays below a group whose chunks are Blosc frames."""
+    found = []
+    for name, array in group.arrays():
+        codecs = array.compressors
+        framed = bool(codecs) and isinstance(codecs[-1], BloscCodec | numcodecs.Blosc)
+        if framed and not array.shards:  # a shard has an index, with a checksum
+            found.append(f"{group.path}/{name}/".lstrip("/"))
+    return tuple(found)
+
+
+def _require_whole(key: str, found: Buffer) -> None:
+    n_bytes = len(found)
+    expected = _HEADER
+    if n_bytes >= _HEADER:
+        expected = int.from_bytes(found[_LENGTH].to_bytes(), "little")
+    if n_bytes < expected:
+        raise OSError(f"the chunk {key!r} is cut off: it has {n_bytes} of {expected} bytes")

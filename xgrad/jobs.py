@@ -1,0 +1,231 @@
+"""A store-to-store job as it was asked for, and the part of it that one worker does.
+
+What travels to a worker is the question, a few hundred bytes.  Each process opens the source and
+reads the coordinates for itself, once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, cast
+
+import dask.array as da
+import xarray as xr
+import zarr
+
+from xgrad import sources
+from xgrad._typing import DerivativeOptions, Dim
+from xgrad.blocks import result_dtype
+from xgrad.gradient import Derivative, first_derivatives, labelled
+from xgrad.options import Options
+from xgrad.regions import Axis, Box, Layout
+from xgrad.slabs import Output, Work, process
+
+# Jobs that a process keeps open.
+_KEPT = 4
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be done.
+
+    Attributes
+    ----------
+    source : str
+        Path or URL.
+    variables : tuple of str or None
+        Names; None for every numeric variable.
+    dim
+        As for :func:`xgrad.gradient`.
+    chunks : mapping
+        Chunk sizes of the target, in cells, where they are not the source's.
+    options : mapping
+        Those of :func:`xgrad.gradient`.
+    token : str
+        Of this run of the job.
+    """
+
+    source: str
+    variables: tuple[str, ...] | None
+    dim: Dim
+    chunks: Mapping[str, int]
+    options: DerivativeOptions
+    token: str
+
+
+class Job:
+    """A request whose source is open: nothing has been computed yet.
+
+    Parameters
+    ----------
+    request : Request
+        What is to be done.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, TypeError
+        As :func:`xgrad.sources.opened` and :func:`xgrad.gradient`.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.source = sources.opened(request.source)
+        self.data = sources.chosen(self.source, request.variables)
+        self.chunks = sources.chunks_asked_for(self.data, request.chunks)
+        self.options = Options(**cast(Any, request.options))
+        self.derivatives = first_derivatives(self.data, request.dim, self.options)
+
+    @cached_property
+    def outputs(self) -> dict[str, tuple[Output, ...]]:
+        """Of each variable its derivatives, ready to be taken."""
+        found: dict[str, tuple[Output, ...]] = {}
+        for one in self.derivatives:
+            name = str(one.origin)
+            found[name] = (*found.get(name, ()), Output.of(one, self.options))
+        return found
+
+    def fill_value(self, name: Hashable) -> float | None:
+        """What a missing value is stored as, where the source says so and can mean nothing else.
+
+        Not 0, which is a common derivative, nor that of packed numbers.
+        """
+        variable = self.data.variables[name]
+        value = variable.encoding.get("_FillValue")
+        if value is None or variable.dtype.kind != "f" or self.source.is_scaled(name):
+            return None
+        return None if value == 0 else float(value)
+
+    @property
+    def read(self) -> list[Hashable]:
+        """Names of the variables that are read box by box."""
+        own = dict.fromkeys(one.origin for one in self.derivatives)
+        named = (
+            one.chain[0].name for one in self.derivatives if one.chain[0].positions is not None
+        )
+        return [*own, *(name for name in dict.fromkeys(named) if name in self.data.variables)]
+
+    def work(self, name: str, sweep: int) -> Work:
+        """What is to be done with a variable."""
+        variable, outputs = self.data.variables[name], self.outputs[name]
+        return Work(name, variable, outputs, self.fill_value(name), sweep)
+
+    def written(self, name: Hashable) -> tuple[int, ...]:
+        """Cells along each axis that are written at once: a shard or a chunk of the target."""
+        variable = self.data.variables[name]
+        stored = self.source.stored(name)
+        pairs = zip(variable.dims, stored, strict=True)
+        sizes = (self.chunks.get(str(dim), size) for dim, size in pairs)
+        return tuple(
+            max(1, min(size, side)) for size, side in zip(sizes, variable.shape, strict=True)
+        )
+
+    def axes(self, name: str) -> list[Axis]:
+        """What the cutting of a variable into regions must heed."""
+        variable = self.data.variables[name]
+        written, stored = self.written(name), self.source.stored(name)
+        found = []
+        for k, size in enumerate(variable.shape):
+            along = [output for output in self.outputs[name] if output.axis == k]
+            face = max((output.face for output in along), default=0)
+            ends = [output.scheme.edge - output.scheme.depth for output in along]
+            around = any(output.around for output in along)
+            found.append(Axis(size, written[k], stored[k], face, max([face, *ends]), around))
+        return found
+
+    def template(self) -> xr.Dataset:
+        """The labelled result, lazy and without values."""
+
+        def nothing(one: Derivative) -> Any:
+            dtype = result_dtype(one.variable.dtype)
+            return da.zeros(one.variable.shape, dtype=dtype, chunks=-1)
+
+        return labelled(self.data, self.derivatives, self.options, nothing)
+
+
+def targets(store: Any, outputs: tuple[Output, ...]) -> dict[str, Any]:
+    """Arrays to write to.  Chunks of fill values are written too: "missing" means "not done"."""
+    group = zarr.open_group(store, mode="r+", use_consolidated=False)
+    return {
+        output.name: group[output.name].with_config({"write_empty_chunks": True})  # type: ignore[union-attr]
+        for output in outputs
+    }
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A job that this process has open, and how many runs of it may be in memory at once."""
+
+    job: Job
+    gate: threading.BoundedSemaphore
+
+
+_OPEN: dict[str, _Open] = {}
+_LOCK = threading.Lock()
+
+
+def adopt(job: Job, lanes: int) -> _Open:
+    """Let this process work on a job that it has opened."""
+    while len(_OPEN) >= _KEPT:
+        _OPEN.pop(next(iter(_OPEN)))
+    return _OPEN.setdefault(job.request.token, _Open(job, threading.BoundedSemaphore(lanes)))
+
+
+def forget(job: Job) -> None:
+    """Close a job."""
+    _OPEN.pop(job.request.token, None)
+    job.source.data.close()
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A run of regions, and all that a worker must know to do it.
+
+    Attributes
+    ----------
+    request : Request
+        The job.
+    store : object
+        What zarr opens to write to.
+    name : str
+        Of the variable.
+    sweep : int
+        Axis along which the regions follow one another.
+    boxes : tuple of tuple of slice
+        The regions.
+    retries : int
+        How often reading or writing is tried again.
+    lanes : int
+        Most runs of the job that may be in memory at once in a process.
+    """
+
+    request: Request
+    store: Any
+    name: str
+    sweep: int
+    boxes: tuple[Box, ...]
+    retries: int
+    lanes: int
+
+    def __str__(self) -> str:
+        return f"variable {self.name!r}, cells {self.boxes[0]} to {self.boxes[-1]}"
+
+    def regions(self) -> Iterator[Box]:
+        """Do one region after another."""
+        with _LOCK:
+            found = _OPEN.get(self.request.token) or adopt(Job(self.request), self.lanes)
+        with found.gate:
+            work = found.job.work(self.name, self.sweep)
+            yield from process(work, self.boxes, targets(self.store, work.outputs), self.retries)
+
+
+def assignments(
+    job: Job, layouts: Mapping[str, Layout], store: Any, retries: int, lanes: int,
+    is_done: Callable[[str, Box], bool],
+) -> Iterator[Assignment]:  # fmt: skip
+    """Runs that are left to do, made one by one."""
+    for name, layout in layouts.items():
+        for run in layout.runs(partial(is_done, name)):
+            yield Assignment(job.request, store, name, layout.sweep, run.boxes, retries, lanes)

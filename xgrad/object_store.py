@@ -1,0 +1,198 @@
+"""A workplace on an object store, where nothing can be renamed.
+
+The store is made under its own name, and the attribute ``xgrad_incomplete`` of its root says that
+it is not complete, until the last write removes it.  What a next run needs to go on lies beside
+it, under ``<target>.partial``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, unquote
+
+import fsspec
+import zarr
+
+from xgrad.publishing import Workplace, consolidate, local_path, shown
+
+#: Attribute of the root of a store that is being made.
+INCOMPLETE = "xgrad_incomplete"
+
+# A lock is renewed so often, and taken over when it has not been renewed for so long; in seconds.
+_HEARTBEAT, _PATIENCE = 15.0, 90.0
+
+
+def is_remote(target: object) -> bool:
+    """Whether a target lies on an object store.
+
+    Examples
+    --------
+    >>> is_remote("s3://bucket/out.zarr"), is_remote("file:///data/out.zarr")
+    (True, False)
+    """
+    return isinstance(target, str) and local_path(target) is None
+
+
+class _Prefix:
+    """A workplace under a URL."""
+
+    def __init__(self, url: str) -> None:
+        self.store = url.rstrip("/")
+        # Listings must not be kept: other processes write here.
+        self.fs, self.root = fsspec.core.url_to_fs(self.store, use_listings_cache=False)
+        self.beside = f"{self.root}.partial"
+        self._job = f"{self.beside}/job.json"
+        self._marks = f"{self.beside}/finished"
+
+    def remembered(self) -> dict[str, str] | None:
+        found = self._read(self._job)
+        return dict(json.loads(found)) or None if found is not None else None
+
+    def begin(self) -> None:
+        # An empty job says whose the store is, and that there is nothing to go on with.
+        self.remember({})
+        for path in (self._marks, self.root):
+            if self.fs.exists(path):
+                self.fs.rm(path, recursive=True)
+        # The first write: from here on the store says of itself that it is not complete.
+        zarr.open_group(self.store, mode="w", attributes={INCOMPLETE: "xgrad is writing it"})
+
+    def remember(self, job: dict[str, str]) -> None:
+        self.fs.pipe_file(self._job, json.dumps(job).encode())
+
+    def finished(self) -> Iterable[str]:
+        if not self.fs.exists(self._marks):
+            return []
+        return [unquote(path.rsplit("/", 1)[1]) for path in self.fs.find(self._marks)]
+
+    def finish(self, region: str) -> None:
+        self.fs.pipe_file(f"{self._marks}/{quote(region, safe='')}", b"finished")
+
+    def publish(self) -> None:
+        group: Any = zarr.open_group(self.store, mode="r+", use_consolidated=False)
+        attributes = dict(group.attrs)
+        attributes.pop(INCOMPLETE, None)
+        group.attrs.put(attributes)
+        # Readers look at the consolidated metadata first: with them the attribute goes.
+        consolidate(self.store, group.metadata.zarr_format)
+        self.fs.rm(self.beside, recursive=True)
+
+    def is_begun(self) -> bool:
+        return self._read(self._job) is not None
+
+    def holder(self) -> dict[str, Any] | None:
+        """Who holds the lock, None if nobody does or it is stale."""
+        found = self._read(f"{self.beside}/lock")
+        if found is None:
+            return None
+        lock: dict[str, Any] = json.loads(found)
+        is_old = time.time() - lock["time"] > _PATIENCE
+        is_dead = lock["host"] == socket.gethostname() and not _is_alive(lock["pid"])
+        return None if is_old or is_dead else lock
+
+    def hold(self, name: str) -> None:
+        lock = {"name": name, "host": socket.gethostname(), "pid": os.getpid()}
+        self.fs.pipe_file(f"{self.beside}/lock", json.dumps(lock | {"time": time.time()}).encode())
+
+    def release(self) -> None:
+        if self.fs.exists(f"{self.beside}/lock"):
+            self.fs.rm(f"{self.beside}/lock")
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            found: bytes = self.fs.cat_file(path)
+        except FileNotFoundError:
+            return None
+        return found
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def refuse(source: object, target: str, *, overwrite: bool) -> None:
+    """Refuse what would destroy something.
+
+    Raises
+    ------
+    ValueError
+        If source and target overlap.
+    FileExistsError
+        If something is there that this job has not begun.
+    ImportError
+        If the package for this kind of URL is not installed.
+    """
+    try:
+        place = _Prefix(target)
+    except ImportError as error:
+        raise ImportError(
+            f"`target` {shown(target)!r} needs a package: {error}; for s3:// install it with "
+            "`pip install 'xgrad[s3]'`"
+        ) from error
+    here = str(source).rstrip("/")
+    if is_remote(here):
+        _, origin = fsspec.core.url_to_fs(here)
+        if origin == place.root:
+            raise ValueError(f"`target` {shown(target)!r} is the source; give another URL")
+        for one, other in ((origin, place.root), (place.root, origin), (origin, place.beside)):
+            if f"{one}/".startswith(f"{other}/"):
+                raise ValueError(
+                    f"`target` {shown(target)!r} and source {shown(source)!r} lie one in the "
+                    "other; give a URL outside"
+                )
+    if place.fs.exists(place.root) and not place.is_begun():
+        remedy = "; `overwrite` cannot replace it, as nothing is renamed there" if overwrite else ""
+        raise FileExistsError(
+            f"`target` {shown(target)!r} exists; choose another, or remove it first{remedy}"
+        )
+
+
+@contextmanager
+def at_url(target: str) -> Iterator[Workplace]:
+    """Hold the workplace at a URL that :func:`refuse` let pass.
+
+    Two runs that start within the same second may both believe that they hold it: object stores
+    have no lock of their own.
+
+    Raises
+    ------
+    FileExistsError
+        If another live process holds it.
+    """
+    place = _Prefix(target)
+    name, held = uuid.uuid4().hex, place.holder()
+    message = f"`target` {shown(target)!r} is being written by another process; wait for it"
+    if held is not None:
+        raise FileExistsError(message)
+    place.hold(name)
+    held = place.holder()
+    if held is None or held["name"] != name:
+        raise FileExistsError(message)
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(_HEARTBEAT):
+            place.hold(name)
+
+    heart = threading.Thread(target=renew, daemon=True)
+    heart.start()
+    try:
+        yield place
+    finally:
+        over.set()
+        heart.join()
+        place.release()

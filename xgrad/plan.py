@@ -1,0 +1,208 @@
+"""What a job will do and need, before it does anything: regions, tasks, bytes, memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xgrad.execution import Crew
+from xgrad.jobs import Job
+from xgrad.machine import Memory, size
+from xgrad.publishing import shown
+from xgrad.regions import Layout, cost, laid_out
+
+# What a process needs beyond its lanes: the compiled kernels, and what codecs keep (measured).
+_START = 80_000_000
+# Memory that was freed stays with the process for a while: resident is so much of what is in use
+# at once.  Measured with chunks of 25 MB on 2 threads; the table is in docs/scaling.md.
+_KEPT = 1.6
+# A lane on an object store waits most of the time: so many of them for each thread.
+_LANES_OF_A_THREAD = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job will do.  It prints itself.
+
+    Attributes
+    ----------
+    source, target : str
+        Where it reads and writes, without credentials.
+    layouts : mapping
+        Of each variable its regions.
+    n_workers, n_lanes : int
+        Processes, and regions in memory at once in each.
+    memory : Memory
+        What each process may take, in bytes.
+    peak : int
+        Predicted peak of the resident memory of each process, in bytes.
+    n_chunks : int
+        Chunks (shards, where there are shards) to write.
+    bytes_read, bytes_decoded, bytes_written : int
+        Size of the source's arrays; of what is decoded of them, halos and all; of the target's.
+    """
+
+    source: str
+    target: str
+    layouts: Mapping[str, Layout]
+    n_workers: int
+    n_lanes: int
+    memory: Memory
+    peak: int
+    n_chunks: int
+    bytes_read: int
+    bytes_decoded: int
+    bytes_written: int
+
+    @property
+    def n_regions(self) -> int:
+        """Number of regions."""
+        return sum(layout.n_regions for layout in self.layouts.values())
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of runs of regions, each of which is one task."""
+        return sum(layout.n_runs for layout in self.layouts.values())
+
+    def __str__(self) -> str:
+        rows = [
+            ("source", self.source),
+            ("target", self.target),
+            ("chunks", f"{self.n_chunks}"),
+            ("regions", f"{self.n_regions}"),
+            ("tasks", f"{self.n_tasks}"),
+            ("at once", f"{self.n_lanes} in each of {self.n_workers} process(es)"),
+            ("memory", f"{size(self.memory.n_bytes)} for a process: {self.memory.origin}"),
+            ("peak", f"{size(self.peak)} predicted"),
+            ("read", f"{size(self.bytes_read)}, {size(self.bytes_decoded)} with halos"),
+            ("written", size(self.bytes_written)),
+        ]
+        for name, layout in self.layouts.items():
+            largest = " × ".join(str(max(sizes, default=0)) for sizes in layout.cuts)
+            rows.append((f"{name}", f"{layout.n_regions} regions of up to {largest} cells"))
+        return "\n".join(f"{name:<9} {value}" for name, value in rows)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Memory that a lane needs for a variable, in bytes.
+
+    Attributes
+    ----------
+    source : int
+        For a cell that has been read.
+    result : int
+        For a cell of a derivative, and of the positions where these are read box by box.
+    codec : int
+        For a chunk on its way through the codec, of the source or the target.
+    """
+
+    source: int
+    result: int
+    codec: int
+
+    @classmethod
+    def of(cls, job: Job, name: str) -> Needs:
+        """From dtypes and chunks."""
+        variable = job.data.variables[name]
+        outputs = job.outputs[name]
+        item = variable.dtype.itemsize
+        # Decoding makes a copy or two; the kernels take float and complex numbers as they are.
+        source = item * (3 if job.source.is_decoded(name) else 1)
+        result = 16 if variable.dtype.kind == "c" else 8
+        if variable.dtype.kind == "f":
+            result = item
+        if not variable.dtype.isnative or variable.dtype.kind in "iu" or item in (2, 16):
+            source += 8
+            result += 8
+        own = [output.positions for output in outputs if output.positions is not None]
+        # Positions, their halos and the strips cut from them.
+        result += sum(3 * max(8, positions.dtype.itemsize) for positions in own)
+        stored, written = job.source.stored(name), job.written(name)
+        # Encoded and decoded, of what is read and of what is written, one after the other.
+        codec = 2 * max(item * math.prod(stored), result * math.prod(written))
+        if variable.encoding.get("shards"):
+            codec += item * math.prod(stored)  # a shard is put together from its chunks
+        return cls(source, result, codec)
+
+    def of_region(self, cells: int, ahead: bool) -> int:
+        """For a region, and the one after it if that is read ahead."""
+        return int(_KEPT * (cells * ((1 + ahead) * self.source + self.result) + self.codec))
+
+
+def planned(job: Job, target: str, crew: Crew, longest: int, *, waits: bool) -> Plan:
+    """Choose regions and how many of them are worked on at once.
+
+    Parameters
+    ----------
+    job : Job
+        What is to be done.
+    target : str
+        Where to.
+    crew : Crew
+        Who works.
+    longest : int
+        Most regions of a task.
+    waits : bool
+        Whether workers wait for a network most of the time.
+
+    Raises
+    ------
+    MemoryError
+        If not even one region fits.
+    """
+    needs = {name: Needs.of(job, name) for name in job.outputs}
+    room = crew.memory.n_bytes - crew.base - _START
+    most = crew.n_threads * (_LANES_OF_A_THREAD if waits else 1)
+    for n_lanes in range(most, 0, -1):
+        layouts = {
+            name: laid_out(
+                job.axes(name), need.of_region, room // n_lanes, n_lanes * crew.n_workers, longest
+            )
+            for name, need in needs.items()
+        }
+        found = {name: layout for name, layout in layouts.items() if layout is not None}
+        if len(found) == len(needs):
+            return _plan(job, target, crew, n_lanes, found)
+    raise MemoryError(_too_little(job, crew, needs))
+
+
+def _plan(job: Job, target: str, crew: Crew, n_lanes: int, layouts: Mapping[str, Layout]) -> Plan:
+    of_a_lane, n_chunks, n_read, n_decoded = 0, 0, 0, 0
+    for name, layout in layouts.items():
+        variable, outputs = job.data.variables[name], job.outputs[name]
+        largest = math.prod(max(sizes, default=0) for sizes in layout.cuts)
+        ahead = any(output.axis == layout.sweep for output in outputs)
+        need = Needs.of(job, name)
+        of_a_lane = max(of_a_lane, need.of_region(largest, ahead))
+        chunks = job.written(name)
+        n_chunks += len(outputs) * math.prod(
+            -(-side // chunk) for side, chunk in zip(variable.shape, chunks, strict=True)
+        )
+        blocks = [-(-max(s, default=0) // c) for s, c in zip(layout.cuts, chunks, strict=True)]
+        n_read += variable.nbytes
+        n_decoded += int(variable.nbytes * cost(job.axes(name), blocks, layout.sweep, start=0))
+    template = job.template()
+    n_written = sum(derivative.nbytes for derivative in template.data_vars.values())
+    return Plan(
+        shown(job.request.source), shown(target), layouts, crew.n_workers, n_lanes, crew.memory,
+        crew.base + _START + n_lanes * of_a_lane, n_chunks, n_read, n_decoded, n_written,
+    )  # fmt: skip
+
+
+def _too_little(job: Job, crew: Crew, needs: Mapping[str, Needs]) -> str:
+    least = {}
+    for name, need in needs.items():
+        axes = job.axes(name)
+        cells = math.prod(max(axis.cut(1), default=0) for axis in axes)
+        least[name] = need.of_region(cells, any(axis.halo for axis in axes))
+    worst = max(least, key=lambda name: least[name])
+    chunk = " × ".join(map(str, job.written(worst)))
+    own = crew.base + _START
+    return (
+        f"`memory` is {size(crew.memory.n_bytes)} ({crew.memory.origin}), but one chunk of "
+        f"{worst!r} ({chunk} cells) with its halo needs {size(least[worst])}, and the process "
+        f"{size(own)}: {size(own + least[worst])} in all; give more `memory`, or smaller chunks "
+        "with `chunks`, or rechunk the source"
+    )

@@ -1,0 +1,101 @@
+"""The target without its values: groups, arrays, attributes, coordinates."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from collections.abc import Hashable
+from typing import Any
+
+import xarray as xr
+import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
+
+from xgrad import execution
+from xgrad.jobs import Job
+from xgrad.publishing import shown
+
+# Coordinates that are larger than this are copied chunk by chunk; in bytes.
+_LARGE = 2**24
+
+
+def skeleton(job: Job, *, checksum: bool) -> xr.Dataset:
+    """The labelled result with the storage of its source, and a line more in its history.
+
+    Parameters
+    ----------
+    job : Job
+        What is to be done.
+    checksum : bool
+        Whether each chunk gets a CRC32C.
+
+    Returns
+    -------
+    Dataset
+        Lazy, with an encoding for each variable.
+    """
+    result = job.template()
+    for one in job.derivatives:
+        result[one.name].encoding.update(_encoding(job, one.origin, checksum=checksum))
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    done = f"{now}: xgrad gradient of {shown(job.request.source)}"
+    history = shown(job.data.attrs.get("history", ""))
+    result.attrs["history"] = f"{done}\n{history}".rstrip("\n")
+    for name, coord in result.coords.items():
+        if coord.nbytes > _LARGE and coord.ndim > 1:
+            stored = dict(zip(coord.dims, job.source.stored(name), strict=True))
+            result = result.assign_coords({name: coord.variable.chunk(stored)})
+    return result
+
+
+def _encoding(job: Job, origin: Hashable, *, checksum: bool) -> dict[str, Any]:
+    given = job.data.variables[origin].encoding
+    written = job.written(origin)
+    found: dict[str, Any] = {"chunks": written}
+    if given.get("shards") and not job.chunks:
+        found |= {"shards": written, "chunks": given["chunks"]}
+    if given.get("compressors") is not None:
+        found["compressors"] = given["compressors"]
+    if job.fill_value(origin) is not None:
+        found["_FillValue"] = given["_FillValue"]
+    if checksum:
+        found |= _with_checksum(found, job.source.zarr_format)
+    return found
+
+
+def _with_checksum(encoding: dict[str, Any], zarr_format: int) -> dict[str, Any]:
+    if zarr_format == 2:
+        from numcodecs.checksum32 import CRC32C  # noqa: PLC0415  needs the package crc32c
+
+        # Before the compressor, which format 2 has only one of: of the bytes that a reader gets.
+        return {"filters": [CRC32C()]}
+    own = encoding.get("compressors")
+    codecs = [ZstdCodec()] if own is None else list(own)
+    return {"compressors": [*codecs, Crc32cCodec()]}
+
+
+def write(result: xr.Dataset, store: Any, zarr_format: Any, *, consolidated: bool) -> None:
+    """Write all but the values of the derivatives.
+
+    Parameters
+    ----------
+    result : Dataset
+        From :func:`skeleton`.
+    store : object
+        What zarr opens.
+    zarr_format : {2, 3}
+        Of the store.
+    consolidated : bool
+        Whether to consolidate the metadata, which the last write of an object store does.
+    """
+    with warnings.catch_warnings():
+        # Consolidated metadata are no part of format 3 yet, but xarray looks for them first, and
+        # would warn each user who opens the store without.
+        warnings.filterwarnings("ignore", "Consolidated metadata", zarr.errors.ZarrUserWarning)
+        result.to_zarr(
+            store, mode="a", compute=False, zarr_format=zarr_format, consolidated=consolidated
+        )
+    large = [name for name, coord in result.coords.items() if coord.chunks]
+    if large:
+        lazy = result.coords.to_dataset()[large]
+        execution.compute(lazy.to_zarr(store, mode="r+", compute=False, consolidated=False))
