@@ -91,7 +91,7 @@ def test_what_was_finished_is_remembered(tmp_path: Path) -> None:
     target = tmp_path / "out.zarr"
     with publishing.in_folder(target) as place:
         assert place.remembered() is None
-        place.begin()
+        place.begin(3)
         place.remember({"job": "this"})
         place.finish("0:4 t")
         place.finish("4:8 t")
@@ -103,7 +103,7 @@ def test_what_was_finished_is_remembered(tmp_path: Path) -> None:
         place.finish("8:12 t")
     with publishing.in_folder(target) as place:
         assert list(place.finished()) == ["0:4 t", "4:8 t", "8:1", "8:12 t"]
-        place.begin()
+        place.begin(3)
         assert list(place.finished()) == []
     assert not (tmp_path / "out.zarr.partial").exists()
 
@@ -136,7 +136,7 @@ def test_two_processes_do_not_share_a_workplace(tmp_path: Path) -> None:
     other.stdout.close()
     assert not target.exists()
     with publishing.in_folder(target) as place:  # the lock of the dead is taken over
-        place.begin()
+        place.begin(3)
         place.store.mkdir()
         place.publish()
     assert target.is_dir()

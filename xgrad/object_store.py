@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
 import fsspec
@@ -56,14 +56,19 @@ class _Prefix:
         found = self._read(self._job)
         return dict(json.loads(found)) or None if found is not None else None
 
-    def begin(self) -> None:
+    def begin(self, zarr_format: int) -> None:
         # An empty job says whose the store is, and that there is nothing to go on with.
         self.remember({})
         for path in (self._marks, self.root):
             if self.fs.exists(path):
                 self.fs.rm(path, recursive=True)
         # The first write: from here on the store says of itself that it is not complete.
-        zarr.open_group(self.store, mode="w", attributes={INCOMPLETE: "xgrad is writing it"})
+        zarr.open_group(
+            self.store,
+            mode="w",
+            zarr_format=cast(Any, zarr_format),
+            attributes={INCOMPLETE: "xgrad is writing it"},
+        )
 
     def remember(self, job: dict[str, str]) -> None:
         self.fs.pipe_file(self._job, json.dumps(job).encode())
@@ -83,7 +88,10 @@ class _Prefix:
         group.attrs.put(attributes)
         # Readers look at the consolidated metadata first: with them the attribute goes.
         consolidate(self.store, group.metadata.zarr_format)
-        self.fs.rm(self.beside, recursive=True)
+        if self.fs.exists(self._marks):
+            self.fs.rm(self._marks, recursive=True)
+        # Last: as long as it is there, the next run ends what this one has begun.
+        self.fs.rm(self._job)
 
     def is_begun(self) -> bool:
         return self._read(self._job) is not None
@@ -138,11 +146,14 @@ def refuse(source: object, target: str, *, overwrite: bool) -> None:
     """
     try:
         place = _Prefix(target)
+        is_there = place.fs.exists(place.root)
     except ImportError as error:
         raise ImportError(
             f"`target` {shown(target)!r} needs a package: {error}; for s3:// install it with "
             "`pip install 'xgrad[s3]'`"
         ) from error
+    except Exception as error:  # each kind of store has errors of its own
+        raise OSError(f"`target` {shown(target)!r} cannot be reached: {shown(error)}") from error
     here = str(source).rstrip("/")
     if is_remote(here):
         _, origin = fsspec.core.url_to_fs(here)
@@ -154,7 +165,7 @@ def refuse(source: object, target: str, *, overwrite: bool) -> None:
                     f"`target` {shown(target)!r} and source {shown(source)!r} lie one in the "
                     "other; give a URL outside"
                 )
-    if place.fs.exists(place.root) and not place.is_begun():
+    if is_there and not place.is_begun():
         remedy = "; `overwrite` cannot replace it, as nothing is renamed there" if overwrite else ""
         raise FileExistsError(
             f"`target` {shown(target)!r} exists; choose another, or remove it first{remedy}"

@@ -14,7 +14,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TextIO, cast
 
@@ -38,8 +38,8 @@ class Workplace(Protocol):
     def remembered(self) -> dict[str, str] | None:
         """What the unfinished job that is here was, None if there is none."""
 
-    def begin(self) -> None:
-        """Remove what an earlier job has left."""
+    def begin(self, zarr_format: int) -> None:
+        """Remove what an earlier job has left, to make a store of this Zarr format."""
 
     def remember(self, job: dict[str, str]) -> None:
         """Say what the job is, once its metadata are complete."""
@@ -145,6 +145,8 @@ def checked_target(source: str | Path, target: str | Path, *, overwrite: bool) -
         _refuse_overlap(origin, place)
     if place.is_symlink() and not place.exists():
         raise FileExistsError(f"`target` {str(place)!r} is a link to nothing; remove it first")
+    if place.exists():
+        _tidy(_workplace(place))
     _refuse_existing(place, overwrite=overwrite)
     if not place.parent.is_dir():
         raise FileNotFoundError(f"the folder of `target` {str(place)!r} does not exist")
@@ -194,7 +196,7 @@ class _Folder:
         except (FileNotFoundError, ValueError):
             return None
 
-    def begin(self) -> None:
+    def begin(self, zarr_format: int) -> None:  # noqa: ARG002  the store comes with its metadata
         self._job.unlink(missing_ok=True)
         self._journal.truncate(0)
         for rest in (self.store, self._replaced):
@@ -229,12 +231,32 @@ class _Folder:
         except BaseException:
             self.restore()
             raise
-        shutil.rmtree(self._folder, ignore_errors=True)
+        _remove(self._folder)
 
     def restore(self) -> None:
         """Bring back what was to be replaced, if a run ended between its two renames."""
         if self._replaced.exists() and not self.target.exists():
             self._replaced.rename(self.target)
+
+
+def _remove(workplace: Path) -> None:
+    """Remove a workplace, its mark last: what is left when this is interrupted is still known."""
+    for rest in workplace.iterdir() if workplace.is_dir() else ():
+        if rest.is_dir():
+            shutil.rmtree(rest, ignore_errors=True)
+        elif rest.name != _MARK:
+            rest.unlink(missing_ok=True)
+    (workplace / _MARK).unlink(missing_ok=True)
+    if workplace.is_dir() and not any(workplace.iterdir()):
+        workplace.rmdir()
+
+
+def _tidy(workplace: Path) -> None:
+    """Remove what a process left that was killed after it had given the store its name."""
+    stores = (workplace / "store.zarr", workplace / "replaced.zarr")
+    if workplace.exists() and not any(store.exists() for store in stores):
+        with suppress(FileExistsError), _held(workplace):
+            _remove(workplace)
 
 
 @contextmanager
@@ -279,7 +301,7 @@ def in_folder(target: Path, *, overwrite: bool = False) -> Iterator[Workplace]:
             yield place
         finally:
             if place.remembered() is None:  # nothing that a next run could go on with
-                shutil.rmtree(workplace, ignore_errors=True)
+                _remove(workplace)
 
 
 @contextmanager

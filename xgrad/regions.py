@@ -138,10 +138,10 @@ class Axis:
         >>> Axis(size=10, chunk=3, stored=3, halo=1, least_at_ends=2).cut(1)
         (3, 3, 4)
         """
-        step = n_chunks * self.chunk
+        step, least = n_chunks * self.chunk, max(1, self.halo)
         whole, rest = divmod(self.size, step)
         sizes = (*[step] * whole, *[rest] * bool(rest))
-        return merged(sizes, max(1, self.halo), max(1, self.least_at_ends)) if sizes else ()
+        return merged(sizes, least, max(least, self.least_at_ends)) if sizes else ()
 
     def reads(self, cells: int) -> tuple[float, float]:
         """How many cells are decoded per cell of a region: of its own, and for the two halos.

@@ -195,8 +195,10 @@ class _Region:
         return np.asarray(spread.transpose(*dims).data)
 
     def write(self, target: Any, values: AnyArray) -> None:
-        stored = encoded(values, self.work.fill_value)
-        self.attempt("written", lambda: target.__setitem__(self.box, stored))
+        def store() -> None:
+            target[self.box] = encoded(values, self.work.fill_value)
+
+        self.attempt("written", store)
 
     def attempt(self, what: str, action: Callable[[], _Result]) -> _Result:
         for k in range(self.retries + 1):

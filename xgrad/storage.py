@@ -352,7 +352,7 @@ def _begin(
     job: Job, place: Workplace, told: dict[str, str], *, checksum: bool, remote: bool
 ) -> None:
     """Make the arrays without their chunks."""
-    place.begin()
+    place.begin(job.source.zarr_format)
     result = skeleton.skeleton(job, checksum=checksum)
     if remote:
         result.attrs[object_store.INCOMPLETE] = "xgrad is writing it"

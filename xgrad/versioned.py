@@ -36,8 +36,8 @@ class _Session:
     def remembered(self) -> dict[str, str] | None:
         return None
 
-    def begin(self) -> None:
-        zarr.open_group(self.store, mode="w")
+    def begin(self, zarr_format: int) -> None:  # noqa: ARG002  Icechunk has format 3 only
+        zarr.open_group(self.store, mode="w", zarr_format=3)
 
     def remember(self, job: dict[str, str]) -> None:
         pass
