@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,27 +14,8 @@ import pytest
 import xarray as xr
 
 import xgrad
+from tests.command import COMMAND, fails, on_a_terminal, run
 from tests.helpers import numpy_gradient, real_data, same_bits
-
-COMMAND = shutil.which("xgrad", path=str(Path(sys.executable).parent)) or "xgrad"
-
-
-def run(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [COMMAND, *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=900, **options
-    )
-
-
-def fails(message: str, *arguments: Any, **options: Any) -> None:
-    """One clear line, no traceback, and an exit status that a shell sees."""
-    done = run(*arguments, **options)
-    assert done.returncode != 0
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
-    assert done.stderr.startswith("Error: ")
-    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.fixture
@@ -147,23 +125,6 @@ def test_clusters(where: Any, source: Path, tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
     with xr.open_zarr(source) as given, xr.open_zarr(tmp_path / "out.zarr") as found:
         assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
-
-
-def on_a_terminal(*arguments: Any) -> tuple[int, str]:
-    master, slave = pty.openpty()
-    process = subprocess.Popen([COMMAND, *map(str, arguments)], stdout=slave, stderr=slave)
-    os.close(slave)
-    shown = b""
-    while True:
-        try:
-            part = os.read(master, 4096)
-        except OSError:  # Linux says so when the other side is closed
-            break
-        if not part:
-            break
-        shown += part
-    os.close(master)
-    return process.wait(), shown.decode()
 
 
 @pytest.mark.parametrize("workers", [(), ("--workers", "1")])

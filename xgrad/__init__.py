@@ -1,16 +1,36 @@
 """Labelled, out-of-core gradients for xarray and dask, with numpy's numbers bit for bit."""
 
+from typing import TYPE_CHECKING, Any
+
 from xgrad import accessor as _accessor  # noqa: F401  (registers .fdgrad)
 from xgrad.errors import ChunkError, CoordinateError, CoordinateWarning
 from xgrad.gradient import derivative, gradient
 
-__all__ = ["ChunkError", "CoordinateError", "CoordinateWarning", "derivative", "gradient"]
+if TYPE_CHECKING:
+    from xgrad.storage import gradient_to_zarr, plan_to_zarr
+
+__all__ = [
+    "ChunkError",
+    "CoordinateError",
+    "CoordinateWarning",
+    "derivative",
+    "gradient",
+    "gradient_to_zarr",
+    "plan_to_zarr",
+]
 
 
-def __getattr__(name: str) -> str:
-    if name != "__version__":
-        raise AttributeError(f"module 'xgrad' has no attribute {name!r}")
-    # Asked for when it is needed: importlib.metadata brings a parser of e-mail headers with it.
-    from importlib.metadata import version  # noqa: PLC0415
+def __getattr__(name: str) -> Any:
+    """Import what is not needed from the start when it is asked for.
 
-    return version("xgrad")
+    zarr and all that moves stores take 0.1 s; importlib.metadata brings a parser of e-mail headers.
+    """
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("xgrad")
+    if name in ("gradient_to_zarr", "plan_to_zarr"):
+        from xgrad import storage  # noqa: PLC0415
+
+        return getattr(storage, name)
+    raise AttributeError(f"module 'xgrad' has no attribute {name!r}")

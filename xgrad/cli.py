@@ -34,6 +34,7 @@ _WORDS = {
     "`restart`": "--restart",
     "`allow_missing`": "--allow-missing",
     "`retries`": "--retries",
+    "`security`": "--tls-ca-file",
     "`edge_order`": "--edge-order",
     "`datetime_unit`": "--datetime-unit",
 }

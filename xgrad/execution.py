@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -95,6 +96,12 @@ def cluster(
         ):
             yield client
         return
+    security = security or distributed.Security()  # that of dask's configuration
+    if scheduler is not None and scheduler.startswith("tls://") and not security.tls_ca_file:
+        raise ValueError(
+            f"`scheduler` {scheduler!r} wants certificates; give them with `security`, or in the "
+            "configuration of dask, under distributed.comm.tls"
+        )
     try:
         # Never the default: one that fails to connect would stay it, and hang what comes next.
         client = distributed.Client(
@@ -236,6 +243,9 @@ def own_process() -> None:
     zarr.config.set({"threading.max_workers": CPU_COUNT})
     # When several chunks fail at once, zarr raises one error and asyncio logs the others.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    # What befalls a worker is told in one line at the end, if it could not be mended.
+    dask.config.set({"logging": {"distributed": "critical"}})
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
 
 
 def certificates(ca_file: str | None, cert: str | None, key: str | None) -> Any:

@@ -22,7 +22,7 @@ from xgrad.blocks import result_dtype
 from xgrad.gradient import Derivative, first_derivatives, labelled
 from xgrad.options import Options
 from xgrad.regions import Axis, Box, Layout
-from xgrad.slabs import Output, Work, process
+from xgrad.slabs import Output, Work, described, process
 
 # Jobs that a process keeps open.
 _KEPT = 4
@@ -191,6 +191,8 @@ class Assignment:
         What zarr opens to write to.
     name : str
         Of the variable.
+    dims : tuple of hashable
+        Its dimensions.
     sweep : int
         Axis along which the regions follow one another.
     boxes : tuple of tuple of slice
@@ -204,13 +206,17 @@ class Assignment:
     request: Request
     store: Any
     name: str
+    dims: tuple[Hashable, ...]
     sweep: int
     boxes: tuple[Box, ...]
     retries: int
     lanes: int
 
     def __str__(self) -> str:
-        return f"variable {self.name!r}, cells {self.boxes[0]} to {self.boxes[-1]}"
+        last = self.boxes[-1]
+        all_of_it = zip(self.boxes[0], last, strict=True)
+        box = tuple(slice(one.start, other.stop) for one, other in all_of_it)
+        return f"variable {self.name!r}, {described(self.dims, box)}"
 
     def regions(self) -> Iterator[Box]:
         """Do one region after another."""
@@ -227,5 +233,6 @@ def assignments(
 ) -> Iterator[Assignment]:  # fmt: skip
     """Runs that are left to do, made one by one."""
     for name, layout in layouts.items():
+        dims, sweep = job.data.variables[name].dims, layout.sweep
         for run in layout.runs(partial(is_done, name)):
-            yield Assignment(job.request, store, name, layout.sweep, run.boxes, retries, lanes)
+            yield Assignment(job.request, store, name, dims, sweep, run.boxes, retries, lanes)

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from urllib.parse import quote, unquote
 
 import fsspec
@@ -44,6 +44,9 @@ def is_remote(target: object) -> bool:
 class _Prefix:
     """A workplace under a URL."""
 
+    zarr_format = None
+    attributes: ClassVar[dict[str, str]] = {INCOMPLETE: "xgrad is writing it"}
+
     def __init__(self, url: str) -> None:
         self.store = url.rstrip("/")
         # Listings must not be kept: other processes write here.
@@ -67,7 +70,7 @@ class _Prefix:
             self.store,
             mode="w",
             zarr_format=cast(Any, zarr_format),
-            attributes={INCOMPLETE: "xgrad is writing it"},
+            attributes={**self.attributes},
         )
 
     def remember(self, job: dict[str, str]) -> None:

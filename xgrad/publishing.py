@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, TextIO, cast
+from typing import Any, ClassVar, Protocol, TextIO, cast
 
 import zarr
 
@@ -24,7 +24,7 @@ _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
 # In the folder where a store is being written, to know one's own: nothing else is ever deleted.
 _MARK = "written-by-xgrad"
 # ``s3://key:secret@bucket`` and the signatures in the query of a URL.
-_KEYS = re.compile(r"(?<=://)[^/@\s'\"]*@")
+_KEYS = re.compile(r"(?<=://)[^/@\s'\"]*@|[^/@\s'\"]+:[^/@\s'\"]+@")
 _SIGNATURE = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
 
 
@@ -35,8 +35,16 @@ class Workplace(Protocol):
     def store(self) -> Any:
         """What zarr opens to write to."""
 
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Those of the root of a store that is not complete."""
+
     def remembered(self) -> dict[str, str] | None:
         """What the unfinished job that is here was, None if there is none."""
+
+    @property
+    def zarr_format(self) -> int | None:
+        """The one that it can hold, None if it can hold each."""
 
     def begin(self, zarr_format: int) -> None:
         """Remove what an earlier job has left, to make a store of this Zarr format."""
@@ -182,6 +190,9 @@ class _Folder:
     Its journal has a line for each finished region.  A process that is killed may leave half a
     line at its end, which is not taken for a region.
     """
+
+    zarr_format = None
+    attributes: ClassVar[dict[str, str]] = {}
 
     def __init__(self, target: Path, journal: TextIO, *, overwrite: bool) -> None:
         self.target, self.overwrite, self._journal = target, overwrite, journal

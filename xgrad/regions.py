@@ -162,7 +162,9 @@ class Axis:
         if not self.halo or (cells == self.size and not self.around):
             return own, 0.0
         each = -(-self.halo // self.stored) * self.stored
-        return own, 2 * each / cells
+        n_regions = -(-self.size // cells)
+        edges = 0 if self.around else 1 / n_regions  # beyond an edge there is nothing to read
+        return own, 2 * each / cells * (1 - edges)
 
 
 def cost(axes: Sequence[Axis], blocks: Sequence[int], sweep: int, start: int = _START) -> float:
@@ -170,7 +172,7 @@ def cost(axes: Sequence[Axis], blocks: Sequence[int], sweep: int, start: int = _
 
     Examples
     --------
-    >>> axis = Axis(size=2**20, chunk=2**10, stored=2**10, halo=1)
+    >>> axis = Axis(size=2**20, chunk=2**10, stored=2**10, halo=1, around=True)
     >>> cost([axis, axis], [1, 1], sweep=0), cost([axis, axis], [1, 4], sweep=0)
     (3.25, 1.5625)
     """

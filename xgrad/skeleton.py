@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, cast
 
 import xarray as xr
 import zarr
-from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 from xgrad import execution
 from xgrad.jobs import Job
@@ -17,15 +17,19 @@ from xgrad.publishing import shown
 
 # Coordinates that are larger than this are copied chunk by chunk; in bytes.
 _LARGE = 2**24
+# Codecs of coordinates, which format 3 writes with its defaults.
+_OF_FORMAT_2 = ("compressors", "filters")
 
 
-def skeleton(job: Job, *, checksum: bool) -> xr.Dataset:
+def skeleton(job: Job, zarr_format: int, *, checksum: bool) -> xr.Dataset:
     """The labelled result with the storage of its source, and a line more in its history.
 
     Parameters
     ----------
     job : Job
         What is to be done.
+    zarr_format : {2, 3}
+        Of the target.
     checksum : bool
         Whether each chunk gets a CRC32C.
 
@@ -36,11 +40,14 @@ def skeleton(job: Job, *, checksum: bool) -> xr.Dataset:
     """
     result = job.template()
     for one in job.derivatives:
-        result[one.name].encoding.update(_encoding(job, one.origin, checksum=checksum))
+        result[one.name].encoding.update(_encoding(job, one.origin, zarr_format, checksum=checksum))
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     done = f"{now}: xgrad gradient of {shown(job.request.source)}"
     history = shown(job.data.attrs.get("history", ""))
     result.attrs["history"] = f"{done}\n{history}".rstrip("\n")
+    if zarr_format > job.source.zarr_format:
+        for coord in result.coords.values():
+            coord.encoding = {k: v for k, v in coord.encoding.items() if k not in _OF_FORMAT_2}
     for name, coord in result.coords.items():
         if coord.nbytes > _LARGE and coord.ndim > 1:
             stored = dict(zip(coord.dims, job.source.stored(name), strict=True))
@@ -48,7 +55,7 @@ def skeleton(job: Job, *, checksum: bool) -> xr.Dataset:
     return result
 
 
-def _encoding(job: Job, origin: Hashable, *, checksum: bool) -> dict[str, Any]:
+def _encoding(job: Job, origin: Hashable, zarr_format: int, *, checksum: bool) -> dict[str, Any]:
     given = job.data.variables[origin].encoding
     written = job.written(origin)
     found: dict[str, Any] = {"chunks": written}
@@ -56,11 +63,24 @@ def _encoding(job: Job, origin: Hashable, *, checksum: bool) -> dict[str, Any]:
         found |= {"shards": written, "chunks": given["chunks"]}
     if given.get("compressors") is not None:
         found["compressors"] = given["compressors"]
+        if zarr_format > job.source.zarr_format:
+            found["compressors"] = [_of_format_3(codec) for codec in given["compressors"]]
     if job.fill_value(origin) is not None:
         found["_FillValue"] = given["_FillValue"]
     if checksum:
-        found |= _with_checksum(found, job.source.zarr_format)
+        found |= _with_checksum(found, zarr_format)
     return found
+
+
+def _of_format_3(codec: Any) -> Any:
+    """The same compressor for format 3, or its default where that has no such."""
+    given = codec.get_config()
+    if given["id"] == "blosc":
+        shuffle = ("noshuffle", "shuffle", "bitshuffle")[max(0, given["shuffle"])]
+        return BloscCodec(cname=given["cname"], clevel=given["clevel"], shuffle=cast(Any, shuffle))
+    if given["id"] == "gzip":
+        return GzipCodec(level=given["level"])
+    return ZstdCodec(level=given["level"] if given["id"] == "zstd" else 0)
 
 
 def _with_checksum(encoding: dict[str, Any], zarr_format: int) -> dict[str, Any]:

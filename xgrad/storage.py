@@ -352,11 +352,11 @@ def _begin(
     job: Job, place: Workplace, told: dict[str, str], *, checksum: bool, remote: bool
 ) -> None:
     """Make the arrays without their chunks."""
-    place.begin(job.source.zarr_format)
-    result = skeleton.skeleton(job, checksum=checksum)
-    if remote:
-        result.attrs[object_store.INCOMPLETE] = "xgrad is writing it"
-    skeleton.write(result, place.store, job.source.zarr_format, consolidated=not remote)
+    zarr_format = place.zarr_format or job.source.zarr_format
+    place.begin(zarr_format)
+    result = skeleton.skeleton(job, zarr_format, checksum=checksum)
+    result.attrs |= place.attributes
+    skeleton.write(result, place.store, zarr_format, consolidated=not remote)
     place.remember(told)
 
 

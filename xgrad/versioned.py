@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import zarr
 
@@ -29,6 +30,9 @@ def is_versioned(target: object) -> bool:
 class _Session:
     """A workplace in a writable session.  What was not committed is not there: nothing resumes."""
 
+    zarr_format = 3
+    attributes: ClassVar[dict[str, str]] = {}
+
     def __init__(self, session: Any, message: str) -> None:
         self._session, self._message = session, message
         self.store = session.store
@@ -36,8 +40,8 @@ class _Session:
     def remembered(self) -> dict[str, str] | None:
         return None
 
-    def begin(self, zarr_format: int) -> None:  # noqa: ARG002  Icechunk has format 3 only
-        zarr.open_group(self.store, mode="w", zarr_format=3)
+    def begin(self, zarr_format: int) -> None:
+        zarr.open_group(self.store, mode="w", zarr_format=cast(Any, zarr_format))
 
     def remember(self, job: dict[str, str]) -> None:
         pass
@@ -53,6 +57,8 @@ class _Session:
 
 
 def _storage(target: str) -> Any:
+    # It prints to stdout, what a local disk cannot do among other things, unless told not to.
+    os.environ.setdefault("ICECHUNK_LOG", "error")
     try:
         import icechunk  # noqa: PLC0415  an extra: imported where it is used
     except ImportError as error:
