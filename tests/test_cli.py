@@ -168,17 +168,6 @@ def test_duplicate_times_are_named(source: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out.zarr").exists()
 
 
-def test_a_full_disk_publishes_nothing(source: Path, tmp_path: Path) -> None:
-    # A limit on the size of a file acts as a full disk does, and needs no rights to set up.
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-
-    fails("File too large", "gradient", source, tmp_path / "out.zarr", preexec_fn=limit)
-    assert not (tmp_path / "out.zarr").exists()
-    assert run("gradient", source, tmp_path / "out.zarr").returncode == 0
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["in.zarr", "out.zarr"]
-
-
 def test_a_full_disk_is_gone_on_from_when_there_is_room(source: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -201,21 +190,6 @@ def test_a_full_disk_is_gone_on_from_when_there_is_room(source: Path, tmp_path: 
             assert same_bits(found.dt_dtime.values, numpy_gradient(given.t.values, hours, 0))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
-
-
-def test_a_killed_run_is_never_taken_for_a_finished_one(source: Path, tmp_path: Path) -> None:
-    out, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
-    process = subprocess.Popen([COMMAND, "gradient", str(source), str(out)])
-    while process.poll() is None and not (partial / "store.zarr").exists():
-        pass
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert partial.exists()
-    assert not out.exists()
-    assert run("gradient", source, out).returncode == 0
-    assert not partial.exists()
-    with xr.open_zarr(source) as given, xr.open_zarr(out) as found:
-        assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
 
 
 def test_an_interrupt_publishes_nothing_and_is_seen_by_the_shell(

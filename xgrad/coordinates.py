@@ -518,6 +518,9 @@ def _in_unit(
     if in_one > np.iinfo(np.int64).max:  # attoseconds in weeks: no whole unit to divide off
         return np.asarray(ticks * (per_tick / in_one), np.float64)
     whole, rest = np.divmod(ticks.astype(np.uint64), np.uint64(in_one))
+    if whole.size and whole.max() > 2**53:  # more than float64 holds: rounded once, as an integer
+        exact = [int(one) * (tick // common) for one in whole]
+        return np.array(exact, np.float64) + rest * per_tick / in_one
     return np.asarray(whole * per_tick + rest * per_tick / in_one, np.float64)
 
 

@@ -148,8 +148,8 @@ class Axis:
 
         Examples
         --------
-        >>> Axis(size=100, chunk=10, stored=10, halo=1).reads(20)
-        (1.0, 1.0)
+        >>> Axis(size=40, chunk=10, stored=10, halo=1).reads(20)
+        (1.0, 0.5)
         >>> Axis(size=100, chunk=5, stored=10).reads(5)
         (2.0, 0.0)
         """
