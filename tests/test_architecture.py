@@ -44,6 +44,7 @@ ONLY = {
     "boundaries": {"numpy"},
     "weights": {"numpy"},
     "blocks": {"numpy"},
+    "buffers": {"numpy"},
     "stencil": {"numpy"},
     "kernels": {"numpy"},
     "columns": {"numpy"},
