@@ -1,6 +1,7 @@
 """Side-by-side tables of xgrad and its peers, all made in one run.
 
-``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [start]``: needs
+``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [graphs]
+[chunks] [start]``: needs
 ``pip install -e ".[benchmarks]"``.  Every figure is the median of several rounds in which the
 contenders take turns, so that a slow minute of the machine meets them all.
 """
@@ -20,9 +21,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import dask
+import dask.array as da
 import numpy as np
+import xarray as xr
+import zarr
 from dask.utils import parse_bytes
 
+import xgrad
 from benchmarks.contenders import (
     CONTENDERS,
     OPTIONS,
@@ -127,7 +133,12 @@ def on_a_store(rounds: int, n_bytes: int) -> None:
         row(*["---"] * 6)
         for target, others in {
             "max": {"xgrad, whole chunks": "whole-chunks", "reading it once": "read"},
-            "zarr": {"xgrad, one Delayed": "xgrad", "copying it three times": "copy"},
+            "one": {"xgrad's job": "job", "copying it once": "copy"},
+            "zarr": {
+                "xgrad's job": "job",
+                "xgrad, one Delayed": "xgrad",
+                "copying it three times": "copy",
+            },
         }.items():
             jobs = {"xarray": "xarray", "xgrad": "xgrad", **others}
             runs: dict[str, list[dict[str, float]]] = {who: [] for who in jobs}
@@ -139,7 +150,11 @@ def on_a_store(rounds: int, n_bytes: int) -> None:
                 who: {key: statistics.median(r[key] for r in results) for key in ("seconds", "MB")}
                 for who, results in runs.items()
             }
-            job = "three gradients → " + ("the maximum of each" if target == "max" else "Zarr")
+            job = {
+                "max": "three gradients → the maximum of each",
+                "one": "one gradient → Zarr",
+                "zarr": "three gradients → Zarr",
+            }[target]
             for who, found in middle.items():
                 base = middle["xarray"]
                 row(job, who, f"{found['seconds']:.1f}",
@@ -162,6 +177,61 @@ def peak_of_options(store: str, rounds: int) -> None:
         seconds, peak = (statistics.median(one[key] for one in found) for key in ("seconds", "MB"))
         row(who, f"{seconds:.1f}", f"{peak:.0f}")
     print()
+
+
+def with_many_chunks(rounds: int) -> None:
+    """Building and optimising graphs of 64,000 chunks, and the tasks that are left."""
+    n = 160
+    row("64,000 chunks", "who", "tasks a chunk and dimension", "seconds", "of xarray's")
+    row(*["---"] * 5)
+    for dims in (("x",), ("x", "y", "z")):
+        taken: dict[str, list[float]] = {"xarray": [], "xgrad": []}
+        tasks = {}
+        for _ in range(min(3, rounds)):
+            for who, seconds in taken.items():
+                data = da.zeros((n, n, n), chunks=4)
+                array = xr.DataArray(data, dims=("x", "y", "z"), name="t")
+                start = time.perf_counter()
+                if who == "xgrad":
+                    results = list(xgrad.gradient(array, dims).data_vars.values())
+                else:
+                    results = [array.differentiate(dim) for dim in dims]
+                (*lazy,) = dask.optimize(*results)
+                seconds.append(time.perf_counter() - start)
+                graph = {key for one in lazy for key in dict(one.__dask_graph__())}
+                tasks[who] = len(graph) / data.npartitions / len(dims)
+        base = statistics.median(taken["xarray"])
+        for who, found in taken.items():
+            middle = statistics.median(found)
+            row(f"{len(dims)} dimension(s)", who, f"{tasks[who]:.1f}", f"{middle:.1f}",
+                f"{middle / base:.2f}")  # fmt: skip
+
+
+def jobs_of_many_chunks(_rounds: int) -> None:
+    """The command on stores of 1,000 and of 100,000 small chunks."""
+    row("chunks", "seconds", "ms a chunk", "peak, MB")
+    row(*["---"] * 4)
+    for count in (1000, 100_000):
+        with tempfile.TemporaryDirectory(dir=".") as folder:
+            shape, chunks = (count // 100 * 4, 80, 160), (4, 8, 16)
+            array: Any = zarr.create_array(
+                f"{folder}/in.zarr/t", shape=shape, chunks=chunks, dtype="f4", zarr_format=2,
+                compressors=None, fill_value=np.nan, attributes={"_ARRAY_DIMENSIONS": list("xyz")},
+            )  # fmt: skip
+            for start in range(0, shape[0], 400):
+                rows = min(400, shape[0] - start)
+                array[start : start + rows] = np.random.default_rng(0).random((rows, 80, 160))
+            zarr.open_group(f"{folder}/in.zarr", mode="a", zarr_format=2)
+            code = (
+                "import xgrad; from xgrad import execution; execution.own_process();"
+                f"r = xgrad.gradient_to_zarr('{folder}/in.zarr', '{folder}/out.zarr', dim='x');"
+                "print(r.seconds, r.peak_memory / 1e6)"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True
+            )
+            seconds, peak = map(float, done.stdout.split())
+            row(f"{count:,}", f"{seconds:.1f}", f"{1000 * seconds / count:.2f}", f"{peak:.0f}")
 
 
 def starting(rounds: int) -> None:
@@ -189,7 +259,7 @@ def starting(rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "tables", nargs="*", default=[], help="memory, options, store, start; default: all"
+        "tables", nargs="*", default=[], help="memory, options, store, graphs, chunks, start"
     )
     parser.add_argument("--store-size", type=parse_bytes, default="1.6GB")
     parser.add_argument("--rounds", type=int, default=7)
@@ -199,6 +269,8 @@ def main() -> None:
         "memory": lambda: in_memory(options.rounds),
         "options": lambda: with_options(options.rounds),
         "store": lambda: on_a_store(min(3, options.rounds), options.store_size),
+        "graphs": lambda: with_many_chunks(options.rounds),
+        "chunks": lambda: jobs_of_many_chunks(options.rounds),
         "start": lambda: starting(options.rounds),
     }.items():
         if not options.tables or name in options.tables:
