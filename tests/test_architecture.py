@@ -17,6 +17,7 @@ STOREYS = [
         "boundaries",
         "weights",
         "blocks",
+        "buffers",
         "chunks",
         "units",
         "execution",

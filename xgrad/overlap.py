@@ -354,30 +354,29 @@ class _Halo:
 
     Attributes
     ----------
-    cells : dask array
-        For each chunk the cells below it and those above it.
-    sides : dask array of shape (3, number of chunks)
-        For each chunk how many of them lie below, and whether a chunk lies below and above.
+    faces : dask array
+        Of each chunk ``[below], first, last, [above]``: its own first and last cells, between the
+        last of the chunk below it and the first of the one above.
+    sides : dask array of shape (4, number of chunks)
+        For each chunk whether one lies below and whether one lies above it; and the same without
+        the seam of a periodic axis.
     """
 
-    cells: da.Array
+    faces: da.Array
     sides: da.Array
 
 
-def _halo(array: da.Array, axis: int, scheme: Scheme, face: int, ghosts: Any) -> _Halo:
+def _halo(array: da.Array, axis: int, scheme: Scheme, face: int) -> _Halo:
     """Cells that the chunks of an array need of each other.
 
     Only the faces of the chunks (copies of their first and last cells along `axis`) pass through
-    ``map_overlap``.  With whole chunks in its place each result waits for three of them to be in
+    dask's overlap.  With whole chunks in its place each result waits for three of them to be in
     memory, and each chunk is copied once more to stick its halo on (``xgrad, whole chunks`` in
-    ``docs/benchmarks.md``).
+    ``docs/benchmarks.md``).  ``overlap`` is the first half of ``map_overlap``: with all of it each
+    chunk has a task more, which takes a sixth of the time that dask optimises the graph.
     """
     sizes = array.chunks[axis]
     periodic = "periodic" in scheme.boundary
-    floating = array.dtype.kind in "fcmM" or all(
-        kind in boundaries.OF_THE_CELLS for kind in scheme.boundary
-    )
-    dtype = array.dtype if floating else np.dtype(np.float64)
     faces = da.map_blocks(
         _faces,
         array,
@@ -387,31 +386,18 @@ def _halo(array: da.Array, axis: int, scheme: Scheme, face: int, ghosts: Any) ->
         dtype=array.dtype,
         meta=array._meta,
     )
-    below, above = ([scheme.depth] * len(sizes) for _ in range(2))
     inside = np.ones((2, len(sizes)), int)
     inside[0, 0] = inside[1, -1] = 0
-    below[0] *= scheme.boundary[0] != "one-sided"
-    above[-1] *= scheme.boundary[1] != "one-sided"
-    # align_arrays, allow_rechunk: both would merge chunks without a word.
-    cells = da.map_overlap(
-        _passed_on,
-        faces,
-        axis=axis,
-        scheme=scheme,
-        face=face,
-        ghosts=ghosts,
-        last=len(sizes) - 1,
-        depth={axis: face},
-        boundary={axis: "periodic" if periodic else "none"},
-        trim=False,
-        allow_rechunk=False,
-        align_arrays=False,
-        chunks=_with_chunks(array, axis, [b + a for b, a in zip(below, above, strict=True)]),
-        dtype=dtype,
-        meta=array._meta.astype(dtype),
-    )
-    sides = da.from_array(np.array([below, *inside]), chunks=(3, 1))
-    return _Halo(cells, sides)
+    sides = np.concatenate([np.ones_like(inside) if periodic else inside, inside])
+    if face:
+        # allow_rechunk: it would merge chunks without a word.
+        faces = da.overlap.overlap(
+            faces,
+            depth={axis: face},
+            boundary={axis: "periodic" if periodic else "none"},
+            allow_rechunk=False,
+        )
+    return _Halo(faces, da.from_array(sides, chunks=(4, 1)))
 
 
 def _with_chunks(array: da.Array, axis: int, sizes: list[int]) -> tuple[tuple[int, ...], ...]:
@@ -425,29 +411,23 @@ def _faces(block: AnyArray, axis: int, face: int) -> AnyArray:
 
 
 def _passed_on(
-    block: AnyArray, axis: int, scheme: Scheme, face: int, ghosts: Any, last: int,
-    block_id: tuple[int, ...],
-) -> AnyArray:  # fmt: skip
+    faces: AnyArray, sides: AnyArray, axis: int, scheme: Scheme, face: int, ghosts: Any
+) -> tuple[AnyArray, AnyArray]:
     """Of ``[below], first, last, [above]`` the cells that neighbours passed on, or ghosts."""
-    depth, place = scheme.depth, block_id[axis]
-    periodic = "periodic" in scheme.boundary
-    own = face if periodic or place > 0 else 0
-    first = block[_along(axis, slice(own, own + face))]
-    end = block[_along(axis, slice(own + face, own + 2 * face))]
-    if own:
-        below = block[_along(axis, slice(face - depth, face))]
+    depth = scheme.depth
+    is_below, is_above, _, _ = (bool(side) for side in sides[:, 0])
+    own = face if is_below else 0
+    if is_below:
+        below = faces[_along(axis, slice(face - depth, face))]
     else:
+        first = faces[_along(axis, slice(0, face))]
         below = ghosts(first, scheme.boundary[0], depth, axis, below=True)
-    if periodic or place < last:
-        above = block[_along(axis, slice(own + 2 * face, own + 2 * face + depth))]
+    if is_above:
+        above = faces[_along(axis, slice(own + 2 * face, own + 2 * face + depth))]
     else:
-        above = ghosts(end, scheme.boundary[1], depth, axis, below=False)
-    return np.concatenate([below, above], axis=axis)
-
-
-def _cut(halo: AnyArray, sides: AnyArray, axis: int) -> tuple[AnyArray, AnyArray]:
-    below = int(sides[0, 0])
-    return halo[_along(axis, slice(None, below))], halo[_along(axis, slice(below, None))]
+        last = faces[_along(axis, slice(own + face, own + 2 * face))]
+        above = ghosts(last, scheme.boundary[1], depth, axis, below=False)
+    return below, above
 
 
 def _in_chunks(
@@ -459,7 +439,7 @@ def _in_chunks(
     again on the way out.
     """
     merged = _merged(array, axis, scheme, scheme.face)
-    halo = _halo(merged, axis, scheme, scheme.face, boundaries.values)
+    halo = _halo(merged, axis, scheme, scheme.face)
     of_cells = da.from_array(table, chunks=(len(table), merged.chunks[axis]))
     index = tuple(range(array.ndim))
     result = da.blockwise(
@@ -467,7 +447,7 @@ def _in_chunks(
         index,
         merged,
         index,
-        halo.cells,
+        halo.faces,
         index,
         halo.sides,
         (array.ndim, axis),
@@ -485,9 +465,9 @@ def _in_chunks(
 
 
 def _block(
-    block: AnyArray, halo: AnyArray, sides: AnyArray, table: AnyArray, axis: int, scheme: Scheme
+    block: AnyArray, faces: AnyArray, sides: AnyArray, table: AnyArray, axis: int, scheme: Scheme
 ) -> AnyArray:
-    below, above = _cut(halo, sides, axis)
+    below, above = _passed_on(faces, sides, axis, scheme, scheme.face, boundaries.values)
     out = np.empty_like(block, dtype=result_dtype(block.dtype), subok=False)
     apply((below, block, above), table, axis, scheme, out)
     return out
@@ -516,15 +496,14 @@ def _columns_in_chunks(
         positions = as_float(positions)
         _complain_of_columns(positions, along, axis)
         x = da.from_array(positions, chunks=sizes, name=False)
-    halo = _halo(merged, axis, scheme, face, boundaries.values)
-    x_halo = _halo(x, axis, scheme, face, boundaries.positions)
-    least, greatest = _column_extremes(x, x_halo, axis, along.period)
+    halo, x_halo = (_halo(one, axis, scheme, face) for one in (merged, x))
+    least, greatest = _column_extremes(x, x_halo, axis, scheme, along.period)
     index = tuple(range(array.ndim))
     beside = (array.ndim, axis)
     # One chunk along the axis, whose label is no other's: each block gets those of its columns.
     thin = tuple(array.ndim + 2 if k == axis else k for k in index)
     result = da.blockwise(
-        _block_of_columns, index, merged, index, halo.cells, index, x, index, x_halo.cells, index,
+        _block_of_columns, index, merged, index, halo.faces, index, x, index, x_halo.faces, index,
         halo.sides, beside, least, thin, greatest, thin, axis=axis, scheme=scheme,
         period=along.period, concatenate=True, align_arrays=False, dtype=dtype,
         meta=array._meta.astype(dtype),
@@ -544,14 +523,15 @@ def _complain_of_columns(positions: AnyArray, along: Columns, axis: int) -> None
 
 
 def _column_extremes(
-    x: da.Array, halo: _Halo, axis: int, period: float | None
+    x: da.Array, halo: _Halo, axis: int, scheme: Scheme, period: float | None
 ) -> tuple[da.Array, da.Array]:
     """Extreme steps of whole columns, from what each chunk says of its own."""
     index = tuple(range(x.ndim))
     found = da.blockwise(
-        _extremes, index, x, index, halo.cells, index, halo.sides, (x.ndim, axis),
-        axis=axis, period=period, concatenate=True, align_arrays=False,
-        adjust_chunks={axis: [3] * len(x.chunks[axis])}, dtype=x.dtype, meta=x._meta,
+        _extremes, index, x, index, halo.faces, index, halo.sides, (x.ndim, axis),
+        axis=axis, face=scheme.face_of_columns, period=period, concatenate=True,
+        align_arrays=False, adjust_chunks={axis: [3] * len(x.chunks[axis])}, dtype=x.dtype,
+        meta=x._meta,
     )  # fmt: skip
     lows, highs, totals = (found[_along(axis, slice(k, None, 3))] for k in range(3))
     least: da.Array = lows.min(axis, keepdims=True)
@@ -573,7 +553,7 @@ def _turns(
 
 
 def _extremes(
-    x: AnyArray, halo: AnyArray, sides: AnyArray, axis: int, period: float | None
+    x: AnyArray, faces: AnyArray, sides: AnyArray, axis: int, face: int, period: float | None
 ) -> AnyArray:
     """Least and greatest step of each column of a chunk, and on a circle the sum of them.
 
@@ -582,9 +562,10 @@ def _extremes(
     """
     from xgrad import columns  # noqa: PLC0415
 
-    n_below, is_below, is_above = (int(n) for n in sides[:, 0])
-    before = halo[_along(axis, slice(n_below - is_below, n_below))]
-    after = halo[_along(axis, slice(n_below, n_below + is_above))]
+    has_below, _, is_below, is_above = (int(n) for n in sides[:, 0])
+    before = faces[_along(axis, slice(face - is_below, face))]
+    end = face * (2 + has_below)
+    after = faces[_along(axis, slice(end, end + is_above))]
     cells = np.concatenate([before, x, after], axis=axis)
     if period is None:
         least, greatest = columns.extremes(cells, axis)
@@ -602,13 +583,14 @@ def _extremes(
 
 
 def _block_of_columns(
-    block: AnyArray, halo: AnyArray, x: AnyArray, x_halo: AnyArray, sides: AnyArray,
+    block: AnyArray, faces: AnyArray, x: AnyArray, x_faces: AnyArray, sides: AnyArray,
     least: AnyArray, greatest: AnyArray, axis: int, scheme: Scheme, period: float | None,
 ) -> AnyArray:  # fmt: skip
     from xgrad import columns  # noqa: PLC0415
 
-    below, above = _cut(halo, sides, axis)
-    x_below, x_above = _cut(x_halo, sides, axis)
+    face = scheme.face_of_columns
+    below, above = _passed_on(faces, sides, axis, scheme, face, boundaries.values)
+    x_below, x_above = _passed_on(x_faces, sides, axis, scheme, face, boundaries.positions)
     out = np.empty_like(block, dtype=result_dtype(block.dtype), subok=False)
     columns.by_column(
         (below, block, above), (x_below, x, x_above), (least, greatest), period, axis, scheme, out
