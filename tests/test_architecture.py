@@ -45,7 +45,6 @@ ONLY = {
     "boundaries": {"numpy"},
     "weights": {"numpy"},
     "blocks": {"numpy"},
-    "buffers": {"numpy"},
     "stencil": {"numpy"},
     "kernels": {"numpy"},
     "columns": {"numpy"},

@@ -19,7 +19,6 @@ from dask.system import CPU_COUNT
 from xgrad import boundaries, chunks, kernels, stencil
 from xgrad._typing import AnyArray, Steps
 from xgrad.blocks import Planes, result_dtype
-from xgrad.buffers import empty_like
 from xgrad.errors import ChunkError
 from xgrad.scheme import Scheme
 
@@ -253,7 +252,7 @@ def _in_threads(out: AnyArray, cut: int, work: Callable[[slice], None]) -> None:
 def _in_memory(
     array: AnyArray, table: AnyArray, axis: int, scheme: Scheme, dtype: np.dtype[Any]
 ) -> AnyArray:
-    out = empty_like(array, dtype)
+    out = np.empty_like(array, dtype=dtype, subok=False)
     whole = slice(0, array.shape[axis])
     extended = _Extended(array, axis, scheme, scheme.face, boundaries.values)
 
@@ -275,7 +274,7 @@ def _columns_in_memory(
 ) -> AnyArray:
     from xgrad import columns  # noqa: PLC0415
 
-    out = empty_like(array, dtype)
+    out = np.empty_like(array, dtype=dtype, subok=False)
     whole = slice(0, array.shape[axis])
     positions = as_float(along.positions)
     face = scheme.face_of_columns
