@@ -182,14 +182,14 @@ class _Region:
         self.work, self.box, self.retries, self.known = work, box, retries, known
 
     def read(self, box: Box) -> AnyArray:
-        return self.attempt("read", lambda: np.asarray(self.work.variable[box].values))
+        return self.attempt("read", box, lambda: np.asarray(self.work.variable[box].values))
 
     def positions(self, output: Output, box: Box) -> AnyArray:
         """Positions of a box, with sides of 1 along dimensions that they do not have."""
         own, dims = output.positions, self.work.variable.dims
         assert own is not None
         cells = {dim: part for dim, part in zip(dims, box, strict=True) if dim in own.dims}
-        values = self.attempt("read", lambda: np.asarray(own.isel(cells).values))
+        values = self.attempt("read", box, lambda: np.asarray(own.isel(cells).values))
         missing = [dim for dim in dims if dim not in own.dims]
         spread = xr.Variable(own.dims, overlap.as_float(values)).set_dims([*missing, *own.dims])
         return np.asarray(spread.transpose(*dims).data)
@@ -198,9 +198,9 @@ class _Region:
         def store() -> None:
             target[self.box] = encoded(values, self.work.fill_value)
 
-        self.attempt("written", store)
+        self.attempt("written", self.box, store)
 
-    def attempt(self, what: str, action: Callable[[], _Result]) -> _Result:
+    def attempt(self, what: str, box: Box, action: Callable[[], _Result]) -> _Result:
         for k in range(self.retries + 1):
             try:
                 return action()
@@ -209,7 +209,7 @@ class _Region:
             except Exception as error:  # a codec raises what it likes
                 text = (
                     f"variable {self.work.name!r} could not be {what} in the region "
-                    f"{described(self.work.variable.dims, self.box)}: "
+                    f"{described(self.work.variable.dims, box)}: "
                     f"{error or type(error).__name__}"
                 )
                 if isinstance(error, OSError) and error.errno in _HOPELESS:
