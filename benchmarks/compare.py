@@ -1,7 +1,7 @@
 """Side-by-side tables of xgrad and its peers, all made in one run.
 
 ``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [graphs]
-[chunks] [start]``: needs
+[chunks] [tasks] [start]``: needs
 ``pip install -e ".[benchmarks]"``.  Every figure is the median of several rounds in which the
 contenders take turns, so that a slow minute of the machine meets them all.
 """
@@ -38,7 +38,7 @@ from benchmarks.contenders import (
     versions,
 )
 from benchmarks.store_job import OPTIONS as LAZY_OPTIONS
-from xgrad import demo
+from xgrad import demo, execution
 
 SHAPE = (128, 256, 256)
 
@@ -234,6 +234,27 @@ def jobs_of_many_chunks(_rounds: int) -> None:
             row(f"{count:,}", f"{seconds:.1f}", f"{1000 * seconds / count:.2f}", f"{peak:.0f}")
 
 
+def nothing(task: int) -> list[int]:
+    return [task]
+
+
+def handing_out(_rounds: int) -> None:
+    """What the coordinator and the scheduler take for a task that does nothing."""
+    with execution.cluster(workers=2) as client:
+        counts = (200, 3000)
+        taken = []
+        for count in counts:
+            start = time.perf_counter()
+            execution.drive(
+                client, range(count), nothing, lambda _task, _part: None, n_lanes=1, retries=0
+            )
+            taken.append(time.perf_counter() - start)
+    row("tasks that do nothing, on 2 processes", "ms a task")
+    row("---", "---")
+    for count, seconds in zip(counts, taken, strict=True):
+        row(f"{count:,}", f"{1000 * seconds / count:.1f}")
+
+
 def starting(rounds: int) -> None:
     """Seconds that ``import xgrad`` adds, and of the first gradient with cached kernels."""
     code = (
@@ -259,7 +280,7 @@ def starting(rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "tables", nargs="*", default=[], help="memory, options, store, graphs, chunks, start"
+        "tables", nargs="*", default=[], help="memory, options, store, graphs, chunks, tasks, start"
     )
     parser.add_argument("--store-size", type=parse_bytes, default="1.6GB")
     parser.add_argument("--rounds", type=int, default=7)
@@ -271,6 +292,7 @@ def main() -> None:
         "store": lambda: on_a_store(min(3, options.rounds), options.store_size),
         "graphs": lambda: with_many_chunks(options.rounds),
         "chunks": lambda: jobs_of_many_chunks(options.rounds),
+        "tasks": lambda: handing_out(options.rounds),
         "start": lambda: starting(options.rounds),
     }.items():
         if not options.tables or name in options.tables:

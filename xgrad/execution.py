@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -28,6 +30,8 @@ _Part = TypeVar("_Part")
 _PATIENCE = "10s"
 # Tasks that wait on a cluster, for each thread that works: none ever has nothing to do.
 _WAITING = 1.5
+# How often the scheduler is asked how many workers there are, in seconds.
+_ASK_AGAIN = 1.0
 
 
 @contextmanager
@@ -323,9 +327,13 @@ def drive(
         for part in parts:
             finished(task, part)
 
+    asked, n_workers = 0.0, 1
+
     def room() -> int:
-        # Asked for each time: workers come and go.
-        return max(1, int(_WAITING * n_lanes * len(client.nthreads())))
+        nonlocal asked, n_workers
+        if time.monotonic() - asked > _ASK_AGAIN:  # workers come and go
+            asked, n_workers = time.monotonic(), len(client.nthreads())
+        return max(1, math.ceil(_WAITING * n_lanes * n_workers))
 
     _bounded(tasks, lambda task: pool.submit(_all_of, do, task), settle, room)
 

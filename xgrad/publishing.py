@@ -220,10 +220,10 @@ class _Folder:
 
     def finished(self) -> Iterable[str]:
         self._journal.seek(0)
-        lines = self._journal.read().split("\n")
-        if lines[-1]:
-            self._journal.write("\n")
-        return lines[:-1]
+        whole, _, _ = self._journal.read().rpartition("\n")
+        lines = whole.split("\n") if whole else []
+        self._journal.truncate(sum(len(f"{line}\n".encode()) for line in lines))
+        return lines
 
     def finish(self, region: str) -> None:
         self._journal.write(f"{region}\n")
