@@ -17,7 +17,6 @@ STOREYS = [
         "boundaries",
         "weights",
         "blocks",
-        "buffers",
         "chunks",
         "units",
         "execution",

@@ -127,7 +127,7 @@ def test_any_dtype(dtype: str, tmp_path: Path) -> None:
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=max(1, settings().max_examples // 4),  # each one writes two stores
+    max_examples=max(1, settings().max_examples // 8),  # each one writes two stores
 )
 def test_no_bit_depends_on_the_regions(
     chunks: Any, written: Any, name: str, memory: Any, tmp_path_factory: Any
