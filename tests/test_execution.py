@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,3 +114,15 @@ def test_without_distributed_the_error_names_the_extra(monkeypatch: Any) -> None
     message = r"pip install 'xgrad\[distributed\]'"
     with pytest.raises(ImportError, match=message), execution.cluster(workers=1):
         pass
+
+
+def test_the_command_speaks_alone() -> None:
+    # What befalls a worker is mended or told in one line: distributed must not tell it as well.
+    code = (
+        "from xgrad import execution; execution.own_process(); import distributed, logging\n"
+        "loggers = [logging.getLogger(n) for n in logging.root.manager.loggerDict]\n"
+        "loud = [one.name for one in loggers if one.name.startswith('distributed')\n"
+        "        and one.isEnabledFor(logging.ERROR)]\n"
+        "assert len(loggers) > 10 and not loud, loud"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -247,8 +247,10 @@ def own_process() -> None:
     zarr.config.set({"threading.max_workers": CPU_COUNT})
     # When several chunks fail at once, zarr raises one error and asyncio logs the others.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    # What befalls a worker is told in one line at the end, if it could not be mended.
-    dask.config.set({"logging": {"distributed": "critical"}})
+    # What befalls a worker is told in one line at the end, if it could not be mended.  distributed
+    # gives the last two levels of their own.
+    loud = ["distributed", "distributed.client", "distributed.gc"]
+    dask.config.set({"logging": dict.fromkeys(loud, "critical")})
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
 
 
