@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from tests.helpers import nothing_computed, numpy_gradient, same_bits
-from xgrad import overlap
+from xgrad import halo, overlap
 from xgrad.errors import ChunkError
 from xgrad.scheme import Scheme
 
@@ -150,7 +150,7 @@ def test_each_chunk_is_loaded_once_when_all_gradients_are_computed_together() ->
 
 def test_faces_do_not_keep_their_chunk_in_memory() -> None:
     block = np.zeros((100, 100))
-    assert overlap._faces(block, axis=0, face=1).base is None
+    assert halo._faces(block, axis=0, face=1).base is None
 
 
 def test_a_cell_depends_on_the_chunks_beside_it_only() -> None:

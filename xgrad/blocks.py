@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,3 +104,38 @@ class Planes:
     def _sides(self, shape: Any) -> tuple[int, int, int]:
         n = self.n_before
         return math.prod(shape[:n]), shape[n], math.prod(shape[n + 1 :])
+
+
+def tiles(
+    box: tuple[slice, ...], strides: tuple[int, ...], cells: int
+) -> Iterator[tuple[slice, ...]]:
+    """Cut a box into pieces of up to `cells` cells that are contiguous in memory.
+
+    The pieces follow one another along the axes of large strides first: what a stencil along them
+    reads again is then still in the cache.
+
+    Parameters
+    ----------
+    box : tuple of slice
+        With a start and a stop each.
+    strides : tuple of int
+        Of the array in memory.
+    cells : int
+        Most cells of a piece.
+
+    Examples
+    --------
+    >>> [[(s.start, s.stop) for s in one] for one in tiles((slice(0, 2), slice(1, 5)), (32, 8), 2)]
+    [[(0, 1), (1, 3)], [(1, 2), (1, 3)], [(0, 1), (3, 5)], [(1, 2), (3, 5)]]
+    """
+    pieces: list[list[slice]] = [[part] for part in box]
+    order = sorted(range(len(box)), key=lambda k: abs(strides[k]))
+    room = cells
+    for axis in order:
+        part = box[axis]
+        step = max(1, room)
+        starts = range(part.start, part.stop, step)
+        pieces[axis] = [slice(start, min(start + step, part.stop)) for start in starts]
+        room //= max(1, part.stop - part.start)
+    for chosen in itertools.product(*(pieces[axis] for axis in order)):
+        yield tuple(chosen[order.index(k)] for k in range(len(box)))

@@ -1,16 +1,17 @@
-"""A numpy or dask array and its spacing → its derivative.  ``map_overlap`` lives here.
+"""numpy or dask arrays and their spacing → derivatives, or what is made of several of them.
 
 Both kinds of array are cut into blocks, each block gets the cells on either side of it that its
-stencils need, and one kernel does the arithmetic.  That is why eager and lazy results are the same
-to the bit.
+stencils need, and one function does the arithmetic.  That is why eager and lazy results are the
+same to the bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import dask.array as da
 import numpy as np
@@ -18,8 +19,9 @@ from dask.system import CPU_COUNT
 
 from xgrad import boundaries, chunks, kernels, stencil
 from xgrad._typing import AnyArray, Steps
-from xgrad.blocks import Planes, result_dtype
+from xgrad.blocks import Planes, result_dtype, tiles
 from xgrad.errors import ChunkError
+from xgrad.halo import Box, Cells, Halo, Parts, along, merged, passed_on, with_chunks
 from xgrad.scheme import Scheme
 
 # ``xgrad.columns`` is imported where it is used: its loops take 7 ms to declare, which who never
@@ -27,6 +29,12 @@ from xgrad.scheme import Scheme
 
 # A thread pays for itself from here on.  Below it a call takes less than a millisecond.
 _BYTES_PER_THREAD = 2**21
+# Cells of a tile: its terms and their sum stay in the cache of a core.
+_CELLS_OF_A_TILE = 2**17
+
+#: What is made of the terms: their sum, the root of the sum of their squares, or the angle
+#: ``arctan2(first, second)``.
+How = Literal["sum", "norm", "angle"]
 
 
 @dataclass(frozen=True)
@@ -49,23 +57,59 @@ class Columns:
     complain: Callable[[], None] | None = None
 
 
+@dataclass(frozen=True)
+class Term:
+    """``factor * d array / d axis``, or ``factor * array``.
+
+    Attributes
+    ----------
+    array : numpy.ndarray or dask.array.Array
+        The data, of any numeric or time dtype.
+    axis : int or None
+        Not negative; None for the values as they are.
+    along : float, array of shape (n - 1,), Columns or None
+        Distances between neighbouring positions along `axis`, or positions of several dimensions.
+    scheme : Scheme
+        Order, accuracy, boundaries, and whether missing neighbours are edges.
+    seam : float or None
+        For a periodic axis, the step from its last cell to the first one of the next period.
+    factor : float, numpy.ndarray, dask.array.Array or None
+        An array has as many dimensions as the data, and sides of 1 along those it does not depend
+        on.
+    inside : array of shape (n,) or None
+        What the cells along `axis` are multiplied by before they are subtracted.
+    """
+
+    array: Any
+    axis: int | None = None
+    along: Steps | Columns | None = None
+    scheme: Scheme = Scheme()  # noqa: RUF009  it is frozen
+    seam: Any = None
+    factor: Any = None
+    inside: AnyArray | None = None
+
+    @property
+    def face(self) -> int:
+        """Cells that a chunk passes on."""
+        of_columns = isinstance(self.along, Columns)
+        return self.scheme.face_of_columns if of_columns else self.scheme.face
+
+    def table(self, size: int) -> AnyArray:
+        """What :func:`apply` takes."""
+        assert self.along is not None
+        assert not isinstance(self.along, Columns)
+        return table_of(self.along, size, self.scheme, self.array.dtype, self.seam, self.inside)
+
+
 def differentiate(
-    array: Any, along: Steps | Columns, axis: int, scheme: Scheme, seam: Any = None
+    array: Any, steps: Steps | Columns, axis: int, scheme: Scheme, seam: Any = None
 ) -> Any:
     """Derivative of `array` along `axis`.
 
     Parameters
     ----------
-    array : numpy.ndarray or dask.array.Array
-        The data, of any numeric or time dtype.
-    along : float, array of shape (n - 1,) or Columns
-        Distances between neighbouring positions along `axis`, or positions of several dimensions.
-    axis : int
-        Not negative.
-    scheme : Scheme
-        Order, accuracy, boundaries, and whether missing neighbours are edges.
-    seam : float, optional
-        For a periodic axis, the step from its last cell to the first one of the next period.
+    array, steps, axis, scheme, seam
+        Those of a :class:`Term`.
 
     Returns
     -------
@@ -74,10 +118,8 @@ def differentiate(
 
     Raises
     ------
-    TypeError
-        If `array` is of another kind, or its dtype has no differences.
-    ChunkError
-        If the chunk sizes of a dask array are unknown.
+    TypeError, ChunkError
+        As :func:`combine`.
 
     Examples
     --------
@@ -85,23 +127,71 @@ def differentiate(
     >>> differentiate(np.array([0.0, 1.0, 4.0, 9.0]), 1.0, 0, Scheme(edge_order=2))
     array([0., 2., 4., 6.])
     """
-    if not isinstance(array, np.ndarray | da.Array):
-        kind = type(array)
-        raise TypeError(
-            f"data is a {kind.__module__}.{kind.__qualname__}; "
-            "xgrad differentiates numpy and dask arrays, convert it with `.as_numpy()`"
-        )
-    dtype = result_dtype(array.dtype)
-    if isinstance(along, Columns):
-        if isinstance(array, np.ndarray) and isinstance(along.positions, np.ndarray):
-            return _columns_in_memory(array, along, axis, scheme, dtype)
-        return _columns_in_chunks(array, along, axis, scheme, dtype)
-    if isinstance(array, da.Array):
-        _require_known_chunks(array)
-    table = table_of(along, array.shape[axis], scheme, array.dtype, seam)
-    if isinstance(array, np.ndarray):
-        return _in_memory(array, table, axis, scheme, dtype)
-    return _in_chunks(array, table, axis, scheme, dtype)
+    return combine([Term(array, axis, steps, scheme, seam)])
+
+
+def combine(terms: Sequence[Term], how: How = "sum") -> Any:
+    """What is made of several terms, block by block: no term is in memory as a whole.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        Arrays of one shape.
+    how : {"sum", "norm", "angle"}
+        What is made of them.
+
+    Returns
+    -------
+    numpy.ndarray or dask.array.Array
+        Of the shape of the arrays, and the chunks of the first lazy one.  Each term has the dtype
+        and the bits of the derivative alone; factors, squares and sums are of float64, and are
+        rounded once.  A norm and an angle are real.
+
+    Raises
+    ------
+    TypeError
+        If an array is of another kind, or its dtype has no differences.
+    ChunkError
+        If the chunk sizes of a dask array are unknown.
+
+    Examples
+    --------
+    >>> f = np.array([[0.0, 4.0], [3.0, 7.0]])
+    >>> combine([Term(f, 0, 1.0), Term(f, 1, 1.0)], "norm")
+    array([[5., 5.],
+           [5., 5.]])
+    """
+    for term in terms:
+        if not isinstance(term.array, np.ndarray | da.Array):
+            kind = type(term.array)
+            raise TypeError(
+                f"data is a {kind.__module__}.{kind.__qualname__}; "
+                "xgrad differentiates numpy and dask arrays, convert it with `.as_numpy()`"
+            )
+    dtype = dtype_of([term.array.dtype for term in terms], how)
+    if any(isinstance(one, da.Array) for term in terms for one in _inputs(term)):
+        return _in_chunks(terms, how, dtype)
+    return _in_memory(terms, how, dtype)
+
+
+def dtype_of(dtypes: Sequence[np.dtype[Any]], how: How) -> np.dtype[Any]:
+    """Dtype of what is made of data of these dtypes.
+
+    Examples
+    --------
+    >>> dtype_of([np.dtype("f4"), np.dtype("i2")], "sum"), dtype_of([np.dtype("c8")], "norm")
+    (dtype('float64'), dtype('float32'))
+    """
+    found = [result_dtype(dtype) for dtype in dtypes]
+    common = found[0] if len(set(found)) == 1 else np.result_type(*found)
+    return common if how == "sum" else np.empty(0, common).real.dtype
+
+
+def _inputs(term: Term) -> Iterator[Any]:
+    yield term.array
+    yield term.factor
+    if isinstance(term.along, Columns):
+        yield term.along.positions
 
 
 def _require_known_chunks(array: da.Array) -> None:
@@ -113,8 +203,9 @@ def _require_known_chunks(array: da.Array) -> None:
 
 
 def table_of(
-    steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any = None
-) -> AnyArray:
+    steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any = None,
+    inside: AnyArray | None = None,
+) -> AnyArray:  # fmt: skip
     """What each cell of an axis needs to know, in a column per cell.
 
     Parameters
@@ -129,6 +220,8 @@ def table_of(
         Of the data.
     seam : float, optional
         Of a periodic axis, the step across its seam.
+    inside : array of shape (size,), optional
+        What the cells are multiplied by before they are subtracted.
 
     Returns
     -------
@@ -144,16 +237,14 @@ def table_of(
     """
     real = np.empty(0, result_dtype(dtype)).real.dtype.newbyteorder("=")
     if not scheme.skipna:
-        return stencil.table_of(steps, size, scheme, real, seam)
+        table = stencil.table_of(steps, size, scheme, real, seam)
+        return table if inside is None else stencil.of_products(table, inside)
     if scheme.is_numpys:
         return stencil.coastal_table(steps, size, scheme, real, seam)
     return stencil.windows(steps, size, scheme, seam)
 
 
-def apply(
-    parts: tuple[AnyArray, AnyArray, AnyArray], table: AnyArray, axis: int, scheme: Scheme,
-    out: AnyArray,
-) -> None:  # fmt: skip
+def apply(parts: Parts, table: AnyArray, axis: int, scheme: Scheme, out: AnyArray) -> None:
     """Differentiate one block in memory.
 
     Parameters
@@ -188,41 +279,142 @@ def apply(
         columns.in_steps(parts, steps, axis, scheme, out)
 
 
-def _along(axis: int, cells: slice) -> tuple[slice, ...]:
-    return (*(slice(None),) * axis, cells)
+@dataclass(frozen=True)
+class Stencil:
+    """A term over one block in memory.
 
+    Attributes
+    ----------
+    cells : Cells or array
+        The block with its halo; the block alone where its values are taken as they are.
+    scheme : Scheme
+        That of the term.
+    table : array or None
+        The columns of :func:`table_of` that belong to the block.
+    positions : Cells or None
+        The block's positions, where each column has its own, with sides of 1 where they do not
+        depend on a dimension.
+    ends : tuple of two arrays or None
+        Extreme steps of the columns; None where no tile cuts them.
+    period : float or None
+        Of the positions.
+    factor : float, array or None
+        What the derivative is multiplied by.
+    """
 
-class _Extended:
-    """An array in memory with its ghosts, of which parts are cut without a copy of the whole."""
+    cells: Cells | AnyArray
+    scheme: Scheme = Scheme()  # noqa: RUF009  it is frozen
+    table: AnyArray | None = None
+    positions: Cells | None = None
+    ends: tuple[AnyArray, AnyArray] | None = None
+    period: float | None = None
+    factor: Any = None
 
-    def __init__(self, array: AnyArray, axis: int, scheme: Scheme, face: int, ghosts: Any) -> None:
-        self.array, self.axis = array, axis
-        self.reach = scheme.reach
-        size, depth = array.shape[axis], scheme.depth
-        ends = [array[_along(axis, slice(0, face))], array[_along(axis, slice(size - face, size))]]
-        if "periodic" in scheme.boundary:
-            first, last = ends
-            self.below = last[_along(axis, slice(face - depth, None))]
-            self.above = first[_along(axis, slice(0, depth))]
+    def fill(self, box: Box, out: AnyArray) -> bool:
+        """Differentiate a part of the block; says whether all its columns are monotonic."""
+        assert isinstance(self.cells, Cells)
+        axis, parts = self.cells.axis, self.cells.cut(box)
+        if self.table is not None:
+            apply(parts, self.table[:, box[axis]], axis, self.scheme, out)
+            return True
+        from xgrad import columns  # noqa: PLC0415
+
+        assert self.positions is not None
+        ends = self.ends and (_thin(self.ends[0], box), _thin(self.ends[1], box))
+        x = self.positions.cut(box)
+        return columns.by_column(parts, x, ends, self.period, axis, self.scheme, out)
+
+    def values(self, box: Box, dtype: np.dtype[Any], good: list[bool]) -> AnyArray:
+        """The term over a part of the block, with its factor, in the dtype of the sum."""
+        if isinstance(self.cells, Cells):
+            block = self.cells.block[box]
+            found = np.empty_like(block, dtype=result_dtype(block.dtype), subok=False)
+            good.append(self.fill(box, found))
         else:
-            self.below, self.above = (
-                ghosts(end, kind, depth, axis, below=k == 0)
-                for k, (end, kind) in enumerate(zip(ends, scheme.boundary, strict=True))
-            )
+            found = self.cells[box]
+        if self.factor is None:
+            return found.astype(dtype, copy=False)
+        factor = self.factor if np.ndim(self.factor) == 0 else _thin(self.factor, box)
+        weighed: AnyArray = np.multiply(found, factor, dtype=dtype)
+        return weighed
 
-    def cut(self, part: slice) -> tuple[AnyArray, AnyArray, AnyArray]:
-        """Cells below a part, the part, and the cells above it."""
-        size, axis = self.array.shape[self.axis], self.axis
-        below = self.array[_along(axis, slice(max(0, part.start - self.reach), part.start))]
-        above = self.array[_along(axis, slice(part.stop, part.stop + self.reach))]
-        more = max(0, self.reach - part.start), max(0, self.reach - (size - part.stop))
-        if more[0] and self.below.size:
-            ghosts = self.below[_along(axis, slice(-more[0], None))]
-            below = np.concatenate([ghosts, below], axis=axis)
-        if more[1] and self.above.size:
-            ghosts = self.above[_along(axis, slice(None, more[1]))]
-            above = np.concatenate([above, ghosts], axis=axis)
-        return below, self.array[_along(axis, part)], above
+
+def _thin(array: AnyArray, box: Box) -> AnyArray:
+    """Part of an array with sides of 1 where it does not depend on a dimension."""
+    return array[tuple(b if n > 1 else slice(None) for b, n in zip(box, array.shape, strict=True))]
+
+
+def fold(stencils: Sequence[Stencil], how: How, out: AnyArray, box: Box | None = None) -> bool:
+    """Make a part of a block of its terms, tile by tile.
+
+    Parameters
+    ----------
+    stencils : sequence of Stencil
+        The terms.
+    how : {"sum", "norm", "angle"}
+        What is made of them.
+    out : array of the shape of the block
+        Where it goes.
+    box : tuple of slice, optional
+        The part.  Default: all of the block.
+
+    Returns
+    -------
+    bool
+        Whether all columns of positions are strictly monotonic.
+
+    Examples
+    --------
+    >>> f = np.array([0.0, 1.0, 4.0])
+    >>> fold([Stencil(f, factor=2.0), Stencil(f, factor=-1.0)], "sum", out := f * 0)
+    True
+    >>> out
+    array([0., 1., 4.])
+    """
+    box = box or tuple(slice(0, n) for n in out.shape)
+    if len(stencils) == 1 and how == "sum" and stencils[0].factor is None:
+        return stencils[0].fill(box, out[box])
+    real = np.empty(0, out.dtype).real.dtype
+    inputs = [one.cells.block if isinstance(one.cells, Cells) else one.cells for one in stencils]
+    work = np.result_type(np.float64, real, *(result_dtype(one.dtype) for one in inputs))
+    good: list[bool] = []
+    # What overflows, and infinity less infinity, is seen in the result, as in the kernels.
+    with np.errstate(all="ignore"):
+        for tile in tiles(box, out.strides, _CELLS_OF_A_TILE):
+            values = (one.values(tile, work, good) for one in stencils)
+            out[tile] = _FOLDED[how](values)
+    return all(good)
+
+
+def _sum(values: Iterator[AnyArray]) -> AnyArray:
+    total = next(values)
+    for value in values:
+        total = np.add(total, value, out=total if total.flags.owndata else None)
+    return total
+
+
+def _norm(values: Iterator[AnyArray]) -> AnyArray:
+    total: AnyArray | None = None
+    for value in values:
+        squares = value.real * value.real
+        if value.dtype.kind == "c":
+            squares += value.imag * value.imag
+        total = squares if total is None else np.add(total, squares, out=total)
+    assert total is not None
+    return np.sqrt(total, out=total)
+
+
+def _angle(values: Iterator[AnyArray]) -> AnyArray:
+    y, x = values
+    found: AnyArray = np.arctan2(y, x)
+    return found
+
+
+_FOLDED: dict[str, Callable[[Iterator[AnyArray]], AnyArray]] = {
+    "sum": _sum,
+    "norm": _norm,
+    "angle": _angle,
+}
 
 
 def _cut_axis(out: AnyArray) -> int:
@@ -249,63 +441,49 @@ def _in_threads(out: AnyArray, cut: int, work: Callable[[slice], None]) -> None:
         list(others)  # raises what a thread raised
 
 
-def _in_memory(
-    array: AnyArray, table: AnyArray, axis: int, scheme: Scheme, dtype: np.dtype[Any]
-) -> AnyArray:
-    out = np.empty_like(array, dtype=dtype, subok=False)
-    whole = slice(0, array.shape[axis])
-    extended = _Extended(array, axis, scheme, scheme.face, boundaries.values)
-
+def _in_memory(terms: Sequence[Term], how: How, dtype: np.dtype[Any]) -> AnyArray:
+    out = np.empty_like(terms[0].array, dtype=dtype, subok=False)
+    if out.size == 0:
+        return out
     cut = _cut_axis(out)
+    alone = len(terms) == 1 and how == "sum" and terms[0].factor is None
+    stencils = [_over_all(term, cut if alone else None) for term in terms]
+    whole = tuple(slice(0, n) for n in out.shape)
+    good: list[bool] = []
 
     def work(part: slice) -> None:
-        here = _along(cut, part)
-        if cut == axis:
-            apply(extended.cut(part), table[:, part], axis, scheme, out[here])
-        else:
-            apply(_each(extended.cut(whole), here), table, axis, scheme, out[here])
+        good.append(fold(stencils, how, out, (*whole[:cut], part, *whole[cut + 1 :])))
 
     _in_threads(out, cut, work)
+    if not all(good):
+        for term in terms:
+            if isinstance(term.along, Columns):
+                _complain_of_columns(as_float(term.along.positions), term)
     return out
 
 
-def _columns_in_memory(
-    array: AnyArray, along: Columns, axis: int, scheme: Scheme, dtype: np.dtype[Any]
-) -> AnyArray:
-    from xgrad import columns  # noqa: PLC0415
-
-    out = np.empty_like(array, dtype=dtype, subok=False)
-    whole = slice(0, array.shape[axis])
-    positions = as_float(along.positions)
-    face = scheme.face_of_columns
-    extended = _Extended(array, axis, scheme, face, boundaries.values)
-    there = _Extended(positions, axis, scheme, face, boundaries.positions)
-    cut = _cut_axis(out)
-    ends = _extremes_in_memory(positions, along, axis) if cut == axis else None
-    good = []
-
-    def work(part: slice) -> None:
-        here, cells = _along(cut, part), part if cut == axis else whole
-        data, x = extended.cut(cells), there.cut(cells)
-        if cut != axis:
-            data = _each(data, here)
-            x = _each(x, here) if positions.shape[cut] > 1 else x
-        good.append(columns.by_column(data, x, ends, along.period, axis, scheme, out[here]))
-
-    _in_threads(out, cut, work)
-    if along.complain is not None and not all(good):
-        along.complain()
-    return out
+def _over_all(term: Term, cut: int | None) -> Stencil:
+    """A term over arrays in memory, of which parts are cut along one axis, or None for all."""
+    array, axis, scheme, face = term.array, term.axis, term.scheme, term.face
+    if axis is None:
+        return Stencil(array, factor=term.factor)
+    cells = Cells.whole(array, axis, scheme, face, boundaries.values)
+    if not isinstance(term.along, Columns):
+        return Stencil(cells, scheme, term.table(array.shape[axis]), factor=term.factor)
+    x, period = as_float(term.along.positions), term.along.period
+    there = Cells.whole(x, axis, scheme, face, boundaries.positions)
+    ends = _extremes_in_memory(x, period, axis) if cut in (None, axis) else None
+    return Stencil(cells, scheme, None, there, ends, period, term.factor)
 
 
 def _extremes_in_memory(
-    positions: AnyArray, along: Columns, axis: int
+    positions: AnyArray, period: float | None, axis: int
 ) -> tuple[AnyArray, AnyArray]:
     """Extreme steps of whole columns, where the parts of the data cut them into pieces."""
     from xgrad import columns  # noqa: PLC0415
 
-    if along.period is not None:
-        return columns.extremes_of_turns(positions, axis, along.period)
+    if period is not None:
+        return columns.extremes_of_turns(positions, axis, period)
     planes = Planes.of(positions, axis)
     flat = planes.view(positions, positions.dtype)
     thin = np.empty_like(np.take(positions, [0], axis=axis))
@@ -321,11 +499,16 @@ def _extremes_in_memory(
     return found
 
 
-def _each(
-    parts: tuple[AnyArray, AnyArray, AnyArray], here: tuple[slice, ...]
-) -> tuple[AnyArray, AnyArray, AnyArray]:
-    below, block, above = parts
-    return below[here], block[here], above[here]
+def _complain_of_columns(positions: AnyArray, term: Term) -> None:
+    from xgrad import columns  # noqa: PLC0415
+
+    assert isinstance(term.along, Columns)
+    assert term.axis is not None
+    if term.along.complain is None:
+        return
+    least, greatest = _extremes_in_memory(positions, term.along.period, term.axis)
+    if not columns.good_columns(least, greatest).all():
+        term.along.complain()
 
 
 def as_float(positions: Any) -> Any:
@@ -336,193 +519,146 @@ def as_float(positions: Any) -> Any:
     )
 
 
-def _merged(array: da.Array, axis: int, scheme: Scheme, face: int) -> da.Array:
-    """Merge chunks that are too short for their neighbour's halo or for a one-sided stencil."""
-    at_ends = max(face, scheme.edge - scheme.depth)
-    sizes = {axis: chunks.merged(array.chunks[axis], least=face, least_at_ends=at_ends)}
-    for other, own in enumerate(array.chunks):
-        if other != axis and 0 in own:  # which map_overlap loses at a seam
-            sizes[other] = chunks.merged(own, least=1, least_at_ends=1)
-    merged: da.Array = array.rechunk(sizes)
-    return merged
-
-
-@dataclass(frozen=True)
-class _Halo:
-    """What lies on either side of each chunk, thin arrays both.
-
-    Attributes
-    ----------
-    faces : dask array
-        Of each chunk ``[below], first, last, [above]``: its own first and last cells, between the
-        last of the chunk below it and the first of the one above.
-    sides : dask array of shape (4, number of chunks)
-        For each chunk whether one lies below and whether one lies above it; and the same without
-        the seam of a periodic axis.
-    """
-
-    faces: da.Array
-    sides: da.Array
-
-
-def _halo(array: da.Array, axis: int, scheme: Scheme, face: int) -> _Halo:
-    """Cells that the chunks of an array need of each other.
-
-    Only the faces of the chunks (copies of their first and last cells along `axis`) pass through
-    dask's overlap.  With whole chunks in its place each result waits for three of them to be in
-    memory, and each chunk is copied once more to stick its halo on (``xgrad, whole chunks`` in
-    ``docs/benchmarks.md``).  ``overlap`` is the first half of ``map_overlap``: with all of it each
-    chunk has a task more, which takes a sixth of the time that dask optimises the graph.
-    """
-    sizes = array.chunks[axis]
-    periodic = "periodic" in scheme.boundary
-    faces = da.map_blocks(
-        _faces,
-        array,
-        axis=axis,
-        face=face,
-        chunks=_with_chunks(array, axis, [2 * face] * len(sizes)),
-        dtype=array.dtype,
-        meta=array._meta,
-    )
-    inside = np.ones((2, len(sizes)), int)
-    inside[0, 0] = inside[1, -1] = 0
-    sides = np.concatenate([np.ones_like(inside) if periodic else inside, inside])
-    if face:
-        # allow_rechunk: it would merge chunks without a word.
-        faces = da.overlap.overlap(
-            faces,
-            depth={axis: face},
-            boundary={axis: "periodic" if periodic else "none"},
-            allow_rechunk=False,
-        )
-    return _Halo(faces, da.from_array(sides, chunks=(4, 1)))
-
-
-def _with_chunks(array: da.Array, axis: int, sizes: list[int]) -> tuple[tuple[int, ...], ...]:
-    return (*array.chunks[:axis], tuple(sizes), *array.chunks[axis + 1 :])
-
-
-def _faces(block: AnyArray, axis: int, face: int) -> AnyArray:
-    """First and last cells of a block: a copy, as a view would keep the block in memory."""
-    size = block.shape[axis]
-    return np.take(block, [*range(face), *range(size - face, size)], axis=axis)
-
-
-def _passed_on(
-    faces: AnyArray, sides: AnyArray, axis: int, scheme: Scheme, face: int, ghosts: Any
-) -> tuple[AnyArray, AnyArray]:
-    """Of ``[below], first, last, [above]`` the cells that neighbours passed on, or ghosts."""
-    depth = scheme.depth
-    is_below, is_above, _, _ = (bool(side) for side in sides[:, 0])
-    own = face if is_below else 0
-    if is_below:
-        below = faces[_along(axis, slice(face - depth, face))]
-    else:
-        first = faces[_along(axis, slice(0, face))]
-        below = ghosts(first, scheme.boundary[0], depth, axis, below=True)
-    if is_above:
-        above = faces[_along(axis, slice(own + 2 * face, own + 2 * face + depth))]
-    else:
-        last = faces[_along(axis, slice(own + face, own + 2 * face))]
-        above = ghosts(last, scheme.boundary[1], depth, axis, below=False)
-    return below, above
-
-
-def _in_chunks(
-    array: da.Array, table: AnyArray, axis: int, scheme: Scheme, dtype: np.dtype[Any]
-) -> da.Array:
-    """Differentiate chunk by chunk, with the neighbours' faces as halo.
+def _in_chunks(terms: Sequence[Term], how: How, dtype: np.dtype[Any]) -> da.Array:
+    """Chunk by chunk, with the neighbours' faces as halos: one task a chunk after these.
 
     Chunks too short for their stencil are merged with their neighbours on the way in and cut
     again on the way out.
     """
-    merged = _merged(array, axis, scheme, scheme.face)
-    halo = _halo(merged, axis, scheme, scheme.face)
-    of_cells = da.from_array(table, chunks=(len(table), merged.chunks[axis]))
-    index = tuple(range(array.ndim))
+    given = _chunks_of(terms)
+    needs = [(term.axis, term.scheme, term.face) for term in terms if term.axis is not None]
+    sizes = merged(given, needs)
+    arrays = {id(term.array): _in_these(term.array, sizes) for term in terms}
+    places = {own: place for place, own in enumerate(arrays)}
+    index = tuple(range(len(given)))
+    arguments: list[Any] = [part for array in arrays.values() for part in (array, index)]
+    labels = itertools.count(len(given))
+    recipes = []
+    for term in terms:
+        recipe = _Recipe(places[id(term.array)], term.axis, term.scheme, term.face)
+        array = arrays[id(term.array)]
+        if isinstance(term.along, Columns):
+            recipe = replace(recipe, is_of_columns=True, period=term.along.period)
+            arguments += _columns_of(term, array, index, labels)
+        elif term.axis is not None:
+            arguments += _table_of(term, array, labels)
+        if np.ndim(term.factor):
+            recipe = replace(recipe, has_factor=True)
+            arguments += [_in_these(term.factor, sizes), index]
+        recipes.append(replace(recipe, factor=None if recipe.has_factor else term.factor))
+    meta = next(iter(arrays.values()))._meta.astype(dtype)
     result = da.blockwise(
-        _block,
-        index,
-        merged,
-        index,
-        halo.faces,
-        index,
-        halo.sides,
-        (array.ndim, axis),
-        of_cells,
-        (array.ndim + 1, axis),
-        axis=axis,
-        scheme=scheme,
-        concatenate=True,
-        align_arrays=False,
-        dtype=dtype,
-        meta=array._meta.astype(dtype),
-    )
-    restored: da.Array = result.rechunk(array.chunks)
+        _block, index, *arguments, recipes=recipes, n_arrays=len(arrays), how=how,
+        concatenate=True, align_arrays=False, dtype=dtype, meta=meta,
+    )  # fmt: skip
+    restored: da.Array = result.rechunk(given)
     return restored
 
 
-def _block(
-    block: AnyArray, faces: AnyArray, sides: AnyArray, table: AnyArray, axis: int, scheme: Scheme
-) -> AnyArray:
-    below, above = _passed_on(faces, sides, axis, scheme, scheme.face, boundaries.values)
-    out = np.empty_like(block, dtype=result_dtype(block.dtype), subok=False)
-    apply((below, block, above), table, axis, scheme, out)
+def _chunks_of(terms: Sequence[Term]) -> tuple[tuple[int, ...], ...]:
+    """Chunks of the first lazy array, or of what lies lazy over data in memory."""
+    for term in terms:
+        for one in _inputs(term):
+            if isinstance(one, da.Array):
+                _require_known_chunks(one)
+    for term in terms:
+        if isinstance(term.array, da.Array):
+            return tuple(term.array.chunks)
+    shape = terms[0].array.shape
+    lazy = next(one for term in terms for one in _inputs(term) if isinstance(one, da.Array))
+    return tuple(
+        own if len(own) > 1 else (size,) for own, size in zip(lazy.chunks, shape, strict=True)
+    )
+
+
+def _in_these(array: Any, sizes: tuple[tuple[int, ...], ...]) -> da.Array:
+    """An array in these chunks; one in memory is not copied, nor hashed, which takes as long."""
+    own = tuple(
+        chunk if side == sum(chunk) else (1,)
+        for side, chunk in zip(array.shape, sizes, strict=True)
+    )
+    is_lazy = isinstance(array, da.Array)
+    found: da.Array = array.rechunk(own) if is_lazy else da.from_array(array, own, name=False)
+    return found
+
+
+def _table_of(term: Term, array: da.Array, labels: Iterator[int]) -> list[Any]:
+    """What a block with 1-D positions is given beside its cells."""
+    axis, index = term.axis, tuple(range(array.ndim))
+    assert axis is not None
+    halo = Halo.of(array, axis, term.scheme, term.face)
+    table = term.table(array.shape[axis])
+    of_cells = da.from_array(table, chunks=(len(table), array.chunks[axis]))
+    return [
+        halo.faces, index, halo.sides, (next(labels), axis), of_cells, (next(labels), axis)
+    ]  # fmt: skip
+
+
+def _columns_of(
+    term: Term, array: da.Array, index: tuple[int, ...], labels: Iterator[int]
+) -> list[Any]:
+    """The same with positions of several dimensions, cut as the data are."""
+    assert isinstance(term.along, Columns)
+    assert term.axis is not None
+    axis, scheme, face, positions = term.axis, term.scheme, term.face, term.along.positions
+    if isinstance(positions, np.ndarray):
+        positions = as_float(positions)
+        _complain_of_columns(positions, term)
+    x = as_float(_in_these(positions, array.chunks))
+    halo, x_halo = (Halo.of(one, axis, scheme, face) for one in (array, x))
+    least, greatest = _column_extremes(x, x_halo, axis, scheme, term.along.period)
+    # One chunk along the axis, whose label is no other's: each block gets those of its columns.
+    thin = (*index[:axis], next(labels), *index[axis + 1 :])
+    return [
+        halo.faces, index, halo.sides, (next(labels), axis), x, index, x_halo.faces, index,
+        least, thin, greatest, thin,
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """How a term is put together from what a block is given."""
+
+    place: int
+    axis: int | None
+    scheme: Scheme
+    face: int
+    is_of_columns: bool = False
+    period: float | None = None
+    has_factor: bool = False
+    factor: Any = None
+
+    def stencil(self, block: AnyArray, given: Iterator[AnyArray]) -> Stencil:
+        """The term over the block, from the next of what is given."""
+        cells: Any = block
+        table, there, ends = None, None, None
+        if self.axis is not None:
+            faces, sides = next(given), next(given)
+            cells = passed_on(block, faces, sides, self.axis, self.scheme, self.face)
+        if self.is_of_columns:
+            assert self.axis is not None
+            x, x_faces = next(given), next(given)
+            there = passed_on(
+                x, x_faces, sides, self.axis, self.scheme, self.face, boundaries.positions
+            )
+            ends = next(given), next(given)
+        elif self.axis is not None:
+            table = next(given)
+        factor = next(given) if self.has_factor else self.factor
+        return Stencil(cells, self.scheme, table, there, ends, self.period, factor)
+
+
+def _block(*given: AnyArray, recipes: Sequence[_Recipe], n_arrays: int, how: How) -> AnyArray:
+    blocks, rest = given[:n_arrays], iter(given[n_arrays:])
+    stencils = [recipe.stencil(blocks[recipe.place], rest) for recipe in recipes]
+    dtype = dtype_of([blocks[recipe.place].dtype for recipe in recipes], how)
+    out = np.empty_like(blocks[0], dtype=dtype, subok=False)
+    fold(stencils, how, out)
     return out
 
 
-def _columns_in_chunks(
-    array: Any, along: Columns, axis: int, scheme: Scheme, dtype: np.dtype[Any]
-) -> da.Array:
-    """The same with positions of several dimensions, cut as the data are."""
-    positions = along.positions
-    if isinstance(array, np.ndarray):
-        # Data in memory over lazy positions: in their chunks, and lazy as they are.
-        spread = [c if len(c) > 1 else -1 for c in positions.chunks]
-        array = da.from_array(array, chunks=tuple(spread), name=False)
-    _require_known_chunks(array)
-    face = scheme.face_of_columns
-    merged = _merged(array, axis, scheme, face)
-    sizes = tuple(
-        chunk if side == size else (1,)
-        for side, size, chunk in zip(positions.shape, merged.shape, merged.chunks, strict=True)
-    )
-    if isinstance(positions, da.Array):
-        _require_known_chunks(positions)
-        x = as_float(positions.rechunk(sizes))
-    else:
-        positions = as_float(positions)
-        _complain_of_columns(positions, along, axis)
-        x = da.from_array(positions, chunks=sizes, name=False)
-    halo, x_halo = (_halo(one, axis, scheme, face) for one in (merged, x))
-    least, greatest = _column_extremes(x, x_halo, axis, scheme, along.period)
-    index = tuple(range(array.ndim))
-    beside = (array.ndim, axis)
-    # One chunk along the axis, whose label is no other's: each block gets those of its columns.
-    thin = tuple(array.ndim + 2 if k == axis else k for k in index)
-    result = da.blockwise(
-        _block_of_columns, index, merged, index, halo.faces, index, x, index, x_halo.faces, index,
-        halo.sides, beside, least, thin, greatest, thin, axis=axis, scheme=scheme,
-        period=along.period, concatenate=True, align_arrays=False, dtype=dtype,
-        meta=array._meta.astype(dtype),
-    )  # fmt: skip
-    restored: da.Array = result.rechunk(array.chunks)
-    return restored
-
-
-def _complain_of_columns(positions: AnyArray, along: Columns, axis: int) -> None:
-    from xgrad import columns  # noqa: PLC0415
-
-    if along.complain is None:
-        return
-    least, greatest = _extremes_in_memory(positions, along, axis)
-    if not columns.good_columns(least, greatest).all():
-        along.complain()
-
-
 def _column_extremes(
-    x: da.Array, halo: _Halo, axis: int, scheme: Scheme, period: float | None
+    x: da.Array, halo: Halo, axis: int, scheme: Scheme, period: float | None
 ) -> tuple[da.Array, da.Array]:
     """Extreme steps of whole columns, from what each chunk says of its own."""
     index = tuple(range(x.ndim))
@@ -532,7 +668,7 @@ def _column_extremes(
         align_arrays=False, adjust_chunks={axis: [3] * len(x.chunks[axis])}, dtype=x.dtype,
         meta=x._meta,
     )  # fmt: skip
-    lows, highs, totals = (found[_along(axis, slice(k, None, 3))] for k in range(3))
+    lows, highs, totals = (found[along(axis, slice(k, None, 3))] for k in range(3))
     least: da.Array = lows.min(axis, keepdims=True)
     greatest: da.Array = highs.max(axis, keepdims=True)
     if period is None:
@@ -540,9 +676,9 @@ def _column_extremes(
     count, total = x.shape[axis] - 1, totals.sum(axis, keepdims=True)
     both = da.map_blocks(
         _turns, least, greatest, total, count=count, period=period, axis=axis, dtype=x.dtype,
-        chunks=_with_chunks(least, axis, [2]), meta=x._meta,
+        chunks=with_chunks(least, axis, [2]), meta=x._meta,
     )  # fmt: skip
-    return both[_along(axis, slice(0, 1))], both[_along(axis, slice(1, 2))]
+    return both[along(axis, slice(0, 1))], both[along(axis, slice(1, 2))]
 
 
 def _turns(
@@ -562,15 +698,15 @@ def _extremes(
     from xgrad import columns  # noqa: PLC0415
 
     has_below, _, is_below, is_above = (int(n) for n in sides[:, 0])
-    before = faces[_along(axis, slice(face - is_below, face))]
+    before = faces[along(axis, slice(face - is_below, face))]
     end = face * (2 + has_below)
-    after = faces[_along(axis, slice(end, end + is_above))]
+    after = faces[along(axis, slice(end, end + is_above))]
     cells = np.concatenate([before, x, after], axis=axis)
     if period is None:
         least, greatest = columns.extremes(cells, axis)
         return np.concatenate([least, greatest, greatest], axis=axis)
     up = boundaries.upwards(np.diff(cells, axis=axis), period)
-    own = up[_along(axis, slice(0, up.shape[axis] - is_above))]
+    own = up[along(axis, slice(0, up.shape[axis] - is_above))]
     return np.concatenate(
         [
             up.min(axis, keepdims=True),
@@ -579,19 +715,3 @@ def _extremes(
         ],
         axis=axis,
     )
-
-
-def _block_of_columns(
-    block: AnyArray, faces: AnyArray, x: AnyArray, x_faces: AnyArray, sides: AnyArray,
-    least: AnyArray, greatest: AnyArray, axis: int, scheme: Scheme, period: float | None,
-) -> AnyArray:  # fmt: skip
-    from xgrad import columns  # noqa: PLC0415
-
-    face = scheme.face_of_columns
-    below, above = _passed_on(faces, sides, axis, scheme, face, boundaries.values)
-    x_below, x_above = _passed_on(x_faces, sides, axis, scheme, face, boundaries.positions)
-    out = np.empty_like(block, dtype=result_dtype(block.dtype), subok=False)
-    columns.by_column(
-        (below, block, above), (x_below, x, x_above), (least, greatest), period, axis, scheme, out
-    )
-    return out

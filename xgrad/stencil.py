@@ -66,6 +66,40 @@ def table_of(steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: An
     return table
 
 
+def of_products(table: Table, inside: AnyArray) -> Table:
+    """The table for the derivative of a product, applied to one of its two factors.
+
+    ``d(c f)/dx = sum(w[k] c[k] f[k])``: the weights take up the known factor, so that the product
+    is never made.  Beyond the edges it is what it is at them.
+
+    Parameters
+    ----------
+    table : array of shape (3 + w, size)
+        From :func:`table_of`.
+    inside : array of shape (size,)
+        The known factor.
+
+    Examples
+    --------
+    >>> table = table_of(1.0, 3, Scheme(), "f8")
+    >>> of_products(table, np.array([1.0, 2.0, 4.0]))[WEIGHTS:]
+    array([[-1. , -0.5, -2. ],
+           [ 2. ,  0. ,  4. ],
+           [ 0. ,  2. ,  0. ]])
+    """
+    cells = np.arange(table.shape[1])
+    first, last = (table[row].astype(np.intp) for row in (FIRST, LAST))
+    found = np.array(table, np.result_type(table.dtype, np.float64))
+    two = np.flatnonzero(table[STEP] != 0)
+    found[WEIGHTS, two] = -1 / found[STEP, two]
+    found[WEIGHTS + (last - first)[two], two] = 1 / found[STEP, two]
+    found[STEP] = 0
+    for k in range(len(table) - WEIGHTS):
+        of = cells + np.minimum(first + k, last)
+        found[WEIGHTS + k] *= inside[np.clip(of, 0, cells[-1])]
+    return found
+
+
 def coastal_table(
     steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None
 ) -> CoastalTable:
