@@ -3,20 +3,28 @@
 from typing import TYPE_CHECKING, Any
 
 from xgrad import accessor as _accessor  # noqa: F401  (registers .fdgrad)
+from xgrad.calculus import curl, direction, divergence, hessian, laplacian, magnitude
 from xgrad.errors import ChunkError, CoordinateError, CoordinateWarning
 from xgrad.gradient import derivative, gradient
 
 if TYPE_CHECKING:
-    from xgrad.storage import gradient_to_zarr, plan_to_zarr
+    from xgrad.storage import gradient_to_zarr, plan_to_zarr, to_zarr
 
 __all__ = [
     "ChunkError",
     "CoordinateError",
     "CoordinateWarning",
+    "curl",
     "derivative",
+    "direction",
+    "divergence",
     "gradient",
     "gradient_to_zarr",
+    "hessian",
+    "laplacian",
+    "magnitude",
     "plan_to_zarr",
+    "to_zarr",
 ]
 
 
@@ -29,7 +37,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # noqa: PLC0415
 
         return version("xgrad")
-    if name in ("gradient_to_zarr", "plan_to_zarr"):
+    if name in ("gradient_to_zarr", "plan_to_zarr", "to_zarr"):
         from xgrad import storage  # noqa: PLC0415
 
         return getattr(storage, name)

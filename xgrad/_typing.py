@@ -30,6 +30,9 @@ Accuracy: TypeAlias = Literal[2, 4, 6, 8]
 #: What lies beyond one edge: "one-sided", "periodic", "extend", "reflect", "nan" or a number.
 Boundary: TypeAlias = str | complex
 
+#: Where the cells lie, if not on straight lines.
+Metric: TypeAlias = Literal["sphere"]
+
 #: One boundary for all edges, a (left, right) pair, or either of them for each dimension.
 BoundaryLike: TypeAlias = Boundary | tuple[Boundary, Boundary] | Mapping[Any, Any]
 
@@ -47,6 +50,13 @@ FIRST, LAST, STEP, WEIGHTS = 0, 1, 2, 3
 CoastalTable: TypeAlias = NDArray[np.floating[Any]]
 
 
+#: What can be made of the derivatives of a store.
+Operation: TypeAlias = Literal["gradient", "magnitude", "laplacian", "divergence", "curl"]
+
+#: How a divergence or a curl on a sphere is written: with ``tan(φ)``, or as a flux.
+Form: TypeAlias = Literal["advective", "flux"]
+
+
 class DerivativeOptions(TypedDict, total=False):
     """The keyword options of :func:`xgrad.gradient`, for those who pass them on."""
 
@@ -58,3 +68,27 @@ class DerivativeOptions(TypedDict, total=False):
     skipna: bool
     accuracy: Accuracy
     validate: bool
+
+
+class FieldOptions(DerivativeOptions, total=False):
+    """The same for what may lie on a sphere."""
+
+    metric: Metric | None
+    radius: float | None
+
+
+class JobOptions(FieldOptions, total=False):
+    """Those of a store-to-store job; see :func:`xgrad.gradient_to_zarr`."""
+
+    form: Form | None
+    chunks: Mapping[str, int] | None
+    memory: int | None
+    checksum: bool
+    overwrite: bool
+    restart: bool
+    allow_missing: bool
+    retries: int
+    workers: int | None
+    scheduler: str | None
+    security: Any
+    progress: bool

@@ -1,13 +1,21 @@
-"""``.fdgrad`` on DataArray and Dataset: one line each, the work is in :mod:`xgrad.gradient`."""
+"""``.fdgrad`` on DataArray and Dataset: one line each, the work is in the storey below."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from typing import Generic, TypeVar, Unpack
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, Generic, TypeVar, Unpack
 
 import xarray as xr
 
-from xgrad._typing import DerivativeOptions, Dim
+from xgrad._typing import DerivativeOptions, Dim, FieldOptions, Form
+from xgrad.calculus import (
+    curl_of,
+    direction,
+    divergence_of,
+    hessian,
+    laplacian,
+    magnitude,
+)
 from xgrad.gradient import derivative, gradient
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
@@ -19,7 +27,7 @@ class FdgradAccessor(Generic[_Object]):
     def __init__(self, obj: _Object) -> None:
         self._obj: _Object = obj
 
-    def gradient(self, dim: Dim = None, **options: Unpack[DerivativeOptions]) -> xr.Dataset:
+    def gradient(self, dim: Dim = None, **options: Unpack[FieldOptions]) -> xr.Dataset:
         """Gradient along `dim`; see :func:`xgrad.gradient` for the options.
 
         Examples
@@ -48,6 +56,54 @@ class FdgradAccessor(Generic[_Object]):
         """
         return derivative(self._obj, dim, order, **options)
 
+    def magnitude(self, dim: Dim = None, **options: Unpack[FieldOptions]) -> _Object:
+        """Magnitude of the gradient; see :func:`xgrad.magnitude`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> da = xr.DataArray([[0.0, 4.0], [3.0, 7.0]], dims=("y", "x"), name="t")
+        >>> da.fdgrad.magnitude().values.tolist()
+        [[5.0, 5.0], [5.0, 5.0]]
+        """
+        return magnitude(self._obj, dim, **options)
+
+    def direction(self, dim: Dim, **options: Unpack[FieldOptions]) -> _Object:
+        """Direction of steepest ascent, ``arctan2(d/dy, d/dx)``; see :func:`xgrad.direction`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> da = xr.DataArray([[0.0, 1.0], [0.0, 1.0]], dims=("y", "x"), name="t")
+        >>> da.fdgrad.direction(("y", "x")).values.tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
+        """
+        return direction(self._obj, dim, **options)
+
+    def laplacian(self, dim: Dim = None, **options: Unpack[FieldOptions]) -> _Object:
+        """Sum of the second derivatives; see :func:`xgrad.laplacian`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> da = xr.DataArray([0.0, 1.0, 4.0, 9.0], dims="x", name="t")
+        >>> da.fdgrad.laplacian().values.round(12)
+        array([2., 2., 2., 2.])
+        """
+        return laplacian(self._obj, dim, **options)
+
+    def hessian(self, dim: Dim = None, **options: Unpack[DerivativeOptions]) -> xr.Dataset:
+        """All second derivatives; see :func:`xgrad.hessian`.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xgrad
+        >>> da = xr.DataArray(np.outer(np.arange(4.0), np.arange(4.0)), dims=("y", "x"), name="t")
+        >>> list(da.fdgrad.hessian())
+        ['d2t_dy2', 'd2t_dydx', 'd2t_dx2']
+        """
+        return hessian(self._obj, dim, **options)
+
 
 @xr.register_dataarray_accessor("fdgrad")
 class DataArrayAccessor(FdgradAccessor[xr.DataArray]):
@@ -57,3 +113,34 @@ class DataArrayAccessor(FdgradAccessor[xr.DataArray]):
 @xr.register_dataset_accessor("fdgrad")
 class DatasetAccessor(FdgradAccessor[xr.Dataset]):
     """Finite differences of a Dataset's variables, as ``ds.fdgrad``."""
+
+    def divergence(
+        self, components: Mapping[Any, Hashable], form: Form = "advective",
+        **options: Unpack[FieldOptions],
+    ) -> xr.DataArray:  # fmt: skip
+        """Divergence of a vector field, ``{dim: component}``; see :func:`xgrad.divergence`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> ds = xr.Dataset({"u": ("x", [0.0, 2.0, 4.0])})
+        >>> ds.fdgrad.divergence({"x": "u"}).values
+        array([2., 2., 2.])
+        """
+        return divergence_of(self._obj, components, form, **options)
+
+    def curl(
+        self, components: Mapping[Any, Hashable], form: Form = "advective",
+        **options: Unpack[FieldOptions],
+    ) -> xr.DataArray | xr.Dataset:  # fmt: skip
+        """Curl of a vector field, ``{dim: component}``; see :func:`xgrad.curl`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> u = xr.DataArray([[0.0, 1.0], [0.0, 1.0]], dims=("x", "y"))
+        >>> xr.Dataset({"u": u, "v": 0 * u}).fdgrad.curl({"x": "u", "y": "v"}).values
+        array([[-1., -1.],
+               [-1., -1.]])
+        """
+        return curl_of(self._obj, components, form, **options)

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,7 +15,7 @@ import click
 import xgrad
 from xgrad import demo as demonstration
 from xgrad import execution, publishing, storage
-from xgrad._typing import DatetimeUnit
+from xgrad._typing import DatetimeUnit, Form, Metric, Operation
 
 # What the library's messages name, in the words of the command line.
 _WORDS = {
@@ -37,6 +38,10 @@ _WORDS = {
     "`security`": "--tls-ca-file",
     "`edge_order`": "--edge-order",
     "`datetime_unit`": "--datetime-unit",
+    "`components`": "--component",
+    "`metric`": "--metric",
+    "`radius`": "--radius",
+    "`form`": "--form",
 }
 
 
@@ -117,6 +122,26 @@ class _PerDim(click.ParamType[Any]):
             return text
 
 
+class _Component(click.ParamType[Any]):
+    """``longitude=u``: a dimension, and the variable that points along it."""
+
+    name = "DIM=VAR"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        dim, _, variable = str(value).partition("=")
+        if not dim or not variable:
+            self.fail(f"{value!r} is not of the form DIM=VAR", param, ctx)
+        return dim, variable
+
+
+def _each_once(components: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    dims = [dim for dim, _ in components]
+    for dim in dims:
+        if dims.count(dim) > 1:
+            raise click.UsageError(f"--component names {dim!r} twice")
+    return dict(components)
+
+
 def _mapping(given: tuple[tuple[str, Any], ...]) -> Any:
     """One value for all dimensions, or a mapping of those that were named."""
     if any(not dim for dim, _ in given):
@@ -146,125 +171,214 @@ def main() -> None:
     """Gradients of labelled arrays, larger than memory, with numpy's numbers."""
 
 
+# What every command that makes a store takes.
+_SHARED = [
+    click.argument("source", metavar="SRC"),
+    click.argument("target", metavar="DST"),
+    click.option(
+        "--edge-order",
+        type=click.Choice(["1", "2"]),
+        default="1",
+        show_default=True,
+        help="Order of accuracy at the two edges.",
+    ),
+    click.option(
+        "--datetime-unit",
+        type=click.Choice(get_args(DatetimeUnit)),
+        help="Unit of time of the result.  [default: s]",
+    ),
+    click.option(
+        "--spacing",
+        type=_PerDim(),
+        multiple=True,
+        help="A step, the name of a coordinate, or 'uniform'; may be repeated.",
+    ),
+    click.option(
+        "--boundary",
+        type=_PerDim(pairs=True),
+        multiple=True,
+        metavar="[DIM=]KIND[,KIND]",
+        help="one-sided, periodic, extend, reflect, nan or a number; may be repeated.",
+    ),
+    click.option(
+        "--period", type=_PerDim(), multiple=True, help="Of a periodic dimension; may be repeated."
+    ),
+    click.option("--skipna", is_flag=True, help="Treat a missing neighbour as an edge."),
+    click.option(
+        "--accuracy",
+        type=click.Choice(["2", "4", "6", "8"]),
+        default="2",
+        show_default=True,
+        help="Order of accuracy.",
+    ),
+    click.option(
+        "--metric",
+        type=click.Choice(get_args(Metric)),
+        help="Latitude and longitude are places on a sphere: derivatives are per metre.",
+    ),
+    click.option(
+        "--radius",
+        type=float,
+        metavar="METRES",
+        help="Of the sphere.  [default: 6371229]",
+    ),
+    click.option("--chunks", type=_Sizes(), help="Chunks of DST.  Default: the source's."),
+    click.option(
+        "--memory",
+        type=_Bytes(),
+        help="Most memory of the process, or of each worker.  Default: half of what there is.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing."),
+    click.option("--checksum", is_flag=True, help="Add a CRC32C to each chunk."),
+    click.option("--overwrite", is_flag=True, help="Replace DST once the new store is complete."),
+    click.option(
+        "--restart", is_flag=True, help="Begin anew where an unfinished job was another one."
+    ),
+    click.option(
+        "--allow-missing", is_flag=True, help="Read chunks that SRC lacks as its fill value."
+    ),
+    click.option(
+        "--retries",
+        type=click.IntRange(min=0),
+        default=2,
+        show_default=True,
+        help="How often what failed is tried again.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Work in N processes rather than in threads.",
+    ),
+    click.option(
+        "--scheduler", metavar="ADDRESS", help="Work on a running dask.distributed cluster."
+    ),
+    click.option(
+        "--tls-ca-file", metavar="FILE", help="Certificate authority of a tls:// scheduler."
+    ),
+    click.option("--tls-cert", metavar="FILE", help="Certificate to show to it."),
+    click.option("--tls-key", metavar="FILE", help="Private key of that certificate."),
+]
+# What is differentiated along dimensions.
+_ALONG = [
+    click.option(
+        "--var",
+        "variables",
+        multiple=True,
+        metavar="NAME",
+        help="A variable; may be repeated.  Default: every numeric one.",
+    ),
+    click.option(
+        "--dim",
+        "dims",
+        multiple=True,
+        metavar="NAME",
+        help="A dimension or a 1-D coordinate; may be repeated.  Default: every dimension.",
+    ),
+]
+# What a vector field is made of.
+_COMPONENTS = [
+    click.option(
+        "--component",
+        "components",
+        type=_Component(),
+        multiple=True,
+        required=True,
+        help="A variable that points along a dimension; once for each.",
+    ),
+    click.option(
+        "--form",
+        type=click.Choice(get_args(Form)),
+        help="On a sphere, how its curvature is written.  [default: advective]",
+    ),
+]
+
+
+def _takes(*options: Any) -> Callable[[Any], Any]:
+    """Declare options in the order in which ``--help`` is to show them."""
+
+    def declare(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return declare
+
+
+def _run(operation: Operation, source: str, target: str, dim: Any, options: dict[str, Any]) -> None:
+    """Make a store, or print the plan for it."""
+    boundary, security = (
+        options.pop("boundary"),
+        (options.pop(f"tls_{name}") for name in ("ca_file", "cert", "key")),
+    )
+    options |= {
+        "edge_order": 2 if options["edge_order"] == "2" else 1,
+        "accuracy": int(options["accuracy"]),
+        "spacing": dict(options["spacing"]),
+        "boundary": _mapping(boundary) if boundary else "one-sided",
+        "period": dict(options["period"]),
+        "security": execution.certificates(*security),
+    }
+    variables = options.pop("variables", None) or None
+    if options.pop("dry_run"):
+        plan = storage.plan_to_zarr(source, target, variables, dim, operation=operation, **options)
+        click.echo(plan)
+        return
+    execution.own_process()
+    options["progress"] = sys.stderr.isatty()
+    report = storage.to_zarr(operation, source, target, variables, dim, **options)
+    if sys.stdout.isatty():
+        click.echo(f"{publishing.shown(target)}: {report}")
+
+
 @main.command()
-@click.argument("source", metavar="SRC")
-@click.argument("target", metavar="DST")
-@click.option(
-    "--var",
-    "variables",
-    multiple=True,
-    metavar="NAME",
-    help="A variable; may be repeated.  Default: every numeric one.",
-)
-@click.option(
-    "--dim",
-    "dims",
-    multiple=True,
-    metavar="NAME",
-    help="A dimension or a 1-D coordinate; may be repeated.  Default: every dimension.",
-)
-@click.option(
-    "--edge-order",
-    type=click.Choice(["1", "2"]),
-    default="1",
-    show_default=True,
-    help="Order of accuracy at the two edges.",
-)
-@click.option(
-    "--datetime-unit",
-    type=click.Choice(get_args(DatetimeUnit)),
-    help="Unit of time of the result.  [default: s]",
-)
-@click.option(
-    "--spacing",
-    type=_PerDim(),
-    multiple=True,
-    help="A step, the name of a coordinate, or 'uniform'; may be repeated.",
-)
-@click.option(
-    "--boundary",
-    type=_PerDim(pairs=True),
-    multiple=True,
-    metavar="[DIM=]KIND[,KIND]",
-    help="one-sided, periodic, extend, reflect, nan or a number; may be repeated.",
-)
-@click.option(
-    "--period", type=_PerDim(), multiple=True, help="Of a periodic dimension; may be repeated."
-)
-@click.option("--skipna", is_flag=True, help="Treat a missing neighbour as an edge.")
-@click.option(
-    "--accuracy",
-    type=click.Choice(["2", "4", "6", "8"]),
-    default="2",
-    show_default=True,
-    help="Order of accuracy.",
-)
-@click.option("--chunks", type=_Sizes(), help="Chunks of DST.  Default: the source's.")
-@click.option(
-    "--memory",
-    type=_Bytes(),
-    help="Most memory of the process, or of each worker.  Default: half of what there is.",
-)
-@click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing.")
-@click.option("--checksum", is_flag=True, help="Add a CRC32C to each chunk.")
-@click.option("--overwrite", is_flag=True, help="Replace DST once the new store is complete.")
-@click.option("--restart", is_flag=True, help="Begin anew where an unfinished job was another one.")
-@click.option("--allow-missing", is_flag=True, help="Read chunks that SRC lacks as its fill value.")
-@click.option(
-    "--retries",
-    type=click.IntRange(min=0),
-    default=2,
-    show_default=True,
-    help="How often what failed is tried again.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Work in N processes rather than in threads.",
-)
-@click.option("--scheduler", metavar="ADDRESS", help="Work on a running dask.distributed cluster.")
-@click.option("--tls-ca-file", metavar="FILE", help="Certificate authority of a tls:// scheduler.")
-@click.option("--tls-cert", metavar="FILE", help="Certificate to show to it.")
-@click.option("--tls-key", metavar="FILE", help="Private key of that certificate.")
-def gradient(
-    source: str,
-    target: str,
-    variables: tuple[str, ...],
-    dims: tuple[str, ...],
-    edge_order: str,
-    accuracy: str,
-    spacing: tuple[tuple[str, Any], ...],
-    boundary: tuple[tuple[str, Any], ...],
-    period: tuple[tuple[str, Any], ...],
-    tls_ca_file: str | None,
-    tls_cert: str | None,
-    tls_key: str | None,
-    dry_run: bool,
-    **options: Any,
-) -> None:
+@_takes(*_SHARED[:2], *_ALONG, *_SHARED[2:])
+def gradient(source: str, target: str, dims: tuple[str, ...], **options: Any) -> None:
     """Differentiate the store or file SRC into the Zarr store DST.
 
     A run that was stopped goes on with the same command.
     """
-    options |= {
-        "edge_order": 2 if edge_order == "2" else 1,
-        "accuracy": int(accuracy),
-        "spacing": dict(spacing),
-        "boundary": _mapping(boundary) if boundary else "one-sided",
-        "period": dict(period),
-        "security": execution.certificates(tls_ca_file, tls_cert, tls_key),
-    }
-    asked = (source, target, variables or None, dims or None)
-    if dry_run:
-        for argument in ("restart", "retries", "checksum"):
-            options.pop(argument)
-        click.echo(storage.plan_to_zarr(*asked, **options))
-        return
-    execution.own_process()
-    report = storage.gradient_to_zarr(*asked, progress=sys.stderr.isatty(), **options)
-    if sys.stdout.isatty():
-        click.echo(f"{publishing.shown(target)}: {report}")
+    _run("gradient", source, target, dims or None, options)
+
+
+@main.command()
+@_takes(*_SHARED[:2], *_ALONG, *_SHARED[2:])
+def magnitude(source: str, target: str, dims: tuple[str, ...], **options: Any) -> None:
+    """Write the magnitude of the gradient of SRC into the Zarr store DST.
+
+    A run that was stopped goes on with the same command.
+    """
+    _run("magnitude", source, target, dims or None, options)
+
+
+@main.command()
+@_takes(*_SHARED[:2], *_ALONG, *_SHARED[2:])
+def laplacian(source: str, target: str, dims: tuple[str, ...], **options: Any) -> None:
+    """Write the Laplacian of SRC into the Zarr store DST.
+
+    A run that was stopped goes on with the same command.
+    """
+    _run("laplacian", source, target, dims or None, options)
+
+
+@main.command()
+@_takes(*_SHARED[:2], *_COMPONENTS, *_SHARED[2:])
+def divergence(source: str, target: str, components: Any, **options: Any) -> None:
+    """Write the divergence of a vector field of SRC into the Zarr store DST.
+
+    A run that was stopped goes on with the same command.
+    """
+    _run("divergence", source, target, _each_once(components), options)
+
+
+@main.command()
+@_takes(*_SHARED[:2], *_COMPONENTS, *_SHARED[2:])
+def curl(source: str, target: str, components: Any, **options: Any) -> None:
+    """Write the curl of a vector field of SRC into the Zarr store DST.
+
+    A run that was stopped goes on with the same command.
+    """
+    _run("curl", source, target, _each_once(components), options)
 
 
 @main.command()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 
-from xgrad import coordinates, overlap, units
-from xgrad._typing import Accuracy, BoundaryLike, DatetimeUnit, Dim, EdgeOrder, SpacingLike
+from xgrad import coordinates, units
+from xgrad._typing import Accuracy, BoundaryLike, DatetimeUnit, Dim, EdgeOrder, Metric, SpacingLike
+from xgrad.combination import Combination, Part, labelled
 from xgrad.coordinates import Spacing
 from xgrad.errors import ChunkError, CoordinateError
+from xgrad.metric import Sphere, with_the_globe
 from xgrad.options import Options
 from xgrad.scheme import Scheme
 
@@ -67,6 +68,8 @@ def gradient(
     skipna: bool = False,
     accuracy: Accuracy = 2,
     validate: bool = True,
+    metric: Metric | None = None,
+    radius: float | None = None,
 ) -> xr.Dataset:
     """Gradient of labelled data, by default with the numbers of ``numpy.gradient``.
 
@@ -107,6 +110,13 @@ def gradient(
         Order of accuracy.  From 4 on with Fornberg's weights, and the same order at the edges.
     validate : bool, default: True
         Whether to check positions of several dimensions that are in memory.
+    metric : {"sphere"}, optional
+        Latitude and longitude are places on a sphere, found by their CF units, standard_name or
+        name: derivatives are per metre eastward and northward, ``1/(R cos φ) d/dλ`` (NaN at a
+        pole) and ``1/R d/dφ``.  With two dimensions they are per metre along the grid.  A
+        longitude that spans the globe is periodic, unless `boundary` names it.
+    radius : float, optional
+        Of the sphere, in metres.  Default: 6371229.
 
     Returns
     -------
@@ -151,9 +161,11 @@ def gradient(
     array([0.5, 2. , 2. ])
     """
     options = Options(
-        1, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
-    )
-    return _results(obj, first_derivatives(obj, dim, options), options)
+        1, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate,
+        metric, radius,
+    )  # fmt: skip
+    found = first_derivatives(obj, dim, options)
+    return labelled(obj, found, lambda one: one.values(validate=validate))
 
 
 def derivative(
@@ -214,13 +226,14 @@ def derivative(
     options = Options(
         order, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
     )
-    variables, spacings = _asked_for(obj, [dim] if dim is None else dim, options)
-    possible = _possible(obj, variables, [tuple(spacings)], options)
-    results = _results(obj, possible, options)
+    asked = asked_for(obj, [dim] if dim is None else dim, options)
+    found = possible(obj, asked.variables, [tuple(asked.spacings)], options)
+    attrs: Any = obj.attrs if isinstance(obj, xr.Dataset) else {}
+    results = xr.Dataset({one.name: _chained(one, options) for one in found}, obj.coords, attrs)
     if isinstance(obj, xr.Dataset):
         return results
-    (found,) = results.data_vars.values()
-    return found
+    (result,) = results.data_vars.values()
+    return result
 
 
 def derivative_name(name: Hashable, *coords: Hashable, order: int = 1) -> str:
@@ -238,10 +251,43 @@ def derivative_name(name: Hashable, *coords: Hashable, order: int = 1) -> str:
     return f"d{total if total > 1 else ''}{'' if name is None else name}_{below}"
 
 
-def _asked_for(
-    obj: Any, dim: Dim, options: Options
-) -> tuple[dict[Hashable, xr.Variable], list[Spacing]]:
-    """What is differentiated, and along what."""
+@dataclass(frozen=True)
+class Asked:
+    """What is differentiated, along what and how.
+
+    Attributes
+    ----------
+    variables : dict
+        By name.
+    spacings : list of Spacing
+        In the order asked for.
+    options : Options
+        With what follows from the coordinates.
+    place : Sphere or None
+        Where `metric` puts the cells.
+    """
+
+    variables: dict[Hashable, xr.Variable]
+    spacings: list[Spacing]
+    options: Options
+    place: Sphere | None
+
+
+def asked_for(obj: Any, dim: Dim, options: Options) -> Asked:
+    """Find variables and positions.
+
+    Parameters
+    ----------
+    obj, dim
+        As for :func:`gradient`.
+    options : Options
+        As they were given.
+
+    Raises
+    ------
+    TypeError, ValueError, CoordinateError
+        As :func:`gradient`.
+    """
     if not isinstance(obj, xr.DataArray | xr.Dataset):
         raise TypeError(
             f"`obj` is a {type(obj).__module__}.{type(obj).__qualname__}; give an xarray DataArray "
@@ -249,14 +295,18 @@ def _asked_for(
         )
     variables = _variables(obj)
     names = _names(obj, dim, variables)
+    options = with_the_globe(obj, names, options)
+    place = Sphere.of(obj, options)
     spacings = _spacings(obj, names, options)
+    if place is not None:
+        spacings = [place.spacing(along, options) for along in spacings]
     if isinstance(obj, xr.Dataset):  # its variables may serve as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
     for along in spacings:
         if not any(along.dim in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {along.dim!r}: {_dtypes(obj)}")
-    return variables, spacings
+    return Asked(variables, spacings, options, place)
 
 
 @dataclass(frozen=True)
@@ -284,7 +334,7 @@ class Derivative:
     schemes: tuple[Scheme, ...]
 
 
-def first_derivatives(obj: Any, dim: Dim, options: Options) -> list[Derivative]:
+def first_derivatives(obj: Any, dim: Dim, options: Options) -> list[Combination]:
     """What :func:`gradient` gives, checked and not begun.
 
     Parameters
@@ -305,17 +355,40 @@ def first_derivatives(obj: Any, dim: Dim, options: Options) -> list[Derivative]:
     >>> [found.name for found in first_derivatives(da, "x", Options())]
     ['dt_dx']
     """
-    variables, spacings = _asked_for(obj, dim, options)
-    return _possible(obj, variables, [(along,) for along in spacings], options)
+    asked = asked_for(obj, dim, options)
+    found = []
+    for one in possible(obj, asked.variables, [(a,) for a in asked.spacings], asked.options):
+        (along,), (scheme,) = one.chain, one.schemes
+        eastward = asked.place is not None and asked.place.is_eastward(along.dim)
+        factor = asked.place.eastward() if asked.place is not None and eastward else None
+        part = Part(one.origin, one.variable, along, scheme, factor)
+        times = one.variable.dtype.kind in "mM"
+        unit = coordinates.seconds(options.unit_of_time) if times else 1.0
+        attrs = attributes(one, options)
+        found.append(Combination(one.name, (part,), attrs, seconds=unit))
+    return found
 
 
-def _possible(
+def possible(
     obj: xr.DataArray | xr.Dataset,
     variables: dict[Hashable, xr.Variable],
     chains: list[tuple[Spacing, ...]],
     options: Options,
 ) -> list[Derivative]:
-    """All derivatives: of each variable along each chain of dimensions that it has."""
+    """All derivatives: of each variable along each chain of dimensions that it has.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        What has the variables.
+    variables, chains, options
+        From :func:`asked_for`.
+
+    Raises
+    ------
+    ChunkError, CoordinateError, TypeError, ValueError
+        If a variable is too short, or its dtype or its shape does not go with what is asked for.
+    """
     jobs = [
         (name, variable, chain)
         for name, variable in variables.items()
@@ -354,46 +427,6 @@ def _schemes(
             left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
             scheme = replace(scheme, boundary=(left, right))
         yield scheme
-
-
-def labelled(
-    obj: xr.DataArray | xr.Dataset,
-    derivatives: Iterable[Derivative],
-    options: Options,
-    values: Callable[[Derivative], Any],
-) -> xr.Dataset:
-    """The Dataset of derivatives, with names, attributes and coordinates.
-
-    Parameters
-    ----------
-    obj : DataArray or Dataset
-        What they are derivatives of.
-    derivatives : iterable of Derivative
-        From :func:`first_derivatives`.
-    options : Options
-        Those that they were made with.
-    values : callable
-        Gives the array of a derivative.
-
-    Examples
-    --------
-    >>> da = xr.DataArray([0.0, 1.0, 4.0], dims="x", name="t")
-    >>> found = first_derivatives(da, "x", Options())
-    >>> labelled(da, found, Options(), lambda one: np.zeros(3)).dt_dx.attrs["long_name"]
-    'derivative of t with respect to x index'
-    """
-    results = {
-        one.name: xr.Variable(one.variable.dims, values(one), _attributes(one, options))
-        for one in derivatives
-    }
-    attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
-    return xr.Dataset(results, obj.coords, attrs)
-
-
-def _results(
-    obj: xr.DataArray | xr.Dataset, derivatives: Iterable[Derivative], options: Options
-) -> xr.Dataset:
-    return labelled(obj, derivatives, options, lambda one: _values(one, options))
 
 
 def _takes_part(variable: xr.Variable, along: Spacing, obj: xr.DataArray | xr.Dataset) -> bool:
@@ -601,52 +634,62 @@ def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, sche
             )
 
 
-def _values(one: Derivative, options: Options) -> Any:
-    variable, data = one.variable, one.variable.data
+def _chained(one: Derivative, options: Options) -> xr.Variable:
+    """One derivative after another."""
+    variable = one.variable
     for along, scheme in zip(one.chain, one.schemes, strict=True):
-        data = _along(variable, data, along, scheme, validate=options.validate)
-    if variable.dtype.kind in "mM" and options.unit_of_time != "s":
+        step = Combination(one.name, (Part(one.origin, variable, along, scheme),))
+        variable = xr.Variable(variable.dims, step.values(validate=options.validate))
+    data = variable.data
+    if one.variable.dtype.kind in "mM" and options.unit_of_time != "s":
         data = data / coordinates.seconds(options.unit_of_time)  # the kernel gives seconds
-    return data
+    return xr.Variable(variable.dims, data, attributes(one, options))
 
 
-def _attributes(one: Derivative, options: Options) -> dict[Hashable, Any]:
-    """Those of the variable that are true of its derivative, its units and what it is."""
-    variable, chain = one.variable, one.chain
-    label = variable.attrs.get("long_name") or ("data" if one.origin is None else one.origin)
-    times = variable.dtype.kind in "mM"
-    own_units = units.OF_TIME[options.unit_of_time] if times else variable.attrs.get("units")
-    attrs = {key: value for key, value in variable.attrs.items() if _survives(key)}
-    for along in chain:
-        for _ in range(options.order):
-            if isinstance(own_units, str) and isinstance(along.units, str):
-                own_units = units.quotient(own_units, along.units)
-            else:
-                own_units = None
-    if own_units is not None:
-        attrs["units"] = own_units
+def attributes(one: Derivative, options: Options) -> dict[Hashable, Any]:
+    """Attributes of a derivative: those of the variable that stay true, its units, what it is.
+
+    Parameters
+    ----------
+    one : Derivative
+        From :func:`possible`.
+    options : Options
+        Those that it was asked for with.
+    """
+    chain = one.chain
     respect = " and ".join(along.label for along in chain)
     if len(chain) == 1:
         what, which = f"{_ORDINALS[options.order]}derivative", ""
     else:
         what, which = "mixed derivative", f", order {options.order} in each" * (options.order > 1)
-    attrs["long_name"] = f"{what} of {label} with respect to {respect}{which}"
-    return attrs
+    text = f"{what} of {label_of(one.origin, one.variable)} with respect to {respect}{which}"
+    own_units = units_of(one.variable, chain, options)
+    return described(one.variable, text, own_units)
 
 
-def _along(
-    variable: xr.Variable, data: Any, along: Spacing, scheme: Scheme, *, validate: bool
-) -> Any:
-    axis = variable.get_axis_num(along.dim)
-    if along.positions is None:
-        return overlap.differentiate(data, along.steps, axis, scheme, along.seam)
-    missing = [dim for dim in variable.dims if dim not in along.positions.dims]
-    positions = along.positions.set_dims([*missing, *along.positions.dims])
-    positions = positions.transpose(*variable.dims)
-    complain = partial(coordinates.refuse_columns, along) if validate else None
-    return overlap.differentiate(
-        data, overlap.Columns(positions.data, along.period, complain), axis, scheme
-    )
+def label_of(name: Hashable, variable: xr.Variable) -> str:
+    """A variable in words."""
+    return str(variable.attrs.get("long_name") or ("data" if name is None else name))
+
+
+def units_of(variable: xr.Variable, chain: Iterable[Spacing], options: Options) -> str | None:
+    """Units of a derivative of ``options.order`` along each of `chain`; None where unknown."""
+    times = variable.dtype.kind in "mM"
+    own_units = units.OF_TIME[options.unit_of_time] if times else variable.attrs.get("units")
+    for along in chain:
+        for _ in range(options.order):
+            if not (isinstance(own_units, str) and isinstance(along.units, str)):
+                return None
+            own_units = units.quotient(own_units, along.units)
+    return own_units if isinstance(own_units, str) else None
+
+
+def described(variable: xr.Variable, long_name: str, own_units: str | None) -> dict[Hashable, Any]:
+    """Attributes of a variable that are true of what is made of it, and its own."""
+    attrs = {key: value for key, value in variable.attrs.items() if _survives(key)}
+    if own_units is not None:
+        attrs["units"] = own_units
+    return attrs | {"long_name": long_name}
 
 
 def _survives(attribute: Hashable) -> bool:

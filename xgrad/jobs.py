@@ -17,9 +17,9 @@ import xarray as xr
 import zarr
 
 from xgrad import sources
-from xgrad._typing import DerivativeOptions, Dim
-from xgrad.blocks import result_dtype
-from xgrad.gradient import Derivative, first_derivatives, labelled
+from xgrad._typing import Dim, FieldOptions
+from xgrad.calculus import OPERATIONS
+from xgrad.combination import Combination, labelled
 from xgrad.options import Options
 from xgrad.regions import Axis, Box, Layout
 from xgrad.slabs import Output, Work, described, process
@@ -39,21 +39,27 @@ class Request:
     variables : tuple of str or None
         Names; None for every numeric variable.
     dim
-        As for :func:`xgrad.gradient`.
+        As for :func:`xgrad.gradient`, or a mapping of dimensions to the components of a field.
     chunks : mapping
         Chunk sizes of the target, in cells, where they are not the source's.
     options : mapping
         Those of :func:`xgrad.gradient`.
     token : str
         Of this run of the job.
+    operation : str
+        One of :data:`xgrad.calculus.OPERATIONS`.
+    form : str or None
+        Of a divergence or a curl.
     """
 
     source: str
     variables: tuple[str, ...] | None
     dim: Dim
     chunks: Mapping[str, int]
-    options: DerivativeOptions
+    options: FieldOptions
     token: str
+    operation: str = "gradient"
+    form: str | None = None
 
 
 class Job:
@@ -76,16 +82,29 @@ class Job:
         self.data = sources.chosen(self.source, request.variables)
         self.chunks = sources.chunks_asked_for(self.data, request.chunks)
         self.options = Options(**cast(Any, request.options))
-        self.derivatives = first_derivatives(self.data, request.dim, self.options)
+        more = {} if request.form is None else {"form": request.form}
+        self.results = OPERATIONS[request.operation](self.data, request.dim, self.options, **more)
+
+    @cached_property
+    def made(self) -> dict[str, list[Combination]]:
+        """Results that are made of the same variables, under the names of these."""
+        found: dict[str, list[Combination]] = {}
+        for one in self.results:
+            found.setdefault(", ".join(map(str, one.origins)), []).append(one)
+        return found
 
     @cached_property
     def outputs(self) -> dict[str, tuple[Output, ...]]:
-        """Of each variable its derivatives, ready to be taken."""
-        found: dict[str, tuple[Output, ...]] = {}
-        for one in self.derivatives:
-            name = str(one.origin)
-            found[name] = (*found.get(name, ()), Output.of(one, self.options))
-        return found
+        """The same, ready to be taken."""
+        return {name: tuple(map(Output.of, found)) for name, found in self.made.items()}
+
+    def variables(self, name: str) -> dict[Hashable, xr.Variable]:
+        """The variables that a group of results is made of."""
+        return self.made[name][0].origins
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of each of a group of results."""
+        return self.made[name][0].variable.shape
 
     def fill_value(self, name: Hashable) -> float | None:
         """What a missing value is stored as, where the source says so and can mean nothing else.
@@ -101,21 +120,30 @@ class Job:
     @property
     def read(self) -> list[Hashable]:
         """Names of the variables that are read box by box."""
-        own = dict.fromkeys(one.origin for one in self.derivatives)
-        named = (
-            one.chain[0].name for one in self.derivatives if one.chain[0].positions is not None
-        )
+        own = dict.fromkeys(name for one in self.results for name in one.origins)
+        along = [part.along for one in self.results for part in one.parts if part.along is not None]
+        named = (spacing.name for spacing in along if spacing.positions is not None)
         return [*own, *(name for name in dict.fromkeys(named) if name in self.data.variables)]
 
     def work(self, name: str, sweep: int) -> Work:
-        """What is to be done with a variable."""
-        variable, outputs = self.data.variables[name], self.outputs[name]
-        return Work(name, variable, outputs, self.fill_value(name), sweep)
+        """What is to be done with a group of variables."""
+        variables = self.variables(name)
+        fill_value = self.fill_value(next(iter(variables)))
+        return Work(variables, self.outputs[name], fill_value, sweep)
 
-    def written(self, name: Hashable) -> tuple[int, ...]:
+    def stored(self, name: str) -> tuple[int, ...]:
+        """Cells along each axis that are read at once: the largest chunk of the variables."""
+        found = []
+        for origin, variable in self.variables(name).items():
+            own = self.data.variables[origin]
+            chunks = dict(zip(own.dims, self.source.stored(origin), strict=True))
+            found.append([chunks[dim] for dim in variable.dims])
+        return tuple(max(sizes) for sizes in zip(*found, strict=True))
+
+    def written(self, name: str) -> tuple[int, ...]:
         """Cells along each axis that are written at once: a shard or a chunk of the target."""
-        variable = self.data.variables[name]
-        stored = self.source.stored(name)
+        origin, variable = next(iter(self.variables(name).items()))
+        stored = self.source.stored(origin)
         pairs = zip(variable.dims, stored, strict=True)
         sizes = (self.chunks.get(str(dim), size) for dim, size in pairs)
         return tuple(
@@ -123,26 +151,25 @@ class Job:
         )
 
     def axes(self, name: str) -> list[Axis]:
-        """What the cutting of a variable into regions must heed."""
-        variable = self.data.variables[name]
-        written, stored = self.written(name), self.source.stored(name)
+        """What the cutting of a group of variables into regions must heed."""
+        written, stored = self.written(name), self.stored(name)
+        terms = [term for output in self.outputs[name] for term in output.terms]
         found = []
-        for k, size in enumerate(variable.shape):
-            along = [output for output in self.outputs[name] if output.axis == k]
-            face = max((output.face for output in along), default=0)
-            ends = [output.scheme.edge - output.scheme.depth for output in along]
-            around = any(output.around for output in along)
+        for k, size in enumerate(self.shape(name)):
+            along = [term for term in terms if term.axis == k]
+            face = max((term.face for term in along), default=0)
+            ends = [term.scheme.edge - term.scheme.depth for term in along]
+            around = any(term.around for term in along)
             found.append(Axis(size, written[k], stored[k], face, max([face, *ends]), around))
         return found
 
     def template(self) -> xr.Dataset:
         """The labelled result, lazy and without values."""
 
-        def nothing(one: Derivative) -> Any:
-            dtype = result_dtype(one.variable.dtype)
-            return da.zeros(one.variable.shape, dtype=dtype, chunks=-1)
+        def nothing(one: Combination) -> Any:
+            return da.zeros(one.variable.shape, dtype=one.dtype, chunks=-1)
 
-        return labelled(self.data, self.derivatives, self.options, nothing)
+        return labelled(self.data, self.results, nothing)
 
 
 def targets(store: Any, outputs: tuple[Output, ...]) -> dict[str, Any]:
@@ -233,6 +260,6 @@ def assignments(
 ) -> Iterator[Assignment]:  # fmt: skip
     """Runs that are left to do, made one by one."""
     for name, layout in layouts.items():
-        dims, sweep = job.data.variables[name].dims, layout.sweep
+        dims, sweep = job.made[name][0].variable.dims, layout.sweep
         for run in layout.runs(partial(is_done, name)):
             yield Assignment(job.request, store, name, dims, sweep, run.boxes, retries, lanes)

@@ -14,6 +14,7 @@ from xgrad._typing import Accuracy, Boundary, DatetimeUnit
 from xgrad.coordinates import seconds
 from xgrad.errors import CoordinateError
 from xgrad.scheme import Scheme
+from xgrad.sphere import RADIUS
 
 _NAMED = ("one-sided", "periodic", "extend", "reflect", "nan")
 
@@ -54,7 +55,7 @@ class Options:
         Order of the derivative.
     spacing, boundary, period : mappings or single values
         Per dimension, under its name or that of the coordinate asked for.
-    edge_order, accuracy, skipna, validate, datetime_unit
+    edge_order, accuracy, skipna, validate, datetime_unit, metric, radius
         See :func:`xgrad.gradient`.
 
     Examples
@@ -72,6 +73,8 @@ class Options:
     skipna: Any = False
     accuracy: Any = 2
     validate: bool = True
+    metric: Any = None
+    radius: Any = None
 
     def __post_init__(self) -> None:
         if not _is_one_of(self.edge_order, (1, 2)):
@@ -89,6 +92,29 @@ class Options:
         if unit is not None and not (isinstance(unit, str) and unit in choices):
             why = ", as months and years have no fixed length" if str(unit) in ("M", "Y") else ""
             raise ValueError(f"`datetime_unit` is {unit!r}; give one of {choices}{why}")
+        self._check_metric()
+
+    def _check_metric(self) -> None:
+        if self.metric is not None and not (
+            isinstance(self.metric, str) and self.metric == "sphere"
+        ):
+            raise ValueError(f"`metric` is {self.metric!r}; give 'sphere' or leave it out")
+        if self.radius is None:
+            return
+        if self.metric is None:
+            raise ValueError(
+                f"`radius` is {self.radius!r} without a `metric`; give `metric='sphere'` as well"
+            )
+        number = _is_number(self.radius) and not isinstance(
+            self.radius, complex | np.complexfloating
+        )
+        if not number or not (math.isfinite(self.radius) and self.radius > 0):
+            raise ValueError(f"`radius` is {self.radius!r}; give a positive number of metres")
+
+    @property
+    def length_of_radius(self) -> float:
+        """`radius`, that of the Earth where none was given."""
+        return RADIUS if self.radius is None else float(self.radius)
 
     @property
     def unit_of_time(self) -> DatetimeUnit:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+
+import xarray as xr
 
 from xgrad.execution import Crew
 from xgrad.jobs import Job
@@ -105,26 +107,31 @@ class Needs:
     @classmethod
     def of(cls, job: Job, name: str) -> Needs:
         """From dtypes and chunks."""
-        variable = job.data.variables[name]
-        outputs = job.outputs[name]
+        read = [cls._of_variable(job, origin, own) for origin, own in job.variables(name).items()]
+        terms = [term for output in job.outputs[name] for term in output.terms]
+        own = {id(t.positions): t.positions for t in terms if t.positions is not None}
+        # Positions, their halos and the strips cut from them.
+        positions = sum(3 * max(8, one.dtype.itemsize) for one in own.values())
+        result = max(one.result for one in read) + positions
+        codec = max(one.codec for one in read)
+        codec = max(codec, 2 * result * math.prod(job.written(name)))
+        return cls(sum(one.source for one in read), result, codec)
+
+    @classmethod
+    def _of_variable(cls, job: Job, origin: Hashable, variable: xr.Variable) -> Needs:
         item = variable.dtype.itemsize
         # Decoding makes a copy or two; the kernels take float and complex numbers as they are.
-        source = item * (3 if job.source.is_decoded(name) else 1)
+        source = item * (3 if job.source.is_decoded(origin) else 1)
         result = 16 if variable.dtype.kind == "c" else 8
         if variable.dtype.kind == "f":
             result = item
         if not variable.dtype.isnative or variable.dtype.kind in "iu" or item in (2, 16):
             source += 8
             result += 8
-        own = [output.positions for output in outputs if output.positions is not None]
-        # Positions, their halos and the strips cut from them.
-        result += sum(3 * max(8, positions.dtype.itemsize) for positions in own)
-        stored, written = job.source.stored(name), job.written(name)
         # Encoded and decoded, of what is read and of what is written, one after the other.
-        codec = 2 * max(item * math.prod(stored), result * math.prod(written))
-        if variable.encoding.get("shards"):
-            codec += item * math.prod(stored)  # a shard is put together from its chunks
-        return cls(source, result, codec)
+        stored = item * math.prod(job.source.stored(origin))
+        # A shard is put together from its chunks.
+        return cls(source, result, (3 if variable.encoding.get("shards") else 2) * stored)
 
     def of_region(self, cells: int, ahead: bool) -> int:
         """For a region, and the one after it if that is read ahead."""
@@ -171,18 +178,19 @@ def planned(job: Job, target: str, crew: Crew, longest: int, *, waits: bool) -> 
 def _plan(job: Job, target: str, crew: Crew, n_lanes: int, layouts: Mapping[str, Layout]) -> Plan:
     of_a_lane, n_chunks, n_read, n_decoded = 0, 0, 0, 0
     for name, layout in layouts.items():
-        variable, outputs = job.data.variables[name], job.outputs[name]
+        shape, outputs = job.shape(name), job.outputs[name]
         largest = math.prod(max(sizes, default=0) for sizes in layout.cuts)
-        ahead = any(output.axis == layout.sweep for output in outputs)
+        ahead = any(term.axis == layout.sweep for output in outputs for term in output.terms)
         need = Needs.of(job, name)
         of_a_lane = max(of_a_lane, need.of_region(largest, ahead))
         chunks = job.written(name)
         n_chunks += len(outputs) * math.prod(
-            -(-side // chunk) for side, chunk in zip(variable.shape, chunks, strict=True)
+            -(-side // chunk) for side, chunk in zip(shape, chunks, strict=True)
         )
         blocks = [-(-max(s, default=0) // c) for s, c in zip(layout.cuts, chunks, strict=True)]
-        n_read += variable.nbytes
-        n_decoded += int(variable.nbytes * cost(job.axes(name), blocks, layout.sweep, start=0))
+        n_bytes = sum(variable.nbytes for variable in job.variables(name).values())
+        n_read += n_bytes
+        n_decoded += int(n_bytes * cost(job.axes(name), blocks, layout.sweep, start=0))
     template = job.template()
     n_written = sum(derivative.nbytes for derivative in template.data_vars.values())
     return Plan(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections.abc import Hashable
 from typing import Any, cast
 
 import xarray as xr
@@ -39,10 +38,12 @@ def skeleton(job: Job, zarr_format: int, *, checksum: bool) -> xr.Dataset:
         Lazy, with an encoding for each variable.
     """
     result = job.template()
-    for one in job.derivatives:
-        result[one.name].encoding.update(_encoding(job, one.origin, zarr_format, checksum=checksum))
+    for group, made in job.made.items():
+        encoding = _encoding(job, group, zarr_format, checksum=checksum)
+        for one in made:
+            result[one.name].encoding.update(encoding)
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    done = f"{now}: xgrad gradient of {shown(job.request.source)}"
+    done = f"{now}: xgrad {job.request.operation} of {shown(job.request.source)}"
     history = shown(job.data.attrs.get("history", ""))
     result.attrs["history"] = f"{done}\n{history}".rstrip("\n")
     if zarr_format > job.source.zarr_format:
@@ -55,9 +56,11 @@ def skeleton(job: Job, zarr_format: int, *, checksum: bool) -> xr.Dataset:
     return result
 
 
-def _encoding(job: Job, origin: Hashable, zarr_format: int, *, checksum: bool) -> dict[str, Any]:
+def _encoding(job: Job, name: str, zarr_format: int, *, checksum: bool) -> dict[str, Any]:
+    """Storage of what is made of some variables: that of the first of them."""
+    origin = next(iter(job.variables(name)))
     given = job.data.variables[origin].encoding
-    written = job.written(origin)
+    written = job.written(name)
     found: dict[str, Any] = {"chunks": written}
     if given.get("shards") and not job.chunks:
         found |= {"shards": written, "chunks": given["chunks"]}

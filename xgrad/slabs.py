@@ -1,24 +1,24 @@
 """The work on one region: read it with its halo, differentiate, write.  No graph, no dask.
 
-The arithmetic is that of the lazy engine, :func:`xgrad.overlap.apply`: so are the bits.
+The arithmetic is that of the lazy engine, :func:`xgrad.overlap.fold`: so are the bits.
 """
 
 from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 
-from xgrad import boundaries, columns, coordinates, overlap
+from xgrad import boundaries, columns, overlap
 from xgrad._typing import AnyArray
-from xgrad.blocks import result_dtype
-from xgrad.gradient import Derivative
-from xgrad.options import Options
+from xgrad.combination import Combination, Part
+from xgrad.halo import Cells, along
+from xgrad.overlap import How, Stencil
 from xgrad.regions import Box
 from xgrad.scheme import Scheme
 
@@ -31,15 +31,15 @@ _PAUSE = 0.1
 
 
 @dataclass(frozen=True)
-class Output:
-    """One derivative of a variable, ready to be taken block by block.
+class Ingredient:
+    """One term of an output, ready to be taken block by block.
 
     Attributes
     ----------
-    name : str
-        Of the array that it is written to.
-    axis : int
-        Of the variable.
+    origin : hashable
+        Name of the variable.
+    axis : int or None
+        Of the variable; None where its values are taken as they are.
     scheme : Scheme
         How.
     table : array or None
@@ -48,33 +48,33 @@ class Output:
         Those, read when they are needed.
     period : float or None
         Of the positions.
-    seconds : float
-        Length of the unit of time that times as data are differentiated in; 1 for other data.
+    factor : float, array or None
+        What the term is multiplied by; an array has sides of 1 where it does not depend on a
+        dimension.
     """
 
-    name: str
-    axis: int
+    origin: Hashable
+    axis: int | None
     scheme: Scheme
     table: AnyArray | None
     positions: xr.Variable | None
     period: float | None
-    seconds: float
+    factor: Any
 
     @classmethod
-    def of(cls, derivative: Derivative, options: Options) -> Output:
+    def of(cls, part: Part) -> Ingredient:
         """From what was asked for."""
-        (along,), (scheme,) = derivative.chain, derivative.schemes
-        variable = derivative.variable
-        axis = variable.get_axis_num(along.dim)
-        table = None
-        if along.positions is None:
+        along, table = part.along, None
+        if along is not None and along.positions is None:
+            variable = part.variable
             table = overlap.table_of(
-                along.steps, variable.shape[axis], scheme, variable.dtype, along.seam
-            )
-        times = variable.dtype.kind in "mM"
-        unit = coordinates.seconds(options.unit_of_time) if times else 1.0
-        positions, period = along.positions, along.period
-        return cls(derivative.name, axis, scheme, table, positions, period, unit)
+                along.steps, variable.sizes[along.dim], part.scheme, variable.dtype, along.seam,
+                part.inside,
+            )  # fmt: skip
+        factor = part.spread_factor()
+        factor = np.asarray(factor) if np.ndim(factor) else factor
+        positions, period = (None, None) if along is None else (along.positions, along.period)
+        return cls(part.origin, part.axis, part.scheme, table, positions, period, factor)
 
     @property
     def face(self) -> int:
@@ -88,28 +88,66 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Work:
-    """A variable and what is made of it.
+class Output:
+    """What is made of some variables and written to one array.
 
     Attributes
     ----------
     name : str
-        Of the variable.
-    variable : Variable
-        Read box by box.
+        Of the array.
+    terms : tuple of Ingredient
+        What it is made of.
+    how : {"sum", "norm", "angle"}
+        How.
+    dtype : numpy.dtype
+        Of the array.
+    seconds : float
+        Length of the unit of time that times as data are differentiated in; 1 for other data.
+    """
+
+    name: str
+    terms: tuple[Ingredient, ...]
+    how: How
+    dtype: np.dtype[Any]
+    seconds: float
+
+    @classmethod
+    def of(cls, one: Combination) -> Output:
+        """From what was asked for."""
+        terms = tuple(Ingredient.of(part) for part in one.parts)
+        return cls(one.name, terms, one.how, one.dtype, one.seconds)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Variables of one grid and what is made of them.
+
+    Attributes
+    ----------
+    variables : mapping
+        By name; read box by box.
     outputs : tuple of Output
-        Its derivatives.
+        What is made of them.
     fill_value : float or None
         What a missing value is stored as, if not as NaN.
     sweep : int
         Axis that regions of a run follow one another along.
     """
 
-    name: str
-    variable: xr.Variable
+    variables: Mapping[Hashable, xr.Variable]
     outputs: tuple[Output, ...]
     fill_value: float | None
     sweep: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of each variable."""
+        return next(iter(self.variables.values())).shape
+
+    @property
+    def dims(self) -> tuple[Hashable, ...]:
+        """Of each variable."""
+        return next(iter(self.variables.values())).dims
 
 
 def process(
@@ -140,28 +178,26 @@ def process(
     OSError
         If there is no room left.
     """
-    ahead = any(output.axis == work.sweep for output in work.outputs)
-    depth = max((output.scheme.depth for output in work.outputs), default=0)
-    before: AnyArray | None = None
-    core: AnyArray | None = None
-    known: dict[str, Any] = {}
+    terms = [term for output in work.outputs for term in output.terms]
+    ahead = any(term.axis == work.sweep for term in terms)
+    depth = max((term.scheme.depth for term in terms), default=0)
+    before: dict[Hashable, AnyArray] | None = None
+    core: dict[Hashable, AnyArray] | None = None
+    known: dict[Any, Any] = {}
     for k, box in enumerate(boxes):
         region = _Region(work, box, retries, known)
         if core is None:
-            core = region.read(box)
-        after = region.read(boxes[k + 1]) if ahead and k + 1 < len(boxes) else None
+            core = region.read_all(box)
+        after = region.read_all(boxes[k + 1]) if ahead and k + 1 < len(boxes) else None
         neighbours = _Neighbours(region, core, before, after)
         for output in work.outputs:
-            region.write(targets[output.name], _derivative(output, neighbours))
-        stop = core.shape[work.sweep]
-        # A copy: a view would keep the region in memory.
-        before = core[_along(work.sweep, slice(max(0, stop - depth), stop))].copy()
+            region.write(targets[output.name], _made(output, neighbours))
+        stop = box[work.sweep].stop - box[work.sweep].start
+        last = along(work.sweep, slice(max(0, stop - depth), stop))
+        # Copies: views would keep the region in memory.
+        before = {name: values[last].copy() for name, values in core.items()}
         core = after
         yield box
-
-
-def _along(axis: int, cells: slice) -> tuple[slice, ...]:
-    return (*(slice(None),) * axis, cells)
 
 
 def described(dims: Any, box: Box) -> str:
@@ -178,18 +214,22 @@ def described(dims: Any, box: Box) -> str:
 class _Region:
     """One region: reads boxes of its variable, writes its results, tries again what failed."""
 
-    def __init__(self, work: Work, box: Box, retries: int, known: dict[str, Any]) -> None:
+    def __init__(self, work: Work, box: Box, retries: int, known: dict[Any, Any]) -> None:
         self.work, self.box, self.retries, self.known = work, box, retries, known
 
-    def read(self, box: Box) -> AnyArray:
-        return self.attempt("read", box, lambda: np.asarray(self.work.variable[box].values))
+    def read(self, name: Hashable, box: Box) -> AnyArray:
+        variable = self.work.variables[name]
+        return self.attempt("read", name, box, lambda: np.asarray(variable[box].values))
 
-    def positions(self, output: Output, box: Box) -> AnyArray:
+    def read_all(self, box: Box) -> dict[Hashable, AnyArray]:
+        return {name: self.read(name, box) for name in self.work.variables}
+
+    def positions(self, term: Ingredient, box: Box) -> AnyArray:
         """Positions of a box, with sides of 1 along dimensions that they do not have."""
-        own, dims = output.positions, self.work.variable.dims
+        own, dims = term.positions, self.work.dims
         assert own is not None
         cells = {dim: part for dim, part in zip(dims, box, strict=True) if dim in own.dims}
-        values = self.attempt("read", box, lambda: np.asarray(own.isel(cells).values))
+        values = self.attempt("read", term.origin, box, lambda: np.asarray(own.isel(cells).values))
         missing = [dim for dim in dims if dim not in own.dims]
         spread = xr.Variable(own.dims, overlap.as_float(values)).set_dims([*missing, *own.dims])
         return np.asarray(spread.transpose(*dims).data)
@@ -198,9 +238,15 @@ class _Region:
         def store() -> None:
             target[self.box] = encoded(values, self.work.fill_value)
 
-        self.attempt("written", self.box, store)
+        self.attempt("written", self.made_of, self.box, store)
 
-    def attempt(self, what: str, box: Box, action: Callable[[], _Result]) -> _Result:
+    @property
+    def made_of(self) -> str:
+        return ", ".join(map(str, self.work.variables))
+
+    def attempt(
+        self, what: str, name: Hashable, box: Box, action: Callable[[], _Result]
+    ) -> _Result:
         for k in range(self.retries + 1):
             try:
                 return action()
@@ -208,8 +254,8 @@ class _Region:
                 raise
             except Exception as error:  # a codec raises what it likes
                 text = (
-                    f"variable {self.work.name!r} could not be {what} in the region "
-                    f"{described(self.work.variable.dims, box)}: "
+                    f"variable {name!r} could not be {what} in the region "
+                    f"{described(self.work.dims, box)}: "
                     f"{error or type(error).__name__}"
                 )
                 if isinstance(error, OSError) and error.errno in _HOPELESS:
@@ -225,83 +271,94 @@ class _Neighbours:
     """A region in memory, and the cells around it, from memory where they are there already."""
 
     region: _Region
-    core: AnyArray
-    before: AnyArray | None
-    after: AnyArray | None
+    core: dict[Hashable, AnyArray]
+    before: dict[Hashable, AnyArray] | None
+    after: dict[Hashable, AnyArray] | None
 
-    def beside(self, axis: int, cells: slice) -> AnyArray:
+    def beside(self, name: Hashable, axis: int, cells: slice) -> AnyArray:
         """The cells of the region's cross-section at other places along `axis`."""
         box, own = self.region.box, self.region.box[axis]
         if axis == self.region.work.sweep:
             if self.after is not None and cells.start == own.stop:
-                return self.after[_along(axis, slice(0, cells.stop - cells.start))]
+                return self.after[name][along(axis, slice(0, cells.stop - cells.start))]
             if self.before is not None and cells.stop == own.start:
-                n = self.before.shape[axis]
-                return self.before[_along(axis, slice(n - (cells.stop - cells.start), n))]
-        return self.region.read((*box[:axis], cells, *box[axis + 1 :]))
+                n = self.before[name].shape[axis]
+                return self.before[name][along(axis, slice(n - (cells.stop - cells.start), n))]
+        return self.region.read(name, (*box[:axis], cells, *box[axis + 1 :]))
 
 
 def _halo(
-    core: AnyArray, beside: Callable[[slice], AnyArray], cells: slice, size: int, output: Output,
-    ghosts: Any,
-) -> tuple[AnyArray, AnyArray, AnyArray]:  # fmt: skip
-    """Cells below a region, the region, and the cells above it: neighbours, ghosts or nothing."""
-    axis, scheme = output.axis, output.scheme
-    depth, face, n = scheme.depth, output.face, core.shape[output.axis]
+    core: AnyArray, beside: Callable[[slice], AnyArray], cells: slice, size: int,
+    term: Ingredient, ghosts: Any,
+) -> Cells:  # fmt: skip
+    """A region with the cells below and above it: neighbours, ghosts or nothing."""
+    axis, scheme = term.axis, term.scheme
+    assert axis is not None
+    depth, face, n = scheme.depth, term.face, core.shape[axis]
     if cells.start > 0:
         below = beside(slice(cells.start - depth, cells.start))
-    elif output.around:
+    elif term.around:
         below = beside(slice(size - depth, size))
     else:
-        first = core[_along(axis, slice(0, face))]
+        first = core[along(axis, slice(0, face))]
         below = ghosts(first, scheme.boundary[0], depth, axis, below=True)
     if cells.stop < size:
         above = beside(slice(cells.stop, cells.stop + depth))
-    elif output.around:
+    elif term.around:
         above = beside(slice(0, depth))
     else:
-        last = core[_along(axis, slice(n - face, n))]
+        last = core[along(axis, slice(n - face, n))]
         above = ghosts(last, scheme.boundary[1], depth, axis, below=False)
-    return below, core, above
+    return Cells(below, core, above, axis, scheme.reach)
 
 
-def _derivative(output: Output, neighbours: _Neighbours) -> AnyArray:
-    core, region, axis = neighbours.core, neighbours.region, output.axis
-    cells, size = region.box[axis], region.work.variable.shape[axis]
-    parts = _halo(
-        core, lambda other: neighbours.beside(axis, other), cells, size, output, boundaries.values
-    )
-    out = np.empty_like(core, dtype=result_dtype(core.dtype), subok=False)
-    if output.table is not None:
-        overlap.apply(parts, output.table[:, cells], axis, output.scheme, out)
-    else:
-        _over_columns(output, region, parts, out)
+def _made(output: Output, neighbours: _Neighbours) -> AnyArray:
+    """One result over a region."""
+    stencils = [_stencil(term, neighbours) for term in output.terms]
+    like = neighbours.core[output.terms[0].origin]
+    out = np.empty_like(like, dtype=output.dtype, subok=False)
+    overlap.fold(stencils, output.how, out)
     if output.seconds != 1:
         out /= output.seconds
     return out
 
 
-def _over_columns(
-    output: Output, region: _Region, parts: tuple[AnyArray, AnyArray, AnyArray], out: AnyArray
-) -> None:
-    """The same with positions of several dimensions, whose columns are looked at as a whole."""
-    axis, box = output.axis, region.box
-    cells, size = box[axis], region.work.variable.shape[axis]
+def _stencil(term: Ingredient, neighbours: _Neighbours) -> Stencil:
+    core, region, axis = neighbours.core[term.origin], neighbours.region, term.axis
+    factor = term.factor
+    if np.ndim(factor):
+        sides = zip(region.box, factor.shape, strict=True)
+        factor = factor[tuple(part if n > 1 else slice(None) for part, n in sides)]
+    if axis is None:
+        return Stencil(core, factor=factor)
+    cells, size = region.box[axis], region.work.shape[axis]
 
     def beside(other: slice) -> AnyArray:
-        return region.positions(output, (*box[:axis], other, *box[axis + 1 :]))
+        return neighbours.beside(term.origin, axis, other)
+
+    whole = _halo(core, beside, cells, size, term, boundaries.values)
+    if term.table is not None:
+        return Stencil(whole, term.scheme, term.table[:, cells], factor=factor)
+    there, ends = _columns(term, region)
+    return Stencil(whole, term.scheme, None, there, ends, term.period, factor)
+
+
+def _columns(term: Ingredient, region: _Region) -> tuple[Cells, tuple[AnyArray, AnyArray]]:
+    """Positions of several dimensions, whose columns are looked at as a whole."""
+    axis, box = term.axis, region.box
+    assert axis is not None
+    cells, size = box[axis], region.work.shape[axis]
+
+    def beside(other: slice) -> AnyArray:
+        return region.positions(term, (*box[:axis], other, *box[axis + 1 :]))
 
     x = beside(cells)
-    there = _halo(x, beside, cells, size, output, boundaries.positions)
-    known = None
-    if x.shape[axis] < size:
-        # The next region of the run has the same columns, if it lies along them.
-        place = (*box[:axis], *box[axis + 1 :])
-        if region.known.get(output.name, (None,))[0] != place:
-            found = _extremes(beside, size, x.shape[axis], axis, output.period)
-            region.known[output.name] = place, found
-        known = region.known[output.name][1]
-    columns.by_column(parts, there, known, output.period, axis, output.scheme, out)
+    there = _halo(x, beside, cells, size, term, boundaries.positions)
+    # The next region of the run has the same columns, if it lies along them.
+    place, key = (*box[:axis], *box[axis + 1 :]), (id(term.positions), axis)
+    if region.known.get(key, (None,))[0] != place:
+        region.known[key] = place, _extremes(beside, size, x.shape[axis], axis, term.period)
+    return there, region.known[key][1]
 
 
 def _extremes(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import click
 import numpy as np
@@ -28,8 +28,9 @@ from xgrad import (
     sources,
     versioned,
 )
-from xgrad._typing import DerivativeOptions, Dim
-from xgrad.blocks import result_dtype
+from xgrad._typing import Dim, FieldOptions, JobOptions, Operation
+from xgrad.calculus import OPERATIONS
+from xgrad.combination import Part
 from xgrad.jobs import Assignment, Job, Request
 from xgrad.plan import Plan, planned
 from xgrad.publishing import Workplace, shown
@@ -75,24 +76,55 @@ class _Target:
     is_local: bool = False
 
 
+def to_zarr(
+    operation: Operation,
+    source: str | Path,
+    target: str | Path,
+    variables: Iterable[str] | None = None,
+    dim: Dim = None,
+    **options: Unpack[JobOptions],
+) -> Report:
+    """Write what is made of the derivatives of a store into a Zarr store, region by region.
+
+    Parameters
+    ----------
+    operation : {"gradient", "magnitude", "laplacian", "divergence", "curl"}
+        What is computed: see the functions of these names.
+    source, target, variables, **options
+        As for :func:`gradient_to_zarr`, and `form` for a divergence or a curl.
+    dim : hashable, iterable of hashable or mapping
+        As for :func:`gradient_to_zarr`; for a divergence or a curl a mapping of dimensions to the
+        names of components.
+
+    Returns
+    -------
+    Report
+        Bytes, seconds, and memory.
+
+    Raises
+    ------
+    FileNotFoundError, FileExistsError, ChunkError, MemoryError, OSError, RuntimeError, ValueError
+        As :func:`gradient_to_zarr`.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, xarray as xr
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = xr.Dataset({"t": ("x", [0.0, 1.0, 4.0])}).to_zarr(folder / "in.zarr", zarr_format=2)
+    >>> _ = to_zarr("magnitude", folder / "in.zarr", folder / "out.zarr")
+    >>> xr.open_zarr(folder / "out.zarr").t_gradient_magnitude.values
+    array([1., 2., 3.])
+    """
+    job_options, asked = _parted(options)
+    return _run(_request(operation, source, variables, dim, asked), target, **job_options)
+
+
 def gradient_to_zarr(
     source: str | Path,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
-    *,
-    memory: int | None = None,
-    chunks: Mapping[str, int] | None = None,
-    checksum: bool = False,
-    overwrite: bool = False,
-    restart: bool = False,
-    allow_missing: bool = False,
-    retries: int = 2,
-    workers: int | None = None,
-    scheduler: str | None = None,
-    security: Any = None,
-    progress: bool = False,
-    **options: Unpack[DerivativeOptions],
+    **options: Unpack[JobOptions],
 ) -> Report:
     """Differentiate a store into a Zarr store, region by region.
 
@@ -138,8 +170,8 @@ def gradient_to_zarr(
         Certificates for a ``tls://`` scheduler.
     progress : bool, default: False
         Show a progress bar with the remaining time on stderr.
-    **options
-        Those of :func:`xgrad.gradient`: spacing, edge_order, boundary and so on.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate, metric, radius
+        As for :func:`xgrad.gradient`.
 
     Returns
     -------
@@ -178,8 +210,25 @@ def gradient_to_zarr(
     >>> xr.open_zarr(folder / "out.zarr").dt_dx.values
     array([1., 2., 3.])
     """
-    checked = _checked(source, target, overwrite=overwrite)
-    request = _request(source, variables, dim, chunks, options)
+    return to_zarr("gradient", source, target, variables, dim, **options)
+
+
+def _run(
+    request: Request,
+    target: str | Path,
+    *,
+    memory: int | None = None,
+    checksum: bool = False,
+    overwrite: bool = False,
+    restart: bool = False,
+    allow_missing: bool = False,
+    retries: int = 2,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    security: Any = None,
+    progress: bool = False,
+) -> Report:
+    checked = _checked(request.source, target, overwrite=overwrite)
     with (
         _opened(request) as job,
         execution.cluster(
@@ -189,7 +238,8 @@ def gradient_to_zarr(
         plan = _planned(job, checked, client, memory)
         told = _told(job, allow_missing=allow_missing, checksum=checksum)
         start = time.perf_counter()
-        with checked.place(f"xgrad gradient of {shown(source)}") as place:
+        what = f"xgrad {request.operation} of {shown(request.source)}"
+        with checked.place(what) as place:
             if not _goes_on(place, told, restart=restart):
                 _begin(job, place, told, checksum=checksum, remote=not checked.is_local)
             jobs.adopt(job, plan.n_lanes)
@@ -207,21 +257,15 @@ def plan_to_zarr(
     variables: Iterable[str] | None = None,
     dim: Dim = None,
     *,
-    memory: int | None = None,
-    chunks: Mapping[str, int] | None = None,
-    overwrite: bool = False,
-    allow_missing: bool = False,
-    workers: int | None = None,
-    scheduler: str | None = None,
-    security: Any = None,
-    **options: Unpack[DerivativeOptions],
+    operation: Operation = "gradient",
+    **options: Unpack[JobOptions],
 ) -> Plan:
-    """What :func:`gradient_to_zarr` would do and need; nothing is computed or written.
+    """What :func:`to_zarr` would do and need; nothing is computed or written.
 
     Parameters
     ----------
-    source, target, variables, dim, memory, chunks, overwrite, allow_missing, workers, scheduler
-        As for :func:`gradient_to_zarr`, as are `security` and the options.
+    source, target, variables, dim, operation, **options
+        As for :func:`to_zarr`.
 
     Returns
     -------
@@ -231,7 +275,7 @@ def plan_to_zarr(
     Raises
     ------
     FileNotFoundError, FileExistsError, ChunkError, MemoryError, ValueError
-        As :func:`gradient_to_zarr`.
+        As :func:`to_zarr`.
 
     Examples
     --------
@@ -242,8 +286,23 @@ def plan_to_zarr(
     >>> plan.n_chunks, plan.n_regions, plan.n_tasks, plan.bytes_written
     (1, 1, 1, 24)
     """
-    checked = _checked(source, target, overwrite=overwrite)
-    request = _request(source, variables, dim, chunks, options)
+    job_options, asked = _parted(options)
+    return _look(_request(operation, source, variables, dim, asked), target, **job_options)
+
+
+def _look(
+    request: Request,
+    target: str | Path,
+    *,
+    memory: int | None = None,
+    overwrite: bool = False,
+    allow_missing: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    security: Any = None,
+    **_of_the_run: Any,
+) -> Plan:
+    checked = _checked(request.source, target, overwrite=overwrite)
     with (
         _opened(request) as job,
         execution.cluster(workers, scheduler, security=security) as client,
@@ -271,20 +330,43 @@ def _natural(retries: Any) -> int:
     return retries
 
 
+def _parted(options: JobOptions) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of the job, and those of what is asked for."""
+    own = set(FieldOptions.__annotations__) | {"chunks", "form"}
+    asked = {key: value for key, value in options.items() if key in own}
+    return {key: value for key, value in options.items() if key not in own}, asked
+
+
 def _request(
+    operation: str,
     source: str | Path,
     variables: Iterable[str] | None,
-    dim: Dim,
-    chunks: Mapping[str, int] | None,
-    options: DerivativeOptions,
+    dim: Any,
+    asked: dict[str, Any],
 ) -> Request:
+    chunks, form = asked.pop("chunks", None), asked.pop("form", None)
+    if operation not in OPERATIONS:
+        raise ValueError(f"`operation` is {operation!r}; give one of {list(OPERATIONS)}")
+    if form is not None and operation not in ("divergence", "curl"):
+        raise ValueError(f"`form` is {form!r}, which a {operation} has not; leave it out")
+    if operation in ("divergence", "curl"):
+        if not isinstance(dim, Mapping):
+            raise ValueError(
+                f"`dim` is {dim!r}; a {operation} needs a mapping of dimensions to components"
+            )
+        variables = dim.values()
     names = (
         None
         if variables is None
-        else tuple([variables] if isinstance(variables, str) else variables)
+        else tuple([variables] if isinstance(variables, str) else dict.fromkeys(variables))
     )
-    dims = tuple(dim) if isinstance(dim, Iterable) and not isinstance(dim, str) else dim
-    return Request(str(source), names, dims, dict(chunks or {}), options, uuid.uuid4().hex)
+    several = isinstance(dim, Iterable) and not isinstance(dim, str | Mapping)
+    dims = tuple(dim) if several else dim
+    token = uuid.uuid4().hex
+    return Request(
+        str(source), names, dims, dict(chunks or {}), cast(FieldOptions, asked), token, operation,
+        form,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -317,20 +399,28 @@ def _told(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
     given = sorted(request.options.items())
     told = {name: repr(value) for name, value in given if name != "spacing"}
     # Sorted: a folder is listed in any order.
-    steps = [
-        (one.name, [(a.steps, a.seam, a.period, a.units, a.positions is None) for a in one.chain])
-        for one in sorted(job.derivatives, key=lambda one: one.name)
-    ]
+    results = sorted(job.results, key=lambda one: one.name)
+    steps = [(one.name, one.how, [_positions(part) for part in one.parts]) for one in results]
     return told | {
         "version": version("xgrad"),
         "source": shown(request.source) if path is None else str(path.resolve()),
         "variables": repr(sorted(job.outputs)),
-        "dim": repr([name for name, _ in steps]),
+        "dim": repr([one.name for one in results]),
+        "form": repr(request.form),
         "chunks": repr({name: job.written(name) for name in sorted(job.outputs)}),
         "checksum": repr(checksum),
         "coordinates": tokenize(steps, request.options.get("spacing")),
         "content of the source": job.source.digest(job.read, allow_missing=allow_missing),
     }
+
+
+def _positions(part: Part) -> tuple[Any, ...]:
+    """What a term depends on beside the values."""
+    along, factor = part.along, part.spread_factor()
+    weights = (None if factor is None else np.asarray(factor), part.inside)
+    if along is None:
+        return weights
+    return (along.steps, along.seam, along.period, along.units, along.positions is None, *weights)
 
 
 def _goes_on(place: Workplace, told: dict[str, str], *, restart: bool) -> bool:
@@ -374,9 +464,8 @@ class _Done:
 
     def __init__(self, job: Job, place: Workplace, sizes: Mapping[str, int]) -> None:
         self._chunks = {name: job.written(name) for name in job.outputs}
-        shapes = {name: job.data.variables[name].shape for name in job.outputs}
         self._grid = {
-            name: np.zeros([-(-n // c) for n, c in zip(shapes[name], chunks, strict=True)], bool)
+            name: np.zeros([-(-n // c) for n, c in zip(job.shape(name), chunks, strict=True)], bool)
             for name, chunks in self._chunks.items()
         }
         self._place, self._sizes = place, sizes
@@ -413,9 +502,7 @@ def _work_off(
     job: Job, plan: Plan, place: Workplace, client: Any, *, retries: int, progress: bool
 ) -> None:
     """Do the regions that are not finished."""
-    sizes: dict[str, int] = dict.fromkeys(job.outputs, 0)
-    for one in job.derivatives:
-        sizes[str(one.origin)] += result_dtype(one.variable.dtype).itemsize
+    sizes = {name: sum(one.dtype.itemsize for one in made) for name, made in job.made.items()}
     done = _Done(job, place, sizes)
     tasks = jobs.assignments(job, plan.layouts, place.store, retries, plan.n_lanes, done.has)
     # A bar that is hidden prints nothing, not even its label.
