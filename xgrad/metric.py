@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import dask.array as da
 import numpy as np
@@ -139,7 +139,7 @@ class Sphere:
                 for k, (n, own) in enumerate(zip(latitude.shape, lazy[0].chunks, strict=True))
             )
             phi, lam = (one.rechunk(chunks) for one in lazy)
-            travelled: Any = partial(sphere.path, axis=axis)
+            travelled: Any = partial(cast(Any, sphere.path), axis=axis)
             data = da.map_blocks(travelled, phi, lam, dtype=float, meta=np.empty((0, 0)))
         else:
             data = sphere.path(*both, axis=axis)
