@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -139,10 +138,10 @@ class Sphere:
                 for k, (n, own) in enumerate(zip(latitude.shape, lazy[0].chunks, strict=True))
             )
             phi, lam = (one.rechunk(chunks) for one in lazy)
-            travelled: Any = partial(cast(Any, sphere.path), axis=axis)
-            data = da.map_blocks(travelled, phi, lam, dtype=float, meta=np.empty((0, 0)))
+            meta = np.empty((0, 0))
+            data = da.map_blocks(sphere.path, phi, lam, axis=axis, dtype=float, meta=meta)
         else:
-            data = sphere.path(*both, axis=axis)
+            data = sphere.path(latitude.values, longitude.values, axis)
         return xr.Variable(latitude.dims, data * self.radius)
 
     def eastward(self, at_the_pole: Any = np.nan) -> xr.Variable:
@@ -177,7 +176,7 @@ class Sphere:
         """
         own, other = self._path(dim), self._path(across)
         axis, beside = own.get_axis_num(dim), own.get_axis_num(across)
-        scheme = Scheme()
+        scheme = Scheme(edge_order=2)
         width = abs(overlap.differentiate(other.data, 1.0, beside, scheme))
         columns = overlap.Columns(own.data)
         return xr.Variable(own.dims, overlap.differentiate(np.log(width), columns, axis, scheme))
