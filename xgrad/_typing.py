@@ -58,3 +58,9 @@ class DerivativeOptions(TypedDict, total=False):
     skipna: bool
     accuracy: Accuracy
     validate: bool
+
+
+class LabelledOptions(DerivativeOptions, total=False):
+    """And those that a job from store to store does not have."""
+
+    units: str | None

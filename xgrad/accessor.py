@@ -1,4 +1,4 @@
-"""``.fdgrad`` on DataArray and Dataset: one line each, the work is in :mod:`xgrad.gradient`."""
+"""``.fdgrad`` on DataArray, Dataset and DataTree: one line each, the work is done below."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Generic, TypeVar, Unpack
 
 import xarray as xr
 
-from xgrad._typing import DerivativeOptions, Dim
+from xgrad._typing import Dim, LabelledOptions
 from xgrad.gradient import derivative, gradient
+from xgrad.trees import mapped
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -19,7 +20,7 @@ class FdgradAccessor(Generic[_Object]):
     def __init__(self, obj: _Object) -> None:
         self._obj: _Object = obj
 
-    def gradient(self, dim: Dim = None, **options: Unpack[DerivativeOptions]) -> xr.Dataset:
+    def gradient(self, dim: Dim = None, **options: Unpack[LabelledOptions]) -> xr.Dataset:
         """Gradient along `dim`; see :func:`xgrad.gradient` for the options.
 
         Examples
@@ -35,7 +36,7 @@ class FdgradAccessor(Generic[_Object]):
         self,
         dim: Hashable | Iterable[Hashable],
         order: int = 1,
-        **options: Unpack[DerivativeOptions],
+        **options: Unpack[LabelledOptions],
     ) -> _Object:
         """One derivative, of higher order or mixed; see :func:`xgrad.derivative`.
 
@@ -57,3 +58,41 @@ class DataArrayAccessor(FdgradAccessor[xr.DataArray]):
 @xr.register_dataset_accessor("fdgrad")
 class DatasetAccessor(FdgradAccessor[xr.Dataset]):
     """Finite differences of a Dataset's variables, as ``ds.fdgrad``."""
+
+
+@xr.register_datatree_accessor("fdgrad")
+class DataTreeAccessor:
+    """Finite differences of the nodes of a DataTree, as ``tree.fdgrad``."""
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        self._tree = tree
+
+    def gradient(self, dim: Dim = None, **options: Unpack[LabelledOptions]) -> xr.DataTree:
+        """Gradients of the nodes that have `dim`; see :func:`xgrad.gradient` for the options.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> ds = xr.Dataset({"t": ("x", [0.0, 1.0, 4.0])}, {"x": [0.0, 1.0, 2.0]})
+        >>> tree = xr.DataTree.from_dict({"/fine": ds, "/constant": xr.Dataset({"g": 9.81})})
+        >>> list(tree.fdgrad.gradient("x").children)
+        ['fine']
+        """
+        return mapped(self._tree, lambda node: gradient(node, dim, **options), dim)
+
+    def derivative(
+        self,
+        dim: Hashable | Iterable[Hashable],
+        order: int = 1,
+        **options: Unpack[LabelledOptions],
+    ) -> xr.DataTree:
+        """One derivative of the nodes that have `dim`; see :func:`xgrad.derivative`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> tree = xr.DataTree(xr.Dataset({"t": ("x", [0.0, 1.0, 4.0, 9.0])}))
+        >>> tree.fdgrad.derivative("x", order=2).d2t_dx2.values.round(12)
+        array([2., 2., 2., 2.])
+        """
+        return mapped(self._tree, lambda node: derivative(node, dim, order, **options), dim)

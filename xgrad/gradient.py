@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 
-from xgrad import coordinates, overlap, units
+from xgrad import coordinates, names, overlap, quantities
 from xgrad._typing import Accuracy, BoundaryLike, DatetimeUnit, Dim, EdgeOrder, SpacingLike
 from xgrad.coordinates import Spacing
 from xgrad.errors import ChunkError, CoordinateError
 from xgrad.options import Options
 from xgrad.scheme import Scheme
+from xgrad.units import OF_TIME, quotient
 
 # Attributes that describe the values of a variable, and are untrue of its derivative.
 _OF_THE_VALUES = frozenset(
@@ -67,6 +68,7 @@ def gradient(
     skipna: bool = False,
     accuracy: Accuracy = 2,
     validate: bool = True,
+    units: str | None = None,
 ) -> xr.Dataset:
     """Gradient of labelled data, by default with the numbers of ``numpy.gradient``.
 
@@ -80,8 +82,8 @@ def gradient(
         Data of float, complex, integer or time dtype.  Of a Dataset every such variable that has
         the dimension is differentiated, and the others are left out.
     dim : hashable or iterable of hashable, optional
-        Dimensions, or 1-D coordinates along them, to differentiate along.  Default: every
-        dimension.
+        Dimensions, or 1-D coordinates along them, to differentiate along; also by the name that
+        the CF conventions have for a coordinate, as ``"longitude"``.  Default: every dimension.
     spacing : mapping, optional
         Per dimension, in place of its coordinate: a scalar step; an array of positions of shape
         ``(n,)``; the name of a coordinate; a DataArray of positions with several dimensions, or
@@ -107,6 +109,8 @@ def gradient(
         Order of accuracy.  From 4 on with Fornberg's weights, and the same order at the edges.
     validate : bool, default: True
         Whether to check positions of several dimensions that are in memory.
+    units : str, optional
+        Unit to convert every result to, such as ``"K km-1"``.
 
     Returns
     -------
@@ -114,7 +118,7 @@ def gradient(
         A variable ``d<name>_d<coord>`` (``d_d<coord>`` without a name) for each variable and each
         of `dim`, in this order.  Shapes, dimensions, coordinates and chunks are those of `obj`;
         inexact dtypes are kept and others become float64.  ``units`` is the quotient of the two
-        units where both are known, as in ``K s-1``.
+        units where both are known, as in ``K s-1``.  Quantities of pint give quantities.
 
     Raises
     ------
@@ -125,7 +129,10 @@ def gradient(
     TypeError
         If `obj` is no xarray object, or its values have no differences (bool, str, object).
     ValueError
-        If a dimension has too few cells, or an option is not one of its choices.
+        If a dimension has too few cells, an option is not one of its choices, or a result cannot
+        be converted to `units`.
+    ImportError
+        If `units` needs a package that is not there.
 
     See Also
     --------
@@ -153,7 +160,7 @@ def gradient(
     options = Options(
         1, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
     )
-    return _results(obj, first_derivatives(obj, dim, options), options)
+    return quantities.through(obj, lambda plain: _gradient(plain, dim, options), units)
 
 
 def derivative(
@@ -169,6 +176,7 @@ def derivative(
     skipna: bool = False,
     accuracy: Accuracy = 2,
     validate: bool = True,
+    units: str | None = None,
 ) -> _Object:
     """One derivative of labelled data: of higher order, or mixed.
 
@@ -184,7 +192,7 @@ def derivative(
         Dimension, or 1-D coordinate along it.  Several give the mixed derivative.
     order : {1, 2, 3, 4}
         Order of the derivative along each of `dim`.
-    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate, units
         As for :func:`gradient`.  Above the first order `edge_order` is not used: the edges have
         the order of `accuracy`.
 
@@ -195,7 +203,7 @@ def derivative(
 
     Raises
     ------
-    CoordinateError, ChunkError, TypeError, ValueError
+    CoordinateError, ChunkError, TypeError, ValueError, ImportError
         As :func:`gradient`.
 
     References
@@ -214,7 +222,17 @@ def derivative(
     options = Options(
         order, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
     )
-    variables, spacings = _asked_for(obj, [dim] if dim is None else dim, options)
+    dims = [dim] if dim is None else dim
+    found: _Object = quantities.through(obj, lambda plain: _derivative(plain, dims, options), units)
+    return found
+
+
+def _gradient(obj: Any, dim: Dim, options: Options) -> xr.Dataset:
+    return _results(obj, first_derivatives(obj, dim, options), options)
+
+
+def _derivative(obj: Any, dim: Dim, options: Options) -> Any:
+    variables, spacings, options = _asked_for(obj, dim, options)
     possible = _possible(obj, variables, [tuple(spacings)], options)
     results = _results(obj, possible, options)
     if isinstance(obj, xr.Dataset):
@@ -238,25 +256,49 @@ def derivative_name(name: Hashable, *coords: Hashable, order: int = 1) -> str:
     return f"d{total if total > 1 else ''}{'' if name is None else name}_{below}"
 
 
+def concerns(obj: xr.Dataset, dim: Dim) -> bool:
+    """Whether there is something to differentiate along each of `dim`.
+
+    Parameters
+    ----------
+    obj : Dataset
+        Its numeric variables count.
+    dim : hashable, iterable of hashable or None
+        As for :func:`gradient`.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset({"t": ("x", [0.0, 1.0]), "name": ("y", ["a", "b"])})
+    >>> concerns(ds, "x"), concerns(ds, "y"), concerns(ds, None)
+    (True, False, True)
+    """
+    used = {d for variable in _variables(obj).values() for d in variable.dims}
+    if dim is None:
+        return bool(used)
+    found = [names.find(obj, name) for name in _listed(dim)]
+    return all(name is not None and _dim_of(obj, name) in used for name in found)
+
+
 def _asked_for(
     obj: Any, dim: Dim, options: Options
-) -> tuple[dict[Hashable, xr.Variable], list[Spacing]]:
-    """What is differentiated, and along what."""
+) -> tuple[dict[Hashable, xr.Variable], list[Spacing], Options]:
+    """What is differentiated, along what, and the options under the real names."""
     if not isinstance(obj, xr.DataArray | xr.Dataset):
         raise TypeError(
             f"`obj` is a {type(obj).__module__}.{type(obj).__qualname__}; give an xarray DataArray "
             "or Dataset"
         )
     variables = _variables(obj)
-    names = _names(obj, dim, variables)
-    spacings = _spacings(obj, names, options)
+    asked = _names(obj, dim, variables)
+    options = _under_real_names(obj, options)
+    spacings = _spacings(obj, asked, options)
     if isinstance(obj, xr.Dataset):  # its variables may serve as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
     for along in spacings:
         if not any(along.dim in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {along.dim!r}: {_dtypes(obj)}")
-    return variables, spacings
+    return variables, spacings, options
 
 
 @dataclass(frozen=True)
@@ -305,7 +347,7 @@ def first_derivatives(obj: Any, dim: Dim, options: Options) -> list[Derivative]:
     >>> [found.name for found in first_derivatives(da, "x", Options())]
     ['dt_dx']
     """
-    variables, spacings = _asked_for(obj, dim, options)
+    variables, spacings, options = _asked_for(obj, dim, options)
     return _possible(obj, variables, [(along,) for along in spacings], options)
 
 
@@ -412,10 +454,10 @@ def _require_a_time(
     for _, variable, chain in jobs:
         if variable.dtype.kind in "mM" or any(along.is_time for along in chain):
             return
-    names = list(dict.fromkeys(along.name for _, _, chain in jobs for along in chain))
+    along = list(dict.fromkeys(along.name for _, _, chain in jobs for along in chain))
     raise ValueError(
         f"`datetime_unit` is {options.datetime_unit!r}, but neither the data nor a coordinate "
-        f"among {names} is a time; leave it out"
+        f"among {along} is a time; leave it out"
     )
 
 
@@ -453,15 +495,30 @@ def _names(
         if not used:
             raise ValueError(f"nothing to differentiate: {_dtypes(obj)}")
         return used
-    names = list(dim) if isinstance(dim, Iterable) and not isinstance(dim, str) else [dim]
-    if not names:
-        raise CoordinateError(f"`dim` is empty; {_choices(obj)}")
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise CoordinateError(f"`dim` names {name!r} twice: {names}")
-        if name not in obj.dims and name not in obj.coords:
-            raise CoordinateError(f"`dim` names {name!r}, which does not exist; {_choices(obj)}")
-    return names
+    found = [names.resolved(obj, name) for name in _listed(dim)]
+    if not found:
+        raise CoordinateError(f"`dim` is empty; {names.choices(obj)}")
+    for i, name in enumerate(found):
+        if name in found[:i]:
+            raise CoordinateError(f"`dim` names {name!r} twice: {_listed(dim)}")
+    return found
+
+
+def _listed(dim: Dim) -> list[Hashable]:
+    return list(dim) if isinstance(dim, Iterable) and not isinstance(dim, str) else [dim]
+
+
+def _dim_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> Hashable:
+    """The dimension that a 1-D coordinate lies along; else the name itself."""
+    return obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
+
+
+def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
+    """Options by the real names of coordinates, and steps that are quantities as numbers."""
+    boundary = names.resolved_keys(obj, options.boundary, "boundary")
+    period = names.resolved_keys(obj, options.period, "period")
+    spacing = quantities.positions(names.resolved_keys(obj, options.spacing, "spacing"))
+    return replace(options, spacing=spacing, boundary=boundary, period=period)
 
 
 def _dtypes(obj: xr.DataArray | xr.Dataset) -> str:
@@ -471,36 +528,28 @@ def _dtypes(obj: xr.DataArray | xr.Dataset) -> str:
     return f"no variable is numeric and has a dimension asked for; variables are {found}"
 
 
-def _choices(obj: xr.DataArray | xr.Dataset) -> str:
-    coords = [name for name, coord in obj.coords.items() if coord.ndim == 1]
-    others = [name for name in coords if name not in obj.dims]
-    also = f", 1-D coordinates {others}" if others else ""
-    return f"dimensions are {list(obj.dims)}{also}"
-
-
 def _spacings(
-    obj: xr.DataArray | xr.Dataset, names: list[Hashable], options: Options
+    obj: xr.DataArray | xr.Dataset, asked: list[Hashable], options: Options
 ) -> list[Spacing]:
-    dims = [obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
-            for name in names]  # fmt: skip
-    options.require_known_names(names, dims)
+    dims = [_dim_of(obj, name) for name in asked]
+    options.require_known_names(asked, dims)
     for key, value in (options.spacing or {}).items():
         if key not in obj.dims and not (isinstance(value, str) and value == "uniform"):
             raise CoordinateError(
                 f"`spacing` names {key!r}, which is a coordinate along {obj.coords[key].dims}; "
                 "name the dimension"
             )
-        if key not in names:
-            coord = names[dims.index(key)]
+        if key not in asked:
+            coord = asked[dims.index(key)]
             raise CoordinateError(
                 f"`spacing` names {key!r}, but `dim` names {coord!r} along it, whose positions "
                 f"would not be used; name {key!r} in both"
             )
-    spacings = [_spacing(obj, name, options) for name in names]
+    spacings = [_spacing(obj, name, options) for name in asked]
     seen: set[Hashable] = set()
     for along in spacings:
         if along.name in seen:
-            raise CoordinateError(f"`dim` and `spacing` name {along.name!r} twice: {names}")
+            raise CoordinateError(f"`dim` and `spacing` name {along.name!r} twice: {asked}")
         seen.add(along.name)
     return spacings
 
@@ -517,7 +566,7 @@ def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -
         value = obj[value]
     elif isinstance(value, str):
         raise CoordinateError(
-            f"`spacing` for {name!r} names {value!r}, which is no coordinate; {_choices(obj)}"
+            f"`spacing` for {name!r} names {value!r}, which is no coordinate; {names.choices(obj)}"
         )
     attrs = getattr(value, "attrs", {})
     dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
@@ -615,12 +664,12 @@ def _attributes(one: Derivative, options: Options) -> dict[Hashable, Any]:
     variable, chain = one.variable, one.chain
     label = variable.attrs.get("long_name") or ("data" if one.origin is None else one.origin)
     times = variable.dtype.kind in "mM"
-    own_units = units.OF_TIME[options.unit_of_time] if times else variable.attrs.get("units")
+    own_units = OF_TIME[options.unit_of_time] if times else variable.attrs.get("units")
     attrs = {key: value for key, value in variable.attrs.items() if _survives(key)}
     for along in chain:
         for _ in range(options.order):
             if isinstance(own_units, str) and isinstance(along.units, str):
-                own_units = units.quotient(own_units, along.units)
+                own_units = quotient(own_units, along.units)
             else:
                 own_units = None
     if own_units is not None:
