@@ -42,12 +42,15 @@ def mapped(
     >>> list(mapped(xr.DataTree.from_dict(nodes), lambda node: node + 1, "x").children)
     ['a']
     """
-    nodes = {path: node.to_dataset() for path, node in tree.subtree_with_keys}
+    nodes = {
+        f"/{'' if path == '.' else path}": node.to_dataset()
+        for path, node in tree.subtree_with_keys
+    }
     results: dict[str, xr.Dataset | None] = {}
     for path, node in nodes.items():
         if concerns(node, dim):
             try:
-                results["/" if path == "." else path] = operation(node)
+                results[path] = operation(node)
             except Exception as error:
                 error.add_note(f"This is in the node {path!r} of the tree.")
                 raise
