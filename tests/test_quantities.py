@@ -240,6 +240,16 @@ def test_positions_that_are_quantities(*, lazy: bool) -> None:
         flat.fdgrad.gradient("x", spacing={"x": "height"})
 
 
+def test_dask_arrays_of_quantities_are_refused() -> None:
+    with pytest.raises(TypeError, match="'t' is a dask array of quantities, whose unit"):
+        quantified(data()).chunk(x=2).fdgrad.gradient("x")
+    turned = quantified(data()).pint.chunk({"x": 2})
+    assert unit_of(turned.fdgrad.gradient("x").dt_dx) == UNITS.Unit("K / m")
+    coordinate = data().assign_coords(h=quantified(data()).height.variable.chunk())
+    with pytest.raises(TypeError, match="'h' is a dask array of quantities, whose unit"):
+        coordinate.fdgrad.gradient("x")
+
+
 def test_quantities_without_an_index() -> None:
     lazy = UNITS.Quantity(da.from_array(X, chunks=2), "m")
     coords = xr.Coordinates({"x": xr.Variable("x", lazy)}, indexes={})

@@ -5,6 +5,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pint
+import pint_xarray  # noqa: F401  (registers .pint)
 import pytest
 import xarray as xr
 

@@ -69,6 +69,8 @@ def through(
         If `units` needs a package that is not there.
     ValueError
         If `units` is no unit, or the result cannot be converted to it.
+    TypeError
+        If `units` is no string, or dask holds quantities, in place of a quantity that holds dask.
 
     Examples
     --------
@@ -182,23 +184,31 @@ def _position(dim: Any, value: Any) -> Any:
     return xr.DataArray(magnitude, dims=(dim,)[: magnitude.ndim], attrs={"units": units})
 
 
-def _held(obj: Any) -> Iterator[xr.Variable]:
-    """All variables, the data before the coordinates."""
+def _held(obj: Any) -> Iterator[tuple[Hashable, Any]]:
+    """Names and arrays of all variables, the data before the coordinates."""
+    # Not `.data`, which would load a variable of an open file.
     if isinstance(obj, xr.Dataset):
-        yield from (obj.variables[name] for name in obj.data_vars)
+        yield from ((name, obj.variables[name]._data) for name in obj.data_vars)
     elif isinstance(obj, xr.DataArray):
-        yield obj.variable
+        yield obj.name, obj.variable._data
     elif isinstance(obj, xr.Variable):
-        yield obj
+        yield "", obj._data
     if isinstance(obj, xr.Dataset | xr.DataArray):
-        yield from (coord.variable for coord in obj.coords.values())
+        yield from ((name, coord.variable._data) for name, coord in obj.coords.items())
 
 
 def _registry(obj: Any) -> Any:
     """The registry of the first quantity; None if there is none."""
-    # Not `.data`, which would load a variable of an open file.
-    held: Iterator[Any] = (one._data for one in _held(obj))
-    return next((data._REGISTRY for data in held if is_quantity(data)), None)
+    found = None
+    for name, data in _held(obj):
+        if is_quantity(data):
+            found = data._REGISTRY if found is None else found
+        elif is_quantity(getattr(data, "_meta", None)):
+            raise TypeError(
+                f"{name!r} is a dask array of quantities, whose unit dask does not know; make it a "
+                "quantity of a dask array: chunk it before `.pint.quantify`, or with `.pint.chunk`"
+            )
+    return found
 
 
 def _is_all_quantities(obj: xr.DataArray | xr.Dataset) -> bool:
