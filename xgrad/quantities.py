@@ -22,6 +22,12 @@ _MARK = "xgrad_was_a_quantity"
 # CF's degrees with a direction, which pint's own registry does not know.
 _DEGREES = re.compile(r"degrees?_?(north|east|true|[NET])")
 
+# What pint raises for a text that is no unit: AttributeError for an unknown name, and what comes of
+# Python's tokens, which it reads.
+_UNREADABLE = (
+    AttributeError, TypeError, ValueError, LookupError, ArithmeticError, AssertionError, TokenError,
+)  # fmt: skip
+
 
 class Step(float):
     """A Python number with a unit: as weak in numpy's promotion as one without.
@@ -288,8 +294,7 @@ def _unit(text: Any, registry: Any) -> Any:
             for name, power in registry.Quantity(1.0, unit).unit_items()
         ]
         return _product(items, registry)
-    # AttributeError: pint's for an unknown name.  The others are Python's, whose parser it uses.
-    except (AttributeError, TypeError, ValueError, KeyError, AssertionError, TokenError):
+    except _UNREADABLE:
         return None
 
 
