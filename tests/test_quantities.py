@@ -172,6 +172,9 @@ def test_a_dataset_of_both_kinds() -> None:
     expected = plain.fdgrad.gradient("x")
     assert same_bits(found.dt_dx.data.magnitude, expected.dt_dx.values)
     xr.testing.assert_identical(found[["dp_dx", "dbare_dx"]], expected[["dp_dx", "dbare_dx"]])
+    times = xr.Dataset({"t": obj.t, "when": ("x", X.astype("M8[s]"))}).fdgrad.gradient("x")
+    assert unit_of(times.dt_dx) == UNITS.Unit("K / m")
+    assert times.dwhen_dx.attrs["units"] == "s m-1"
     # And coordinates alone.
     coords = data().assign_coords(x=data().x).pint.quantify({"t": None}, unit_registry=UNITS)
     assert not isinstance(coords.data, pint.Quantity)
@@ -192,7 +195,8 @@ def test_spacing_and_period() -> None:
         expected = plain.fdgrad.gradient("x", spacing={"x": number}).dt_dx
         assert unit_of(found) == UNITS.Unit("K / km")
         assert same_bits(found.data.magnitude, expected.values)
-    for positions in (UNITS.Quantity(X, "mm"), xr.DataArray(UNITS.Quantity(X, "mm"), dims="x")):
+    array = UNITS.Quantity(X, "mm")
+    for positions in (array, xr.DataArray(array, dims="x"), xr.Variable("x", array)):
         found = obj.fdgrad.gradient("x", spacing={"x": positions}).dt_dx
         assert unit_of(found) == UNITS.Unit("K / mm")
         labelled = plain.fdgrad.gradient("x", spacing={"x": positions}).dt_dx

@@ -221,7 +221,7 @@ def _is_all_quantities(obj: xr.DataArray | xr.Dataset) -> bool:
     if isinstance(obj, xr.DataArray):
         return is_quantity(obj.variable._data)
     data = [obj.variables[name] for name in obj.data_vars]
-    return all(is_quantity(one._data) for one in data if one.dtype.kind in "iufc")
+    return all(is_quantity(one._data) for one in data if one.dtype.kind in "iufcmM")
 
 
 def _quantified(obj: xr.DataArray | xr.Dataset) -> list[Hashable]:
