@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +45,15 @@ def nothing_computed() -> Iterator[None]:
 
     with dask.config.set(scheduler=refuse):
         yield
+
+
+def run(code: str) -> str:
+    """What Python code prints in a process of its own, in which warnings are errors."""
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert not ran.returncode, ran.stderr
+    return ran.stdout
 
 
 def real_data(name: str) -> Path:

@@ -26,6 +26,10 @@ from xgrad.units import quotient
         ("W/m2", "m", "(W/m2) m-1"),
         ("K", "m/s", "K (m/s)-1"),
         ("1e-3 kg", "m", "(1e-3 kg) m-1"),
+        ("(W/m2) m-1", "m", "(W/m2) m-2"),
+        ("K (m ** 0.5)-1", "(m ** 0.5)", "K (m ** 0.5)-2"),
+        ("(m/s) s", "(m/s)", "s"),
+        ("a ((b)/c)", "m", "(a ((b)/c)) m-1"),
     ],
 )
 def test_quotient(numerator: str, denominator: str, expected: str) -> None:

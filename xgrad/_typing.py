@@ -77,6 +77,18 @@ class FieldOptions(DerivativeOptions, total=False):
     radius: float | None
 
 
+class LabelledOptions(DerivativeOptions, total=False):
+    """And those that a job from store to store does not have."""
+
+    units: str | None
+
+
+class LabelledFieldOptions(FieldOptions, total=False):
+    """The same for what may lie on a sphere."""
+
+    units: str | None
+
+
 class JobOptions(FieldOptions, total=False):
     """Those of a store-to-store job; see :func:`xgrad.gradient_to_zarr`."""
 

@@ -1,4 +1,4 @@
-"""``.fdgrad`` on DataArray and Dataset: one line each, the work is in the storey below."""
+"""``.fdgrad`` on DataArray, Dataset and DataTree: one line each, the work is done below."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, Unpack
 
 import xarray as xr
 
-from xgrad._typing import DerivativeOptions, Dim, FieldOptions, Form
+from xgrad._typing import Dim, Form, LabelledFieldOptions, LabelledOptions
 from xgrad.calculus import (
     curl_of,
     direction,
@@ -17,6 +17,7 @@ from xgrad.calculus import (
     magnitude,
 )
 from xgrad.gradient import derivative, gradient
+from xgrad.trees import mapped
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -27,7 +28,7 @@ class FdgradAccessor(Generic[_Object]):
     def __init__(self, obj: _Object) -> None:
         self._obj: _Object = obj
 
-    def gradient(self, dim: Dim = None, **options: Unpack[FieldOptions]) -> xr.Dataset:
+    def gradient(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.Dataset:
         """Gradient along `dim`; see :func:`xgrad.gradient` for the options.
 
         Examples
@@ -43,7 +44,7 @@ class FdgradAccessor(Generic[_Object]):
         self,
         dim: Hashable | Iterable[Hashable],
         order: int = 1,
-        **options: Unpack[DerivativeOptions],
+        **options: Unpack[LabelledOptions],
     ) -> _Object:
         """One derivative, of higher order or mixed; see :func:`xgrad.derivative`.
 
@@ -56,7 +57,7 @@ class FdgradAccessor(Generic[_Object]):
         """
         return derivative(self._obj, dim, order, **options)
 
-    def magnitude(self, dim: Dim = None, **options: Unpack[FieldOptions]) -> _Object:
+    def magnitude(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
         """Magnitude of the gradient; see :func:`xgrad.magnitude`.
 
         Examples
@@ -68,7 +69,7 @@ class FdgradAccessor(Generic[_Object]):
         """
         return magnitude(self._obj, dim, **options)
 
-    def direction(self, dim: Dim, **options: Unpack[FieldOptions]) -> _Object:
+    def direction(self, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> _Object:
         """Direction of steepest ascent, ``arctan2(d/dy, d/dx)``; see :func:`xgrad.direction`.
 
         Examples
@@ -80,7 +81,7 @@ class FdgradAccessor(Generic[_Object]):
         """
         return direction(self._obj, dim, **options)
 
-    def laplacian(self, dim: Dim = None, **options: Unpack[FieldOptions]) -> _Object:
+    def laplacian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
         """Sum of the second derivatives; see :func:`xgrad.laplacian`.
 
         Examples
@@ -92,7 +93,7 @@ class FdgradAccessor(Generic[_Object]):
         """
         return laplacian(self._obj, dim, **options)
 
-    def hessian(self, dim: Dim = None, **options: Unpack[DerivativeOptions]) -> xr.Dataset:
+    def hessian(self, dim: Dim = None, **options: Unpack[LabelledOptions]) -> xr.Dataset:
         """All second derivatives; see :func:`xgrad.hessian`.
 
         Examples
@@ -116,7 +117,7 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
 
     def divergence(
         self, components: Mapping[Any, Hashable], form: Form = "advective",
-        **options: Unpack[FieldOptions],
+        **options: Unpack[LabelledFieldOptions],
     ) -> xr.DataArray:  # fmt: skip
         """Divergence of a vector field, ``{dim: component}``; see :func:`xgrad.divergence`.
 
@@ -131,7 +132,7 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
 
     def curl(
         self, components: Mapping[Any, Hashable], form: Form = "advective",
-        **options: Unpack[FieldOptions],
+        **options: Unpack[LabelledFieldOptions],
     ) -> xr.DataArray | xr.Dataset:  # fmt: skip
         """Curl of a vector field, ``{dim: component}``; see :func:`xgrad.curl`.
 
@@ -144,3 +145,129 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
                [-1., -1.]])
         """
         return curl_of(self._obj, components, form, **options)
+
+
+@xr.register_datatree_accessor("fdgrad")
+class DataTreeAccessor:
+    """Finite differences of the nodes of a DataTree, as ``tree.fdgrad``."""
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        self._tree = tree
+
+    def gradient(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
+        """Gradients of the nodes that have `dim`; see :func:`xgrad.gradient` for the options.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> ds = xr.Dataset({"t": ("x", [0.0, 1.0, 4.0])}, {"x": [0.0, 1.0, 2.0]})
+        >>> tree = xr.DataTree.from_dict({"/fine": ds, "/constant": xr.Dataset({"g": 9.81})})
+        >>> list(tree.fdgrad.gradient("x").children)
+        ['fine']
+        """
+        return mapped(self._tree, lambda node: gradient(node, dim, **options), dim)
+
+    def derivative(
+        self,
+        dim: Hashable | Iterable[Hashable],
+        order: int = 1,
+        **options: Unpack[LabelledOptions],
+    ) -> xr.DataTree:
+        """One derivative of the nodes that have `dim`; see :func:`xgrad.derivative`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> tree = xr.DataTree(xr.Dataset({"t": ("x", [0.0, 1.0, 4.0, 9.0])}))
+        >>> tree.fdgrad.derivative("x", order=2).d2t_dx2.values.round(12)
+        array([2., 2., 2., 2.])
+        """
+        return mapped(self._tree, lambda node: derivative(node, dim, order, **options), dim)
+
+    def magnitude(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
+        """Magnitudes of the nodes that have `dim`; see :func:`xgrad.magnitude`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> tree = xr.DataTree(xr.Dataset({"t": ("x", [0.0, -1.0, -2.0])}))
+        >>> tree.fdgrad.magnitude().t_gradient_magnitude.values
+        array([1., 1., 1.])
+        """
+        return mapped(self._tree, lambda node: magnitude(node, dim, **options), dim)
+
+    def direction(self, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
+        """Directions of the nodes that have `dim`; see :func:`xgrad.direction`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> tree = xr.DataTree(xr.Dataset({"t": (("y", "x"), [[0.0, 1.0], [0.0, 1.0]])}))
+        >>> tree.fdgrad.direction(("y", "x")).t_gradient_direction.values[0]
+        array([0., 0.])
+        """
+        return mapped(self._tree, lambda node: direction(node, dim, **options), dim)
+
+    def laplacian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
+        """Laplacians of the nodes that have `dim`; see :func:`xgrad.laplacian`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> tree = xr.DataTree(xr.Dataset({"t": ("x", [0.0, 1.0, 4.0, 9.0])}))
+        >>> tree.fdgrad.laplacian().t_laplacian.values.round(12)
+        array([2., 2., 2., 2.])
+        """
+        return mapped(self._tree, lambda node: laplacian(node, dim, **options), dim)
+
+    def hessian(self, dim: Dim = None, **options: Unpack[LabelledOptions]) -> xr.DataTree:
+        """Second derivatives of the nodes that have `dim`; see :func:`xgrad.hessian`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> tree = xr.DataTree(xr.Dataset({"t": ("x", [0.0, 1.0, 4.0, 9.0])}))
+        >>> tree.fdgrad.hessian().d2t_dx2.values.round(12)
+        array([2., 2., 2., 2.])
+        """
+        return mapped(self._tree, lambda node: hessian(node, dim, **options), dim)
+
+    def divergence(
+        self, components: Mapping[Any, Hashable], form: Form = "advective",
+        **options: Unpack[LabelledFieldOptions],
+    ) -> xr.DataTree:  # fmt: skip
+        """Divergences in the nodes that have the dimensions; see :func:`xgrad.divergence`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> tree = xr.DataTree(xr.Dataset({"u": ("x", [0.0, 2.0, 4.0])}))
+        >>> tree.fdgrad.divergence({"x": "u"}).divergence.values
+        array([2., 2., 2.])
+        """
+        return mapped(
+            self._tree,
+            lambda node: divergence_of(node, components, form, **options).to_dataset(),
+            list(components),
+        )
+
+    def curl(
+        self, components: Mapping[Any, Hashable], form: Form = "advective",
+        **options: Unpack[LabelledFieldOptions],
+    ) -> xr.DataTree:  # fmt: skip
+        """Curls in the nodes that have the dimensions; see :func:`xgrad.curl`.
+
+        Examples
+        --------
+        >>> import xarray as xr, xgrad
+        >>> u = xr.DataArray([[0.0, 1.0], [0.0, 1.0]], dims=("x", "y"))
+        >>> tree = xr.DataTree(xr.Dataset({"u": u, "v": 0 * u}))
+        >>> tree.fdgrad.curl({"x": "u", "y": "v"}).curl.values[0]
+        array([-1., -1.])
+        """
+
+        def one(node: xr.Dataset) -> xr.Dataset:
+            found = curl_of(node, components, form, **options)
+            return found if isinstance(found, xr.Dataset) else found.to_dataset()
+
+        return mapped(self._tree, one, list(components))

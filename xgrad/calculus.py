@@ -5,20 +5,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, TypeVar, Unpack
 
 import dask.array as da
 import numpy as np
 import xarray as xr
 
-from xgrad._typing import AnyArray, DerivativeOptions, Dim, FieldOptions, Form
+from xgrad import quantities
+from xgrad._typing import AnyArray, Dim, Form, LabelledFieldOptions, LabelledOptions
 from xgrad.combination import Combination, Part, labelled
 from xgrad.coordinates import Spacing
 from xgrad.errors import CoordinateError
 from xgrad.gradient import (
     Asked,
     asked_for,
-    derivative,
+    chained,
     described,
     first_derivatives,
     label_of,
@@ -30,7 +31,7 @@ from xgrad.options import Options
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
 
-def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[FieldOptions]) -> _Object:
+def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
     """Magnitude of the gradient, ``sqrt(sum((df/dx_i)²))``.
 
     Parameters
@@ -63,7 +64,10 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[FieldOptions]) ->
     array([[5., 5.],
            [5., 5.]])
     """
-    return _like(obj, magnitudes(obj, dim, Options(**options)), **options)
+    found: _Object = _given(
+        obj, options, lambda plain, own: _like(plain, magnitudes(plain, dim, own), own)
+    )
+    return found
 
 
 def magnitudes(obj: Any, dim: Dim, options: Options) -> list[Combination]:
@@ -76,7 +80,7 @@ def magnitudes(obj: Any, dim: Dim, options: Options) -> list[Combination]:
     return found
 
 
-def direction(obj: _Object, dim: Dim, **options: Unpack[FieldOptions]) -> _Object:
+def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> _Object:
     """Direction of steepest ascent, ``arctan2(df/dy, df/dx)`` for ``dim=(y, x)``, in radians.
 
     Parameters
@@ -107,7 +111,10 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[FieldOptions]) -> _Objec
     array([[1.5708, 1.5708],
            [1.5708, 1.5708]])
     """
-    return _like(obj, directions(obj, dim, Options(**options)), **options)
+    found: _Object = _given(
+        obj, options, lambda plain, own: _like(plain, directions(plain, dim, own), own)
+    )
+    return found
 
 
 def directions(obj: Any, dim: Dim, options: Options) -> list[Combination]:
@@ -134,7 +141,7 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Combination]:
     return found
 
 
-def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[FieldOptions]) -> _Object:
+def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
     """Laplacian, ``sum(d²f/dx_i²)``, from second differences over the true positions.
 
     On a sphere ``1/(R cos φ)² d²f/dλ² + 1/R² d²f/dφ² - tan(φ)/R² df/dφ``, NaN at a pole.  Along a
@@ -168,7 +175,10 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[FieldOptions]) ->
     >>> laplacian((x**2 + y**2).rename("t")).values[0].round(9)
     array([4., 4., 4., 4.])
     """
-    return _like(obj, laplacians(obj, dim, Options(**options)), **options)
+    found: _Object = _given(
+        obj, options, lambda plain, own: _like(plain, laplacians(plain, dim, own), own)
+    )
+    return found
 
 
 def laplacians(obj: Any, dim: Dim, options: Options) -> list[Combination]:
@@ -205,7 +215,7 @@ def _second(part: Part, asked: Asked) -> Iterator[Part]:
 
 
 def hessian(
-    obj: xr.DataArray | xr.Dataset, dim: Dim = None, **options: Unpack[DerivativeOptions]
+    obj: xr.DataArray | xr.Dataset, dim: Dim = None, **options: Unpack[LabelledOptions]
 ) -> xr.Dataset:
     """All second derivatives, each pair of dimensions once.
 
@@ -235,21 +245,23 @@ def hessian(
     >>> sorted(hessian(da.pad(x=(0, 1), mode="edge")))
     ['d2t_dx2', 'd2t_dy2', 'd2t_dydx']
     """
+    found: xr.Dataset = _given(obj, options, lambda plain, own: _hessian(plain, dim, own))
+    return found
+
+
+def _hessian(obj: Any, dim: Dim, options: Options) -> xr.Dataset:
     # Each option belongs to some of the pairs: it is checked for all of them first.
-    spacings = asked_for(obj, dim, Options(**options)).spacings
+    asked = asked_for(obj, dim, options)
+    several = isinstance(obj, xr.Dataset)
     found: dict[Hashable, Any] = {}
-    for one, other in itertools.combinations_with_replacement(spacings, 2):
-        dims = {one.dim, one.name, other.dim, other.name}
-        own: Any = {
-            key: {k: v for k, v in value.items() if k in dims}
-            if key in ("spacing", "boundary", "period") and isinstance(value, Mapping)
-            else value
-            for key, value in options.items()
-        }
-        both, order = ([one.name], 2) if one is other else ([one.name, other.name], 1)
-        result: Any = derivative(cast(xr.Dataset, obj), both, order, **own)
-        found |= result.data_vars if isinstance(result, xr.Dataset) else {result.name: result}
-    return xr.Dataset(found, attrs=obj.attrs if isinstance(obj, xr.Dataset) else {})
+    for one, other in itertools.combinations_with_replacement(asked.spacings, 2):
+        order, pair = (2, (one,)) if one is other else (1, (one, other))
+        own = replace(asked.options, order=order)
+        if not any(all(a.dim in v.dims for a in pair) for v in asked.variables.values()):
+            continue
+        for derivative in possible(obj, asked.variables, [pair], own):
+            found[derivative.name] = chained(derivative, own)
+    return xr.Dataset(found, obj.coords, obj.attrs if several else {})
 
 
 def divergence(
@@ -259,7 +271,7 @@ def divergence(
     v: xr.DataArray | None = None,
     w: xr.DataArray | None = None,
     form: Form = "advective",
-    **options: Unpack[FieldOptions],
+    **options: Unpack[LabelledFieldOptions],
 ) -> xr.DataArray:
     """Divergence of a vector field, ``du/dx + dv/dy + dw/dz``.
 
@@ -313,11 +325,16 @@ def divergence(
 
 def divergence_of(
     obj: xr.Dataset, components: Mapping[Any, Hashable], form: Form = "advective",
-    **options: Unpack[FieldOptions],
+    **options: Unpack[LabelledFieldOptions],
 ) -> xr.DataArray:  # fmt: skip
     """:func:`divergence` of variables of a Dataset."""
-    (found,) = divergences(obj, components, Options(**options), form)
-    return _one(obj, found, **options)
+
+    def one(plain: xr.Dataset, own: Options) -> xr.DataArray:
+        (found,) = divergences(plain, components, own, form)
+        return _labelled(plain, [found], own)[found.name]
+
+    result: xr.DataArray = _given(_only(obj, components), options, one)
+    return result
 
 
 def divergences(
@@ -336,7 +353,7 @@ def curl(
     v: xr.DataArray | None = None,
     w: xr.DataArray | None = None,
     form: Form = "advective",
-    **options: Unpack[FieldOptions],
+    **options: Unpack[LabelledFieldOptions],
 ) -> xr.DataArray | xr.Dataset:
     """Curl of a vector field: ``dv/dx - du/dy`` of two components, a vector of three.
 
@@ -375,13 +392,17 @@ def curl(
 
 def curl_of(
     obj: xr.Dataset, components: Mapping[Any, Hashable], form: Form = "advective",
-    **options: Unpack[FieldOptions],
+    **options: Unpack[LabelledFieldOptions],
 ) -> xr.DataArray | xr.Dataset:  # fmt: skip
     """:func:`curl` of variables of a Dataset."""
-    found = curls(obj, components, Options(**options), form)
-    if len(found) == 1:
-        return _one(obj, found[0], **options)
-    return labelled(obj, found, lambda one: one.values(validate=options.get("validate", True)))
+
+    def all_of_it(plain: xr.Dataset, own: Options) -> xr.DataArray | xr.Dataset:
+        found = curls(plain, components, own, form)
+        results = _labelled(plain, found, own)
+        return results[found[0].name] if len(found) == 1 else results
+
+    result: xr.DataArray | xr.Dataset = _given(_only(obj, components), options, all_of_it)
+    return result
 
 
 def curls(
@@ -576,18 +597,31 @@ def _named(name: Hashable, what: str) -> str:
     return what if name is None else f"{name}_{what}"
 
 
-def _like(obj: _Object, found: list[Combination], **options: Any) -> _Object:
+def _given(obj: Any, options: Any, operation: Callable[[Any, Options], Any]) -> Any:
+    """Run an operation on plain numbers, with its options."""
+    units = options.pop("units", None)
+    own = Options(**options)
+    return quantities.through(obj, lambda plain: operation(plain, own), units)
+
+
+def _only(obj: xr.Dataset, components: Any) -> xr.Dataset:
+    """The components alone: the others may be quantities, or on other grids."""
+    if not isinstance(components, Mapping) or not all(n in obj for n in components.values()):
+        return obj  # refused later on
+    return obj[list(dict.fromkeys(components.values()))]
+
+
+def _labelled(obj: Any, found: list[Combination], options: Options) -> xr.Dataset:
+    return labelled(obj, found, lambda one: one.values(validate=options.validate))
+
+
+def _like(obj: Any, found: list[Combination], options: Options) -> Any:
     """Results as a DataArray of a DataArray, and as a Dataset of a Dataset."""
-    results = labelled(obj, found, lambda one: one.values(validate=options.get("validate", True)))
+    results = _labelled(obj, found, options)
     if isinstance(obj, xr.Dataset):
         return results
     (result,) = results.data_vars.values()
     return result
-
-
-def _one(obj: xr.Dataset, found: Combination, **options: Any) -> xr.DataArray:
-    validate = options.get("validate", True)
-    return labelled(obj, [found], lambda one: one.values(validate=validate))[found.name]
 
 
 # Names of an axis, after its CF attributes: CF conventions, chapter 4.

@@ -428,8 +428,8 @@ def from_value(
     positions = np.asarray(value)
     if positions.ndim == 0:
         spacing = around(_from_step(dim, value, positions, what, datetime_unit), size, period)
-        labelled = isinstance(value, xr.DataArray) and not spacing.is_time
-        return replace(spacing, units=value.attrs.get("units")) if labelled else spacing
+        attrs = {} if spacing.is_time else getattr(value, "attrs", {})
+        return replace(spacing, units=attrs["units"]) if "units" in attrs else spacing
     if positions.shape != (size,):
         raise CoordinateError(
             f"{what} has shape {positions.shape}; give one step or {size} positions, or a "

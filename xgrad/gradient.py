@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 
-from xgrad import coordinates, units
+from xgrad import coordinates, names, quantities
 from xgrad._typing import Accuracy, BoundaryLike, DatetimeUnit, Dim, EdgeOrder, Metric, SpacingLike
 from xgrad.combination import Combination, Part, labelled
 from xgrad.coordinates import Spacing
@@ -17,6 +17,7 @@ from xgrad.errors import ChunkError, CoordinateError
 from xgrad.metric import Sphere, with_the_globe
 from xgrad.options import Options
 from xgrad.scheme import Scheme
+from xgrad.units import OF_TIME, quotient
 
 # Attributes that describe the values of a variable, and are untrue of its derivative.
 _OF_THE_VALUES = frozenset(
@@ -70,6 +71,7 @@ def gradient(
     validate: bool = True,
     metric: Metric | None = None,
     radius: float | None = None,
+    units: str | None = None,
 ) -> xr.Dataset:
     """Gradient of labelled data, by default with the numbers of ``numpy.gradient``.
 
@@ -83,8 +85,8 @@ def gradient(
         Data of float, complex, integer or time dtype.  Of a Dataset every such variable that has
         the dimension is differentiated, and the others are left out.
     dim : hashable or iterable of hashable, optional
-        Dimensions, or 1-D coordinates along them, to differentiate along.  Default: every
-        dimension.
+        Dimensions, or 1-D coordinates along them, to differentiate along; also by the name that
+        the CF conventions have for a coordinate, as ``"longitude"``.  Default: every dimension.
     spacing : mapping, optional
         Per dimension, in place of its coordinate: a scalar step; an array of positions of shape
         ``(n,)``; the name of a coordinate; a DataArray of positions with several dimensions, or
@@ -117,6 +119,8 @@ def gradient(
         longitude that spans the globe is periodic, unless `boundary` names it.
     radius : float, optional
         Of the sphere, in metres.  Default: 6371229.
+    units : str, optional
+        Unit to convert every result to, such as ``"K km-1"``.
 
     Returns
     -------
@@ -124,7 +128,7 @@ def gradient(
         A variable ``d<name>_d<coord>`` (``d_d<coord>`` without a name) for each variable and each
         of `dim`, in this order.  Shapes, dimensions, coordinates and chunks are those of `obj`;
         inexact dtypes are kept and others become float64.  ``units`` is the quotient of the two
-        units where both are known, as in ``K s-1``.
+        units where both are known, as in ``K s-1``.  Quantities of pint give quantities.
 
     Raises
     ------
@@ -135,7 +139,10 @@ def gradient(
     TypeError
         If `obj` is no xarray object, or its values have no differences (bool, str, object).
     ValueError
-        If a dimension has too few cells, or an option is not one of its choices.
+        If a dimension has too few cells, an option is not one of its choices, or a result cannot
+        be converted to `units`.
+    ImportError
+        If `units` needs a package that is not there.
 
     See Also
     --------
@@ -164,8 +171,7 @@ def gradient(
         1, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate,
         metric, radius,
     )  # fmt: skip
-    found = first_derivatives(obj, dim, options)
-    return labelled(obj, found, lambda one: one.values(validate=validate))
+    return quantities.through(obj, lambda plain: _gradient(plain, dim, options), units)
 
 
 def derivative(
@@ -181,6 +187,7 @@ def derivative(
     skipna: bool = False,
     accuracy: Accuracy = 2,
     validate: bool = True,
+    units: str | None = None,
 ) -> _Object:
     """One derivative of labelled data: of higher order, or mixed.
 
@@ -196,7 +203,7 @@ def derivative(
         Dimension, or 1-D coordinate along it.  Several give the mixed derivative.
     order : {1, 2, 3, 4}
         Order of the derivative along each of `dim`.
-    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate, units
         As for :func:`gradient`.  Above the first order `edge_order` is not used: the edges have
         the order of `accuracy`.
 
@@ -207,7 +214,7 @@ def derivative(
 
     Raises
     ------
-    CoordinateError, ChunkError, TypeError, ValueError
+    CoordinateError, ChunkError, TypeError, ValueError, ImportError
         As :func:`gradient`.
 
     References
@@ -226,10 +233,22 @@ def derivative(
     options = Options(
         order, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
     )
-    asked = asked_for(obj, [dim] if dim is None else dim, options)
-    found = possible(obj, asked.variables, [tuple(asked.spacings)], options)
+    dims = [dim] if dim is None else dim
+    found: _Object = quantities.through(obj, lambda plain: _derivative(plain, dims, options), units)
+    return found
+
+
+def _gradient(obj: Any, dim: Dim, options: Options) -> xr.Dataset:
+    found = first_derivatives(obj, dim, options)
+    return labelled(obj, found, lambda one: one.values(validate=options.validate))
+
+
+def _derivative(obj: Any, dim: Dim, options: Options) -> Any:
+    asked = asked_for(obj, dim, options)
+    found = possible(obj, asked.variables, [tuple(asked.spacings)], asked.options)
     attrs: Any = obj.attrs if isinstance(obj, xr.Dataset) else {}
-    results = xr.Dataset({one.name: _chained(one, options) for one in found}, obj.coords, attrs)
+    made = {one.name: chained(one, asked.options) for one in found}
+    results = xr.Dataset(made, obj.coords, attrs)
     if isinstance(obj, xr.Dataset):
         return results
     (result,) = results.data_vars.values()
@@ -273,6 +292,29 @@ class Asked:
     place: Sphere | None
 
 
+def concerns(obj: xr.Dataset, dim: Dim) -> bool:
+    """Whether there is something to differentiate along each of `dim`.
+
+    Parameters
+    ----------
+    obj : Dataset
+        Its numeric variables count.
+    dim : hashable, iterable of hashable or None
+        As for :func:`gradient`.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset({"t": ("x", [0.0, 1.0]), "name": ("y", ["a", "b"])})
+    >>> concerns(ds, "x"), concerns(ds, "y"), concerns(ds, None)
+    (True, False, True)
+    """
+    used = {d for variable in _variables(obj).values() for d in variable.dims}
+    if dim is None:
+        return bool(used)
+    found = [names.find(obj, name) for name in _listed(dim)]
+    return all(name is not None and _dim_of(obj, name) in used for name in found)
+
+
 def asked_for(obj: Any, dim: Dim, options: Options) -> Asked:
     """Find variables and positions.
 
@@ -294,10 +336,10 @@ def asked_for(obj: Any, dim: Dim, options: Options) -> Asked:
             "or Dataset"
         )
     variables = _variables(obj)
-    names = _names(obj, dim, variables)
-    options = with_the_globe(obj, names, options)
+    asked = _names(obj, dim, variables)
+    options = with_the_globe(obj, asked, _under_real_names(obj, options))
     place = Sphere.of(obj, options)
-    spacings = _spacings(obj, names, options)
+    spacings = _spacings(obj, asked, options)
     if place is not None:
         spacings = [place.spacing(along, options) for along in spacings]
     if isinstance(obj, xr.Dataset):  # its variables may serve as positions
@@ -306,6 +348,7 @@ def asked_for(obj: Any, dim: Dim, options: Options) -> Asked:
     for along in spacings:
         if not any(along.dim in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {along.dim!r}: {_dtypes(obj)}")
+    _require_a_time(variables, spacings, options)
     return Asked(variables, spacings, options, place)
 
 
@@ -398,7 +441,6 @@ def possible(
     if not jobs:
         dims = [along.dim for along in chains[0]]
         raise ValueError(f"no variable has all of the dimensions {dims}: {_dtypes(obj)}")
-    _require_a_time(jobs, options)
     for name, variable, chain in jobs:
         for along in chain:
             _check(name, variable, along, options.scheme(along.name, along.dim))
@@ -438,17 +480,16 @@ def _takes_part(variable: xr.Variable, along: Spacing, obj: xr.DataArray | xr.Da
 
 
 def _require_a_time(
-    jobs: list[tuple[Hashable, xr.Variable, tuple[Spacing, ...]]], options: Options
+    variables: Mapping[Hashable, xr.Variable], spacings: list[Spacing], options: Options
 ) -> None:
-    if options.datetime_unit is None:
+    if options.datetime_unit is None or any(along.is_time for along in spacings):
         return
-    for _, variable, chain in jobs:
-        if variable.dtype.kind in "mM" or any(along.is_time for along in chain):
-            return
-    names = list(dict.fromkeys(along.name for _, _, chain in jobs for along in chain))
+    dims = {along.dim for along in spacings}
+    if any(v.dtype.kind in "mM" and dims & set(v.dims) for v in variables.values()):
+        return
     raise ValueError(
         f"`datetime_unit` is {options.datetime_unit!r}, but neither the data nor a coordinate "
-        f"among {names} is a time; leave it out"
+        f"among {[along.name for along in spacings]} is a time; leave it out"
     )
 
 
@@ -486,15 +527,30 @@ def _names(
         if not used:
             raise ValueError(f"nothing to differentiate: {_dtypes(obj)}")
         return used
-    names = list(dim) if isinstance(dim, Iterable) and not isinstance(dim, str) else [dim]
-    if not names:
-        raise CoordinateError(f"`dim` is empty; {_choices(obj)}")
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise CoordinateError(f"`dim` names {name!r} twice: {names}")
-        if name not in obj.dims and name not in obj.coords:
-            raise CoordinateError(f"`dim` names {name!r}, which does not exist; {_choices(obj)}")
-    return names
+    found = [names.resolved(obj, name) for name in _listed(dim)]
+    if not found:
+        raise CoordinateError(f"`dim` is empty; {names.choices(obj)}")
+    for i, name in enumerate(found):
+        if name in found[:i]:
+            raise CoordinateError(f"`dim` names {name!r} twice: {_listed(dim)}")
+    return found
+
+
+def _listed(dim: Dim) -> list[Hashable]:
+    return list(dim) if isinstance(dim, Iterable) and not isinstance(dim, str) else [dim]
+
+
+def _dim_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> Hashable:
+    """The dimension that a 1-D coordinate lies along; else the name itself."""
+    return obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
+
+
+def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
+    """Options by the real names of coordinates, and steps that are quantities as numbers."""
+    boundary = names.resolved_keys(obj, options.boundary, "boundary")
+    period = names.resolved_keys(obj, options.period, "period")
+    spacing = quantities.positions(names.resolved_keys(obj, options.spacing, "spacing"))
+    return replace(options, spacing=spacing, boundary=boundary, period=period)
 
 
 def _dtypes(obj: xr.DataArray | xr.Dataset) -> str:
@@ -504,36 +560,28 @@ def _dtypes(obj: xr.DataArray | xr.Dataset) -> str:
     return f"no variable is numeric and has a dimension asked for; variables are {found}"
 
 
-def _choices(obj: xr.DataArray | xr.Dataset) -> str:
-    coords = [name for name, coord in obj.coords.items() if coord.ndim == 1]
-    others = [name for name in coords if name not in obj.dims]
-    also = f", 1-D coordinates {others}" if others else ""
-    return f"dimensions are {list(obj.dims)}{also}"
-
-
 def _spacings(
-    obj: xr.DataArray | xr.Dataset, names: list[Hashable], options: Options
+    obj: xr.DataArray | xr.Dataset, asked: list[Hashable], options: Options
 ) -> list[Spacing]:
-    dims = [obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
-            for name in names]  # fmt: skip
-    options.require_known_names(names, dims)
+    dims = [_dim_of(obj, name) for name in asked]
+    options.require_known_names(asked, dims)
     for key, value in (options.spacing or {}).items():
         if key not in obj.dims and not (isinstance(value, str) and value == "uniform"):
             raise CoordinateError(
                 f"`spacing` names {key!r}, which is a coordinate along {obj.coords[key].dims}; "
                 "name the dimension"
             )
-        if key not in names:
-            coord = names[dims.index(key)]
+        if key not in asked:
+            coord = asked[dims.index(key)]
             raise CoordinateError(
                 f"`spacing` names {key!r}, but `dim` names {coord!r} along it, whose positions "
                 f"would not be used; name {key!r} in both"
             )
-    spacings = [_spacing(obj, name, options) for name in names]
+    spacings = [_spacing(obj, name, options) for name in asked]
     seen: set[Hashable] = set()
     for along in spacings:
         if along.name in seen:
-            raise CoordinateError(f"`dim` and `spacing` name {along.name!r} twice: {names}")
+            raise CoordinateError(f"`dim` and `spacing` name {along.name!r} twice: {asked}")
         seen.add(along.name)
     return spacings
 
@@ -550,7 +598,7 @@ def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -
         value = obj[value]
     elif isinstance(value, str):
         raise CoordinateError(
-            f"`spacing` for {name!r} names {value!r}, which is no coordinate; {_choices(obj)}"
+            f"`spacing` for {name!r} names {value!r}, which is no coordinate; {names.choices(obj)}"
         )
     attrs = getattr(value, "attrs", {})
     dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
@@ -634,8 +682,16 @@ def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, sche
             )
 
 
-def _chained(one: Derivative, options: Options) -> xr.Variable:
-    """One derivative after another."""
+def chained(one: Derivative, options: Options) -> xr.Variable:
+    """One derivative after another, with its attributes.
+
+    Parameters
+    ----------
+    one : Derivative
+        From :func:`possible`.
+    options : Options
+        Those that it was asked for with.
+    """
     variable = one.variable
     for along, scheme in zip(one.chain, one.schemes, strict=True):
         step = Combination(one.name, (Part(one.origin, variable, along, scheme),))
@@ -675,12 +731,12 @@ def label_of(name: Hashable, variable: xr.Variable) -> str:
 def units_of(variable: xr.Variable, chain: Iterable[Spacing], options: Options) -> str | None:
     """Units of a derivative of ``options.order`` along each of `chain`; None where unknown."""
     times = variable.dtype.kind in "mM"
-    own_units = units.OF_TIME[options.unit_of_time] if times else variable.attrs.get("units")
+    own_units = OF_TIME[options.unit_of_time] if times else variable.attrs.get("units")
     for along in chain:
         for _ in range(options.order):
             if not (isinstance(own_units, str) and isinstance(along.units, str)):
                 return None
-            own_units = units.quotient(own_units, along.units)
+            own_units = quotient(own_units, along.units)
     return own_units if isinstance(own_units, str) else None
 
 

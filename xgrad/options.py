@@ -13,8 +13,10 @@ import numpy as np
 from xgrad._typing import Accuracy, Boundary, DatetimeUnit
 from xgrad.coordinates import seconds
 from xgrad.errors import CoordinateError
+from xgrad.quantities import is_quantity, number_in
 from xgrad.scheme import Scheme
 from xgrad.sphere import RADIUS
+from xgrad.units import OF_TIME
 
 _NAMED = ("one-sided", "periodic", "extend", "reflect", "nan")
 
@@ -180,22 +182,29 @@ class Options:
                 f"`boundary` of {names[0]!r} is 'periodic', but its period is unknown (its units "
                 f"are {units!r}); give `period={{{names[0]!r}: ...}}`"
             )
+        return self._number_of(given, units, names[0], is_time=is_time)
+
+    def _number_of(self, given: Any, units: Any, name: Hashable, *, is_time: bool) -> float:
+        """A period as a number in the unit of the positions."""
+        if is_quantity(given):
+            units = OF_TIME[self.unit_of_time] if is_time else units
+            given = number_in(given, units, f"`period` of {name!r}")
         if isinstance(given, dt.timedelta | np.timedelta64):
             if not is_time:
                 raise TypeError(
-                    f"`period` of {names[0]!r} is {given!r}, but its positions are no times; give "
+                    f"`period` of {name!r} is {given!r}, but its positions are no times; give "
                     "a number in their unit"
                 )
             try:
                 length = np.timedelta64(given) / np.timedelta64(1, "s")
             except TypeError as error:
                 raise TypeError(
-                    f"`period` of {names[0]!r} is {given!r}, which has no fixed length; give it in "
+                    f"`period` of {name!r} is {given!r}, which has no fixed length; give it in "
                     "days or shorter units"
                 ) from error
             given = float(length / seconds(self.unit_of_time))
         if not _is_number(given) or isinstance(given, complex | np.complexfloating):
-            raise TypeError(f"`period` of {names[0]!r} is {given!r}; give a number")
+            raise TypeError(f"`period` of {name!r} is {given!r}; give a number")
         if not (math.isfinite(given) and given > 0):
-            raise ValueError(f"`period` of {names[0]!r} is {given!r}; give a positive number")
+            raise ValueError(f"`period` of {name!r} is {given!r}; give a positive number")
         return float(given)

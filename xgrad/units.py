@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-# "m", "s-1", "m^2", "s**-2": a name with an exponent; several of them are separated by a space or
-# a dot.  Anything else (a slash, brackets, a factor) is kept whole.
-_FACTOR = re.compile(r"(?P<name>°?[^\W\d]+|[%°'\"])(?:\^|\*\*)?(?P<power>[+-]?\d+)?")
+# "m", "s-1", "m^2", "s**-2": a name with an exponent; several of them are separated by a space, a
+# dot or a star.  Anything else (a slash, a factor) is kept whole, in brackets, which are a name.
+_FACTOR = re.compile(r"(?P<name>°?[^\W\d]+|[%°'\"]|\([^()]*\))(?:\^|\*\*)?(?P<power>[+-]?\d+)?")
+_BETWEEN = re.compile(r"(?:[\s.]+|(?<!\*)\*(?!\*))(?![^()]*\))")
 
 #: The name in UDUNITS of each numpy time unit: "m" is a minute there, and a metre here.
 OF_TIME = {
@@ -24,11 +25,28 @@ OF_TIME = {
 }
 
 
-def _factors(units: str) -> dict[str, int]:
+def factors(units: str) -> dict[str, int]:
+    """Take a unit apart: names and their exponents.
+
+    Parameters
+    ----------
+    units : str
+        As UDUNITS reads it.
+
+    Returns
+    -------
+    dict of str to int
+        What is not understood is one name in brackets; dimensionless units have none.
+
+    Examples
+    --------
+    >>> factors("m2 s-2"), factors("hours since 1900-01-01"), factors("(W/m2) m-1"), factors("1")
+    ({'m': 2, 's': -2}, {'hours': 1}, {'(W/m2)': 1, 'm': -1}, {})
+    """
     # "hours since 1900-01-01" measures hours; the origin drops out of any difference.
     units = re.split(r"\s+(?:since|after|from|ref)\s+|\s*@\s*", units.strip())[0]
     powers: dict[str, int] = {}
-    for word in re.split(r"[\s.]+|(?<!\*)\*(?!\*)", units):
+    for word in _BETWEEN.split(units):
         match = _FACTOR.fullmatch(word)
         if match is None:
             return {} if units in ("", "1") else {f"({units})": 1}
@@ -63,8 +81,8 @@ def quotient(numerator: str, denominator: str) -> str:
     >>> quotient("W/m2", "m"), quotient("m", "m")
     ('(W/m2) m-1', '1')
     """
-    powers = _factors(numerator)
-    for name, power in _factors(denominator).items():
+    powers = factors(numerator)
+    for name, power in factors(denominator).items():
         powers[name] = powers.get(name, 0) - power
     written = [name if power == 1 else f"{name}{power}" for name, power in powers.items() if power]
     return " ".join(written) or "1"
