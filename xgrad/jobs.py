@@ -125,7 +125,7 @@ class Job:
     def axes(self, name: str) -> list[Axis]:
         """What the cutting of a variable into regions must heed."""
         variable = self.data.variables[name]
-        written, stored = self.written(name), self.source.stored(name)
+        written, stored = self.written(name), self.source.inseparable(name)
         found = []
         for k, size in enumerate(variable.shape):
             along = [output for output in self.outputs[name] if output.axis == k]

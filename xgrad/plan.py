@@ -119,7 +119,7 @@ class Needs:
         own = [output.positions for output in outputs if output.positions is not None]
         # Positions, their halos and the strips cut from them.
         result += sum(3 * max(8, positions.dtype.itemsize) for positions in own)
-        stored, written = job.source.stored(name), job.written(name)
+        stored, written = job.source.inseparable(name), job.written(name)
         # Encoded and decoded, of what is read and of what is written, one after the other.
         codec = 2 * max(item * math.prod(stored), result * math.prod(written))
         if variable.encoding.get("shards"):

@@ -18,7 +18,6 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 import zarr
-from dask.array.core import normalize_chunks
 from zarr.core.sync import sync
 
 from xgrad.errors import ChunkError
@@ -26,6 +25,9 @@ from xgrad.integrity import Whole, of_blosc
 from xgrad.publishing import is_zarr, local_path, shown
 
 _NUMBERS = re.compile(r"\d+")
+# What is written at once, of an array that has no chunks of its own, in bytes: decoded in no time,
+# and a thousand times what a request to a store costs.
+_OF_A_CHUNK = 2**23
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,27 @@ class Source:
         return 3 if self.group is None else int(self.group.metadata.zarr_format)
 
     def stored(self, name: Hashable) -> tuple[int, ...]:
-        """Cells along each axis that are read at once: a shard, a chunk, or what dask would take.
+        """Cells along each axis of a shard or a chunk, or of what would be one.
 
-        A file without chunks of its own would come as a single one, however large.
+        An array without chunks is cut along its first axes, into pieces of 8 MiB at most.
         """
         variable = self.data.variables[name]
-        encoding = variable.encoding
-        given = encoding.get("shards") or encoding.get("chunks") or encoding.get("chunksizes")
-        if given is None and 0 not in variable.shape:
-            given = tuple(
-                sizes[0] for sizes in normalize_chunks("auto", variable.shape, dtype=variable.dtype)
-            )
+        given = self._chunks(name)
+        if given is None:
+            given = _leading(variable.shape, _OF_A_CHUNK // variable.dtype.itemsize)
         # A chunk may be longer than a short array.
-        sizes = zip(given or variable.shape, variable.shape, strict=True)
+        sizes = zip(given, variable.shape, strict=True)
         return tuple(max(1, min(int(chunk), size)) for chunk, size in sizes)
+
+    def inseparable(self, name: Hashable) -> tuple[int, ...]:
+        """Cells along each axis that are read together: those of a chunk, one without chunks."""
+        if self._chunks(name) is None:
+            return (1,) * self.data.variables[name].ndim
+        return self.stored(name)
+
+    def _chunks(self, name: Hashable) -> tuple[int, ...] | None:
+        encoding = self.data.variables[name].encoding
+        return encoding.get("shards") or encoding.get("chunks") or encoding.get("chunksizes")
 
     def is_scaled(self, name: Hashable) -> bool:
         """Whether numbers of another dtype are stored."""
@@ -272,6 +281,21 @@ def _is_chunk(name: str) -> bool:
 
 async def _collected(store: Any, prefix: str) -> list[str]:
     return [key async for key in store.list_prefix(prefix)]
+
+
+def _leading(shape: tuple[int, ...], cells: int) -> tuple[int, ...]:
+    """Sides of a box of so many cells that lie together: its last axes whole, its first ones cut.
+
+    Examples
+    --------
+    >>> _leading((1000, 721, 1440), 2**21), _leading((5, 3000, 3000), 2**20)
+    ((2, 721, 1440), (1, 349, 3000))
+    """
+    sides: list[int] = []
+    for size in reversed(shape):
+        sides.append(max(1, min(size, cells)))
+        cells //= sides[-1]
+    return tuple(reversed(sides))
 
 
 def chunks_asked_for(data: xr.Dataset, chunks: Mapping[str, int] | None) -> dict[str, int]:
