@@ -467,6 +467,35 @@ def test_s3_is_killed_and_gone_on_from(
           env=bucket.environment)  # fmt: skip
 
 
+def test_a_chunk_that_changed_on_s3_is_told(bucket: Bucket, tmp_path: Path) -> None:
+    dataset().isel(time=slice(4)).to_zarr(
+        tmp_path / "told.zarr", encoding={"t": {"chunks": (2, 100, 100)}}, zarr_format=2
+    )
+    code = (
+        "import sys\n"
+        "from xgrad import sources\n"
+        "for _ in sys.stdin:\n"
+        "    source = sources.opened(sys.argv[1])\n"
+        "    print(source.digest(['t'], allow_missing=False), flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, bucket.put(tmp_path / "told.zarr")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=bucket.environment,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        found = []
+        key = "told.zarr/t/1.1.0"
+        whole = bucket.client.get_object(Bucket="bucket", Key=key)["Body"].read()
+        for content in (whole, whole, whole[:-1] + b"?"):
+            bucket.client.put_object(Bucket="bucket", Key=key, Body=content)
+            process.stdin.write("\n")
+            process.stdin.flush()
+            found.append(process.stdout.readline())
+    assert len(found[0].strip()) == 64
+    assert found[0] == found[1] != found[2]
+
+
 def test_what_would_be_lost_on_s3_is_refused(bucket: Bucket, tmp_path: Path) -> None:
     dataset().isel(time=slice(4)).to_zarr(tmp_path / "whole.zarr", consolidated=False)
     source, environment = bucket.put(tmp_path / "whole.zarr"), bucket.environment

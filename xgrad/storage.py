@@ -328,7 +328,9 @@ def _told(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
         "dim": repr([name for name, _ in steps]),
         "chunks": repr({name: job.written(name) for name in sorted(job.outputs)}),
         "checksum": repr(checksum),
-        "coordinates": tokenize(steps, request.options.get("spacing")),
+        "coordinates": tokenize(
+            steps, request.options.get("spacing"), job.source.told(job.template().coords)
+        ),
         "content of the source": job.source.digest(job.read, allow_missing=allow_missing),
     }
 
