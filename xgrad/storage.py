@@ -178,7 +178,7 @@ def gradient_to_zarr(
     >>> xr.open_zarr(folder / "out.zarr").dt_dx.values
     array([1., 2., 3.])
     """
-    checked = _checked(source, target, overwrite=overwrite)
+    checked = _checked(source, target, overwrite=overwrite, tidies=True)
     request = _request(source, variables, dim, chunks, options)
     with (
         _opened(request) as job,
@@ -253,7 +253,9 @@ def plan_to_zarr(
     return plan
 
 
-def _checked(source: str | Path, target: str | Path, *, overwrite: bool) -> _Target:
+def _checked(
+    source: str | Path, target: str | Path, *, overwrite: bool, tidies: bool = False
+) -> _Target:
     """Refuse a target that something would be lost at."""
     name = str(target)
     if versioned.is_versioned(name):
@@ -261,7 +263,7 @@ def _checked(source: str | Path, target: str | Path, *, overwrite: bool) -> _Tar
     if object_store.is_remote(name):
         object_store.refuse(source, name, overwrite=overwrite)
         return _Target(name, lambda _: object_store.at_url(name))
-    path = publishing.checked_target(source, target, overwrite=overwrite)
+    path = publishing.checked_target(source, target, overwrite=overwrite, tidies=tidies)
     return _Target(name, lambda _: publishing.in_folder(path, overwrite=overwrite), is_local=True)
 
 
