@@ -394,6 +394,10 @@ class Bucket:
         )
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
+    def content(self, key: str) -> bytes:
+        content: bytes = self.client.get_object(Bucket="bucket", Key=key)["Body"].read()
+        return content
+
     def put(self, folder: Path) -> str:
         for path in folder.rglob("*"):
             if path.is_file():
@@ -486,7 +490,7 @@ def test_a_chunk_that_changed_on_s3_is_told(bucket: Bucket, tmp_path: Path) -> N
         assert process.stdout is not None
         found = []
         key = "told.zarr/t/1.1.0"
-        whole = bucket.client.get_object(Bucket="bucket", Key=key)["Body"].read()
+        whole = bucket.content(key)
         for content in (whole, whole, whole[:-1] + b"?"):
             bucket.client.put_object(Bucket="bucket", Key=key, Body=content)
             process.stdin.write("\n")
@@ -507,6 +511,30 @@ def test_what_would_be_lost_on_s3_is_refused(bucket: Bucket, tmp_path: Path) -> 
     fails("cannot be reached", "gradient", tmp_path / "whole.zarr", "s3://bucket/out.zarr",
           env=bucket.without_keys)  # fmt: skip
     assert bucket.keys("whole.zarr") == before
+
+
+def test_another_store_in_the_place_of_an_unfinished_one_is_left_alone(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "in.zarr", "s3://bucket/other.zarr"
+    encoding = {"t": {"chunks": (12, 200, 100)}}
+    dataset().to_zarr(source, encoding=encoding, consolidated=False)
+    (source / "t" / "c" / "3" / "0" / "0").write_bytes(b"rubbish")
+    common = ("gradient", source, target, "--dim", "x", "--retries", 0)
+    fails("could not be read", *common, env=bucket.environment)
+    assert bucket.keys("other.zarr.partial/finished")
+    for key in bucket.keys("other.zarr"):
+        bucket.client.delete_object(Bucket="bucket", Key=key)
+    dataset().isel(time=slice(4)).to_zarr(tmp_path / "other.zarr", consolidated=False)
+    bucket.put(tmp_path / "other.zarr")
+    before = [(key, bucket.content(key)) for key in bucket.keys("other.zarr")]
+    beside = bucket.keys("other.zarr.partial")
+    message = "exists; choose another, or remove it first"
+    fails(message, *common, "--dry-run", env=bucket.environment)
+    assert bucket.keys("other.zarr.partial") == beside, "nor does a dry run remove anything"
+    fails(message, *common, env=bucket.environment)
+    assert [(key, bucket.content(key)) for key in bucket.keys("other.zarr")] == before
+    assert bucket.keys("other.zarr.partial") == []
 
 
 def test_credentials_are_never_shown(bucket: Bucket, tmp_path: Path) -> None:

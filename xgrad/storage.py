@@ -261,7 +261,7 @@ def _checked(
     if versioned.is_versioned(name):
         return _Target(name, partial(versioned.in_repository, name, overwrite=overwrite))
     if object_store.is_remote(name):
-        object_store.refuse(source, name, overwrite=overwrite)
+        object_store.refuse(source, name, overwrite=overwrite, tidies=tidies)
         return _Target(name, lambda _: object_store.at_url(name))
     path = publishing.checked_target(source, target, overwrite=overwrite, tidies=tidies)
     return _Target(name, lambda _: publishing.in_folder(path, overwrite=overwrite), is_local=True)
