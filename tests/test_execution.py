@@ -18,14 +18,14 @@ from tests.helpers import numpy_gradient, same_bits
 from xgrad import execution
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client() -> Iterator[distributed.Client]:
     """A real cluster: three processes on this machine."""
     with (
         distributed.LocalCluster(
             n_workers=3, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
-        distributed.Client(cluster) as connected,
+        distributed.Client(cluster, set_as_default=False) as connected,
     ):
         yield connected
 
