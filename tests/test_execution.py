@@ -19,14 +19,17 @@ from xgrad import execution
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[distributed.Client]:
-    """A real cluster: three processes on this machine."""
-    with (
-        distributed.LocalCluster(
-            n_workers=3, threads_per_worker=1, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as connected,
-    ):
+def cluster() -> Iterator[distributed.LocalCluster]:
+    """A real one: three processes on this machine."""
+    with distributed.LocalCluster(
+        n_workers=3, threads_per_worker=1, dashboard_address=":0"
+    ) as processes:
+        yield processes
+
+
+@pytest.fixture
+def client(cluster: distributed.LocalCluster) -> Iterator[distributed.Client]:
+    with distributed.Client(cluster) as connected:
         yield connected
 
 
