@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +24,55 @@ def run(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 def fails(message: str, *arguments: Any, **options: Any) -> None:
+    is_one_line(message, run(*arguments, **options))
+
+
+def is_one_line(message: str, done: subprocess.CompletedProcess[str]) -> None:
     """One clear line, no traceback, and an exit status that a shell sees."""
-    done = run(*arguments, **options)
     assert done.returncode != 0
     assert message in done.stderr, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("Error: "), done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+# A process takes longer to start than most commands to run.
+ONE_BY_ONE = """
+import json, sys
+from click.testing import CliRunner
+from xgrad.cli import main
+for line in sys.stdin:
+    done = CliRunner().invoke(main, json.loads(line))
+    print(json.dumps([done.exit_code, done.stdout, done.stderr]), flush=True)
+"""
+
+
+class Session:
+    """A process that does one command after another, as they are given."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(self, *arguments: Any) -> subprocess.CompletedProcess[str]:
+        command, stdin, stdout = [*map(str, arguments)], self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(json.dumps(command) + "\n")
+        stdin.flush()
+        return subprocess.CompletedProcess(command, *json.loads(stdout.readline()))
+
+    def fails(self, message: str, *arguments: Any) -> None:
+        is_one_line(message, self.run(*arguments))
+
+
+@contextmanager
+def session(**options: Any) -> Iterator[Session]:
+    with subprocess.Popen(
+        [sys.executable, "-c", ONE_BY_ONE],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options,
+    ) as process:  # fmt: skip
+        yield Session(process)
 
 
 def on_a_terminal(*arguments: Any) -> tuple[int, str]:

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import xgrad
-from tests.command import COMMAND, fails, on_a_terminal, run
+from tests.command import COMMAND, fails, on_a_terminal, run, session
 from tests.helpers import numpy_gradient, real_data, same_bits
 
 
@@ -59,45 +59,32 @@ def test_options_reach_the_library(source: Path, tmp_path: Path) -> None:
         assert same_bits(found.dt_dtime.values, expected)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "options"),
-    [
-        (["--boundary", "extend"], {"boundary": "extend"}),
-        (["--boundary=y=-1.5,nan"], {"boundary": {"y": (-1.5, "nan")}}),
-        (
-            ["--boundary", "y=periodic", "--period", "y=130", "--boundary", "x=reflect"],
-            {"boundary": {"y": "periodic", "x": "reflect"}, "period": {"y": 130}},
-        ),
-        (["--skipna", "--accuracy", "4"], {"skipna": True, "accuracy": 4}),
-        (["--spacing", "y=0.5", "--spacing", "x=height"], {"spacing": {"y": 0.5, "x": "height"}}),
-    ],
-)
-def test_what_stands_beyond_numpy(
-    arguments: Any, options: Any, source: Path, tmp_path: Path
-) -> None:
+BEYOND_NUMPY: list[tuple[list[str], Any]] = [
+    (["--boundary", "extend"], {"boundary": "extend"}),
+    (["--boundary=y=-1.5,nan"], {"boundary": {"y": (-1.5, "nan")}}),
+    (
+        ["--boundary", "y=periodic", "--period", "y=130", "--boundary", "x=reflect"],
+        {"boundary": {"y": "periodic", "x": "reflect"}, "period": {"y": 130}},
+    ),
+    (["--skipna", "--accuracy", "4"], {"skipna": True, "accuracy": 4}),
+    (["--spacing", "y=0.5", "--spacing", "x=height"], {"spacing": {"y": 0.5, "x": "height"}}),
+]
+
+
+def test_what_stands_beyond_numpy(source: Path, tmp_path: Path) -> None:
     with xr.open_zarr(source) as given:
         height = ("x", np.arange(100) ** 1.1)
         given.assign_coords(height=height).load().to_zarr(tmp_path / "high.zarr", zarr_format=2)
     common = ["gradient", tmp_path / "high.zarr", tmp_path / "out.zarr", "--dim", "y", "--dim", "x"]
-    done = run(*common, *arguments)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    with (
-        xr.open_zarr(tmp_path / "high.zarr") as given,
-        xr.open_zarr(tmp_path / "out.zarr") as found,
-    ):
-        expected = given.load().fdgrad.gradient(["y", "x"], **options)
-        assert set(found.data_vars) == set(expected.data_vars)
-        for name, derivative in expected.items():
-            assert same_bits(found[name].values, derivative.values)
-
-
-def test_options_of_a_dimension_that_are_no_such(source: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.zarr"
-    fails("--boundary is 'wrap'; give a number or", "gradient", source, out, "--boundary", "wrap")
-    fails("'x' is not of the form DIM=VALUE", "gradient", source, out, "--spacing", "x")
-    fails("--boundary is given for all dimensions and once more", "gradient", source, out,
-          "--boundary", "nan", "--boundary", "x=extend")  # fmt: skip
-    assert not out.exists()
+    with session() as commands, xr.open_zarr(tmp_path / "high.zarr") as given:
+        for arguments, options in BEYOND_NUMPY:
+            done = commands.run(*common, *arguments, "--overwrite")
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+            expected = given.load().fdgrad.gradient(["y", "x"], **options)
+            with xr.open_zarr(tmp_path / "out.zarr") as found:
+                assert set(found.data_vars) == set(expected.data_vars)
+                for name, derivative in expected.items():
+                    assert same_bits(found[name].values, derivative.values), arguments
 
 
 def test_a_coordinate_that_lost_its_evenness_is_told_in_one_line(tmp_path: Path) -> None:
@@ -111,16 +98,14 @@ def test_a_coordinate_that_lost_its_evenness_is_told_in_one_line(tmp_path: Path)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("where", [("--workers", "2"), ("--scheduler", None)])
-def test_clusters(where: Any, source: Path, tmp_path: Path) -> None:
+def test_a_running_cluster(source: Path, tmp_path: Path) -> None:
     import distributed
 
-    option, value = where
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, dashboard_address=":0"
     ) as cluster:
-        value = value or cluster.scheduler_address
-        done = run("gradient", source, tmp_path / "out.zarr", option, value)
+        address = cluster.scheduler_address
+        done = run("gradient", source, tmp_path / "out.zarr", "--scheduler", address)
         assert (done.returncode, done.stderr) == (0, "")
     with xr.open_zarr(source) as given, xr.open_zarr(tmp_path / "out.zarr") as found:
         assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
@@ -132,31 +117,38 @@ def test_progress_on_a_terminal(source: Path, tmp_path: Path, workers: Any) -> N
     assert status == 0, shown
     assert "100%" in shown
     assert "GB in" in shown
+    with xr.open_zarr(source) as given, xr.open_zarr(tmp_path / "out.zarr") as found:
+        assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
 
 
 def test_errors(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.zarr"
-    fails("does not exist", "gradient", tmp_path / "missing.zarr", out)
-    fails("which the source lacks; it has ['t']", "gradient", source, out, "--var", "q")
-    fails("'time' twice", "gradient", source, out, "--dim", "time", "--dim", "time")
-    fails("is the source", "gradient", f"file://{source}", source, "--overwrite")
-    fails("'3' is not one of", "gradient", source, out, "--edge-order", "3")
-    fails("is not of the form DIM=CELLS", "gradient", source, out, "--chunks", "time")
-    fails("give one of the two", "gradient", source, out, "--workers", 1, "--scheduler", "a:1")
-    fails("Missing argument", "gradient", source)
-    fails("No such command", "integrate")
-    assert not out.exists()
-    assert run("gradient", source, out).returncode == 0
-    fails("exists; choose another, or replace it with --overwrite", "gradient", source, out)
-
-
-def test_duplicate_times_are_named(source: Path, tmp_path: Path) -> None:
     with xr.open_zarr(source) as given:
         bad = given.load().assign_coords(time=given.time.values[[0, 0, *range(2, 40)]])
         bad.drop_encoding().to_zarr(tmp_path / "bad.zarr", zarr_format=2)
-    fails("'time' has the same position twice at index 0 and 1", "gradient",
-          tmp_path / "bad.zarr", tmp_path / "out.zarr")  # fmt: skip
-    assert not (tmp_path / "out.zarr").exists()
+    common = ("gradient", source, out)
+    fails("does not exist", "gradient", tmp_path / "missing.zarr", out)
+    fails("'3' is not one of", *common, "--edge-order", "3")
+    with session() as commands:
+        for message, *arguments in (
+            ("which the source lacks; it has ['t']", *common, "--var", "q"),
+            ("'time' twice", *common, "--dim", "time", "--dim", "time"),
+            ("is the source", "gradient", f"file://{source}", source, "--overwrite"),
+            ("is not of the form DIM=CELLS", *common, "--chunks", "time"),
+            ("give one of the two", *common, "--workers", 1, "--scheduler", "a:1"),
+            ("--boundary is 'wrap'; give a number or", *common, "--boundary", "wrap"),
+            ("'x' is not of the form DIM=VALUE", *common, "--spacing", "x"),
+            ("--boundary is given for all dimensions and once more", *common,
+             "--boundary", "nan", "--boundary", "x=extend"),
+            ("'time' has the same position twice at index 0 and 1", "gradient",
+             tmp_path / "bad.zarr", out),
+            ("Missing argument", "gradient", source),
+            ("No such command", "integrate"),
+        ):  # fmt: skip
+            commands.fails(message, *arguments)
+            assert not out.exists()
+        assert commands.run(*common).returncode == 0
+        commands.fails("exists; choose another, or replace it with --overwrite", *common)
 
 
 def test_a_full_disk_is_gone_on_from_when_there_is_room(source: Path, tmp_path: Path) -> None:
@@ -205,8 +197,9 @@ def test_an_interrupt_publishes_nothing_and_is_seen_by_the_shell(
 
 def test_version_and_help() -> None:
     assert xgrad.__version__ in run("--version").stdout
-    assert "gradient" in run("-h").stdout
-    assert "--edge-order" in run("gradient", "--help").stdout
+    with session() as commands:
+        assert "gradient" in commands.run("-h").stdout
+        assert "--edge-order" in commands.run("gradient", "--help").stdout
     module = subprocess.run(
         [sys.executable, "-m", "xgrad", "--version"], capture_output=True, text=True, check=True
     )
@@ -226,10 +219,12 @@ def test_demo(tmp_path: Path) -> None:
     ):
         expected = numpy_gradient(given.temperature.values, given.latitude.values, 1, 2)
         assert same_bits(found.dtemperature_dlatitude.values, expected)
-    fails("exists; give `--keep` another", "demo", "--size", "20MB", "--keep", tmp_path / "kept")
-    fails("at least 13MB", "demo", "--size", "9MB")
-    fails("is no size such as 1GB", "demo", "--size", "large")
-    fails("choose a smaller `--size`", "demo", "--size", "1000TB")
+    with session() as commands:
+        commands.fails("exists; give `--keep` another", "demo", "--size", "20MB",
+                       "--keep", tmp_path / "kept")  # fmt: skip
+        commands.fails("at least 13MB", "demo", "--size", "9MB")
+        commands.fails("is no size such as 1GB", "demo", "--size", "large")
+        commands.fails("choose a smaller `--size`", "demo", "--size", "1000TB")
 
 
 @pytest.mark.thorough

@@ -137,8 +137,10 @@ def test_numpys_bits_without_skipna() -> None:
 @st.composite
 def terrains(draw: Any) -> Any:
     """A field over positions of its own, and how both are chunked."""
-    shape = tuple(draw(st.lists(st.integers(2, 7), min_size=1, max_size=3)))
+    # Other columns are only repetitions: few of them, as each chunk costs a few milliseconds.
+    shape = draw(st.lists(st.integers(2, 3), min_size=1, max_size=3))
     axis = draw(st.integers(0, len(shape) - 1))
+    shape[axis] = draw(st.integers(2, 7))
     edge_order = draw(st.integers(1, min(2, shape[axis] - 1)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     sides = [n if k == axis or draw(st.booleans()) else 1 for k, n in enumerate(shape)]

@@ -35,10 +35,13 @@ def run(name: str, folder: Path) -> str:
     figure = folder / "drawn.png"
     done = start(name, folder, "--figure", str(figure))
     assert done.returncode == 0, done.stderr
-    pixels = image.imread(figure)
-    assert min(pixels.shape[:2]) > 300
-    assert pixels[..., :3].std() > 0.05
+    assert is_drawn(figure)
     return done.stdout
+
+
+def is_drawn(figure: Path) -> bool:
+    pixels = image.imread(figure)
+    return min(pixels.shape[:2]) > 300 and pixels[..., :3].std() > 0.05
 
 
 def numbers(line: str) -> list[float]:
@@ -91,7 +94,11 @@ def test_edges(tmp_path: Path) -> None:
 
 
 def test_motion(tmp_path: Path) -> None:
-    _, velocity, acceleration = run("motion.py", tmp_path).splitlines()
+    done = start("motion.py", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["motion.png"], "without a name given"
+    assert is_drawn(tmp_path / "motion.png")
+    _, velocity, acceleration = done.stdout.splitlines()
     for line, share in (velocity, 0.02), (acceleration, 0.04):
         error, largest = numbers(line)
         assert 0 < error < share * largest
@@ -105,8 +112,3 @@ def test_terrain_following(tmp_path: Path) -> None:
     assert mean > 0.6 * 17 / 400
     assert 0 < own < 0.005 * 17 / 400
     assert 0 < accurate < 0.001 * 17 / 400
-
-
-def test_figure_without_a_name(tmp_path: Path) -> None:
-    assert start("motion.py", tmp_path).returncode == 0
-    assert [file.name for file in tmp_path.iterdir()] == ["motion.png"]

@@ -18,15 +18,18 @@ from tests.helpers import numpy_gradient, same_bits
 from xgrad import execution
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[distributed.LocalCluster]:
+    """A real one: three processes on this machine."""
+    with distributed.LocalCluster(
+        n_workers=3, threads_per_worker=1, dashboard_address=":0"
+    ) as processes:
+        yield processes
+
+
 @pytest.fixture
-def client() -> Iterator[distributed.Client]:
-    """A real cluster: three processes on this machine."""
-    with (
-        distributed.LocalCluster(
-            n_workers=3, threads_per_worker=1, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as connected,
-    ):
+def client(cluster: distributed.LocalCluster) -> Iterator[distributed.Client]:
+    with distributed.Client(cluster) as connected:
         yield connected
 
 

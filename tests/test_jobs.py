@@ -335,6 +335,39 @@ def test_a_derivative_that_is_the_fill_value_is_not_lost_without_a_word(tmp_path
     gradient_to_zarr(source, tmp_path / "out.zarr", restart=True)
 
 
+def test_coordinates_that_are_only_copied_are_told_from_changed_ones(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
+    y, x = 1500, 1600
+    coords = {
+        "y": np.arange(y),
+        "place": ("y", [f"place {k}" for k in range(y)]),
+        "when": ("y", xr.date_range("2000-01-01", periods=y, calendar="360_day", use_cftime=True)),
+        "far": ("y", np.zeros(y)),  # of fill values: no chunk is written
+        "height": (("y", "x"), np.ones((y, x))),  # large: by its chunks, not its values
+    }
+    whole = xr.Dataset({"t": (("y", "x"), np.ones((y, x), "f4"))}, coords)
+    whole.to_zarr(source, encoding={"t": {"chunks": (500, x)}}, zarr_format=2, consolidated=False)
+
+    def differs() -> None:
+        with pytest.raises(ValueError, match=r"differs in the coordinates; .*`restart`"):
+            gradient_to_zarr(source, target, dim="x", retries=0)
+
+    with spoiled(source / "t" / "2.0"), pytest.raises(RuntimeError, match="variable 't'"):
+        gradient_to_zarr(source, target, dim="x", retries=0)
+    stored: Any = zarr.open_group(source, mode="r+")
+    for name in ("y", "place", "when", "far"):
+        before = stored[name][7]
+        stored[name][7] = "elsewhere" if name == "place" else before + 1
+        differs()
+        stored[name][7] = before
+    chunk = next((source / "height").glob("0.*"))
+    status = chunk.stat()
+    os.utime(chunk, ns=(0, 0))
+    differs()
+    os.utime(chunk, ns=(status.st_atime_ns, status.st_mtime_ns))
+    gradient_to_zarr(source, target, dim="x")
+
+
 def test_options_of_an_unfinished_job_are_told_apart(tmp_path: Path) -> None:
     source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
     dataset()[["t"]].to_zarr(source, encoding={"t": {"chunks": (4, 7, 11)}}, zarr_format=2)

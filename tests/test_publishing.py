@@ -5,10 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fsspec
 import pytest
 import zarr
 
-from xgrad import publishing
+from xgrad import object_store, publishing
 
 
 def store(path: Path, content: int) -> Path:
@@ -141,6 +142,37 @@ def test_two_processes_do_not_share_a_workplace(tmp_path: Path) -> None:
         place.publish()
     assert target.is_dir()
     assert os.listdir(tmp_path) == ["out.zarr"]  # noqa: PTH208  names, not paths
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_what_lies_on_an_object_store_is_known(zarr_format: int) -> None:
+    url, memory = f"memory://{zarr_format}/out.zarr", fsspec.filesystem("memory")
+    with object_store.at_url(url) as place:
+        place.begin(zarr_format)
+        place.remember({"job": "this"})
+        place.finish("0:4 t")
+        assert place.remembered() == {"job": "this"}
+        place.publish()
+        assert place.remembered() is None
+    assert dict(zarr.open_group(url, mode="r").attrs) == {}
+    with pytest.raises(FileExistsError, match="exists; choose another, or remove it first"):
+        object_store.refuse("in.zarr", url, overwrite=False)
+    # Who removes an unfinished store has left nothing to go on with, and the next may begin.
+    memory.rm(f"/{zarr_format}/out.zarr", recursive=True)
+    with object_store.at_url(url) as place:
+        place.begin(zarr_format)
+        place.remember({"job": "this"})
+    memory.rm(f"/{zarr_format}/out.zarr", recursive=True)
+    object_store.refuse("in.zarr", url, overwrite=False)
+    with object_store.at_url(url) as place:
+        assert place.remembered() is None
+        memory.pipe_file(f"/{zarr_format}/out.zarr/thesis.tex", b"years of work")
+    with (
+        pytest.raises(FileExistsError, match="exists; choose another"),
+        object_store.at_url(url),
+    ):
+        pass
+    assert memory.cat_file(f"/{zarr_format}/out.zarr/thesis.tex") == b"years of work"
 
 
 @pytest.mark.parametrize(

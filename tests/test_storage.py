@@ -13,8 +13,8 @@ import zarr
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from tests.helpers import numpy_gradient, same_bits
-from xgrad import CoordinateError
-from xgrad.storage import gradient_to_zarr
+from xgrad import CoordinateError, machine
+from xgrad.storage import gradient_to_zarr, plan_to_zarr
 
 TIMES = np.array("2000-01-01", "M8[s]") + np.cumsum([0, *[1, 3] * 10]) * np.timedelta64(3600, "s")
 
@@ -127,6 +127,24 @@ def test_netcdf(engine: Any, tmp_path: Path) -> None:
     gradient_to_zarr(tmp_path / "source.nc", tmp_path / "target.zarr", ["t"], "time")
     with xr.open_zarr(tmp_path / "target.zarr") as found:
         assert same_bits(found.dt_dtime.values, expected("t", 0))
+
+
+@pytest.mark.parametrize("engine", ["h5netcdf", "scipy"])
+def test_a_file_without_chunks_goes_through_little_memory(engine: Any, tmp_path: Path) -> None:
+    source, target = tmp_path / "source.nc", tmp_path / "target.zarr"
+    values = np.random.default_rng(0).normal(size=(8, 1000, 1000)).astype("f4")
+    xr.Dataset({"t": (("time", "y", "x"), values)}).to_netcdf(source, engine=engine)
+    # Read as a whole it would take 200 MB and more, beside the 80 MB of a process.
+    room = 180_000_000
+    gradient_to_zarr(source, target, dim="time", memory=machine.resident() + room)
+    array = zarr.open_group(target)["dt_dtime"]
+    assert array.chunks == (2, 1000, 1000), "8 MB that lie together"
+    assert same_bits(array[:], numpy_gradient(values, 1.0, 0))
+    # Any box can be read alone: other chunks cost no more than their halos.
+    small = {"time": 8, "y": 100, "x": 50}
+    plan = plan_to_zarr(source, tmp_path / "small.zarr", dim="x", chunks=small)
+    assert plan.n_chunks == 200
+    assert plan.bytes_decoded <= 1.04 * plan.bytes_read
 
 
 def test_processes_give_the_same_store(source: Path, tmp_path: Path) -> None:

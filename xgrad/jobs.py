@@ -132,11 +132,11 @@ class Job:
         return Work(variables, self.outputs[name], fill_value, sweep)
 
     def stored(self, name: str) -> tuple[int, ...]:
-        """Cells along each axis that are read at once: the largest chunk of the variables."""
+        """Cells along each axis that cannot be read apart: the largest chunk of the variables."""
         found = []
         for origin, variable in self.variables(name).items():
             own = self.data.variables[origin]
-            chunks = dict(zip(own.dims, self.source.stored(origin), strict=True))
+            chunks = dict(zip(own.dims, self.source.inseparable(origin), strict=True))
             found.append([chunks[dim] for dim in variable.dims])
         return tuple(max(sizes) for sizes in zip(*found, strict=True))
 

@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, cast
 from urllib.parse import quote, unquote
 
@@ -28,6 +28,10 @@ INCOMPLETE = "xgrad_incomplete"
 
 # A lock is renewed so often, and taken over when it has not been renewed for so long; in seconds.
 _HEARTBEAT, _PATIENCE = 15.0, 90.0
+
+
+# Where the metadata of a root hold its attributes.  The last one says whether a store is complete.
+_ATTRIBUTES = {".zmetadata": ("metadata", ".zattrs"), ".zattrs": (), "zarr.json": ("attributes",)}
 
 
 def is_remote(target: object) -> bool:
@@ -57,14 +61,19 @@ class _Prefix:
 
     def remembered(self) -> dict[str, str] | None:
         found = self._read(self._job)
-        return dict(json.loads(found)) or None if found is not None else None
+        # Who removed the store has left nothing to go on with.
+        return dict(json.loads(found)) or None if found and self._is_incomplete() else None
 
     def begin(self, zarr_format: int) -> None:
         # An empty job says whose the store is, and that there is nothing to go on with.
         self.remember({})
-        for path in (self._marks, self.root):
-            if self.fs.exists(path):
-                self.fs.rm(path, recursive=True)
+        if self.fs.exists(self._marks):
+            self.fs.rm(self._marks, recursive=True)
+        # The metadata of its root say that it may be removed, and go last.
+        every = self.fs.find(self.root)
+        below = [path for path in every if path.rpartition("/")[0] != self.root]
+        if below:
+            self.fs.rm(below)
         # The first write: from here on the store says of itself that it is not complete.
         zarr.open_group(
             self.store,
@@ -85,19 +94,46 @@ class _Prefix:
         self.fs.pipe_file(f"{self._marks}/{quote(region, safe='')}", b"finished")
 
     def publish(self) -> None:
-        group: Any = zarr.open_group(self.store, mode="r+", use_consolidated=False)
-        attributes = dict(group.attrs)
-        attributes.pop(INCOMPLETE, None)
-        group.attrs.put(attributes)
-        # Readers look at the consolidated metadata first: with them the attribute goes.
-        consolidate(self.store, group.metadata.zarr_format)
-        if self.fs.exists(self._marks):
-            self.fs.rm(self._marks, recursive=True)
-        # Last: as long as it is there, the next run ends what this one has begun.
-        self.fs.rm(self._job)
+        version = 2 if self._read(f"{self.root}/zarr.json") is None else 3
+        # Readers look at the consolidated metadata first: they are there when the attribute goes.
+        consolidate(self.store, version)
+        for name, keys in _ATTRIBUTES.items():
+            found = self._read(f"{self.root}/{name}")
+            if found is not None:
+                metadata = json.loads(found)
+                _inside(metadata, keys).pop(INCOMPLETE, None)
+                self.fs.pipe_file(f"{self.root}/{name}", json.dumps(metadata).encode())
+        self.tidy()
 
     def is_begun(self) -> bool:
         return self._read(self._job) is not None
+
+    def is_free(self) -> bool:
+        """Whether nothing lies there but what xgrad has begun."""
+        if not self.is_begun():
+            return not self.fs.exists(self.root)
+        if self._is_incomplete():
+            return True
+        # Killed between the first two writes, or when an earlier store had been removed for them.
+        try:
+            names = {path.rsplit("/", 1)[1] for path in self.fs.ls(self.root, detail=False)}
+        except FileNotFoundError:
+            return True
+        return names <= {".zgroup"}
+
+    def tidy(self) -> None:
+        """Remove what tells of a job that has ended."""
+        for path in (self._marks, self._job):
+            if self.fs.exists(path):
+                self.fs.rm(path, recursive=True)
+
+    def _is_incomplete(self) -> bool:
+        for name in ("zarr.json", ".zattrs"):
+            found = self._read(f"{self.root}/{name}")
+            if found is not None:
+                with suppress(ValueError, TypeError, KeyError):  # of another program
+                    return INCOMPLETE in _inside(json.loads(found), _ATTRIBUTES[name])
+        return False
 
     def holder(self) -> dict[str, Any] | None:
         """Who holds the lock, None if nobody does or it is stale."""
@@ -125,6 +161,12 @@ class _Prefix:
         return found
 
 
+def _inside(metadata: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        metadata = metadata[key]
+    return metadata
+
+
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -135,21 +177,31 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def refuse(source: object, target: str, *, overwrite: bool) -> None:
+def refuse(source: object, target: str, *, overwrite: bool, tidies: bool = False) -> None:
     """Refuse what would destroy something.
+
+    Parameters
+    ----------
+    source, target : object and str
+        What is read and what is to be written.
+    overwrite : bool
+        Whether the user asked for what is there to be replaced.
+    tidies : bool, default: False
+        Whether to remove what an unfinished job has left beside a store that is not its own, or is
+        complete.
 
     Raises
     ------
     ValueError
         If source and target overlap.
     FileExistsError
-        If something is there that this job has not begun.
+        If something is there that is not the unfinished store of a job.
     ImportError
         If the package for this kind of URL is not installed.
     """
     try:
         place = _Prefix(target)
-        is_there = place.fs.exists(place.root)
+        is_free = place.is_free()
     except ImportError as error:
         raise ImportError(
             f"`target` {shown(target)!r} needs a package: {error}; for s3:// install it with "
@@ -168,11 +220,17 @@ def refuse(source: object, target: str, *, overwrite: bool) -> None:
                     f"`target` {shown(target)!r} and source {shown(source)!r} lie one in the "
                     "other; give a URL outside"
                 )
-    if is_there and not place.is_begun():
-        remedy = "; `overwrite` cannot replace it, as nothing is renamed there" if overwrite else ""
-        raise FileExistsError(
-            f"`target` {shown(target)!r} exists; choose another, or remove it first{remedy}"
-        )
+    if is_free:
+        return
+    if tidies and place.is_begun() and place.holder() is None:
+        place.tidy()
+        place.release()
+    remedy = "; `overwrite` cannot replace it, as nothing is renamed there" if overwrite else ""
+    raise FileExistsError(f"{_exists(target)}{remedy}")
+
+
+def _exists(target: str) -> str:
+    return f"`target` {shown(target)!r} exists; choose another, or remove it first"
 
 
 @contextmanager
@@ -185,7 +243,7 @@ def at_url(target: str) -> Iterator[Workplace]:
     Raises
     ------
     FileExistsError
-        If another live process holds it.
+        If another live process holds it, or another store lies there by now.
     """
     place = _Prefix(target)
     name, held = uuid.uuid4().hex, place.holder()
@@ -196,6 +254,9 @@ def at_url(target: str) -> Iterator[Workplace]:
     held = place.holder()
     if held is None or held["name"] != name:
         raise FileExistsError(message)
+    if not place.is_free():
+        place.release()
+        raise FileExistsError(_exists(target))
     over = threading.Event()
 
     def renew() -> None:

@@ -19,6 +19,7 @@ _START = 80_000_000
 # Memory that was freed stays with the process for a while: resident is so much of what is in use
 # at once.  Measured with chunks of 25 MB on 2 threads; the table is in docs/scaling.md.
 _KEPT = 1.6
+# On top comes a chunk of one more lane: each of the threads that decode keeps the last one it had.
 # A lane on an object store waits most of the time: so many of them for each thread.
 _LANES_OF_A_THREAD = 4
 
@@ -129,7 +130,7 @@ class Needs:
             source += 8
             result += 8
         # Encoded and decoded, of what is read and of what is written, one after the other.
-        stored = item * math.prod(job.source.stored(origin))
+        stored = item * math.prod(job.source.inseparable(origin))
         # A shard is put together from its chunks.
         return cls(source, result, (3 if variable.encoding.get("shards") else 2) * stored)
 
@@ -160,7 +161,7 @@ def planned(job: Job, target: str, crew: Crew, longest: int, *, waits: bool) -> 
         If not even one region fits.
     """
     needs = {name: Needs.of(job, name) for name in job.outputs}
-    room = crew.memory.n_bytes - crew.base - _START
+    room = crew.memory.n_bytes - crew.base - _own(needs)
     most = crew.n_threads * (_LANES_OF_A_THREAD if waits else 1)
     for n_lanes in range(most, 0, -1):
         layouts = {
@@ -171,18 +172,27 @@ def planned(job: Job, target: str, crew: Crew, longest: int, *, waits: bool) -> 
         }
         found = {name: layout for name, layout in layouts.items() if layout is not None}
         if len(found) == len(needs):
-            return _plan(job, target, crew, n_lanes, found)
+            return _plan(job, target, crew, n_lanes, found, needs)
     raise MemoryError(_too_little(job, crew, needs))
 
 
-def _plan(job: Job, target: str, crew: Crew, n_lanes: int, layouts: Mapping[str, Layout]) -> Plan:
+def _own(needs: Mapping[str, Needs]) -> int:
+    """What a process needs beside its lanes, in bytes."""
+    return _START + int(_KEPT * max((need.codec for need in needs.values()), default=0))
+
+
+def _plan(
+    job: Job, target: str, crew: Crew, n_lanes: int, layouts: Mapping[str, Layout],
+    needs: Mapping[str, Needs],
+) -> Plan:  # fmt: skip
     of_a_lane, n_chunks, n_read, n_decoded = 0, 0, 0, 0
     for name, layout in layouts.items():
         shape, outputs = job.shape(name), job.outputs[name]
         largest = math.prod(max(sizes, default=0) for sizes in layout.cuts)
-        ahead = any(term.axis == layout.sweep for output in outputs for term in output.terms)
-        need = Needs.of(job, name)
-        of_a_lane = max(of_a_lane, need.of_region(largest, ahead))
+        several = len(layout.cuts[layout.sweep]) > 1
+        terms = [term for output in outputs for term in output.terms]
+        ahead = several and any(term.axis == layout.sweep for term in terms)
+        of_a_lane = max(of_a_lane, needs[name].of_region(largest, ahead))
         chunks = job.written(name)
         n_chunks += len(outputs) * math.prod(
             -(-side // chunk) for side, chunk in zip(shape, chunks, strict=True)
@@ -195,7 +205,7 @@ def _plan(job: Job, target: str, crew: Crew, n_lanes: int, layouts: Mapping[str,
     n_written = sum(derivative.nbytes for derivative in template.data_vars.values())
     return Plan(
         shown(job.request.source), shown(target), layouts, crew.n_workers, n_lanes, crew.memory,
-        crew.base + _START + n_lanes * of_a_lane, n_chunks, n_read, n_decoded, n_written,
+        crew.base + _own(needs) + n_lanes * of_a_lane, n_chunks, n_read, n_decoded, n_written,
     )  # fmt: skip
 
 
@@ -207,7 +217,7 @@ def _too_little(job: Job, crew: Crew, needs: Mapping[str, Needs]) -> str:
         least[name] = need.of_region(cells, any(axis.halo for axis in axes))
     worst = max(least, key=lambda name: least[name])
     chunk = " × ".join(map(str, job.written(worst)))
-    own = crew.base + _START
+    own = crew.base + _own(needs)
     return (
         f"`memory` is {size(crew.memory.n_bytes)} ({crew.memory.origin}), but one chunk of "
         f"{worst!r} ({chunk} cells) with its halo needs {size(least[worst])}, and the process "

@@ -115,7 +115,9 @@ def _workplace(target: Path) -> Path:
     return target.with_name(f"{target.name}.partial")
 
 
-def checked_target(source: str | Path, target: str | Path, *, overwrite: bool) -> Path:
+def checked_target(
+    source: str | Path, target: str | Path, *, overwrite: bool, tidies: bool = False
+) -> Path:
     """Path to write to, if that can destroy nothing.
 
     Parameters
@@ -124,6 +126,8 @@ def checked_target(source: str | Path, target: str | Path, *, overwrite: bool) -
         What is read and what is to be written.
     overwrite : bool
         Whether an existing Zarr store may be replaced.
+    tidies : bool, default: False
+        Whether to remove what a process left that was killed after it had given the store its name.
 
     Returns
     -------
@@ -153,7 +157,7 @@ def checked_target(source: str | Path, target: str | Path, *, overwrite: bool) -
         _refuse_overlap(origin, place)
     if place.is_symlink() and not place.exists():
         raise FileExistsError(f"`target` {str(place)!r} is a link to nothing; remove it first")
-    if place.exists():
+    if tidies and place.exists():
         _tidy(_workplace(place))
     _refuse_existing(place, overwrite=overwrite)
     if not place.parent.is_dir():

@@ -18,14 +18,22 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 import zarr
-from dask.array.core import normalize_chunks
+from dask.tokenize import tokenize
 from zarr.core.sync import sync
+from zarr.storage import FsspecStore
 
 from xgrad.errors import ChunkError
 from xgrad.integrity import Whole, of_blosc
 from xgrad.publishing import is_zarr, local_path, shown
 
 _NUMBERS = re.compile(r"\d+")
+# Coordinates that are not larger are compared by their values, in bytes.
+_IN_FULL = 2**24
+# What fsspec's kinds of object stores tell of an object in a listing, if they tell it.
+_MARKS = ("size", "ETag", "etag")
+# What is written at once, of an array that has no chunks of its own, in bytes: decoded in no time,
+# and a thousand times what a request to a store costs.
+_OF_A_CHUNK = 2**23
 
 
 @dataclass(frozen=True)
@@ -54,20 +62,27 @@ class Source:
         return 3 if self.group is None else int(self.group.metadata.zarr_format)
 
     def stored(self, name: Hashable) -> tuple[int, ...]:
-        """Cells along each axis that are read at once: a shard, a chunk, or what dask would take.
+        """Cells along each axis of a shard or a chunk, or of what would be one.
 
-        A file without chunks of its own would come as a single one, however large.
+        An array without chunks is cut along its first axes, into pieces of 8 MiB at most.
         """
         variable = self.data.variables[name]
-        encoding = variable.encoding
-        given = encoding.get("shards") or encoding.get("chunks") or encoding.get("chunksizes")
-        if given is None and 0 not in variable.shape:
-            given = tuple(
-                sizes[0] for sizes in normalize_chunks("auto", variable.shape, dtype=variable.dtype)
-            )
+        given = self._chunks(name)
+        if given is None:
+            given = _leading(variable.shape, _OF_A_CHUNK // variable.dtype.itemsize)
         # A chunk may be longer than a short array.
-        sizes = zip(given or variable.shape, variable.shape, strict=True)
+        sizes = zip(given, variable.shape, strict=True)
         return tuple(max(1, min(int(chunk), size)) for chunk, size in sizes)
+
+    def inseparable(self, name: Hashable) -> tuple[int, ...]:
+        """Cells along each axis that are read together: those of a chunk, one without chunks."""
+        if self._chunks(name) is None:
+            return (1,) * self.data.variables[name].ndim
+        return self.stored(name)
+
+    def _chunks(self, name: Hashable) -> tuple[int, ...] | None:
+        encoding = self.data.variables[name].encoding
+        return encoding.get("shards") or encoding.get("chunks") or encoding.get("chunksizes")
 
     def is_scaled(self, name: Hashable) -> bool:
         """Whether numbers of another dtype are stored."""
@@ -84,7 +99,8 @@ class Source:
     def digest(self, names: Iterable[Hashable], *, allow_missing: bool) -> str:
         """What tells this source from another or a changed one, without reading its values.
 
-        Names, sizes and times of change of the chunks on a disk, names alone elsewhere.
+        Of the chunks names and sizes, and what else their listing tells for nothing: the time of
+        change on a disk, the ETag on an object store.
 
         Raises
         ------
@@ -113,6 +129,21 @@ class Source:
             metadata = repr(sorted(array.metadata.to_dict().items(), key=str))
             found.update(f"{name} {metadata} {listing.marks:x}".encode())
         return found.hexdigest()
+
+    def told(self, coords: Mapping[Any, xr.DataArray]) -> str:
+        """What tells coordinates that are copied from changed ones: small ones in full.
+
+        Chunks that large ones lack are read as their fill value, as a reader of the source does.
+        """
+        small, large = [], []
+        for name, coord in sorted(coords.items(), key=str):
+            if coord.nbytes > _IN_FULL:
+                large.append(name)
+                continue
+            # Texts and dates of other calendars: pickles of equal objects may differ.
+            values = coord.values.astype(str) if coord.dtype.kind == "O" else coord.values
+            small.append((name, coord.dims, sorted(coord.attrs.items(), key=str), values))
+        return tokenize(small, self.digest(large, allow_missing=True))
 
 
 def opened(url: str | Path) -> Source:
@@ -259,10 +290,10 @@ def _keys(array: Any) -> Iterator[tuple[str, str]]:
                     key = os.path.relpath(Path(where) / name, folder / path)
                     yield key, f"{status.st_size} {status.st_mtime_ns}"
         return
-    for key in sync(_collected(store, f"{path}/" if path else "")):
+    for key, mark in sync(_collected(store, f"{path}/" if path else "")):
         name = key[len(path) :].lstrip("/")
         if _is_chunk(name.rpartition("/")[2]):
-            yield name, ""
+            yield name, mark
 
 
 def _is_chunk(name: str) -> bool:
@@ -270,8 +301,30 @@ def _is_chunk(name: str) -> bool:
     return not name.startswith(".") and not name.endswith((".json", ".partial"))
 
 
-async def _collected(store: Any, prefix: str) -> list[str]:
-    return [key async for key in store.list_prefix(prefix)]
+async def _collected(store: Any, prefix: str) -> list[tuple[str, str]]:
+    if not isinstance(store, FsspecStore):
+        return [(key, "") async for key in store.list_prefix(prefix)]
+    # As its list_prefix does, which forgets all but the names.
+    found = await store.fs._find(f"{store.path}/{prefix}", detail=True, withdirs=False)
+    return [
+        (key.removeprefix(f"{store.path}/"), f"{[told.get(mark) for mark in _MARKS]}")
+        for key, told in found.items()
+    ]
+
+
+def _leading(shape: tuple[int, ...], cells: int) -> tuple[int, ...]:
+    """Sides of a box of so many cells that lie together: its last axes whole, its first ones cut.
+
+    Examples
+    --------
+    >>> _leading((1000, 721, 1440), 2**21), _leading((5, 3000, 3000), 2**20)
+    ((2, 721, 1440), (1, 349, 3000))
+    """
+    sides: list[int] = []
+    for size in reversed(shape):
+        sides.append(max(1, min(size, cells)))
+        cells //= sides[-1]
+    return tuple(reversed(sides))
 
 
 def chunks_asked_for(data: xr.Dataset, chunks: Mapping[str, int] | None) -> dict[str, int]:

@@ -228,7 +228,7 @@ def _run(
     security: Any = None,
     progress: bool = False,
 ) -> Report:
-    checked = _checked(request.source, target, overwrite=overwrite)
+    checked = _checked(request.source, target, overwrite=overwrite, tidies=True)
     with (
         _opened(request) as job,
         execution.cluster(
@@ -312,15 +312,17 @@ def _look(
     return plan
 
 
-def _checked(source: str | Path, target: str | Path, *, overwrite: bool) -> _Target:
+def _checked(
+    source: str | Path, target: str | Path, *, overwrite: bool, tidies: bool = False
+) -> _Target:
     """Refuse a target that something would be lost at."""
     name = str(target)
     if versioned.is_versioned(name):
         return _Target(name, partial(versioned.in_repository, name, overwrite=overwrite))
     if object_store.is_remote(name):
-        object_store.refuse(source, name, overwrite=overwrite)
+        object_store.refuse(source, name, overwrite=overwrite, tidies=tidies)
         return _Target(name, lambda _: object_store.at_url(name))
-    path = publishing.checked_target(source, target, overwrite=overwrite)
+    path = publishing.checked_target(source, target, overwrite=overwrite, tidies=tidies)
     return _Target(name, lambda _: publishing.in_folder(path, overwrite=overwrite), is_local=True)
 
 
@@ -409,7 +411,9 @@ def _told(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
         "form": repr(request.form),
         "chunks": repr({name: job.written(name) for name in sorted(job.outputs)}),
         "checksum": repr(checksum),
-        "coordinates": tokenize(steps, request.options.get("spacing")),
+        "coordinates": tokenize(
+            steps, request.options.get("spacing"), job.source.told(job.template().coords)
+        ),
         "content of the source": job.source.digest(job.read, allow_missing=allow_missing),
     }
 
