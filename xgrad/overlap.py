@@ -30,7 +30,7 @@ from xgrad.scheme import Scheme
 # A thread pays for itself from here on.  Below it a call takes less than a millisecond.
 _BYTES_PER_THREAD = 2**21
 # Cells of a tile: its terms and their sum stay in the cache of a core.
-_CELLS_OF_A_TILE = 2**17
+_CELLS_OF_A_TILE = 2**16
 
 #: What is made of the terms: their sum, the root of the sum of their squares, or the angle
 #: ``arctan2(first, second)``.
@@ -546,7 +546,7 @@ def _in_chunks(terms: Sequence[Term], how: How, dtype: np.dtype[Any]) -> da.Arra
             recipe = replace(recipe, has_factor=True)
             arguments += [_in_these(term.factor, sizes), index]
         recipes.append(replace(recipe, factor=None if recipe.has_factor else term.factor))
-    meta = next(iter(arrays.values()))._meta.astype(dtype)
+    meta = np.empty_like(next(iter(arrays.values()))._meta, dtype=dtype)
     result = da.blockwise(
         _block, index, *arguments, recipes=recipes, n_arrays=len(arrays), how=how,
         concatenate=True, align_arrays=False, dtype=dtype, meta=meta,

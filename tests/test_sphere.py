@@ -1,0 +1,201 @@
+"""What is known exactly on a sphere: harmonics, solid-body rotation, closed surfaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xgrad
+from tests.helpers import nothing_computed, same_bits
+
+R = 6371229.0
+OMEGA = 7.292e-5
+
+
+def globe(n: int, *, poles: bool = False) -> xr.Dataset:
+    """A grid of n rows without the poles, or n + 1 with them, and twice as many columns."""
+    lat = np.linspace(-90, 90, n + 1) if poles else np.linspace(-90, 90, 2 * n + 1)[1::2]
+    return xr.Dataset(
+        coords={
+            "latitude": ("latitude", lat, {"units": "degrees_north"}),
+            "longitude": ("longitude", np.arange(2 * n) * 180 / n, {"units": "degrees_east"}),
+        }
+    )
+
+
+def on(ds: xr.Dataset, function: Any) -> xr.DataArray:
+    phi, lam = np.radians(ds.latitude), np.radians(ds.longitude)
+    return function(phi, lam).transpose("latitude", "longitude")
+
+
+def slope(error: Any, sizes: tuple[int, int] = (48, 96)) -> float:
+    """Order of convergence."""
+    coarse, fine = (error(n) for n in sizes)
+    return float(np.log(coarse / fine) / np.log(sizes[1] / sizes[0]))
+
+
+HARMONICS: dict[tuple[int, int], Any] = {
+    (1, 0): lambda p, _l: np.sin(p) + 0 * _l,
+    (2, 1): lambda p, m: np.sin(p) * np.cos(p) * np.cos(m),
+    (3, 2): lambda p, m: np.cos(p) ** 2 * np.sin(p) * np.cos(2 * m),
+    (4, 4): lambda p, m: np.cos(p) ** 4 * np.sin(4 * m),
+}
+
+
+@pytest.mark.parametrize(("degree", "order"), HARMONICS)
+def test_harmonics_are_eigenfunctions_of_the_laplacian(degree: int, order: int) -> None:
+    def error(n: int) -> float:
+        f = on(globe(n), HARMONICS[degree, order])
+        found = f.fdgrad.laplacian(metric="sphere") * R**2
+        away = abs(found + degree * (degree + 1) * f).where(abs(f.latitude) < 60)
+        return float(away.max())
+
+    assert slope(error) > 1.9
+
+
+@pytest.mark.parametrize("form", ["advective", "flux"])
+def test_curl_of_solid_body_rotation(form: Any) -> None:
+    def error(n: int) -> float:
+        ds = globe(n, poles=True)
+        u = on(ds, lambda p, m: OMEGA * R * np.cos(p) + 0 * m)
+        found = xgrad.curl(u=u, v=0 * u, metric="sphere", form=form)
+        exact = on(ds, lambda p, m: 2 * OMEGA * np.sin(p) + 0 * m)
+        return float(abs(found - exact).max() / OMEGA)  # at the poles too
+
+    assert error(180) < 2e-3
+    assert slope(error, (45, 90)) > 1.9
+
+
+def test_divergence_of_a_curl_and_curl_of_a_gradient_vanish() -> None:
+    def psi(p: Any, m: Any) -> Any:
+        return np.cos(p) ** 3 * np.sin(2 * m) + np.sin(p) ** 2 * np.cos(p) * np.cos(m)
+
+    def errors(n: int) -> tuple[float, float]:
+        f = on(globe(n), psi)
+        g = f.rename("f").fdgrad.gradient(metric="sphere", edge_order=2)
+        u, v = g.df_dlongitude, g.df_dlatitude
+        both = (
+            xgrad.curl(u=u, v=v, metric="sphere"),
+            xgrad.divergence({"longitude": -v, "latitude": u.rename("w")}, metric="sphere"),
+        )
+        near = [float(abs(one).where(abs(f.latitude) < 60).max()) * R**2 for one in both]
+        return near[0], near[1]
+
+    for k in range(2):
+        assert slope(lambda n, k=k: errors(n)[k]) > 1.9
+
+
+def test_the_flux_form_closes() -> None:
+    n = 36
+    ds = globe(n, poles=True)
+    rng = np.random.default_rng(0)
+    dims = ("latitude", "longitude")
+    u, v = (xr.DataArray(rng.normal(size=(n + 1, 2 * n)), ds.coords, dims) for _ in "uv")
+    v[0] = v[-1] = 0
+    h = np.pi / n
+    cosines = np.cos(np.radians(ds.latitude.values))
+    weights = cosines * h
+    weights[[0, -1]] = cosines[[1, -2]] * h / 4
+    area = xr.DataArray(weights * h * R**2, dims="latitude")
+    found = xgrad.divergence(u=u, v=v, metric="sphere", form="flux")
+    assert abs(float((found * area).sum())) < 1e-13 * float(abs(found * area).sum())
+
+
+def test_scalars_are_missing_at_the_poles() -> None:
+    f = on(globe(12, poles=True), lambda p, m: np.sin(p) * np.cos(m)).rename("f")
+    g = f.fdgrad.gradient(metric="sphere")
+    for field in (g.df_dlongitude, f.fdgrad.magnitude(metric="sphere"),
+                  f.fdgrad.laplacian(metric="sphere")):  # fmt: skip
+        assert np.isnan(field.values[[0, -1]]).all()
+        assert not np.isnan(field.values[1:-1]).any()
+    assert not np.isnan(g.df_dlatitude.values).any()
+
+
+def test_longitude_that_spans_the_globe_is_periodic() -> None:
+    f = on(globe(12), lambda p, m: np.cos(p) * np.cos(m) ** 3).rename("f")
+    found = f.fdgrad.magnitude(metric="sphere")
+    rolled = f.roll(longitude=7, roll_coords=True).fdgrad.magnitude(metric="sphere")
+    assert same_bits(rolled.roll(longitude=-7, roll_coords=True).values, found.values)
+    given = {"boundary": {"longitude": "periodic"}, "period": {"longitude": 360}}
+    assert same_bits(f.fdgrad.magnitude(metric="sphere", **given).values, found.values)
+    cut = f.fdgrad.magnitude(metric="sphere", boundary={"longitude": "one-sided"})
+    assert not same_bits(cut.values[:, 0], found.values[:, 0])
+    assert same_bits(cut.values[:, 1:-1], found.values[:, 1:-1])
+    part = f.isel(longitude=slice(5, 15))
+    assert same_bits(
+        part.fdgrad.magnitude(metric="sphere").values,
+        part.fdgrad.magnitude(metric="sphere", boundary={"longitude": "one-sided"}).values,
+    )
+
+
+def test_the_radius_scales() -> None:
+    f = on(globe(12), lambda p, m: np.sin(p) + 0 * m).rename("f")
+    near = f.fdgrad.gradient("latitude", metric="sphere", radius=1.0).df_dlatitude
+    np.testing.assert_allclose(
+        near, R * f.fdgrad.gradient("latitude", metric="sphere").df_dlatitude
+    )
+    assert near.attrs["long_name"] == "derivative of f with respect to latitude"
+
+
+def tilted(n: int) -> tuple[xr.Dataset, Any, Any, Any]:
+    """Rows and columns of another pole, 35 degrees away."""
+    own_phi, own_lam = np.radians(np.linspace(-40, 40, n)), np.radians(np.linspace(-50, 50, n + 7))
+    p, m = np.meshgrid(own_phi, own_lam, indexing="ij")
+    x, y, z = np.cos(p) * np.cos(m), np.cos(p) * np.sin(m), np.sin(p)
+    a = np.radians(35)
+    up, along = x * np.sin(a) + z * np.cos(a), x * np.cos(a) - z * np.sin(a)
+    ds = xr.Dataset(
+        coords={
+            "lat": (("j", "i"), np.degrees(np.arcsin(up)), {"units": "degrees_north"}),
+            "lon": (("j", "i"), np.degrees(np.arctan2(y, along)), {"units": "degrees_east"}),
+        }
+    )
+    # Rotation about the x axis of the grid's own frame, along its rows and columns.
+    velocity = np.stack([0 * x, -z, y]) * OMEGA * R
+    east = np.stack([-np.sin(m), np.cos(m), 0 * m])
+    north = np.stack([-np.sin(p) * np.cos(m), -np.sin(p) * np.sin(m), np.cos(p)])
+    ds["u"] = ("j", "i"), (velocity * east).sum(0)
+    ds["v"] = ("j", "i"), (velocity * north).sum(0)
+    ds["f"] = ("j", "i"), z
+    return ds, x, z, (slice(n // 5, -(n // 5)),) * 2
+
+
+def test_a_curvilinear_grid() -> None:
+    def errors(n: int) -> list[float]:
+        ds, x, z, inside = tilted(n)
+        components = {"i": "u", "j": "v"}
+        found = [
+            ds.fdgrad.curl(components, metric="sphere") / OMEGA - 2 * x,
+            ds.fdgrad.divergence(components, metric="sphere") / OMEGA,
+            ds.f.fdgrad.laplacian(metric="sphere") * R**2 + 2 * z,
+        ]
+        return [float(abs(one[inside]).max()) for one in found]
+
+    for k in range(3):
+        assert slope(lambda n, k=k: errors(n)[k], (40, 80)) > 1.7
+
+
+def test_no_bit_depends_on_chunks() -> None:
+    flat, (bent, *_) = globe(20, poles=True), tilted(20)
+    flat["u"] = on(flat, lambda p, m: np.cos(p) + np.sin(2 * m) * np.cos(p) ** 2)
+    flat["v"] = on(flat, lambda p, m: np.cos(p) * np.sin(m + p))
+    for ds, components, sizes in (
+        (flat, {"longitude": "u", "latitude": "v"}, {"latitude": 4, "longitude": 9}),
+        (bent, {"i": "u", "j": "v"}, {"i": 5, "j": 7}),
+    ):
+        lazy = ds.chunk(sizes)
+        if ds is bent:
+            lazy = lazy.assign_coords(lat=ds.lat.chunk(i=3), lon=ds.lon.chunk(j=11))
+        for operation in (
+            lambda d, c=components: d.fdgrad.curl(c, metric="sphere"),
+            lambda d, c=components: d.fdgrad.divergence(c, metric="sphere"),
+            lambda d: d.u.fdgrad.magnitude(metric="sphere"),
+            lambda d: d.u.fdgrad.laplacian(metric="sphere"),
+        ):
+            with nothing_computed():
+                found = operation(lazy)
+            assert found.chunks == lazy.u.chunks
+            assert same_bits(found.compute(scheduler="sync").values, operation(ds).values)
