@@ -1,6 +1,7 @@
 """Edges of an image: magnitude and direction of its gradient.
 
-The gradient of an image I points to where it grows brighter::
+The gradient of an image I points to where it grows brighter; its magnitude and direction are
+`image.fdgrad.magnitude()` and `image.fdgrad.direction(("y", "x"))`::
 
     magnitude = sqrt((dI/dx)^2 + (dI/dy)^2)        direction = atan2(dI/dy, dI/dx)
 
@@ -57,8 +58,20 @@ def main() -> None:
         same = all(mine.values.tobytes() == numpys.tobytes() for mine, numpys in pairs)
         print(f"{name}: {'equal' if same else 'NOT equal'} to numpy.gradient bit for bit")
 
-    magnitude = np.hypot(slope.dI_dx, slope.dI_dy)
-    direction = np.rad2deg(np.arctan2(slope.dI_dy, slope.dI_dx)).where(magnitude > FAINT)
+    magnitude = image.fdgrad.magnitude()
+    steep = np.sqrt(slope.dI_dy**2 + slope.dI_dx**2)
+    same = magnitude.values.tobytes() == steep.values.tobytes()
+    print(f"magnitude: {'equal' if same else 'NOT equal'} to the root of the squares bit for bit")
+    direction = image.fdgrad.direction(("y", "x"))
+    off = abs(direction - np.arctan2(slope.dI_dy, slope.dI_dx)).max().item()
+    print(f"direction: within {off:.1e} rad of arctan2")
+    # On the rim of the disc the image grows brighter towards the centre.
+    y, x = magnitude.y - 110, magnitude.x - 45
+    rim = abs(np.hypot(y, x) - 30) < 0.5
+    turned = np.rad2deg(direction - np.arctan2(-y, -x)).where(rim)
+    turned = (turned + 180) % 360 - 180
+    print(f"rim of the disc: within {abs(turned).max().item():.1f} degrees of its centre")
+    direction = np.rad2deg(direction).where(magnitude > FAINT)
     panels = [
         (image, "gray", (0, 1), "image: brightness"),
         (magnitude, "magma", (0, 0.4), "magnitude (per pixel)"),

@@ -87,10 +87,46 @@ def test_warming_rate_says_what_is_absent(tmp_path: Path) -> None:
 
 
 def test_edges(tmp_path: Path) -> None:
-    assert run("edges.py", tmp_path).splitlines() == [
+    *same, direction, rim = run("edges.py", tmp_path).splitlines()
+    assert same == [
         "in memory: equal to numpy.gradient bit for bit",
         "dask chunks of 64 x 64: equal to numpy.gradient bit for bit",
+        "magnitude: equal to the root of the squares bit for bit",
     ]
+    assert float(direction.split()[2]) < 1e-15
+    assert numbers(rim)[0] < 5
+
+
+def test_fronts(tmp_path: Path) -> None:
+    front, cells = run("fronts.py", tmp_path).splitlines()
+    strongest, error = numbers(front)
+    assert 10 < strongest < 12
+    assert 0 < error < 0.015 * strongest
+    sea, lost, left = map(int, re.findall(r"\d+", cells))
+    # Two cells have land on both sides.
+    assert 300 < lost < 0.01 * sea
+    assert left == 2
+
+
+def test_vorticity(tmp_path: Path) -> None:
+    real_data("eraint_uvz.nc")  # else the example would download it
+    _, northern, southern = run("vorticity.py", tmp_path).splitlines()
+    for line, band, fastest in (northern, (25, 40), 78.5), (southern, (-60, -35), 39.3):
+        speed, latitude, longitude, north, south = numbers(line.replace(",", " ").replace(";", " "))
+        assert speed == fastest
+        assert band[0] < latitude < band[1]
+        assert -180 <= longitude < 180
+        assert north > 0.5
+        assert south < -0.5
+
+
+def test_blobs(tmp_path: Path) -> None:
+    counts, distance, middle = run("blobs.py", tmp_path).splitlines()
+    assert counts == "27 blobs, 27 found"
+    assert numbers(distance)[0] <= 0.1
+    mean, exact = numbers(middle.replace(",", " "))
+    assert exact == -12
+    assert mean == pytest.approx(exact, rel=0.05)
 
 
 def test_motion(tmp_path: Path) -> None:
