@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import tracemalloc
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 import xgrad
 from tests.helpers import nothing_computed, same_bits
 from tests.test_overlap import chunkings
-from xgrad import overlap
+from xgrad import overlap, rows
 from xgrad.storage import to_zarr
 
 SHAPE = {"z": 6, "y": 7, "x": 9}
@@ -99,6 +100,15 @@ def made(operation: str, f: xr.DataArray, options: dict[str, Any]) -> Any:
     return getattr(f.fdgrad, operation)(**options)
 
 
+@pytest.fixture(scope="module", params=["rows", "tiles"])
+def loops(request: Any) -> Iterator[None]:
+    """Rows of any length through the compiled loop, or none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "_SHORT_ROW", 1 if request.param == "rows" else 2**62)
+        yield
+
+
+@pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.parametrize("operation", ["magnitude", "laplacian", "direction"])
 def test_bits_are_those_of_the_parts(operation: str, name: str) -> None:
@@ -122,6 +132,7 @@ def test_any_dtype(operation: str, dtype: str) -> None:
     assert same_bits(lazy.values, found.values)
 
 
+@pytest.mark.usefixtures("loops")
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(OPTIONS)), st.sampled_from(["magnitude", "laplacian", "direction"]),
        st.tuples(*(chunkings(size) for size in SHAPE.values())))  # fmt: skip
@@ -136,6 +147,7 @@ def test_no_bit_depends_on_the_chunks(name: str, operation: str, chunks: Any) ->
     assert found.attrs == expected.attrs
 
 
+@pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.parametrize("order", ["C", "F", "mixed"])
 def test_no_bit_depends_on_tiles_threads_or_memory(name: str, order: str, monkeypatch: Any) -> None:
@@ -157,6 +169,7 @@ def wind(dtype: str = "f4") -> xr.Dataset:
     return xr.Dataset(parts)
 
 
+@pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_divergence_and_curl_are_those_of_the_parts(dtype: str) -> None:
     ds = wind(dtype)

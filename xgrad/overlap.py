@@ -17,7 +17,7 @@ import dask.array as da
 import numpy as np
 from dask.system import CPU_COUNT
 
-from xgrad import boundaries, chunks, kernels, stencil
+from xgrad import boundaries, chunks, kernels, rows, stencil
 from xgrad._typing import AnyArray, Steps
 from xgrad.blocks import Planes, result_dtype, tiles
 from xgrad.errors import ChunkError
@@ -324,6 +324,17 @@ class Stencil:
         x = self.positions.cut(box)
         return columns.by_column(parts, x, ends, self.period, axis, self.scheme, out)
 
+    def part(self, box: Box) -> rows.Part | None:
+        """A part of the block as a compiled loop over rows takes it; None where it cannot."""
+        factor = self.factor if np.ndim(self.factor) == 0 else _thin(self.factor, box)
+        if not isinstance(self.cells, Cells):
+            f = self.cells[box]
+            return rows.Part((f, f, f), factor=factor)
+        axis = self.cells.axis
+        if self.table is None or self.scheme.skipna:
+            return None
+        return rows.Part(self.cells.cut(box), self.table[:, box[axis]], axis, factor)
+
     def values(self, box: Box, dtype: np.dtype[Any], good: list[bool]) -> AnyArray:
         """The term over a part of the block, with its factor, in the dtype of the sum."""
         if isinstance(self.cells, Cells):
@@ -374,6 +385,9 @@ def fold(stencils: Sequence[Stencil], how: How, out: AnyArray, box: Box | None =
     box = box or tuple(slice(0, n) for n in out.shape)
     if len(stencils) == 1 and how == "sum" and stencils[0].factor is None:
         return stencils[0].fill(box, out[box])
+    parts = [part for one in stencils if (part := one.part(box)) is not None]
+    if len(parts) == len(stencils) and rows.fold(parts, how, out[box]):
+        return True
     real = np.empty(0, out.dtype).real.dtype
     inputs = [one.cells.block if isinstance(one.cells, Cells) else one.cells for one in stencils]
     work = np.result_type(np.float64, real, *(result_dtype(one.dtype) for one in inputs))
