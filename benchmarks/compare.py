@@ -1,7 +1,7 @@
 """Side-by-side tables of xgrad and its peers, all made in one run.
 
-``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [graphs]
-[chunks] [tasks] [start]``: needs
+``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [derived]
+[vorticity] [graphs] [chunks] [tasks] [start]``: needs
 ``pip install -e ".[benchmarks]"``.  Every figure is the median of several rounds in which the
 contenders take turns, so that a slow minute of the machine meets them all.
 """
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -29,8 +30,10 @@ import zarr
 from dask.utils import parse_bytes
 
 import xgrad
+from benchmarks import vorticity_job
 from benchmarks.contenders import (
     CONTENDERS,
+    DERIVED,
     OPTIONS,
     findiff_of_order_four,
     metpy_over_columns,
@@ -162,8 +165,8 @@ def on_a_store(rounds: int, n_bytes: int) -> None:
                     f"{found['MB'] / base['MB']:.2f}")  # fmt: skip
 
 
-def run_job(store: str, who: str, how: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.store_job", store, who, how]
+def run_job(store: str, who: str, how: str, script: str = "store_job") -> dict[str, float]:
+    command = [sys.executable, "-m", f"benchmarks.{script}", store, who, how]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return dict(json.loads(done.stdout))
 
@@ -177,6 +180,76 @@ def peak_of_options(store: str, rounds: int) -> None:
         seconds, peak = (statistics.median(one[key] for one in found) for key in ("seconds", "MB"))
         row(who, f"{seconds:.1f}", f"{peak:.0f}")
     print()
+
+
+def derived(rounds: int) -> None:
+    """Magnitude and Laplacian over three dimensions, and what they take beside their result."""
+    shape = (256, 256, 256)
+    row("array", "spacing", "what", "numpy, ms", "xgrad, ms", "numpy / xgrad",
+        "numpy's peak / result", "xgrad's peak / result")  # fmt: skip
+    row(*["---"] * 8)
+    for dtype, spacing in itertools.product(("float32", "float64"), ("even", "uneven")):
+        values = np.random.default_rng(0).normal(size=shape).astype(dtype)
+        positions = [
+            np.arange(n) * 0.75 if spacing == "even" else (np.arange(n) ** 1.01).astype(dtype)
+            for n in shape
+        ]
+        for what, (with_numpy, with_xgrad) in DERIVED.items():
+            jobs = {
+                "numpy": partial(with_numpy, values, positions),
+                "xgrad": partial(with_xgrad, values, positions),
+            }
+            took = medians(jobs, min(3, rounds))
+            peaks = {who: peak_of(job) / values.nbytes for who, job in jobs.items()}
+            row(dtype, spacing, what, *(f"{took[who]:.0f}" for who in jobs),
+                f"{took['numpy'] / took['xgrad']:.1f}",
+                *(f"{peak:.2f}" for peak in peaks.values()))  # fmt: skip
+
+
+def peak_of(job: Callable[[], Any]) -> int:
+    """Bytes that a job has allocated at once, with its result."""
+    tracemalloc.start()
+    try:
+        job()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def vorticity_on_a_store(rounds: int) -> None:
+    """Vorticity of time × level × 721 × 1440 float32, for stores of several sizes."""
+    row("wind, MB", "vorticity →", "who", "seconds", "of xgrad's", "peak over base, MB")
+    row(*["---"] * 6)
+    for n_times in (4, 12):
+        with tempfile.TemporaryDirectory(dir=".") as folder:
+            store = f"{folder}/wind.zarr"
+            vorticity_job.write(store, n_times)
+            for target, jobs in {
+                "the maximum of each level": ["xgrad", "metpy", "metpy-loaded", "read"],
+                "Zarr": ["job", "xgrad", "metpy"],
+            }.items():
+                how = "zarr" if target == "Zarr" else "max"
+                found = {
+                    who: [run_job(store, who, how, "vorticity_job") for _ in range(min(3, rounds))]
+                    for who in jobs
+                }
+                middle = {
+                    who: {key: statistics.median(r[key] for r in runs) for key in ("seconds", "MB")}
+                    for who, runs in found.items()
+                }
+                for who, one in middle.items():
+                    row(f"{n_times * 4 * 721 * 1440 * 8 / 1e6:.0f}", target, NAMES.get(who, who),
+                        f"{one['seconds']:.2f}",
+                        f"{one['seconds'] / middle[jobs[0]]['seconds']:.1f}",
+                        f"{one['MB']:.0f}")  # fmt: skip
+
+
+NAMES = {
+    "job": "xgrad's job",
+    "metpy": "MetPy",
+    "metpy-loaded": "MetPy, after `.load()`",
+    "read": "reading the wind once",
+}
 
 
 def with_many_chunks(rounds: int) -> None:
@@ -280,7 +353,10 @@ def starting(rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "tables", nargs="*", default=[], help="memory, options, store, graphs, chunks, tasks, start"
+        "tables",
+        nargs="*",
+        default=[],
+        help="memory, options, store, derived, vorticity, graphs, chunks, tasks, start",
     )
     parser.add_argument("--store-size", type=parse_bytes, default="1.6GB")
     parser.add_argument("--rounds", type=int, default=7)
@@ -290,6 +366,8 @@ def main() -> None:
         "memory": lambda: in_memory(options.rounds),
         "options": lambda: with_options(options.rounds),
         "store": lambda: on_a_store(min(3, options.rounds), options.store_size),
+        "derived": lambda: derived(options.rounds),
+        "vorticity": lambda: vorticity_on_a_store(options.rounds),
         "graphs": lambda: with_many_chunks(options.rounds),
         "chunks": lambda: jobs_of_many_chunks(options.rounds),
         "tasks": lambda: handing_out(options.rounds),

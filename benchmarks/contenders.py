@@ -61,6 +61,43 @@ def with_findiff(values: Any, positions: Any, axis: int) -> Any:
     return findiff.FinDiff(axis, positions if step is None else step, 1, acc=2)(values)
 
 
+def _all_labels(values: Any, positions: Any) -> xr.DataArray:
+    coords = dict(zip("zyx", positions, strict=True))
+    return xr.DataArray(values, dims=("z", "y", "x"), coords=coords, name="f")
+
+
+def _for_numpy(positions: Any) -> Any:
+    return [one if _step(one) is None else _step(one) for one in positions]
+
+
+def numpys_magnitude(values: Any, positions: Any) -> Any:
+    z, y, x = np.gradient(values, *_for_numpy(positions))
+    return np.sqrt(z**2 + y**2 + x**2)
+
+
+def numpys_laplacian(values: Any, positions: Any) -> Any:
+    """The gradient of the gradient, as is usual with numpy: a stencil of five cells."""
+    return sum(
+        np.gradient(np.gradient(values, along, axis=axis), along, axis=axis)
+        for axis, along in enumerate(_for_numpy(positions))
+    )
+
+
+def magnitude(values: Any, positions: Any) -> Any:
+    return _all_labels(values, positions).fdgrad.magnitude().values
+
+
+def laplacian(values: Any, positions: Any) -> Any:
+    return _all_labels(values, positions).fdgrad.laplacian().values
+
+
+#: What is made of three derivatives, by numpy and by xgrad.
+DERIVED = {
+    "magnitude": (numpys_magnitude, magnitude),
+    "Laplacian": (numpys_laplacian, laplacian),
+}
+
+
 def own_positions(values: Any, axis: int) -> Any:
     """Positions of the shape and dtype of the data: each column has its own."""
     steps = np.random.default_rng(1).random(values.shape) + 0.2
