@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.helpers import nothing_computed, numpy_gradient, same_bits
 from tests.test_overlap import chunkings, reduced
-from xgrad import overlap
+from xgrad import columns, overlap
 from xgrad.coordinates import from_coordinate
 from xgrad.overlap import Columns
 from xgrad.scheme import Scheme
@@ -175,6 +175,34 @@ def test_each_column_has_numpys_bits(problem: Any) -> None:
             lazy = overlap.differentiate(array, Columns(positions), axis, scheme)
         assert lazy.chunks == array.chunks
         assert same_bits(lazy.compute(scheduler="sync"), expected)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8"])
+@pytest.mark.parametrize("edge_order", [1, 2])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_columns_side_by_side_in_threads(
+    dtype: str, edge_order: int, order: str, monkeypatch: Any
+) -> None:
+    rng = np.random.default_rng(4)
+    shape, axis = ((9, 70, 80), 0) if order == "C" else ((80, 70, 9), 2)
+    values = np.asarray(rng.normal(size=shape), dtype, order=order)  # type: ignore[call-overload]
+    steps = rng.integers(1, 4, shape) * 0.25
+    steps[:20, :20] = 0.5  # even columns
+    x = np.asarray(np.cumsum(steps, axis=axis), order=order)  # type: ignore[call-overload]
+    x[5, 11] = np.nan  # bad ones
+    scheme = Scheme(edge_order=edge_order)
+    by_chunks = da.from_array(values, chunks=40)
+    expected = overlap.differentiate(by_chunks, Columns(x), axis, scheme).compute()
+    monkeypatch.setattr(overlap, "_BYTES_PER_THREAD", 4096)
+    monkeypatch.setattr(overlap, "CPU_COUNT", 5)
+    assert same_bits(overlap.differentiate(values, Columns(x), axis, scheme), expected)
+    complaints: list[str] = []
+    overlap.differentiate(
+        values, Columns(x, complain=lambda: complaints.append("bad")), axis, scheme
+    )
+    assert complaints == ["bad"]
+    monkeypatch.setattr(columns, "side_by_side", lambda *_: None)
+    assert same_bits(overlap.differentiate(values, Columns(x), axis, scheme), expected)
 
 
 def test_data_in_memory_over_lazy_positions_are_lazy() -> None:

@@ -27,9 +27,15 @@ Parts: TypeAlias = tuple[AnyArray, AnyArray, AnyArray]
 # Where the cells of a row are fewer, one loop goes over a plane with the weights of each cell.
 _SHORT_ROW = 32
 
+# Cells that fit into a core's cache together with what they are made of.
+_CELLS_AT_ONCE = 2**16
+
 # Cells of a row that are differentiated before those of the next: longer rows of positions fall out
 # of the cache before the third row that needs them.
-_CELLS_OF_A_ROW = 2**13
+_CELLS_OF_A_ROW = 2**12
+
+# Columns whose extreme steps are looked for at once.
+_CELLS_OF_EXTREMES = 2**13
 
 #: ``loop(cells, first, out)`` differentiates all rows of `cells` but ``depth`` at either end into
 #: the same rows of `out`; `first` is the row of the block that row 0 of `cells` is.
@@ -78,8 +84,42 @@ def _coast_rows(table: Any, depth: int, f: Any, out: Any) -> None:
 
 
 @compiled
-def _coast_planes(w: Any, depth: int, f: Any, out: Any) -> None:
-    """The same where rows are short: in one loop over the plane, with the weights of each cell."""
+def _gather(below: Any, f: Any, above: Any, j: int, i: int, cells: Any) -> None:
+    """Cell `i` of row `j` of all planes, counted in the block: negative rows lie below it."""
+    n, source, row = f.shape[1], f, j
+    if j < 0:
+        source, row = below, below.shape[1] + j
+    elif j >= n:
+        source, row = above, j - n
+    for o in range(f.shape[0]):
+        cells[o] = source[o, row, i]
+
+
+@compiled
+def _coast_ends(
+    table: Any, depth: int, below: Any, f: Any, above: Any, j: int, cells: Any, out: Any
+) -> None:
+    """Differentiate row `j` of all planes, at an end of the block; `cells` collects them."""
+    w, planes = table[:, j], f.shape[0]
+    a, b, c, step, left, right = w[0], w[1], w[2], w[3], w[4], w[5]
+    lo, mid, hi = cells[depth - 1, :planes], cells[depth, :planes], cells[depth + 1, :planes]
+    ll, hh, found = cells[0, :planes], cells[2 * depth, :planes], cells[2 * depth + 1, :planes]
+    for i in range(f.shape[2]):
+        for k in range(2 * depth + 1):
+            _gather(below, f, above, j + k - depth, i, cells[k])
+        for o in range(planes):
+            found[o] = _near(a, b, c, step, left, right, lo[o], mid[o], hi[o])
+        if depth == 2:
+            for o in range(planes):
+                near = _weighed(found[o], w[6], w[7], w[8], mid[o], hi[o], hh[o], lo[o])
+                found[o] = _weighed(near, w[9], w[10], w[11], ll[o], lo[o], mid[o], hi[o])
+        for o in range(planes):
+            out[o, j, i] = found[o]
+
+
+@compiled
+def _coast_inside(w: Any, depth: int, f: Any, out: Any) -> None:
+    """The inside of each plane in one loop, with the weights of each cell."""
     inner = f.shape[2]
     reach, m = depth * inner, w.shape[1]
     for o in range(f.shape[0]):
@@ -101,6 +141,27 @@ def _coast_planes(w: Any, depth: int, f: Any, out: Any) -> None:
 
 
 @compiled
+def _coast_planes(
+    table: Any, wide: Any, depth: int, below: Any, f: Any, above: Any, out: Any
+) -> None:
+    """The same where rows are short; `wide` holds the weights of each cell inside a plane.
+
+    Some planes at a time, as many as a cache holds, with their ends: a second pass over all of them
+    would fetch each a second time, which along the last axis takes half as long as the first one.
+    """
+    n = f.shape[1]
+    count = max(1, _CELLS_AT_ONCE // (n * f.shape[2]))
+    cells = np.empty((2 * depth + 2, min(count, f.shape[0])), f.dtype)
+    for first in range(0, f.shape[0], count):
+        here = slice(first, min(first + count, f.shape[0]))
+        for j in range(n):
+            if j < depth or j >= n - depth:
+                _coast_ends(table, depth, below[here], f[here], above[here], j, cells, out[here])
+        if wide.shape[1]:
+            _coast_inside(wide, depth, f[here], out[here])
+
+
+@compiled
 def _is_good(least: Any, greatest: Any) -> bool:
     """Whether all steps of a column have one sign, none is NaN, and none leads to infinity."""
     good: bool = (least > 0 or greatest < 0) and greatest - least < np.inf
@@ -109,43 +170,58 @@ def _is_good(least: Any, greatest: Any) -> bool:
 
 @compiled
 def _between_row(
-    x0: Any, x1: Any, x2: Any, lowest: Any, highest: Any, plain: bool, lo: Any, mid: Any, hi: Any,
-    out: Any,
+    x: Any, p: Any, gap: Any, lowest: Any, highest: Any, plain: bool, f: Any, r: Any, out: Any,
+    size: int,
 ) -> None:  # fmt: skip
-    """Cells between two neighbours, each with positions of its own.
+    """Cells between two neighbours, each with positions of its own, in flat memory.
 
+    `p` and `r` are where the positions and the cells of the row begin, and `gap` the way to the
+    neighbours': to cut rows out of the arrays would take as long as half of the arithmetic.
     `lowest` and `highest` are the extreme steps of each column, or of the one column that the row
     is cut from; `plain` says that no column is even or bad.
     """
-    for i in range(out.size):
-        h1, h2 = x1[i] - x0[i], x2[i] - x1[i]
+    for i in range(size):
+        k = np.uint64(i)
+        x0, x1, x2 = x[p - gap + k], x[p + k], x[p + gap + k]
+        h1, h2 = x1 - x0, x2 - x1
         a = -h2 / (h1 * (h1 + h2))
         b = (h2 - h1) / (h1 * h2)
         c = h1 / (h2 * (h1 + h2))
-        out[i] = a * lo[i] + b * mid[i] + c * hi[i]
+        out[r + k] = a * f[r - gap + k] + b * f[r + k] + c * f[r + gap + k]
     if plain:
         return
-    for i in range(out.size):
+    for i in range(size):
+        k = np.uint64(i)
         column = i if lowest.size > 1 else 0
         first, last = lowest[column], highest[column]
+        x0, x1, x2 = x[p - gap + k], x[p + k], x[p + gap + k]
         if not _is_good(first, last):
-            out[i] = np.nan
-        elif first == last and x1[i] - x0[i] == first and x2[i] - x1[i] == first:
-            out[i] = quotient(hi[i] - lo[i], first + first)
+            out[r + k] = np.nan
+        elif first == last and x1 - x0 == first and x2 - x1 == first:
+            out[r + k] = quotient(f[r + gap + k] - f[r - gap + k], first + first)
 
 
 @compiled
 def _extreme_steps(x: Any, start: int, least: Any, greatest: Any) -> None:
     """Least and greatest step of columns of one plane from `start` on, NaN where one is NaN."""
     least[:], greatest[:] = np.inf, -np.inf
-    stop = start + least.size
-    for j in range(1, x.shape[0]):
-        before, here = x[j - 1, start:stop], x[j, start:stop]
-        for i in range(least.size):
-            step = here[i] - before[i]
-            low, high = least[i], greatest[i]
-            least[i] = step if step < low or step != step else low  # noqa: PLR0124
-            greatest[i] = step if step > high or step != step else high  # noqa: PLR0124
+    # Some columns at a time: what is kept of many would fall out of the cache from row to row.
+    none = np.empty(min(_CELLS_OF_EXTREMES, least.size), least.dtype)
+    for first in range(0, least.size, _CELLS_OF_EXTREMES):
+        end = min(first + _CELLS_OF_EXTREMES, least.size)
+        lows, highs, nans = least[first:end], greatest[first:end], none[: end - first]
+        nans[:] = 0
+        for j in range(1, x.shape[0]):
+            before = x[j - 1, start + first : start + end]
+            here = x[j, start + first : start + end]
+            for i in range(lows.size):
+                step = here[i] - before[i]
+                # Not min and max, whose rules for NaN take as long again.
+                lows[i] = step if step < lows[i] else lows[i]  # noqa: FURB136
+                highs[i] = step if step > highs[i] else highs[i]  # noqa: FURB136
+                nans[i] += step - step  # zero, or NaN for good
+        for i in range(lows.size):
+            lows[i], highs[i] = lows[i] + nans[i], highs[i] + nans[i]
 
 
 @compiled
@@ -170,37 +246,39 @@ def _single_column(x: Any, least: Any, greatest: Any) -> None:
 
 
 @compiled
-def _between(x: Any, least: Any, greatest: Any, known: bool, f: Any, out: Any) -> None:
+def _between(
+    x: Any, least: Any, greatest: Any, known: bool, columns: Any, f: Any, out: Any
+) -> None:
     """Central differences inside the planes; `x` repeats after so many planes as it has.
 
     The extreme steps are found on the way, unless they are `known` from the whole columns: a
-    pass of its own would fetch all positions from memory once more.
+    pass of its own would fetch all positions from memory once more.  Only `columns` are worked on.
     """
-    n, inner = f.shape[1], f.shape[2]
+    n, inner, one = f.shape[1], f.shape[2], np.uint64(1)
+    xs, cells, result, gap = x.reshape(-1), f.reshape(-1), out.reshape(-1), np.uint64(inner)
     for o in range(f.shape[0]):
         q = o % x.shape[0]
         first, last = least[q, 0], greatest[q, 0]
         if inner == 1:
-            p, plane, row = x[q].reshape(-1), f[o].reshape(-1), out[o].reshape(-1)[1 : n - 1]
             if not known and o == q:
-                _single_column(p, first, last)
+                _single_column(x[q].reshape(-1), first, last)
             plain = _is_good(first[0], last[0]) and first[0] != last[0]
-            _between_row(
-                p[:-2], p[1:-1], p[2:], first, last, plain, plane[:-2], plane[1:-1], plane[2:], row
-            )
+            p, r = np.uint64(q * n) + one, np.uint64(o * n) + one
+            _between_row(xs, p, gap, first, last, plain, cells, r, result, n - 2)
             continue
-        if not known and o == q:
-            _extreme_steps(x[q], 0, first, last)
-        plain = True
-        for i in range(inner):
-            plain = plain and _is_good(first[i], last[i]) and first[i] != last[i]
-        for start in range(0, inner, _CELLS_OF_A_ROW):
-            stop = min(start + _CELLS_OF_A_ROW, inner)
+        for start in range(columns.start, columns.stop, _CELLS_OF_A_ROW):
+            stop = min(start + _CELLS_OF_A_ROW, columns.stop)
+            lowest, highest = first[start:stop], last[start:stop]
+            if not known and o == q:
+                _extreme_steps(x[q], start, lowest, highest)
+            plain = True
+            for i in range(stop - start):
+                plain = plain and _is_good(lowest[i], highest[i]) and lowest[i] != highest[i]
             for j in range(1, n - 1):
+                p = np.uint64((q * n + j) * inner + start)
+                r = np.uint64((o * n + j) * inner + start)
                 _between_row(
-                    x[q, j - 1, start:stop], x[q, j, start:stop], x[q, j + 1, start:stop],
-                    first[start:stop], last[start:stop], plain, f[o, j - 1, start:stop],
-                    f[o, j, start:stop], f[o, j + 1, start:stop], out[o, j, start:stop],
+                    xs, p, gap, lowest, highest, plain, cells, r, result, stop - start
                 )  # fmt: skip
 
 
@@ -370,19 +448,23 @@ def along_coasts(parts: Parts, table: CoastalTable, axis: int, depth: int, out: 
     below, f, above = (planes.view(part, dtype) for part in parts)
     result = planes.result(out, dtype)
     common = np.result_type(f.real.dtype, table.dtype)
-    of_cells = np.asarray(table, _work_dtype(common, _FLOATS))
+    of_cells = np.ascontiguousarray(table, _work_dtype(common, _FLOATS))
     n, inner = f.shape[1:]
+
+    filled = _filled((below, f, above), depth)
+    if inner < _SHORT_ROW:
+        wide = np.repeat(of_cells[:, depth : max(depth, n - depth)], inner, axis=1)
+        _coast_planes(of_cells, wide, depth, *filled, result)
+        planes.put(result, out)
+        return
 
     def loop(cells: AnyArray, first: int, ends: AnyArray) -> None:
         here = np.ascontiguousarray(of_cells[:, first + depth : first + cells.shape[1] - depth])
-        if inner < _SHORT_ROW:
-            _coast_planes(np.repeat(here, inner, axis=1), depth, cells, ends)
-        else:
-            _coast_rows(here, depth, cells, ends)
+        _coast_rows(here, depth, cells, ends)
 
     if n > 2 * depth:
         loop(f, 0, result)
-    _ends(loop, _two_ends(n, depth), depth, _filled((below, f, above), depth), result)
+    _ends(loop, _two_ends(n, depth), depth, filled, result)
     planes.put(result, out)
 
 
@@ -576,7 +658,8 @@ def by_column(
     dtype = _work_dtype(out.dtype, _NUMBERS)
     kind = _work_dtype(positions[1].dtype, _FLOATS)
     result = planes.result(out, dtype)
-    x = tuple(planes.columns(part, out.shape, kind) for part in positions)
+    x0, x1, x2 = (planes.columns(part, out.shape, kind) for part in positions)
+    x = (x0, x1, x2)
     n = result.shape[1]
     depth = scheme.reach
     in_place = scheme.is_numpys and not scheme.skipna and n > 2 * depth
@@ -594,23 +677,89 @@ def by_column(
     def steps(start: int, stop: int) -> AnyArray:
         return boundaries.around(np.diff(_rows(there, start, stop), axis=1), least, period)
 
-    there = _filled((x[0], x[1], x[2]), depth)
+    there = _filled(x, depth)
     loop, rows = _any_stencil(planes, parts, steps, (least, greatest), scheme, dtype)
     if in_place:
-        _between(x[1], least, greatest, is_known, rows[1], result)
-        for row in (0, n - 1):
-            if row - 1 < -x[0].shape[1] or row + 1 >= n + x[2].shape[1]:
-                _edge_row(x[1], least, greatest, rows[1], scheme.edge_order, result, last=row > 0)
-                continue
-            around = _rows(there, row - 1, row + 2)
-            if period is not None and _jumps(around, least):
-                _ends(loop, [(row, row + 1)], depth, rows, result)
-                continue
-            cells = _rows(rows, row - 1, row + 2)
-            ends = np.empty(cells.shape, dtype)
-            _between(around, least, greatest, True, cells, ends)  # noqa: FBT003
-            result[:, row] = ends[:, 1]
+        _in_place(x, there, (least, greatest), period, is_known, loop, rows, scheme, result)
     else:
         _ends(loop, [(0, n)], depth, rows, result)
     planes.put(result, out)
     return bool(good_columns(least, greatest).all())
+
+
+def _in_place(
+    x: Parts, there: Parts, extremes: tuple[AnyArray, AnyArray], period: float | None,
+    is_known: bool, loop: _Loop, rows: Parts, scheme: Scheme, out: AnyArray,
+) -> None:  # fmt: skip
+    """Numpy's stencil, without a copy of the block; `there` are the positions beyond it as well."""
+    every, n = slice(0, out.shape[2]), out.shape[1]
+    _between(x[1], *extremes, is_known, every, rows[1], out)
+    for row in (0, n - 1):
+        if row - 1 < -x[0].shape[1] or row + 1 >= n + x[2].shape[1]:
+            _edge_row(x[1], *extremes, rows[1], scheme.edge_order, out, last=row > 0)
+            continue
+        around = _rows(there, row - 1, row + 2)
+        if period is not None and _jumps(around, extremes[0]):
+            _ends(loop, [(row, row + 1)], scheme.reach, rows, out)
+            continue
+        cells = _rows(rows, row - 1, row + 2)
+        ends = np.empty(cells.shape, out.dtype)
+        _between(around, *extremes, True, every, cells, ends)  # noqa: FBT003
+        out[:, row] = ends[:, 1]
+
+
+def side_by_side(
+    f: AnyArray, x: AnyArray, axis: int, scheme: Scheme, out: AnyArray
+) -> Callable[[slice], bool] | None:
+    """What differentiates some columns of an array whose axis lies outermost in memory.
+
+    To cut such an array along its axis, as others are cut for threads, would take a pass over all
+    positions before, for the extreme steps of whole columns.
+
+    Parameters
+    ----------
+    f, x : arrays of one shape
+        The data and their positions.
+    axis : int
+        Axis of the data, not negative.
+    scheme : Scheme
+        That of the derivative.
+    out : array of the shape of the data
+        Where the derivative goes.
+
+    Returns
+    -------
+    callable or None
+        Takes which columns, in the order of memory, and says whether all of them are strictly
+        monotonic.  None where it cannot be done: with ghosts, gaps or in another dtype.
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 1.0], [2.0, 2.0]])
+    >>> work = side_by_side(x * 3, x, 0, Scheme(), out := np.empty_like(x))
+    >>> work(slice(0, 1)), work(slice(1, 2)), out
+    (True, True, array([[3., 3.],
+           [3., 3.]]))
+    """
+    planes = Planes.of(out, axis)
+    plain = scheme.is_numpys and not scheme.skipna and scheme.boundary == ("one-sided",) * 2
+    ours = out.dtype in _NUMBERS and f.dtype == out.dtype and x.dtype in _FLOATS
+    if not (plain and ours and planes.n_before == 0 and x.shape == out.shape):
+        return None
+    if not all(one.transpose(planes.order).flags.c_contiguous for one in (f, x, out)):
+        return None
+    cells, positions = planes.view(f, f.dtype), planes.view(x, x.dtype)
+    result = planes.result(out, out.dtype)
+    least, greatest = (np.empty((1, 1, result.shape[2]), x.dtype) for _ in range(2))
+
+    def work(columns: slice) -> bool:
+        _between(positions, least, greatest, False, columns, cells, result)  # noqa: FBT003
+        some = np.s_[..., columns]
+        ends = least[some], greatest[some]
+        for last in (False, True):
+            _edge_row(
+                positions[some], *ends, cells[some], scheme.edge_order, result[some], last=last
+            )
+        return bool(good_columns(*ends).all())
+
+    return work

@@ -20,6 +20,7 @@ from dask.system import CPU_COUNT
 from xgrad import boundaries, chunks, kernels, rows, stencil
 from xgrad._typing import AnyArray, Steps
 from xgrad.blocks import Planes, result_dtype, tiles
+from xgrad.buffers import empty_like
 from xgrad.errors import ChunkError
 from xgrad.halo import Box, Cells, Halo, Parts, along, merged, passed_on, with_chunks
 from xgrad.scheme import Scheme
@@ -436,15 +437,15 @@ def _cut_axis(out: AnyArray) -> int:
     return max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
 
 
-def _in_threads(out: AnyArray, cut: int, work: Callable[[slice], None]) -> None:
-    """Call `work` for parts of `out` along the axis `cut`, a thread each.
+def _in_threads(n_bytes: int, size: int, work: Callable[[slice], None]) -> None:
+    """Call `work` for parts of `size` pieces of a result of `n_bytes`, a thread each.
 
     A large result is bound by the page faults of its fresh memory, which several threads take
     faster than one, as long as each owns a contiguous part: threads whose parts interleave wait
     for each other's pages.
     """
-    count = min(CPU_COUNT, out.nbytes // _BYTES_PER_THREAD)
-    parts = list(chunks.parts(out.shape[cut], count))
+    count = min(CPU_COUNT, n_bytes // _BYTES_PER_THREAD)
+    parts = list(chunks.parts(size, count))
     if len(parts) == 1:
         work(parts[0])
         return
@@ -456,24 +457,36 @@ def _in_threads(out: AnyArray, cut: int, work: Callable[[slice], None]) -> None:
 
 
 def _in_memory(terms: Sequence[Term], how: How, dtype: np.dtype[Any]) -> AnyArray:
-    out = np.empty_like(terms[0].array, dtype=dtype, subok=False)
+    out = empty_like(terms[0].array, dtype)
     if out.size == 0:
         return out
-    cut = _cut_axis(out)
-    alone = len(terms) == 1 and how == "sum" and terms[0].factor is None
-    stencils = [_over_all(term, cut if alone else None) for term in terms]
-    whole = tuple(slice(0, n) for n in out.shape)
     good: list[bool] = []
-
-    def work(part: slice) -> None:
-        good.append(fold(stencils, how, out, (*whole[:cut], part, *whole[cut + 1 :])))
-
-    _in_threads(out, cut, work)
+    size, work = _pieces(terms, how, out)
+    _in_threads(out.nbytes, size, lambda part: good.append(work(part)))
     if not all(good):
         for term in terms:
             if isinstance(term.along, Columns):
                 _complain_of_columns(as_float(term.along.positions), term)
     return out
+
+
+def _pieces(terms: Sequence[Term], how: How, out: AnyArray) -> tuple[int, Callable[[slice], bool]]:
+    """How many pieces there are to share among threads, and what makes some of them."""
+    cut, first = _cut_axis(out), terms[0]
+    alone = len(terms) == 1 and how == "sum" and first.factor is None
+    if alone and first.axis == cut and isinstance(first.along, Columns):
+        from xgrad import columns  # noqa: PLC0415
+
+        x = as_float(first.along.positions)
+        one_turn = first.along.period is None
+        work = columns.side_by_side(first.array, x, cut, first.scheme, out) if one_turn else None
+        if work is not None:
+            return out.size // out.shape[cut], work
+    stencils = [_over_all(term, cut if alone else None) for term in terms]
+    whole = tuple(slice(0, n) for n in out.shape)
+    return out.shape[cut], lambda part: fold(
+        stencils, how, out, (*whole[:cut], part, *whole[cut + 1 :])
+    )
 
 
 def _over_all(term: Term, cut: int | None) -> Stencil:
@@ -507,7 +520,7 @@ def _extremes_in_memory(
     def work(part: slice) -> None:
         columns.fill_extremes(flat, part, least, greatest)
 
-    _in_threads(flat, 2, work)
+    _in_threads(flat.nbytes, flat.shape[2], work)
     planes.put(least, found[0])
     planes.put(greatest, found[1])
     return found
