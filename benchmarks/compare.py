@@ -41,7 +41,7 @@ from benchmarks.contenders import (
     versions,
 )
 from benchmarks.store_job import OPTIONS as LAZY_OPTIONS
-from xgrad import demo, execution
+from xgrad import buffers, demo, execution
 
 SHAPE = (128, 256, 256)
 
@@ -208,6 +208,7 @@ def derived(rounds: int) -> None:
 
 def peak_of(job: Callable[[], Any]) -> int:
     """Bytes that a job has allocated at once, with its result."""
+    buffers._FREE.clear()  # the memory of earlier results
     tracemalloc.start()
     try:
         job()

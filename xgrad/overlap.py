@@ -11,13 +11,13 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import dask.array as da
 import numpy as np
 from dask.system import CPU_COUNT
 
-from xgrad import boundaries, chunks, kernels, rows, stencil
+from xgrad import boundaries, chunks, kernels, stencil
 from xgrad._typing import AnyArray, Steps
 from xgrad.blocks import Planes, result_dtype, tiles
 from xgrad.buffers import empty_like
@@ -25,8 +25,11 @@ from xgrad.errors import ChunkError
 from xgrad.halo import Box, Cells, Halo, Parts, along, merged, passed_on, with_chunks
 from xgrad.scheme import Scheme
 
-# ``xgrad.columns`` is imported where it is used: its loops take 7 ms to declare, which who never
-# meets a coast need not wait for.
+if TYPE_CHECKING:
+    from xgrad import rows
+
+# ``xgrad.columns`` and ``xgrad.rows`` are imported where they are used: to declare their loops
+# takes 7 and 10 ms, which who never meets a coast or a sum need not wait for.
 
 # A thread pays for itself from here on.  Below it a call takes less than a millisecond.
 _BYTES_PER_THREAD = 2**21
@@ -327,6 +330,8 @@ class Stencil:
 
     def part(self, box: Box) -> rows.Part | None:
         """A part of the block as a compiled loop over rows takes it; None where it cannot."""
+        from xgrad import rows  # noqa: PLC0415
+
         factor = self.factor if np.ndim(self.factor) == 0 else _thin(self.factor, box)
         if not isinstance(self.cells, Cells):
             f = self.cells[box]
@@ -386,6 +391,8 @@ def fold(stencils: Sequence[Stencil], how: How, out: AnyArray, box: Box | None =
     box = box or tuple(slice(0, n) for n in out.shape)
     if len(stencils) == 1 and how == "sum" and stencils[0].factor is None:
         return stencils[0].fill(box, out[box])
+    from xgrad import rows  # noqa: PLC0415
+
     parts = [part for one in stencils if (part := one.part(box)) is not None]
     if len(parts) == len(stencils) and rows.fold(parts, how, out[box]):
         return True
