@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
+# Small arrays take the compiled loops too, which a process loads for large ones first
+# (tests/test_kernels.py tests what goes before).
+import xgrad.loops  # noqa: F401
+
 # No deadline: the first example of a dtype compiles its kernel.
 settings.register_profile(
     "quick", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]

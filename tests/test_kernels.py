@@ -1,15 +1,27 @@
 from __future__ import annotations
 
+import itertools
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.helpers import numpy_gradient, same_bits
-from xgrad import blocks, kernels
+from xgrad import blocks, kernels, loops
+from xgrad.overlap import table_of
+from xgrad.scheme import Scheme
 from xgrad.stencil import first_derivative
 
 DTYPES = ["f2", "f4", "f8", "g", "F", "D", "G", "b", "B", "i4", "u8", ">f4", ">f8", ">c16", ">i2"]
+
+
+@pytest.fixture(autouse=True, params=["compiled", "numpy's"])
+def own(request: Any, monkeypatch: Any) -> str:
+    """With compiled loops, and without: as before they are loaded."""
+    monkeypatch.setattr(kernels, "are_loaded", lambda _: request.param == "compiled")
+    return str(request.param)
 
 
 def whole(values: Any, steps: Any, axis: int, edge_order: int) -> Any:
@@ -63,6 +75,49 @@ def test_special_values_are_numpys(dtype: str, steps: Any) -> None:
     assert same_bits(whole(values, used, 1, 2), numpy_gradient(values, positions, 1, 2))
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8", "F", "D"])
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_numpys_loops_have_the_bits_of_the_compiled_ones(
+    dtype: str, kind: str, inside: bool, monkeypatch: Any
+) -> None:
+    rng = np.random.default_rng(5)
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-38]
+    for order, accuracy, boundary in itertools.product(
+        [1, 2, 3], [2, 4, 6], ["one-sided", "extend"]
+    ):
+        scheme = Scheme(order=order, accuracy=accuracy, boundary=(boundary, boundary))
+        steps = rng.random(19).astype(kind) + 0.1
+        factor = rng.random(20) if inside and boundary == "one-sided" else None
+        table = table_of(steps, 20, scheme, np.dtype(dtype), inside=factor)[:, 4:]
+        for shape in [(3, 20, 5), (40, 20, 3), (2, 20, 40), (50, 20, 1)]:
+            cells = values_of(dtype, shape)
+            cells[rng.random(shape) < 0.02] = rng.choice(special)
+            depth = scheme.depth if boundary == "extend" else 0
+            parts = cells[:, :4], cells[:, 4:], cells[:, 20 - depth :]
+            found = []
+            for compiled in (True, False):
+                monkeypatch.setattr(kernels, "are_loaded", lambda _, answer=compiled: answer)
+                found.append(np.empty_like(parts[1]))
+                with np.errstate(all="ignore"):
+                    kernels.differentiate(parts[1], parts[0], parts[2], table, 1, found[-1])
+            assert same_bits(found[0], found[1])
+
+
+def test_who_differentiates_little_does_not_wait_for_numba() -> None:
+    code = (
+        "import sys, numpy as np, xarray as xr, xgrad\n"
+        "f = xr.DataArray(np.ones((50, 60, 70), 'f4'), dims=('z', 'y', 'x'), name='f')\n"
+        "for dim in f.dims: f.fdgrad.gradient(dim), f.fdgrad.magnitude()\n"
+        "print('numba' in sys.modules)\n"
+        "f.isel(z=0).fdgrad.gradient('x', skipna=True)\n"
+        "for _ in range(10): f.fdgrad.gradient('x')\n"
+        "print('xgrad.loops' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
 @pytest.mark.parametrize("layout", ["C", "F", "strided", "reversed", "broadcast", "transposed"])
 def test_any_memory_layout(layout: str) -> None:
     base = values_of("f4", (6, 7, 8))
@@ -103,7 +158,7 @@ def test_all_layouts_and_kinds_of_memory_share_six_compiled_variants() -> None:
     for dtype in DTYPES:
         for steps in (0.5, np.float32(0.5), np.float64(0.5), np.array([1.0, 2.0, 3.0], "f4")):
             whole(values_of(dtype, (4, 40)), steps, 0, 1)
-    assert len(kernels._differentiate.signatures) <= 6
+    assert len(loops._differentiate.signatures) <= 6
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])

@@ -195,10 +195,10 @@ def check_within(memory: str, n_bytes: int, folder: Path) -> None:
 # What the command does, in a process that says what was predicted and what came of it.
 PEAKS = """
 import sys
-from xgrad import execution, machine, storage
+from xgrad import execution, jobs, storage
 execution.own_process()
 source, target, dim, room = sys.argv[1:]
-options = {"dim": dim.split(), "memory": machine.resident() + int(room)}
+options = {"dim": dim.split(), "memory": jobs.taken() + int(room)}
 predicted = storage.plan_to_zarr(source, target, **options).peak
 report = storage.gradient_to_zarr(source, target, **options)
 print(report.peak_memory, predicted, options["memory"])

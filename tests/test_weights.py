@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xgrad import fornberg as algorithm
 from xgrad import weights
 
 
 def fornberg(x: Any, order: int) -> Any:
     table = np.empty((order + 1, len(x)))
-    weights.fornberg(np.asarray(x, np.float64), order, table)
+    algorithm.weights(np.asarray(x, np.float64), order, table)
     return table[order]
 
 

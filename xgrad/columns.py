@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xgrad import boundaries, weights
+from xgrad import boundaries, fornberg, weights
 from xgrad._typing import AnyArray, CoastalTable
 from xgrad.blocks import Planes
 from xgrad.jit import compiled, quotient
@@ -362,8 +362,8 @@ def _free(
                 if numpys:
                     out[o, j, i] = _numpys(cells, steps, j, first, count, even)
                     continue
-                weights.window(steps, j, first, x[:count])
-                weights.fornberg(x[:count], order, table)
+                fornberg.window(steps, j, first, x[:count])
+                fornberg.weights(x[:count], order, table)
                 total = table[order, 0] * cells[first]
                 for m in range(1, count):
                     total = total + table[order, m] * cells[first + m]

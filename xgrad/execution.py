@@ -193,7 +193,7 @@ class Crew:
     base: int
 
 
-def crew(client: Any, memory: int | None) -> Crew:
+def crew(client: Any, memory: int | None, taken: Callable[[], int]) -> Crew:
     """Ask the processes that will work for their threads and their memory.
 
     Parameters
@@ -202,18 +202,22 @@ def crew(client: Any, memory: int | None) -> Crew:
         From :func:`cluster`.
     memory : int or None
         What each process may take, in bytes; None for half of what it can have.
+    taken : callable
+        Says in a process what it takes already.
 
     Examples
     --------
-    >>> crew(None, 10**9).n_workers
+    >>> crew(None, 10**9, machine.resident).n_workers
     1
     """
+    # Before what is allowed: what is loaded takes some of it.
     if client is None:
+        base = taken()
         n_threads = dask.config.get("num_workers", None) or CPU_COUNT
-        return Crew(1, n_threads, machine.allowed(memory), machine.resident())
+        return Crew(1, n_threads, machine.allowed(memory), base)
     client.wait_for_workers(1)
     threads = client.nthreads()
-    bases = client.run(machine.resident)
+    bases = client.run(taken)
     allowed = list(client.run(machine.allowed, memory).values())
     for worker in client.scheduler_info(n_workers=-1)["workers"].values():
         # dask pauses a worker at 80% of its limit, and kills it at 95%.

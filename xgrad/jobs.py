@@ -16,7 +16,7 @@ import dask.array as da
 import xarray as xr
 import zarr
 
-from xgrad import sources
+from xgrad import machine, sources
 from xgrad._typing import Dim, FieldOptions
 from xgrad.calculus import OPERATIONS
 from xgrad.combination import Combination, labelled
@@ -26,6 +26,20 @@ from xgrad.slabs import Output, Work, described, process
 
 # Jobs that a process keeps open.
 _KEPT = 4
+
+
+def taken() -> int:
+    """Resident memory of this process with all that a job loads, in bytes.
+
+    Examples
+    --------
+    >>> taken() > 10_000_000
+    True
+    """
+    # numba: what is loaded after the plan was made would come on top of it.
+    from xgrad import loops, rows  # noqa: F401, PLC0415
+
+    return machine.resident()
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from xgrad.scheme import Scheme
 if TYPE_CHECKING:
     from xgrad import rows
 
-# ``xgrad.columns`` and ``xgrad.rows`` are imported where they are used: to declare their loops
-# takes 7 and 10 ms, which who never meets a coast or a sum need not wait for.
+# ``xgrad.columns`` and ``xgrad.rows`` are imported where they are used: they load numba, which who
+# differentiates small arrays need not wait for.
 
 # A thread pays for itself from here on.  Below it a call takes less than a millisecond.
 _BYTES_PER_THREAD = 2**21
@@ -271,12 +271,13 @@ def apply(parts: Parts, table: AnyArray, axis: int, scheme: Scheme, out: AnyArra
     >>> out
     array([1., 2., 3.])
     """
-    from xgrad import columns  # noqa: PLC0415
-
     below, block, above = parts
     if not scheme.skipna:
         kernels.differentiate(block, below, above, table, axis, out)
-    elif scheme.is_numpys:
+        return
+    from xgrad import columns  # noqa: PLC0415
+
+    if scheme.is_numpys:
         columns.along_coasts(parts, table, axis, scheme.depth, out)
     else:
         steps = np.concatenate([table[:, 0], table[-1, 1:]])
@@ -391,10 +392,7 @@ def fold(stencils: Sequence[Stencil], how: How, out: AnyArray, box: Box | None =
     box = box or tuple(slice(0, n) for n in out.shape)
     if len(stencils) == 1 and how == "sum" and stencils[0].factor is None:
         return stencils[0].fill(box, out[box])
-    from xgrad import rows  # noqa: PLC0415
-
-    parts = [part for one in stencils if (part := one.part(box)) is not None]
-    if len(parts) == len(stencils) and rows.fold(parts, how, out[box]):
+    if kernels.are_loaded(out[box].size) and _in_rows(stencils, how, out, box):
         return True
     real = np.empty(0, out.dtype).real.dtype
     inputs = [one.cells.block if isinstance(one.cells, Cells) else one.cells for one in stencils]
@@ -406,6 +404,14 @@ def fold(stencils: Sequence[Stencil], how: How, out: AnyArray, box: Box | None =
             values = (one.values(tile, work, good) for one in stencils)
             out[tile] = _FOLDED[how](values)
     return all(good)
+
+
+def _in_rows(stencils: Sequence[Stencil], how: How, out: AnyArray, box: Box) -> bool:
+    """The same in one compiled loop, where that can take it; says whether it did."""
+    from xgrad import rows  # noqa: PLC0415
+
+    parts = [part for one in stencils if (part := one.part(box)) is not None]
+    return len(parts) == len(stencils) and rows.fold(parts, how, out[box])
 
 
 def _sum(values: Iterator[AnyArray]) -> AnyArray:

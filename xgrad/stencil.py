@@ -182,6 +182,8 @@ def _any_derivative(
     steps: Steps, size: int, scheme: Scheme, ghosts: tuple[AnyArray, AnyArray]
 ) -> Table:
     """Central stencils where the cells for them exist; else those nearest to the edge."""
+    from xgrad import fornberg  # noqa: PLC0415  it loads numba
+
     left, right = ghosts
     inside = np.broadcast_to(np.asarray(steps, np.float64), size - 1)
     all_steps = np.concatenate([left, inside, right]).astype(np.float64)
@@ -195,7 +197,7 @@ def _any_derivative(
     first[after] = size - scheme.edge - cells[after]
     table = np.zeros((WEIGHTS + int(count.max()), size))
     table[FIRST], table[LAST] = first, first + count - 1
-    weights.fill(all_steps, scheme.order, len(left), first, count, table[WEIGHTS:])
+    fornberg.fill(all_steps, scheme.order, len(left), first, count, table[WEIGHTS:])
     return table
 
 

@@ -31,7 +31,7 @@ from xgrad import (
 from xgrad._typing import Dim, FieldOptions, JobOptions, Operation
 from xgrad.calculus import OPERATIONS
 from xgrad.combination import Part
-from xgrad.jobs import Assignment, Job, Request
+from xgrad.jobs import Assignment, Job, Request, taken
 from xgrad.plan import Plan, planned
 from xgrad.publishing import Workplace, shown
 from xgrad.regions import Box
@@ -388,7 +388,7 @@ def _planned(job: Job, target: _Target, client: Any, memory: int | None) -> Plan
             f"`target` {target.name!r} is written in one session, which processes cannot share; "
             "leave out `workers` and `scheduler`"
         )
-    crew = execution.crew(client, memory)
+    crew = execution.crew(client, memory, taken)
     waits = object_store.is_remote(job.request.source) or not target.is_local
     longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
     return planned(job, target.name, crew, longest, waits=waits)
