@@ -133,7 +133,7 @@ def test_any_dtype(operation: str, dtype: str) -> None:
 
 
 @pytest.mark.usefixtures("loops")
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(OPTIONS)), st.sampled_from(["magnitude", "laplacian", "direction"]),
        st.tuples(*(chunkings(size) for size in SHAPE.values())))  # fmt: skip
 def test_no_bit_depends_on_the_chunks(name: str, operation: str, chunks: Any) -> None:
@@ -190,7 +190,7 @@ def test_divergence_and_curl_are_those_of_the_parts(dtype: str) -> None:
     assert xgrad.divergence({"x": ds.u, "y": ds.v, "z": ds.w}).identical(found)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(*(st.tuples(*(chunkings(size) for size in SHAPE.values())) for _ in "uv"))
 def test_components_in_other_chunks_and_orders(chunks: Any, others: Any) -> None:
     ds = wind()

@@ -67,7 +67,7 @@ def one_by_one(parts: list[rows.Part], how: str, dtype: Any) -> Any:
     return (np.sqrt(total) if how == "norm" else total).astype(dtype)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_bits_are_those_of_the_terms(data: Any) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))

@@ -73,3 +73,15 @@ def empty_like(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     assert math.prod(shape) * dtype.itemsize == n_bytes
     flat: AnyArray = np.asarray(_Lease(_memory(n_bytes)))
     return flat.view(dtype).reshape(shape).transpose(np.argsort(order))
+
+
+def give_back() -> None:
+    """Let go of the memory that is kept.
+
+    Examples
+    --------
+    >>> give_back()
+    >>> len(_FREE)
+    0
+    """
+    _FREE.clear()

@@ -16,7 +16,7 @@ import dask.array as da
 import xarray as xr
 import zarr
 
-from xgrad import machine, sources
+from xgrad import buffers, machine, sources
 from xgrad._typing import Dim, FieldOptions
 from xgrad.calculus import OPERATIONS
 from xgrad.combination import Combination, labelled
@@ -39,6 +39,7 @@ def taken() -> int:
     # numba: what is loaded after the plan was made would come on top of it.
     from xgrad import loops, rows  # noqa: F401, PLC0415
 
+    buffers.give_back()
     return machine.resident()
 
 
