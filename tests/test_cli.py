@@ -87,6 +87,39 @@ def test_what_stands_beyond_numpy(source: Path, tmp_path: Path) -> None:
                     assert same_bits(found[name].values, derivative.values), arguments
 
 
+def test_commands_of_the_calculus_on_a_sphere(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    coords = {
+        "lat": ("lat", np.linspace(90, -90, 19), {"units": "degrees_north"}),
+        "lon": ("lon", np.arange(0.0, 360, 10), {"units": "degrees_east"}),
+    }
+    winds = xr.Dataset(
+        {name: (("t", "lat", "lon"), rng.normal(size=(4, 19, 36)).astype("f4")) for name in "uv"},
+        coords,
+    )
+    winds.to_zarr(tmp_path / "in.zarr", zarr_format=2, encoding={"u": {"chunks": (2, 7, 11)}})
+    sphere = ["--metric", "sphere"]
+    fields = ["--component", "lon=u", "--component", "lat=v", *sphere]
+    scalar = ["--var", "u", "--dim", "lat", "--dim", "lon", *sphere]
+    both = {"lon": "u", "lat": "v"}
+    lazy = winds.chunk(lat=5).fdgrad
+    expected = {
+        "curl": lazy.curl(both, metric="sphere"),
+        "divergence": lazy.divergence(both, metric="sphere", form="flux"),
+        "magnitude": lazy.magnitude(["lat", "lon"], metric="sphere").u_gradient_magnitude,
+        "laplacian": lazy.laplacian(["lat", "lon"], metric="sphere", radius=1.0).u_laplacian,
+    }
+    more = {"divergence": ["--form", "flux"], "laplacian": ["--radius", "1"]}
+    with session(cwd=tmp_path) as one:
+        for name, values in expected.items():
+            arguments = fields if name in ("curl", "divergence") else scalar
+            done = one.run(name, "in.zarr", name, *arguments, *more.get(name, []))
+            assert done.returncode == 0, done.stderr
+            found = xr.open_zarr(tmp_path / name)[values.name]
+            assert same_bits(found.values, values.values), name
+            assert found.attrs == values.attrs
+
+
 def test_a_coordinate_that_lost_its_evenness_is_told_in_one_line(tmp_path: Path) -> None:
     x = (np.arange(4320) / 12).astype("f4")
     xr.Dataset({"t": ("x", np.sin(x))}, {"x": x}).to_zarr(tmp_path / "in.zarr", zarr_format=2)
