@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -304,7 +304,10 @@ def drive(
     Raises
     ------
     Exception
-        The first error of a task, after the others at work have ended: nothing writes on.
+        The first error of a task, once the other threads have ended.  Workers of a cluster finish
+        the task that they are at.
+    ConnectionError
+        If the scheduler has gone.
     RuntimeError
         If a task killed its workers.  The message names it.
 
@@ -317,21 +320,45 @@ def drive(
     """
     if client is None:
         _in_threads(tasks, do, finished, n_lanes)
-        return
-    pool = client.get_executor(retries=retries, pure=False)
+    else:
+        _on_cluster(client, tasks, do, finished, n_lanes, retries)
 
-    def settle(future: Future[list[_Part]], task: _Task) -> None:
-        try:
-            parts = future.result()
-        except Exception as error:
-            if type(error).__name__ != "KilledWorker":
-                raise
-            raise RuntimeError(
-                f"every worker that was given {task} died; it may need more memory than a worker "
-                "has, or kill its process"
-            ) from error
-        for part in parts:
-            finished(task, part)
+
+def _on_cluster(
+    client: Any,
+    tasks: Iterable[_Task],
+    do: Callable[[_Task], Iterable[_Part]],
+    finished: Callable[[_Task, _Part], None],
+    n_lanes: int,
+    retries: int,
+) -> None:
+    """Let a cluster work.
+
+    Not through ``client.get_executor``: one of its futures that is cancelled while its result is
+    fetched never ends, and who waits for it after an error of another waits for ever.
+    """
+    from distributed import as_completed  # noqa: PLC0415  who has a client has imported it
+
+    running: dict[Any, _Task] = {}
+    ended = as_completed(loop=client.loop, with_results=True, raise_errors=False)
+
+    def submit(task: _Task) -> None:
+        future = client.submit(_all_of, do, task, pure=False, retries=retries)
+        running[future] = task
+        ended.add(future)
+
+    def collect() -> None:
+        future, result = next(ended)
+        task = running.pop(future)
+        if future.status == "error":
+            raise _told(result[1], task)
+        if future.status == "finished":
+            for part in result:
+                finished(task, part)
+        elif client.status == "running":
+            submit(task)  # lost through no fault of its own: workers were restarted
+        else:
+            raise ConnectionError(f"the dask scheduler at {client.scheduler.address} has gone")
 
     asked, n_workers = 0.0, 1
 
@@ -341,11 +368,25 @@ def drive(
             asked, n_workers = time.monotonic(), len(client.nthreads())
         return max(1, math.ceil(_WAITING * n_lanes * n_workers))
 
-    _bounded(tasks, lambda task: pool.submit(_all_of, do, task), settle, room)
+    try:
+        _bounded(tasks, submit, collect, running, room)
+    finally:
+        client.cancel(list(running))
 
 
 def _all_of(do: Callable[[_Task], Iterable[_Part]], task: _Task) -> list[_Part]:
     return list(do(task))
+
+
+def _told(error: Exception, task: object) -> Exception:
+    if type(error).__name__ != "KilledWorker":
+        return error
+    told = RuntimeError(
+        f"every worker that was given {task} died; it may need more memory than a worker has, or "
+        "kill its process"
+    )
+    told.__cause__ = error
+    return told
 
 
 def _in_threads(
@@ -354,58 +395,49 @@ def _in_threads(
     finished: Callable[[_Task, _Part], None],
     n_lanes: int,
 ) -> None:
+    running: set[Future[None]] = set()
     over, one_at_a_time = threading.Event(), threading.Lock()
 
     def work(task: _Task) -> None:
-        try:
-            for part in do(task):
-                with one_at_a_time:
-                    finished(task, part)
-                if over.is_set():
-                    return
-        except BaseException:
-            over.set()  # the others stop after the part that they are at
-            raise
+        for part in do(task):
+            with one_at_a_time:
+                finished(task, part)
+            if over.is_set():
+                return
 
-    def settle(future: Future[None], _task: _Task) -> None:
-        future.result()
+    def collect() -> None:
+        ended, _ = wait(running, return_when=FIRST_COMPLETED)
+        running.difference_update(ended)
+        for future in ended:
+            future.result()
 
     with ThreadPoolExecutor(n_lanes) as pool:
-        _bounded(tasks, lambda task: pool.submit(work, task), settle, lambda: n_lanes)
+        try:
+            _bounded(
+                tasks,
+                lambda task: running.add(pool.submit(work, task)),
+                collect,
+                running,
+                lambda: n_lanes,
+            )
+        finally:
+            over.set()  # after an error the others stop behind the part that they are at
 
 
 def _bounded(
     tasks: Iterable[_Task],
-    submit: Callable[[_Task], Future[Any]],
-    settle: Callable[[Future[Any], _Task], None],
+    submit: Callable[[_Task], None],
+    collect: Callable[[], None],
+    running: Sized,
     room: Callable[[], int],
 ) -> None:
     """Keep as many tasks at work as there is room for, until one fails."""
-    running: dict[Future[Any], _Task] = {}
-
-    def collect() -> None:
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        errors = []
-        for future in done:
-            try:
-                settle(future, running.pop(future))
-            except Exception as error:  # noqa: BLE001  raised below
-                errors.append(error)
-        if errors:
-            raise errors[0]
-
-    try:
-        for task in tasks:
-            while len(running) >= room():
-                collect()
-            running[submit(task)] = task
-        while running:
+    for task in tasks:
+        while len(running) >= room():
             collect()
-    except BaseException:
-        for future in running:
-            future.cancel()
-        wait(running)
-        raise
+        submit(task)
+    while running:
+        collect()
 
 
 class _Nowhere:
