@@ -8,8 +8,8 @@ import pty
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,14 @@ def is_one_line(message: str, done: subprocess.CompletedProcess[str]) -> None:
     assert done.stdout == ""
     assert done.stderr.startswith("Error: "), done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> bool:
+    """Whether it came before the process ended; between looks the processor is the process's."""
+    while process.poll() is None and not ready():
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.002)
+    return process.poll() is None
 
 
 # A process takes longer to start than most commands to run.

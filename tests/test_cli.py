@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import xgrad
-from tests.command import COMMAND, fails, on_a_terminal, run, session
+from tests.command import COMMAND, fails, on_a_terminal, run, session, wait_until
 from tests.helpers import numpy_gradient, real_data, same_bits
 
 
@@ -216,8 +216,7 @@ def test_an_interrupt_publishes_nothing_and_is_seen_by_the_shell(
         [COMMAND, "gradient", str(source), str(out), "--chunks", "time=1,y=10"],
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    while process.poll() is None and not (partial / "store.zarr").exists():
-        pass
+    assert wait_until((partial / "store.zarr").exists, process)
     process.send_signal(signal.SIGINT)
     _, shown = process.communicate()
     assert process.returncode == 130

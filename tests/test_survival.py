@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 
 import xgrad
-from tests.command import COMMAND, Session, fails, on_a_terminal, run, session
+from tests.command import COMMAND, Session, fails, on_a_terminal, run, session, wait_until
 from tests.helpers import same_bits
 
 SIDES = {"time": 48, "y": 200, "x": 100}
@@ -59,8 +59,7 @@ def started(*arguments: Any, **options: Any) -> subprocess.Popen[str]:
 
 def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool]) -> bool:
     """Whether it was killed before it had ended."""
-    while process.poll() is None and not ready():
-        pass
+    wait_until(ready, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     return process.returncode == -signal.SIGKILL
@@ -106,8 +105,7 @@ def test_two_processes_on_one_target(source: Path, tmp_path: Path) -> None:
     chunk.unlink()
     os.mkfifo(chunk)  # the first process waits for it for as long as it is needed
     first = started("gradient", source, target, "--retries", 0, "--dim", "x")
-    while first.poll() is None and not finished(target):
-        pass
+    assert wait_until(lambda: bool(finished(target)), first)
     fails("is being written by another process; wait for it", "gradient", source, target,
           "--dim", "x")  # fmt: skip
     assert first.poll() is None
@@ -146,8 +144,7 @@ def test_a_full_disk_in_the_middle_is_gone_on_from(
 ) -> None:
     target = tmp_path / "out.zarr"
     process = started("gradient", source, target)
-    while process.poll() is None and len(finished(target)) < 2:
-        pass
+    assert wait_until(lambda: len(finished(target)) >= 2, process)
     # From now on no file may be larger than this, as if the disk were full.
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1000, 1000))
     _, shown = process.communicate()
@@ -296,9 +293,7 @@ def test_a_killed_worker_costs_its_tasks_only(
 ) -> None:
     target = tmp_path / "out.zarr"
     process = started("gradient", source, target, "--scheduler", cluster.scheduler_address)
-    while process.poll() is None and not finished(target):
-        pass
-    assert process.poll() is None, "it was to be killed half-way"
+    assert wait_until(lambda: bool(finished(target)), process), "it was to be killed half-way"
     os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
     _, shown = process.communicate()
     assert process.returncode == 0, shown
