@@ -11,6 +11,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+from dask.layers import ArrayValuesDep
 
 from xgrad import boundaries, chunks
 from xgrad._typing import AnyArray
@@ -128,13 +129,14 @@ class Halo:
     faces : dask array
         Of each chunk ``[below], first, last, [above]``: its own first and last cells, between the
         last of the chunk below it and the first of the one above.
-    sides : dask array of shape (4, number of chunks)
-        For each chunk whether one lies below and whether one lies above it; and the same without
-        the seam of a periodic axis.
+    sides : four numbers for each chunk along the axis
+        Whether one lies below and whether one lies above it; and the same without the seam of a
+        periodic axis.  They travel within the tasks: as an array of their own they would be one
+        more key that each task waits for, a tenth of the time that dask optimises the graph.
     """
 
     faces: da.Array
-    sides: da.Array
+    sides: ArrayValuesDep
 
     @classmethod
     def of(cls, array: da.Array, axis: int, scheme: Scheme, face: int) -> Halo:
@@ -169,7 +171,7 @@ class Halo:
                 boundary={axis: "periodic" if periodic else "none"},
                 allow_rechunk=False,
             )
-        return cls(faces, da.from_array(sides, chunks=(4, 1)))
+        return cls(faces, ArrayValuesDep(((1,) * len(sizes),), sides.T))
 
 
 def with_chunks(array: da.Array, axis: int, sizes: list[int]) -> tuple[tuple[int, ...], ...]:
@@ -203,11 +205,11 @@ def passed_on(
     Examples
     --------
     >>> f, faces = np.array([3.0, 4.0]), np.array([2.0, 3.0, 4.0])
-    >>> passed_on(f, faces, np.array([[1], [0], [1], [0]]), 0, Scheme(), 1).below
+    >>> passed_on(f, faces, np.array([1, 0, 1, 0]), 0, Scheme(), 1).below
     array([2.])
     """
     depth = scheme.depth
-    is_below, is_above, _, _ = (bool(side) for side in sides[:, 0])
+    is_below, is_above, _, _ = (bool(side) for side in sides)
     own = face if is_below else 0
     if is_below:
         below = faces[along(axis, slice(face - depth, face))]

@@ -36,6 +36,9 @@ _BYTES_PER_THREAD = 2**21
 # Cells of a tile: its terms and their sum stay in the cache of a core.
 _CELLS_OF_A_TILE = 2**16
 
+# What a cell's stencil is called in a table that is an array of one dimension.
+_COLUMN = "column"
+
 #: What is made of the terms: their sum, the root of the sum of their squares, or the angle
 #: ``arctan2(first, second)``.
 How = Literal["sum", "norm", "angle"]
@@ -581,7 +584,7 @@ def _in_chunks(terms: Sequence[Term], how: How, dtype: np.dtype[Any]) -> da.Arra
             recipe = replace(recipe, is_of_columns=True, period=term.along.period)
             arguments += _columns_of(term, array, index, labels)
         elif term.axis is not None:
-            arguments += _table_of(term, array, labels)
+            arguments += _table_of(term, array)
         if np.ndim(term.factor):
             recipe = replace(recipe, has_factor=True)
             arguments += [_in_these(term.factor, sizes), index]
@@ -622,16 +625,17 @@ def _in_these(array: Any, sizes: tuple[tuple[int, ...], ...]) -> da.Array:
     return found
 
 
-def _table_of(term: Term, array: da.Array, labels: Iterator[int]) -> list[Any]:
+def _table_of(term: Term, array: da.Array) -> list[Any]:
     """What a block with 1-D positions is given beside its cells."""
     axis, index = term.axis, tuple(range(array.ndim))
     assert axis is not None
     halo = Halo.of(array, axis, term.scheme, term.face)
     table = term.table(array.shape[axis])
-    of_cells = da.from_array(table, chunks=(len(table), array.chunks[axis]))
-    return [
-        halo.faces, index, halo.sides, (next(labels), axis), of_cells, (next(labels), axis)
-    ]  # fmt: skip
+    # A cell's column of the table as one item: with two dimensions dask would look for the parts
+    # of each chunk's table, and stick them together.
+    whole = np.ascontiguousarray(table.T).view([(_COLUMN, table.dtype, len(table))])[:, 0]
+    of_cells = da.from_array(whole, chunks=(array.chunks[axis],))
+    return [halo.faces, index, halo.sides, (axis,), of_cells, (axis,)]
 
 
 def _columns_of(
@@ -650,7 +654,7 @@ def _columns_of(
     # One chunk along the axis, whose label is no other's: each block gets those of its columns.
     thin = (*index[:axis], next(labels), *index[axis + 1 :])
     return [
-        halo.faces, index, halo.sides, (next(labels), axis), x, index, x_halo.faces, index,
+        halo.faces, index, halo.sides, (axis,), x, index, x_halo.faces, index,
         least, thin, greatest, thin,
     ]  # fmt: skip
 
@@ -683,7 +687,7 @@ class _Recipe:
             )
             ends = next(given), next(given)
         elif self.axis is not None:
-            table = next(given)
+            table = next(given)[_COLUMN].T
         factor = next(given) if self.has_factor else self.factor
         return Stencil(cells, self.scheme, table, there, ends, self.period, factor)
 
@@ -703,7 +707,7 @@ def _column_extremes(
     """Extreme steps of whole columns, from what each chunk says of its own."""
     index = tuple(range(x.ndim))
     found = da.blockwise(
-        _extremes, index, x, index, halo.faces, index, halo.sides, (x.ndim, axis),
+        _extremes, index, x, index, halo.faces, index, halo.sides, (axis,),
         axis=axis, face=scheme.face_of_columns, period=period, concatenate=True,
         align_arrays=False, adjust_chunks={axis: [3] * len(x.chunks[axis])}, dtype=x.dtype,
         meta=x._meta,
@@ -737,7 +741,7 @@ def _extremes(
     """
     from xgrad import columns  # noqa: PLC0415
 
-    has_below, _, is_below, is_above = (int(n) for n in sides[:, 0])
+    has_below, _, is_below, is_above = (int(n) for n in sides)
     before = faces[along(axis, slice(face - is_below, face))]
     end = face * (2 + has_below)
     after = faces[along(axis, slice(end, end + is_above))]
