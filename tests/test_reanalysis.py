@@ -19,8 +19,7 @@ EARTH = {"grid_mapping_name": "latitude_longitude", "earth_radius": 6371229.0}
 INSIDE = {"latitude": slice(80, -80), "longitude": slice(-179, 178.6)}
 
 # Of the longitude: what the file has, and float64.
-ROUNDED = pytest.mark.xfail(strict=True, reason="the step across the seam is rounded to float32")
-DTYPES = [pytest.param("f4", marks=ROUNDED), "f8"]
+DTYPES = ["f4", "f8"]
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ class Sphere:
         unit = self.radius * (1.0 if along.units in _RADIANS else np.pi / 180)
         # In float64: float32 steps would be rounded once more.
         steps = along.steps if isinstance(along.steps, float) else np.float64(along.steps)
-        seam = None if along.seam is None else along.seam * unit
+        seam = None if along.seam is None else float(along.seam) * unit
         return replace(along, steps=steps * unit, seam=seam, units="m")
 
     def _along_the_grid(self, along: Spacing, options: Options) -> Spacing:
