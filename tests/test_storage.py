@@ -13,7 +13,8 @@ import zarr
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from tests.helpers import numpy_gradient, same_bits
-from xgrad import CoordinateError, machine
+from xgrad import CoordinateError, jobs, machine
+from xgrad.regions import Layout
 from xgrad.storage import gradient_to_zarr, plan_to_zarr
 
 TIMES = np.array("2000-01-01", "M8[s]") + np.cumsum([0, *[1, 3] * 10]) * np.timedelta64(3600, "s")
@@ -244,6 +245,26 @@ def test_a_truncated_chunk_is_an_error(kept: float, zarr_format: Any, tmp_path: 
         chunk.write_bytes(whole[: int(kept * len(whole))])
         with pytest.raises(RuntimeError, match="variable 't' could not be read in the region x 0:"):
             gradient_to_zarr(source, tmp_path / "out.zarr", retries=0, restart=True)
+
+
+def test_who_was_left_behind_writes_to_no_target_that_was_begun_anew(
+    source: Path, tmp_path: Path
+) -> None:
+    # A worker whose coordinator was killed, and which finishes its run of regions.
+    target = tmp_path / "target.zarr"
+    gradient_to_zarr(source, target, ["t"], "time")
+    job = jobs.Job(jobs.Request(str(source), ("t",), "time", {}, {}, "a run"))
+    layouts = {"t": Layout(((5, 5, 5, 6), (12,), (10,)), sweep=0, length=4)}
+    (run,) = jobs.assignments(job, layouts, str(target), 1, 1, lambda *_: False)
+    regions = run.regions()
+    next(regions)
+    group = zarr.open_group(target, mode="r+", use_consolidated=False)
+    group["dt_dtime"][:] = 0
+    group.attrs["history"] = "begun by another run"
+    with pytest.raises(RuntimeError, match="begun anew by another run"):
+        next(regions)
+    assert not group["dt_dtime"][:].any()
+    jobs.forget(job)
 
 
 def test_an_error_leaves_what_was_to_be_replaced(source: Path, tmp_path: Path) -> None:

@@ -196,6 +196,18 @@ def targets(store: Any, outputs: tuple[Output, ...]) -> dict[str, Any]:
     }
 
 
+def begun(store: Any) -> str:
+    """What the target says of its beginning: another one has another second in its history.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is there no more.
+    """
+    group = zarr.open_group(store, mode="r", use_consolidated=False)
+    return str(group.attrs.get("history"))
+
+
 @dataclass(frozen=True)
 class _Open:
     """A job that this process has open, and how many runs of it may be in memory at once."""
@@ -243,6 +255,8 @@ class Assignment:
         How often reading or writing is tried again.
     lanes : int
         Most runs of the job that may be in memory at once in a process.
+    begun : str
+        What the target says of its beginning.
     """
 
     request: Request
@@ -253,6 +267,7 @@ class Assignment:
     boxes: tuple[Box, ...]
     retries: int
     lanes: int
+    begun: str
 
     def __str__(self) -> str:
         last = self.boxes[-1]
@@ -266,7 +281,17 @@ class Assignment:
             found = _OPEN.get(self.request.token) or adopt(Job(self.request), self.lanes)
         with found.gate:
             work = found.job.work(self.name, self.sweep)
-            yield from process(work, self.boxes, targets(self.store, work.outputs), self.retries)
+            arrays = targets(self.store, work.outputs)
+            yield from process(work, self.boxes, arrays, self.retries, self.check)
+
+    def check(self) -> None:
+        """Refuse to write to a target that another run has begun anew.
+
+        A worker of a cluster does not know that who gave it its task is gone, and would write the
+        results of other options among those of the next run.
+        """
+        if begun(self.store) != self.begun:
+            raise RuntimeError("the target has been begun anew by another run")
 
 
 def assignments(
@@ -274,7 +299,10 @@ def assignments(
     is_done: Callable[[str, Box], bool],
 ) -> Iterator[Assignment]:  # fmt: skip
     """Runs that are left to do, made one by one."""
+    beginning = begun(store)
     for name, layout in layouts.items():
         dims, sweep = job.made[name][0].variable.dims, layout.sweep
         for run in layout.runs(partial(is_done, name)):
-            yield Assignment(job.request, store, name, dims, sweep, run.boxes, retries, lanes)
+            yield Assignment(
+                job.request, store, name, dims, sweep, run.boxes, retries, lanes, beginning
+            )

@@ -151,8 +151,9 @@ class Work:
 
 
 def process(
-    work: Work, boxes: tuple[Box, ...], targets: Mapping[str, Any], retries: int
-) -> Iterator[Box]:
+    work: Work, boxes: tuple[Box, ...], targets: Mapping[str, Any], retries: int,
+    check: Callable[[], None],
+) -> Iterator[Box]:  # fmt: skip
     """Do the regions of a run, one after another.
 
     Parameters
@@ -165,6 +166,8 @@ def process(
         The Zarr array of each output.
     retries : int
         How often reading or writing is tried again.
+    check : callable
+        Called before a region is written: raises if it must not be.
 
     Yields
     ------
@@ -190,6 +193,7 @@ def process(
             core = region.read_all(box)
         after = region.read_all(boxes[k + 1]) if ahead and k + 1 < len(boxes) else None
         neighbours = _Neighbours(region, core, before, after)
+        region.attempt("written", region.made_of, box, check)
         for output in work.outputs:
             region.write(targets[output.name], _made(output, neighbours))
         stop = box[work.sweep].stop - box[work.sweep].start
