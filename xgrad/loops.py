@@ -118,11 +118,6 @@ def _sum_row(weights: Any, cells: Any, line: Any, out: Any) -> None:
         part, total = out[start:end], line[: end - start]
         p, q, r = cells[0, start:end], cells[1, start:end], cells[2, start:end]
         a, b, c = weights[0], weights[1], weights[2]
-        if count == 5:
-            s, t, d, e = cells[3, start:end], cells[4, start:end], weights[3], weights[4]
-            for i in range(part.size):
-                part[i] = a * p[i] + b * q[i] + c * r[i] + d * s[i] + e * t[i]
-            continue
         for i in range(part.size):
             total[i] = a * p[i] + b * q[i] + c * r[i]
         for k in range(3, count - 1, 2):
@@ -146,13 +141,6 @@ def _sum_plane(wide: Any, plane: Any, inner: int, line: Any, out: Any) -> None:
         a, b, c = wide[0, start:end], wide[1, start:end], wide[2, start:end]
         p, q = plane[start:end], plane[start + inner : end + inner]
         r = plane[start + 2 * inner : end + 2 * inner]
-        if wide.shape[0] == 5:
-            d, e = wide[3, start:end], wide[4, start:end]
-            s = plane[start + 3 * inner : end + 3 * inner]
-            t = plane[start + 4 * inner : end + 4 * inner]
-            for i in range(part.size):
-                part[i] = a[i] * p[i] + b[i] * q[i] + c[i] * r[i] + d[i] * s[i] + e[i] * t[i]
-            continue
         for i in range(part.size):
             total[i] = a[i] * p[i] + b[i] * q[i] + c[i] * r[i]
         for k in range(3, wide.shape[0], 2):  # a central stencil has an odd number of cells
@@ -163,6 +151,52 @@ def _sum_plane(wide: Any, plane: Any, inner: int, line: Any, out: Any) -> None:
                 total[i] = total[i] + a[i] * p[i] + b[i] * q[i]
         for i in range(part.size):
             part[i] = total[i]
+
+
+@compiled
+def _five_rows(table: Any, f: Any, first: int, last: int, out: Any) -> None:
+    """Sum over the five cells around each of the inner rows of some planes.
+
+    Flat memory and unsigned offsets: to cut eight rows out of arrays takes as long as 256 cells.
+    """
+    n, inner = f.shape[1], f.shape[2]
+    cells, total = f.reshape(-1), out.reshape(-1)
+    one, two = np.uint64(inner), np.uint64(2 * inner)
+    for o in range(first, last):
+        for j in range(2, n - 2):
+            a, b, c = table[WEIGHTS, j], table[WEIGHTS + 1, j], table[WEIGHTS + 2, j]
+            d, e = table[WEIGHTS + 3, j], table[WEIGHTS + 4, j]
+            start = np.uint64((o * n + j) * inner)
+            for i in range(inner):
+                k = start + np.uint64(i)
+                total[k] = (
+                    a * cells[k - two]
+                    + b * cells[k - one]
+                    + c * cells[k]
+                    + d * cells[k + one]
+                    + e * cells[k + two]
+                )
+
+
+@compiled
+def _five_cells(wide: Any, f: Any, first: int, last: int, out: Any) -> None:
+    """The same for planes of short rows, in one loop over each; `wide` has a cell's weights."""
+    n, inner = f.shape[1], f.shape[2]
+    cells, total = f.reshape(-1), out.reshape(-1)
+    one, two = np.uint64(inner), np.uint64(2 * inner)
+    a, b, c, d, e = wide[0], wide[1], wide[2], wide[3], wide[4]
+    for o in range(first, last):
+        start = np.uint64((o * n + 2) * inner)
+        for i in range(wide.shape[1]):
+            j = np.uint64(i)
+            k = start + j
+            total[k] = (
+                a[j] * cells[k - two]
+                + b[j] * cells[k - one]
+                + c[j] * cells[k]
+                + d[j] * cells[k + one]
+                + e[j] * cells[k + two]
+            )
 
 
 @compiled
@@ -218,6 +252,12 @@ def _sum_stencils(
                 _sum_end_cells(table, below[here], f[here], above[here], j, line, cells, out[here])
             else:
                 _sum_end_row(table, below[here], f[here], above[here], j, line, cells, out[here])
+        if half == 2:
+            if wide.size:
+                _five_cells(wide, f, here.start, here.stop, out)
+            else:
+                _five_rows(table, f, here.start, here.stop, out)
+            continue
         for o in range(here.start, here.stop):
             if wide.size:
                 inside = out[o].reshape(-1)[half * inner : (n - half) * inner]
