@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
 
@@ -225,6 +227,23 @@ def test_an_interrupt_publishes_nothing_and_is_seen_by_the_shell(
     assert run("gradient", source, out, "--chunks", "time=1,y=10").returncode == 0
     assert out.exists()
     assert not partial.exists()
+
+
+def test_an_interrupt_of_workers_that_are_starting_is_told_in_one_line(
+    source: Path, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [COMMAND, "gradient", str(source), str(tmp_path / "out.zarr"), "--workers", "2"],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    # The second child: the first one watches over shared memory.
+    of_it = psutil.Process(process.pid)
+    assert wait_until(lambda: len(of_it.children()) > 1, process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, shown = process.communicate()
+    assert process.returncode == 130
+    assert shown == "\nError: interrupted; run the same command again to go on from here\n"
+    assert not (tmp_path / "out.zarr").exists()
 
 
 def test_version_and_help() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import signal
 import sys
 import threading
 import time
@@ -93,9 +94,7 @@ def cluster(
     if workers is not None:
         with (
             dask.config.set({"distributed.scheduler.allowed-failures": retries}),
-            distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=":0"
-            ) as local,
+            _started(workers) as local,
             distributed.Client(local, set_as_default=False) as client,
         ):
             yield client
@@ -115,6 +114,21 @@ def cluster(
         raise OSError(f"no dask scheduler answers at `scheduler` {scheduler!r}: {error}") from error
     with client:
         yield client
+
+
+def _started(workers: int) -> Any:
+    """Processes of this machine, which leave an interrupt from the terminal to this one.
+
+    They inherit that it is blocked, as the thread does that starts those that replace the dead.
+    Otherwise each that is interrupted as it starts prints a traceback.
+    """
+    from distributed import LocalCluster  # noqa: PLC0415
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile comes now
 
 
 def compute(lazy: Any, client: Any = None, *, progress: bool = False) -> Any:
