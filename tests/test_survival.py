@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -310,6 +311,35 @@ def test_the_active_client_is_used(source: Path, tmp_path: Path, cluster: Any) -
         )
         assert any(done.values()), "the workers have worked"
     assert (tmp_path / "out.zarr").exists()
+
+
+@pytest.mark.thorough
+def test_a_scheduler_that_dies_is_told_in_one_line(source: Path, tmp_path: Path) -> None:
+    address, target = tmp_path / "scheduler.json", tmp_path / "out.zarr"
+    of_it = ["--scheduler-file", str(address), "--dashboard-address", ":0"]
+    python = [sys.executable, "-m"]
+    scheduler = subprocess.Popen(
+        [*python, "distributed.cli.dask_scheduler", "--port", "0", *of_it],
+        stderr=subprocess.DEVNULL,
+    )
+    worker = subprocess.Popen(
+        [*python, "distributed.cli.dask_worker", "--nthreads", "1", *of_it],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert wait_until(address.exists, scheduler)
+        where = json.loads(address.read_text())["address"]
+        process = started("gradient", source, target, "--scheduler", where)
+        assert wait_until(lambda: bool(finished(target)), process)
+        scheduler.kill()
+        _, shown = process.communicate()
+        assert process.returncode == 1
+        assert shown == f"Error: the dask scheduler at {where} has gone\n"
+        assert not target.exists()
+    finally:
+        for one in (scheduler, worker):
+            one.kill()
+            one.wait()
 
 
 # A codec that kills the process which decodes a chunk that begins with a 666.

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -379,7 +379,9 @@ def _on_cluster(
     def room() -> int:
         nonlocal asked, n_workers
         if time.monotonic() - asked > _ASK_AGAIN:  # workers come and go
-            asked, n_workers = time.monotonic(), len(client.nthreads())
+            asked = time.monotonic()
+            with suppress(OSError):  # `collect` tells of a scheduler that has gone
+                n_workers = len(client.nthreads())
         return max(1, math.ceil(_WAITING * n_lanes * n_workers))
 
     try:
