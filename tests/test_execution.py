@@ -18,6 +18,11 @@ import xarray as xr
 from tests.helpers import numpy_gradient, same_bits
 from xgrad import execution
 
+# Certificates that are none.
+NONSENSE = distributed.Security(
+    tls_ca_file=__file__, tls_client_cert=__file__, tls_client_key=__file__
+)
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[distributed.LocalCluster]:
@@ -100,6 +105,9 @@ def test_cluster_joins_a_running_one(client: distributed.Client) -> None:
     [
         ({"workers": 0}, ValueError, "`workers` is 0; give a positive number"),
         ({"workers": 2, "scheduler": "tcp://x:1"}, ValueError, "give one of the two"),
+        ({"security": distributed.Security()}, ValueError, "`security` is given without"),
+        ({"scheduler": "tls://127.0.0.1:9"}, ValueError, "wants certificates; give them with"),
+        ({"scheduler": "tls://127.0.0.1:9", "security": NONSENSE}, OSError, "cannot be read"),
         ({"scheduler": "tcp://127.0.0.1:9"}, OSError, "no dask scheduler answers at `scheduler`"),
         ({"scheduler": "nonsense://a"}, OSError, "no dask scheduler answers at `scheduler`"),
     ],

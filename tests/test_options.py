@@ -417,3 +417,9 @@ def test_uniform_takes_what_arange_and_linspace_make() -> None:
 def test_the_same_derivative_has_the_same_name_in_the_graph(field: xr.DataArray) -> None:
     lazy = field.chunk(x=5)
     assert lazy.fdgrad.derivative("x").data.name == lazy.fdgrad.derivative("x").data.name
+    height = lazy.copy(data=np.cumsum(np.ones(lazy.shape), lazy.get_axis_num("x")))
+    own = [
+        lazy.fdgrad.derivative("x", spacing={"x": one}).data.name
+        for one in (height, height.copy(), 2 * height)
+    ]
+    assert own[0] == own[1] != own[2]

@@ -161,8 +161,12 @@ class _Bytes(click.ParamType[Any]):
 
         try:
             return parse_bytes(value)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             self.fail(f"{value!r} is no size such as 1GB: {error}", param, ctx)
+
+
+# distributed would wait for ever with certificates that it could not read.
+_FILE = click.Path(exists=True, dir_okay=False, readable=True)
 
 
 @click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"]})
@@ -254,10 +258,13 @@ _SHARED = [
         "--scheduler", metavar="ADDRESS", help="Work on a running dask.distributed cluster."
     ),
     click.option(
-        "--tls-ca-file", metavar="FILE", help="Certificate authority of a tls:// scheduler."
+        "--tls-ca-file",
+        type=_FILE,
+        metavar="FILE",
+        help="Certificate authority of a tls:// scheduler.",
     ),
-    click.option("--tls-cert", metavar="FILE", help="Certificate to show to it."),
-    click.option("--tls-key", metavar="FILE", help="Private key of that certificate."),
+    click.option("--tls-cert", type=_FILE, metavar="FILE", help="Certificate to show to it."),
+    click.option("--tls-key", type=_FILE, metavar="FILE", help="Private key of that certificate."),
 ]
 # What is differentiated along dimensions.
 _ALONG = [

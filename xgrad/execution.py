@@ -64,7 +64,7 @@ def cluster(
     Raises
     ------
     ValueError
-        If both are given, or `workers` is not positive.
+        If both are given, `workers` is not positive, or `security` is given without `scheduler`.
     ImportError
         If ``dask.distributed`` is not installed.
     OSError
@@ -80,6 +80,8 @@ def cluster(
         raise ValueError(
             f"`workers` is {workers} and `scheduler` is {scheduler!r}; give one of the two"
         )
+    if security is not None and scheduler is None:
+        raise ValueError("`security` is given without `scheduler`, whose it is; leave it out")
     if workers is None and scheduler is None:
         yield _active_client()
         return
@@ -100,11 +102,8 @@ def cluster(
             yield client
         return
     security = security or distributed.Security()  # that of dask's configuration
-    if scheduler is not None and scheduler.startswith("tls://") and not security.tls_ca_file:
-        raise ValueError(
-            f"`scheduler` {scheduler!r} wants certificates; give them with `security`, or in the "
-            "configuration of dask, under distributed.comm.tls"
-        )
+    if scheduler is not None and scheduler.startswith("tls://"):
+        _require_certificates(scheduler, security)
     try:
         # Never the default: one that fails to connect would stay it, and hang what comes next.
         client = distributed.Client(
@@ -116,17 +115,35 @@ def cluster(
         yield client
 
 
+def _require_certificates(scheduler: str, security: Any) -> None:
+    """Refuse what distributed would not say a word of, or wait for ever with."""
+    try:
+        context = security.get_connection_args("client").get("ssl_context")
+    except OSError as error:
+        raise OSError(f"the certificates of `security` cannot be read: {error}") from error
+    if context is None:
+        raise ValueError(
+            f"`scheduler` {scheduler!r} wants certificates; give them with `security`, an "
+            "authority, a certificate and its key, or in the configuration of dask, under "
+            "distributed.comm.tls"
+        )
+
+
 def _started(workers: int) -> Any:
     """Processes of this machine, which leave an interrupt from the terminal to this one.
 
     They inherit that it is blocked, as the thread does that starts those that replace the dead.
-    Otherwise each that is interrupted as it starts prints a traceback.
+    Otherwise each that is interrupted as it starts prints a traceback.  Nor do they print what
+    they log: it is raised here.
     """
     from distributed import LocalCluster  # noqa: PLC0415
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
+        return LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=":0",
+            silence_logs=logging.CRITICAL,
+        )  # fmt: skip
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile comes now
 

@@ -615,13 +615,17 @@ def _chunks_of(terms: Sequence[Term]) -> tuple[tuple[int, ...], ...]:
 
 
 def _in_these(array: Any, sizes: tuple[tuple[int, ...], ...]) -> da.Array:
-    """An array in these chunks; one in memory is not copied, nor hashed, which takes as long."""
+    """An array in these chunks; one in memory is not copied.
+
+    It is hashed, though that takes as long as to differentiate it: the same question has the same
+    keys, by which a cluster knows what it has done.
+    """
     own = tuple(
         chunk if side == sum(chunk) else (1,)
         for side, chunk in zip(array.shape, sizes, strict=True)
     )
     is_lazy = isinstance(array, da.Array)
-    found: da.Array = array.rechunk(own) if is_lazy else da.from_array(array, own, name=False)
+    found: da.Array = array.rechunk(own) if is_lazy else da.from_array(array, own)
     return found
 
 
