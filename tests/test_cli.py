@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,14 @@ import pytest
 import xarray as xr
 
 import xgrad
-from tests.command import COMMAND, fails, on_a_terminal, run, session, wait_until
+from tests.command import COMMAND, Session, fails, on_a_terminal, run, session, wait_until
 from tests.helpers import numpy_gradient, real_data, same_bits
+
+
+@pytest.fixture(scope="module")
+def commands() -> Iterator[Session]:
+    with session() as process:
+        yield process
 
 
 @pytest.fixture
@@ -73,12 +80,12 @@ BEYOND_NUMPY: list[tuple[list[str], Any]] = [
 ]
 
 
-def test_what_stands_beyond_numpy(source: Path, tmp_path: Path) -> None:
+def test_what_stands_beyond_numpy(commands: Session, source: Path, tmp_path: Path) -> None:
     with xr.open_zarr(source) as given:
         height = ("x", np.arange(100) ** 1.1)
         given.assign_coords(height=height).load().to_zarr(tmp_path / "high.zarr", zarr_format=2)
     common = ["gradient", tmp_path / "high.zarr", tmp_path / "out.zarr", "--dim", "y", "--dim", "x"]
-    with session() as commands, xr.open_zarr(tmp_path / "high.zarr") as given:
+    with xr.open_zarr(tmp_path / "high.zarr") as given:
         for arguments, options in BEYOND_NUMPY:
             done = commands.run(*common, *arguments, "--overwrite")
             assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -156,7 +163,7 @@ def test_progress_on_a_terminal(source: Path, tmp_path: Path, workers: Any) -> N
         assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
 
 
-def test_errors(source: Path, tmp_path: Path) -> None:
+def test_errors(commands: Session, source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.zarr"
     with xr.open_zarr(source) as given:
         bad = given.load().assign_coords(time=given.time.values[[0, 0, *range(2, 40)]])
@@ -164,26 +171,28 @@ def test_errors(source: Path, tmp_path: Path) -> None:
     common = ("gradient", source, out)
     fails("does not exist", "gradient", tmp_path / "missing.zarr", out)
     fails("'3' is not one of", *common, "--edge-order", "3")
-    with session() as commands:
-        for message, *arguments in (
-            ("which the source lacks; it has ['t']", *common, "--var", "q"),
-            ("'time' twice", *common, "--dim", "time", "--dim", "time"),
-            ("is the source", "gradient", f"file://{source}", source, "--overwrite"),
-            ("is not of the form DIM=CELLS", *common, "--chunks", "time"),
-            ("give one of the two", *common, "--workers", 1, "--scheduler", "a:1"),
-            ("--boundary is 'wrap'; give a number or", *common, "--boundary", "wrap"),
-            ("'x' is not of the form DIM=VALUE", *common, "--spacing", "x"),
-            ("--boundary is given for all dimensions and once more", *common,
-             "--boundary", "nan", "--boundary", "x=extend"),
-            ("'time' has the same position twice at index 0 and 1", "gradient",
-             tmp_path / "bad.zarr", out),
-            ("Missing argument", "gradient", source),
-            ("No such command", "integrate"),
-        ):  # fmt: skip
-            commands.fails(message, *arguments)
-            assert not out.exists()
-        assert commands.run(*common).returncode == 0
-        commands.fails("exists; choose another, or replace it with --overwrite", *common)
+    for message, *arguments in (
+        ("which the source lacks; it has ['t']", *common, "--var", "q"),
+        ("'time' twice", *common, "--dim", "time", "--dim", "time"),
+        ("is the source", "gradient", f"file://{source}", source, "--overwrite"),
+        ("is not of the form DIM=CELLS", *common, "--chunks", "time"),
+        ("give one of the two", *common, "--workers", 1, "--scheduler", "a:1"),
+        ("wants certificates; give them with --tls-ca-file", *common,
+         "--scheduler", "tls://127.0.0.1:9"),
+        ("File 'none.pem' does not exist", *common, "--tls-ca-file", "none.pem"),
+        ("--boundary is 'wrap'; give a number or", *common, "--boundary", "wrap"),
+        ("'x' is not of the form DIM=VALUE", *common, "--spacing", "x"),
+        ("--boundary is given for all dimensions and once more", *common,
+         "--boundary", "nan", "--boundary", "x=extend"),
+        ("'time' has the same position twice at index 0 and 1", "gradient",
+         tmp_path / "bad.zarr", out),
+        ("Missing argument", "gradient", source),
+        ("No such command", "integrate"),
+    ):  # fmt: skip
+        commands.fails(message, *arguments)
+        assert not out.exists()
+    assert commands.run(*common).returncode == 0
+    commands.fails("exists; choose another, or replace it with --overwrite", *common)
 
 
 def test_a_full_disk_is_gone_on_from_when_there_is_room(source: Path, tmp_path: Path) -> None:
@@ -246,18 +255,17 @@ def test_an_interrupt_of_workers_that_are_starting_is_told_in_one_line(
     assert not (tmp_path / "out.zarr").exists()
 
 
-def test_version_and_help() -> None:
-    assert xgrad.__version__ in run("--version").stdout
-    with session() as commands:
-        assert "gradient" in commands.run("-h").stdout
-        assert "--edge-order" in commands.run("gradient", "--help").stdout
+def test_version_and_help(commands: Session) -> None:
+    assert xgrad.__version__ in commands.run("--version").stdout
+    assert "gradient" in commands.run("-h").stdout
+    assert "--edge-order" in commands.run("gradient", "--help").stdout
     module = subprocess.run(
         [sys.executable, "-m", "xgrad", "--version"], capture_output=True, text=True, check=True
     )
     assert xgrad.__version__ in module.stdout
 
 
-def test_demo(tmp_path: Path) -> None:
+def test_demo(commands: Session, tmp_path: Path) -> None:
     done = run("demo", "--size", "20MB", "--keep", tmp_path / "kept")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -270,12 +278,11 @@ def test_demo(tmp_path: Path) -> None:
     ):
         expected = numpy_gradient(given.temperature.values, given.latitude.values, 1, 2)
         assert same_bits(found.dtemperature_dlatitude.values, expected)
-    with session() as commands:
-        commands.fails("exists; give `--keep` another", "demo", "--size", "20MB",
-                       "--keep", tmp_path / "kept")  # fmt: skip
-        commands.fails("at least 13MB", "demo", "--size", "9MB")
-        commands.fails("is no size such as 1GB", "demo", "--size", "large")
-        commands.fails("choose a smaller `--size`", "demo", "--size", "1000TB")
+    commands.fails("exists; give `--keep` another", "demo", "--size", "20MB",
+                   "--keep", tmp_path / "kept")  # fmt: skip
+    commands.fails("at least 13MB", "demo", "--size", "9MB")
+    commands.fails("is no size such as 1GB", "demo", "--size", "large")
+    commands.fails("choose a smaller `--size`", "demo", "--size", "1000TB")
 
 
 @pytest.mark.thorough
