@@ -208,7 +208,7 @@ def derived(rounds: int) -> None:
 
 def peak_of(job: Callable[[], Any]) -> int:
     """Bytes that a job has allocated at once, with its result."""
-    buffers._FREE.clear()  # the memory of earlier results
+    buffers.give_back()
     tracemalloc.start()
     try:
         job()

@@ -381,6 +381,13 @@ def test_a_block_that_kills_its_workers_is_named(tmp_path: Path) -> None:
     assert finished(target), "the others are kept for the next run"
 
 
+def test_an_error_of_a_worker_is_told_in_one_line(source: Path, tmp_path: Path) -> None:
+    (source / "t" / "20.1.0").write_bytes(b"rubbish")
+    fails("variable 't' could not be read in the region time", "gradient", source,
+          tmp_path / "out.zarr", "--workers", 1, "--retries", 0, "--dim", "x")  # fmt: skip
+    assert not (tmp_path / "out.zarr").exists()
+
+
 @pytest.fixture
 def tls(tmp_path: Path) -> dict[str, str]:
     from distributed import Security

@@ -381,11 +381,12 @@ def _on_cluster(
     def collect() -> None:
         future, result = next(ended)
         task = running.pop(future)
-        if future.status == "error":
-            raise _told(result[1], task)
-        if future.status == "finished":
+        # By what has come, not by the future's state: its worker may have died since.
+        if isinstance(result, list):
             for part in result:
                 finished(task, part)
+        elif isinstance(result, tuple):  # type, error, traceback
+            raise _told(result[1], task)
         elif client.status == "running":
             submit(task)  # lost through no fault of its own: workers were restarted
         else:
