@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+import weakref
 from collections import Counter
 from typing import Any
 
@@ -185,6 +186,26 @@ def test_times_in_chunks() -> None:
         lazy = overlap.differentiate(da.from_array(days, chunks=size), 2.0, 0, Scheme(edge_order=2))
         assert lazy.dtype == np.float64
         assert same_bits(lazy.compute(), whole)
+
+
+@pytest.mark.parametrize(("grid", "most"), [((16, 2, 2), 8), ((64, 1, 1), 4), ((24, 1, 2), 6)])
+def test_a_reduction_holds_few_chunks_at_a_time(grid: tuple[int, ...], most: int) -> None:
+    # Without the tasks beyond the ends it is 12, 5 and 7 chunks.
+    held: set[int] = set()
+    counts = []
+
+    def chunk(block_id: tuple[int, ...]) -> Any:
+        cells = np.ones((2,) * len(grid))
+        held.add(id(cells))
+        counts.append(len(held))
+        weakref.finalize(cells, held.discard, id(cells))
+        return cells
+
+    cells = da.map_blocks(chunk, chunks=tuple((2,) * n for n in grid), dtype="f8", meta=np.ones(0))
+    found = [overlap.differentiate(cells, 1.0, axis, Scheme()).max() for axis in range(len(grid))]
+    dask.compute(found, scheduler="synchronous")
+    assert len(counts) == np.prod(grid)
+    assert max(counts) <= most
 
 
 @pytest.mark.parametrize("planning", ["True", "False"])

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
 import numpy as np
+from dask.highlevelgraph import HighLevelGraph
 from dask.layers import ArrayValuesDep
 
 from xgrad import boundaries, chunks
@@ -19,6 +21,10 @@ from xgrad.scheme import Scheme
 
 Parts = tuple[AnyArray, AnyArray, AnyArray]
 Box = tuple[slice, ...]
+
+# Tasks that the last chunks along an axis wait for: the fewest that help with all grids of chunks
+# that were tried.
+_TASKS_BEYOND = 3
 
 
 def along(axis: int, cells: slice) -> Box:
@@ -165,13 +171,44 @@ class Halo:
         sides = np.concatenate([np.ones_like(inside) if periodic else inside, inside])
         if face:
             # allow_rechunk: it would merge chunks without a word.
-            faces = da.overlap.overlap(
+            passed = da.overlap.overlap(
                 faces,
                 depth={axis: face},
                 boundary={axis: "periodic" if periodic else "none"},
                 allow_rechunk=False,
             )
+            faces = passed if periodic else _from_the_end(passed, faces, axis)
         return cls(faces, ArrayValuesDep(((1,) * len(sizes),), sides.T))
+
+
+def _from_the_end(halo: da.Array, faces: da.Array, axis: int) -> da.Array:
+    """Let the last chunks along an axis wait for a few tasks more, which do nothing.
+
+    dask begins a reduction with the chunks that most tasks lead to.  Those at an edge have a
+    neighbour less, so it would begin in the middle, go from there in both directions and keep two
+    fronts of chunks that wait for their neighbours: of 16 x 2 x 2 chunks 12 are in memory at a
+    time then, and 5 to 8 with these tasks.  What else was tried is in ``docs/scaling.md``;
+    ``test_a_reduction_holds_few_chunks_at_a_time`` guards it.
+    """
+    graph, name, last = halo.dask, halo.name, halo.numblocks[axis] - 1
+    if last == 0 or not isinstance(graph, HighLevelGraph):  # dask's expressions have no layers
+        return halo
+    tasks = dict(graph.layers[name])
+    across = (range(n) if k != axis else [last] for k, n in enumerate(halo.numblocks))
+    for place in itertools.product(*across):
+        beyond = [(f"beyond-{k}-{name}", *place) for k in range(_TASKS_BEYOND)]
+        tasks |= dict.fromkeys(beyond, (_nothing, (faces.name, *place)))
+        tasks[name, *place] = (_first, tasks[name, *place], *beyond)
+    longer = HighLevelGraph({**graph.layers, name: tasks}, graph.dependencies)
+    return da.Array(longer, name, halo.chunks, meta=halo._meta)
+
+
+def _nothing(_: AnyArray) -> None:
+    """Wait for the faces of a chunk."""
+
+
+def _first(halo: AnyArray, *_: None) -> AnyArray:
+    return halo
 
 
 def with_chunks(array: da.Array, axis: int, sizes: list[int]) -> tuple[tuple[int, ...], ...]:
