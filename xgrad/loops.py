@@ -15,6 +15,9 @@ from xgrad.jit import compiled, quotient
 _SHORT_ROW = 32
 _MANY_PLANES = 32
 
+# From here on the ends of planes are few enough to be written twice.
+_MANY_ROWS = 16
+
 # Cells that fit into a core's cache together with what they are made of.
 _CELLS_AT_ONCE = 2**16
 
@@ -52,40 +55,49 @@ def _end_rows(table: Any, below: Any, f: Any, above: Any, j: int, out: Any) -> N
 
 
 @compiled
-def _short_rows(table: Any, wide: Any, f: Any, out: Any) -> None:
-    """Differentiate the inside of each plane in one loop; `wide` holds the weights of its cells."""
-    inner = f.shape[2]
-    size = f.shape[1] * inner
-    a, b, c = wide[0], wide[1], wide[2]
-    step = table[STEP, 1]
-    # Two dimensions here, not one plane reshaped at a time, and views made here, not in a function
-    # for one plane: either costs as much as 100 cells.
-    planes, result = f.reshape((f.shape[0], size)), out.reshape((f.shape[0], size))
-    for o in range(f.shape[0]):
-        lo, mid = planes[o, : size - 2 * inner], planes[o, inner : size - inner]
-        hi, inside = planes[o, 2 * inner :], result[o, inner : size - inner]
-        if step != 0:
-            for i in range(inside.size):
-                inside[i] = quotient(hi[i] - lo[i], step)
-        else:
-            for i in range(inside.size):
-                inside[i] = a[i] * lo[i] + b[i] * mid[i] + c[i] * hi[i]
+def _even(step: Any, f: Any, first: int, last: int, out: Any) -> None:
+    """Differentiate the inside of some planes of even steps.
+
+    Flat memory and unsigned offsets, here and below: rows cut out of arrays cost up to half of the
+    time, 5.1 ms in place of 2.7 for 6 million cells in rows of 80.  Planes of many rows are one
+    run, over their ends too, which are written afterwards.
+    """
+    n, inner = f.shape[1], f.shape[2]
+    cells, total, one = f.reshape(-1), out.reshape(-1), np.uint64(inner)
+    planes = last - first if n >= _MANY_ROWS else 1
+    for o in range(first, last, planes):
+        start = np.uint64((o * n + 1) * inner)
+        for i in range((planes * n - 2) * inner):
+            k = start + np.uint64(i)
+            total[k] = quotient(cells[k + one] - cells[k - one], step)
 
 
 @compiled
-def _long_rows(table: Any, f: Any, out: Any) -> None:
-    """Differentiate the inside of each plane row by row."""
-    for o in range(f.shape[0]):
-        for j in range(1, f.shape[1] - 1):
-            lo, mid, hi, row = f[o, j - 1], f[o, j], f[o, j + 1], out[o, j]
-            step = table[STEP, j]
-            if step != 0:
-                for i in range(row.size):
-                    row[i] = quotient(hi[i] - lo[i], step)
-            else:
-                a, b, c = table[WEIGHTS, j], table[WEIGHTS + 1, j], table[WEIGHTS + 2, j]
-                for i in range(row.size):
-                    row[i] = a * lo[i] + b * mid[i] + c * hi[i]
+def _uneven_rows(table: Any, f: Any, first: int, last: int, out: Any) -> None:
+    """Differentiate the inside of some planes, row by row."""
+    n, inner = f.shape[1], f.shape[2]
+    cells, total, one = f.reshape(-1), out.reshape(-1), np.uint64(inner)
+    for o in range(first, last):
+        for j in range(1, n - 1):
+            a, b, c = table[WEIGHTS, j], table[WEIGHTS + 1, j], table[WEIGHTS + 2, j]
+            start = np.uint64((o * n + j) * inner)
+            for i in range(inner):
+                k = start + np.uint64(i)
+                total[k] = a * cells[k - one] + b * cells[k] + c * cells[k + one]
+
+
+@compiled
+def _uneven_cells(wide: Any, f: Any, first: int, last: int, out: Any) -> None:
+    """The same for planes of short rows, in one loop over each; `wide` has a cell's weights."""
+    n, inner = f.shape[1], f.shape[2]
+    cells, total, one = f.reshape(-1), out.reshape(-1), np.uint64(inner)
+    a, b, c = wide[0], wide[1], wide[2]
+    for o in range(first, last):
+        start = np.uint64((o * n + 1) * inner)
+        for i in range(wide.shape[1]):
+            j = np.uint64(i)
+            k = start + j
+            total[k] = a[j] * cells[k - one] + b[j] * cells[k] + c[j] * cells[k + one]
 
 
 @compiled
@@ -98,15 +110,18 @@ def _differentiate(table: Any, wide: Any, below: Any, f: Any, above: Any, out: A
     n = f.shape[1]
     count = max(1, _CELLS_AT_ONCE // (n * f.shape[2]))
     for first in range(0, f.shape[0], count):
-        here = slice(first, min(first + count, f.shape[0]))
+        last = min(first + count, f.shape[0])
+        if n > 2:
+            if table[STEP, 1] != 0:
+                _even(table[STEP, 1], f, first, last, out)
+            elif wide.size:
+                _uneven_cells(wide, f, first, last, out)
+            else:
+                _uneven_rows(table, f, first, last, out)
+        here = slice(first, last)
         _end_rows(table, below[here], f[here], above[here], 0, out[here])
         if n > 1:
             _end_rows(table, below[here], f[here], above[here], n - 1, out[here])
-        if n > 2:
-            if wide.size:
-                _short_rows(table, wide, f[here], out[here])
-            else:
-                _long_rows(table, f[here], out[here])
 
 
 @compiled
