@@ -195,7 +195,7 @@ def test_a_reduction_holds_few_chunks_at_a_time(grid: tuple[int, ...], most: int
     counts = []
 
     def chunk(block_id: tuple[int, ...]) -> Any:
-        cells = np.ones((2,) * len(grid))
+        cells = np.full((2,) * len(grid), float(sum(block_id)))
         held.add(id(cells))
         counts.append(len(held))
         weakref.finalize(cells, held.discard, id(cells))
@@ -206,6 +206,19 @@ def test_a_reduction_holds_few_chunks_at_a_time(grid: tuple[int, ...], most: int
     dask.compute(found, scheduler="synchronous")
     assert len(counts) == np.prod(grid)
     assert max(counts) <= most
+
+
+@pytest.mark.parametrize("boundary", ["one-sided", "periodic", "extend", "reflect"])
+def test_an_axis_in_one_chunk_has_no_halo(boundary: Any) -> None:
+    values = np.random.default_rng(0).normal(size=(6, 5))
+    scheme = Scheme(boundary=(boundary, boundary))
+    seam = 1.0 if boundary == "periodic" else None
+    cells = da.from_array(values, chunks=(1, 5))
+    lazy = overlap.differentiate(cells, 1.0, 1, scheme, seam)
+    (found,) = dask.optimize(lazy)
+    names = {key[0] for key in found.__dask_graph__() if isinstance(key, tuple)}
+    assert not [name for name in names if "faces" in name or "overlap" in name]
+    assert same_bits(lazy.compute(), overlap.differentiate(values, 1.0, 1, scheme, seam))
 
 
 @pytest.mark.parametrize("planning", ["True", "False"])

@@ -584,6 +584,7 @@ def _in_chunks(terms: Sequence[Term], how: How, dtype: np.dtype[Any]) -> da.Arra
             recipe = replace(recipe, is_of_columns=True, period=term.along.period)
             arguments += _columns_of(term, array, index, labels)
         elif term.axis is not None:
+            recipe = replace(recipe, is_whole=array.numblocks[term.axis] == 1)
             arguments += _table_of(term, array)
         if np.ndim(term.factor):
             recipe = replace(recipe, has_factor=True)
@@ -633,13 +634,15 @@ def _table_of(term: Term, array: da.Array) -> list[Any]:
     """What a block with 1-D positions is given beside its cells."""
     axis, index = term.axis, tuple(range(array.ndim))
     assert axis is not None
-    halo = Halo.of(array, axis, term.scheme, term.face)
     table = term.table(array.shape[axis])
     # A cell's column of the table as one item: with two dimensions dask would look for the parts
     # of each chunk's table, and stick them together.
     whole = np.ascontiguousarray(table.T).view([(_COLUMN, table.dtype, len(table))])[:, 0]
-    of_cells = da.from_array(whole, chunks=(array.chunks[axis],))
-    return [halo.faces, index, halo.sides, (axis,), of_cells, (axis,)]
+    of_cells = [da.from_array(whole, chunks=(array.chunks[axis],)), (axis,)]
+    if array.numblocks[axis] == 1:  # all that the block needs is its own: no halo, no task for one
+        return of_cells
+    halo = Halo.of(array, axis, term.scheme, term.face)
+    return [halo.faces, index, halo.sides, (axis,), *of_cells]
 
 
 def _columns_of(
@@ -672,6 +675,7 @@ class _Recipe:
     scheme: Scheme
     face: int
     is_of_columns: bool = False
+    is_whole: bool = False
     period: float | None = None
     has_factor: bool = False
     factor: Any = None
@@ -680,7 +684,10 @@ class _Recipe:
         """The term over the block, from the next of what is given."""
         cells: Any = block
         table, there, ends = None, None, None
-        if self.axis is not None:
+        if self.is_whole:
+            assert self.axis is not None
+            cells = Cells.whole(block, self.axis, self.scheme, self.face, boundaries.values)
+        elif self.axis is not None:
             faces, sides = next(given), next(given)
             cells = passed_on(block, faces, sides, self.axis, self.scheme, self.face)
         if self.is_of_columns:
