@@ -1,7 +1,7 @@
 """Side-by-side tables of xgrad and its peers, all made in one run.
 
 ``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [derived]
-[vorticity] [graphs] [chunks] [tasks] [start]``: needs
+[vorticity] [graphs] [waiting] [chunks] [tasks] [start]``: needs
 ``pip install -e ".[benchmarks]"``.  Every figure is the median of several rounds in which the
 contenders take turns, so that a slow minute of the machine meets them all.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -22,14 +23,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import dask
-import dask.array as da
 import numpy as np
-import xarray as xr
 import zarr
 from dask.utils import parse_bytes
 
-import xgrad
 from benchmarks import vorticity_job
 from benchmarks.contenders import (
     CONTENDERS,
@@ -135,7 +132,11 @@ def on_a_store(rounds: int, n_bytes: int) -> None:
         row("job, 2 threads", "who", "seconds", "of xarray's", "peak over base, MB", "of xarray's")
         row(*["---"] * 6)
         for target, others in {
-            "max": {"xgrad, whole chunks": "whole-chunks", "reading it once": "read"},
+            "max": {
+                "xgrad, whole chunks": "whole-chunks",
+                "xgrad, kernels that copy": "copying kernels",
+                "reading it once": "read",
+            },
             "one": {"xgrad's job": "job", "copying it once": "copy"},
             "zarr": {
                 "xgrad's job": "job",
@@ -160,7 +161,7 @@ def on_a_store(rounds: int, n_bytes: int) -> None:
             }[target]
             for who, found in middle.items():
                 base = middle["xarray"]
-                row(job, who, f"{found['seconds']:.1f}",
+                row(job, who, f"{found['seconds']:.2f}",
                     f"{found['seconds'] / base['seconds']:.2f}", f"{found['MB']:.0f}",
                     f"{found['MB'] / base['MB']:.2f}")  # fmt: skip
 
@@ -255,31 +256,39 @@ NAMES = {
 
 def with_many_chunks(rounds: int) -> None:
     """Building and optimising graphs of 64,000 chunks, and the tasks that are left."""
-    n = 160
     row("64,000 chunks", "who", "tasks a chunk and dimension", "seconds", "of xarray's")
     row(*["---"] * 5)
-    for dims in (("x",), ("x", "y", "z")):
-        taken: dict[str, list[float]] = {"xarray": [], "xgrad": []}
-        tasks = {}
-        for k in range(min(3, rounds)):
-            # In turns: what the first leaves behind is in the way of the second.
-            for who, seconds in list(taken.items())[:: -1 if k % 2 else 1]:
-                data = da.zeros((n, n, n), chunks=4)
-                array = xr.DataArray(data, dims=("x", "y", "z"), name="t")
-                start = time.perf_counter()
-                if who == "xgrad":
-                    results = list(xgrad.gradient(array, dims).data_vars.values())
-                else:
-                    results = [array.differentiate(dim) for dim in dims]
-                (*lazy,) = dask.optimize(*results)
-                seconds.append(time.perf_counter() - start)
-                graph = {key for one in lazy for key in dict(one.__dask_graph__())}
-                tasks[who] = len(graph) / data.npartitions / len(dims)
-        base = statistics.median(taken["xarray"])
-        for who, found in taken.items():
-            middle = statistics.median(found)
-            row(f"{len(dims)} dimension(s)", who, f"{tasks[who]:.1f}", f"{middle:.1f}",
-                f"{middle / base:.2f}")  # fmt: skip
+    for dims in ("x", "xyz"):
+        found: dict[str, list[dict[str, float]]] = {"xarray": [], "xgrad": []}
+        for _ in range(min(3, rounds)):
+            for who, rest in found.items():
+                command = [sys.executable, "-m", "benchmarks.graph_job", who, dims]
+                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+                rest.append(json.loads(done.stdout))
+        taken = {who: statistics.median(r["seconds"] for r in rest) for who, rest in found.items()}
+        for who, seconds in taken.items():
+            row(f"{len(dims)} dimension(s)", who, f"{found[who][0]['tasks']:.1f}",
+                f"{seconds:.1f}", f"{seconds / taken['xarray']:.2f}")  # fmt: skip
+
+
+def waiting(_rounds: int) -> None:
+    """Chunks in memory at a time, with and without the tasks that tell dask where to begin."""
+    row("chunks", "without", "with")
+    row(*["---"] * 3)
+    for grid in ((16, 2, 2), (64, 2, 2), (24, 1, 2), (4, 4, 4), (1, 8, 8), (12, 12, 3), (20, 4, 4)):
+        cells = []
+        for tasks in (0, 3):
+            command = ["benchmarks.waiting_job", ",".join(map(str, grid)), str(tasks)]
+            found = [
+                int(subprocess.run(
+                    [sys.executable, "-m", *command], check=True, stdout=subprocess.PIPE,
+                    text=True, env=os.environ | {"PYTHONHASHSEED": str(seed)},
+                ).stdout)
+                for seed in range(5)
+            ]  # fmt: skip
+            least, most = min(found), max(found)
+            cells.append(str(most) if least == most else f"{least} to {most}")
+        row(" × ".join(map(str, grid)), *cells)
 
 
 def jobs_of_many_chunks(_rounds: int) -> None:
@@ -358,7 +367,7 @@ def main() -> None:
         "tables",
         nargs="*",
         default=[],
-        help="memory, options, store, derived, vorticity, graphs, chunks, tasks, start",
+        help="memory, options, store, derived, vorticity, graphs, waiting, chunks, tasks, start",
     )
     parser.add_argument("--store-size", type=parse_bytes, default="1.6GB")
     parser.add_argument("--rounds", type=int, default=7)
@@ -371,6 +380,7 @@ def main() -> None:
         "derived": lambda: derived(options.rounds),
         "vorticity": lambda: vorticity_on_a_store(options.rounds),
         "graphs": lambda: with_many_chunks(options.rounds),
+        "waiting": lambda: waiting(options.rounds),
         "chunks": lambda: jobs_of_many_chunks(options.rounds),
         "tasks": lambda: handing_out(options.rounds),
         "start": lambda: starting(options.rounds),

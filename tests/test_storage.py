@@ -168,8 +168,9 @@ def test_nothing_but_a_zarr_store_is_replaced(source: Path, tmp_path: Path) -> N
     folder = tmp_path / "thesis"
     folder.mkdir()
     (folder / "thesis.tex").write_text("years of work")
-    with pytest.raises(FileExistsError, match="is no Zarr store"):
-        gradient_to_zarr(source, folder, overwrite=True)
+    for overwrite in (False, True):  # who would be told to use it is not told so in vain
+        with pytest.raises(FileExistsError, match=r"is no Zarr store.* choose another$"):
+            gradient_to_zarr(source, folder, overwrite=overwrite)
     beside = tmp_path / "target.zarr.partial"
     beside.mkdir()
     (beside / "notes").write_text("mine")

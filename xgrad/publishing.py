@@ -166,13 +166,14 @@ def checked_target(
 
 
 def _refuse_existing(place: Path, *, overwrite: bool) -> None:
+    if place.exists() and not is_zarr(place):
+        raise FileExistsError(
+            f"`target` {str(place)!r} exists and is no Zarr store, and is not replaced by one; "
+            "choose another"
+        )
     if place.exists() and not overwrite:
         raise FileExistsError(
             f"`target` {str(place)!r} exists; choose another, or replace it with `overwrite`"
-        )
-    if place.exists() and not is_zarr(place):
-        raise FileExistsError(
-            f"`target` {str(place)!r} is no Zarr store, and is not replaced by one"
         )
 
 
