@@ -22,8 +22,7 @@ from xgrad.scheme import Scheme
 Parts = tuple[AnyArray, AnyArray, AnyArray]
 Box = tuple[slice, ...]
 
-# Tasks that the last chunks along an axis wait for: the fewest that help with all grids of chunks
-# that were tried.
+# Tasks that the last chunks along an axis wait for.  Fewer do less, and more do no more.
 _TASKS_BEYOND = 3
 
 
