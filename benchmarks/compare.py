@@ -134,7 +134,7 @@ def on_a_store(rounds: int, n_bytes: int) -> None:
         for target, others in {
             "max": {
                 "xgrad, whole chunks": "whole-chunks",
-                "xgrad, kernels that copy": "copying kernels",
+                "xgrad's kernels in two bare threads": "bare threads",
                 "reading it once": "read",
             },
             "one": {"xgrad's job": "job", "copying it once": "copy"},
@@ -146,10 +146,11 @@ def on_a_store(rounds: int, n_bytes: int) -> None:
         }.items():
             jobs = {"xarray": "xarray", "xgrad": "xgrad", **others}
             runs: dict[str, list[dict[str, float]]] = {who: [] for who in jobs}
+            order = random.Random(0)
             for _ in range(rounds):
-                for who, results in runs.items():
+                for who in order.sample(list(jobs), len(jobs)):
                     how = "delayed" if who.endswith("Delayed") else target
-                    results.append(run_job(store, jobs[who], how))
+                    runs[who].append(run_job(store, jobs[who], how))
             middle = {
                 who: {key: statistics.median(r[key] for r in results) for key in ("seconds", "MB")}
                 for who, results in runs.items()

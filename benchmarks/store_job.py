@@ -2,18 +2,20 @@
 
 Run by ``compare.py`` in a fresh process for each job, as memory once taken is not given back:
 ``python -m benchmarks.store_job STORE WHO max|zarr|one|delayed`` with WHO one of xgrad, xarray,
-job (gradient_to_zarr), whole-chunks (the engine that xgrad rejected), copying kernels (xgrad with
-a copy in place of each derivative), read, copy, or one of OPTIONS: xgrad along the latitude with
-that option.  ``one`` is one gradient to Zarr, ``zarr`` three.
+job (gradient_to_zarr), whole-chunks (the engine that xgrad rejected), bare threads (xgrad's kernels
+without dask and halos), read, copy, or one of OPTIONS: xgrad along the latitude with that option.
+``one`` is one gradient to Zarr, ``zarr`` three.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
+import zarr
+from dask.array.core import slices_from_chunks
 
 import xgrad.coordinates
 import xgrad.kernels
@@ -61,10 +65,35 @@ def heights(array: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(cells * tilt + shift, dims=array.dims, name="height")
 
 
-def copied(f: Any, *rest: Any) -> None:
-    """What a kernel costs that only copies: a stencil hardly does with less."""
-    np.copyto(rest[-1], f)
+def in_bare_threads(array: xr.DataArray, store: str) -> list[Any]:
+    """Two threads read chunk by chunk, differentiate each by itself and take the maxima.
 
+    Without a graph and without halos: what is left for xgrad to gain.  Its values are one-sided at
+    the edges of each chunk.
+    """
+    cells = zarr.open_group(store, mode="r")["temperature"]
+    steps = [xgrad.coordinates.from_coordinate(array[dim], "s").steps for dim in array.dims]
+
+    def maxima(box: tuple[slice, ...]) -> list[Any]:
+        f = cells[box]
+        found = []
+        for axis, n in enumerate(f.shape):
+            first, own = box[axis].start, steps[axis]
+            own = own[first : first + n - 1] if np.ndim(own) else own
+            table = xgrad.stencil.first_derivative(own, n, 1, "f4")
+            out = np.empty_like(f)
+            none = f[(*(slice(None),) * axis, slice(0, 0))]
+            xgrad.kernels.differentiate(f, none, none, table, axis, out)
+            found.append(np.nanmax(out))
+            del out
+        return found
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(maxima, slices_from_chunks(array.chunks)))
+
+
+# The dimensions along which a job differentiates.
+WANTED = {"one": "latitude", "zarr": None}
 
 OPTIONS: dict[str, Any] = {
     "plain": {},
@@ -81,9 +110,7 @@ def results(array: xr.DataArray, who: str) -> xr.Dataset:
         if "spacing" in options:
             options["spacing"] = {"latitude": heights(array)}
         return xgrad.gradient(array, "latitude", **options)
-    if who == "copying kernels":
-        xgrad.kernels.differentiate = copied
-    if who in ("xgrad", "copying kernels"):
+    if who == "xgrad":
         return xgrad.gradient(array)
     if who == "read":
         return xr.Dataset({"read": array})
@@ -95,50 +122,56 @@ def results(array: xr.DataArray, who: str) -> xr.Dataset:
     return xr.Dataset({f"copy{k}": array + np.float32(k) for k in range(copies)})
 
 
-def run_the_job(store: str, target: str, folder: Path) -> None:
-    dim = "latitude" if target == "one" else None
+@contextmanager
+def measured() -> Iterator[None]:
+    """Print the seconds that a block takes, and its peak memory over the base."""
     base, start = machine.peak_memory(), time.perf_counter()
-    out = folder / "out.zarr"
-    xgrad.gradient_to_zarr(store, out, "temperature", dim)
+    yield
     seconds = time.perf_counter() - start
-    shutil.rmtree(out)
     print(json.dumps({"seconds": seconds, "MB": (machine.peak_memory() - base) / 1e6}))
+
+
+def start() -> None:
+    """Compile and import everything: a job is measured, not its start."""
+    small = xr.DataArray(np.ones((4, 40, 40), "f4"), dims=("time", "y", "x"), name="t")
+    for field in (small, small.assign_coords(time=np.array([0.0, 1, 3, 4]))):
+        for options in ({}, {"skipna": True}, {"accuracy": 4, "boundary": "extend"}):
+            xgrad.gradient(field.chunk(x=20), "y", **options).compute()
+        xgrad.gradient(field.chunk(x=20)).compute()
+    own = xr.DataArray(da.ones((4, 40, 40), "f4").cumsum(1), dims=small.dims, name="own")
+    xgrad.gradient(small, "y", spacing={"y": own}).compute()
+    # Large enough for the compiled loops, which small arrays do without.
+    large = xr.DataArray(np.ones((24, 128, 128), "f4"), dims=small.dims)
+    for steps in (1, np.arange(24.0) ** 2):
+        xgrad.gradient(large, "time", spacing={"time": steps})
 
 
 def main(store: str, who: str, target: str) -> None:
     dask.config.set(scheduler="threads", num_workers=2)
     if who == "job":
         execution.own_process()  # as the command does
-    # Compile and import everything first: the job is measured, not the start.
-    small = xr.DataArray(np.ones((4, 40, 40), "f4"), dims=("time", "y", "x"), name="t")
-    for start in (small, small.assign_coords(time=np.array([0.0, 1, 3, 4]))):
-        for options in ({}, {"skipna": True}, {"accuracy": 4, "boundary": "extend"}):
-            xgrad.gradient(start.chunk(x=20), "y", **options).compute()
-        xgrad.gradient(start.chunk(x=20)).compute()
-    own = xr.DataArray(da.ones((4, 40, 40), "f4").cumsum(1), dims=small.dims, name="own")
-    xgrad.gradient(small, "y", spacing={"y": own}).compute()
+    start()
     array = xr.open_zarr(store).temperature
-    if who == "job":
-        run_the_job(store, target, Path(store).parent)
-        return
-    lazy: Any = results(array, who)
-    if target == "one":
-        lazy = lazy[[name for name in lazy if name == "copy0" or str(name).endswith("latitude")]]
-    base, start_time = machine.peak_memory(), time.perf_counter()
-    if target == "max":
-        dask.compute(lazy.max())
-    elif target == "delayed":
-        with tempfile.TemporaryDirectory(dir=Path(store).parent) as folder:
-            lazy.drop_encoding().to_zarr(
-                f"{folder}/out.zarr", zarr_format=2, compute=False
-            ).compute()
-    else:
-        with tempfile.TemporaryDirectory(dir=Path(store).parent) as folder:
-            start_time = time.perf_counter()
-            lazy.drop_encoding().to_zarr(f"{folder}/out.zarr", zarr_format=2)
-            shutil.rmtree(f"{folder}/out.zarr")
-    seconds = time.perf_counter() - start_time
-    print(json.dumps({"seconds": seconds, "MB": (machine.peak_memory() - base) / 1e6}))
+    with tempfile.TemporaryDirectory(dir=Path(store).parent) as folder:
+        out = f"{folder}/out.zarr"
+        if who == "job":
+            with measured():
+                xgrad.gradient_to_zarr(store, out, "temperature", WANTED[target])
+            return
+        if who == "bare threads":
+            with measured():
+                in_bare_threads(array, store)
+            return
+        lazy: Any = results(array, who)
+        if target == "one":
+            lazy = lazy[[n for n in lazy if n == "copy0" or str(n).endswith("latitude")]]
+        with measured():
+            if target == "max":
+                dask.compute(lazy.max())
+            elif target == "delayed":
+                lazy.drop_encoding().to_zarr(out, zarr_format=2, compute=False).compute()
+            else:
+                lazy.drop_encoding().to_zarr(out, zarr_format=2)
 
 
 if __name__ == "__main__":
