@@ -8,6 +8,7 @@ import pty
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,9 +40,12 @@ def is_one_line(message: str, done: subprocess.CompletedProcess[str]) -> None:
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> bool:
     """Whether it came before the process ended; between looks the processor is the process's."""
-    while process.poll() is None and not ready():
+    while process.poll() is None:
+        start = time.perf_counter()
+        if ready():
+            break
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.002)
+            process.wait(timeout=max(0.002, 3 * (time.perf_counter() - start)))
     return process.poll() is None
 
 

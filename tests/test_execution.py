@@ -140,6 +140,23 @@ def test_the_command_speaks_alone() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_workers_leave_an_interrupt_to_this_process() -> None:
+    # In a process of its own: here others have started processes before.
+    code = (
+        "import signal\n"
+        "from xgrad import execution\n"
+        "if __name__ == '__main__':\n"
+        "    with execution.cluster(workers=2) as client:\n"
+        "        client.wait_for_workers(2)\n"
+        "        blocked = client.run(signal.pthread_sigmask, signal.SIG_BLOCK, [])\n"
+        "    print([signal.SIGINT in one for one in blocked.values()])\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True
+    )
+    assert shown.stdout == "[True, True]\n"
+
+
 class Dying:
     """A part whose first journey ends the worker that did it, with all that the worker holds."""
 

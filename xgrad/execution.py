@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 import dask
@@ -138,6 +139,9 @@ def _started(workers: int) -> Any:
     """
     from distributed import LocalCluster  # noqa: PLC0415
 
+    # Else the first process starts it, and Python unblocks the interrupt once it has
+    # (``test_workers_leave_an_interrupt_to_this_process``).
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return LocalCluster(

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 
-from xgrad import boundaries, columns, overlap
+from xgrad import boundaries, overlap
 from xgrad._typing import AnyArray
 from xgrad.combination import Combination, Part
 from xgrad.halo import Cells, along
@@ -369,6 +369,8 @@ def _extremes(
     beside: Callable[[slice], AnyArray], size: int, step: int, axis: int, period: float | None
 ) -> tuple[AnyArray, AnyArray]:
     """Extreme steps of whole columns, read piece by piece."""
+    from xgrad import columns  # noqa: PLC0415  it loads numba
+
     least = greatest = total = None
     for start in range(0, size - 1, step):
         x = beside(slice(start, min(size, start + step + 1)))
