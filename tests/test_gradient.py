@@ -325,7 +325,8 @@ def test_too_short_dimensions(temperature: xr.DataArray, size: int) -> None:
     message = f"dimension 'time' of 'temperature' has size {size}; `edge_order=2` needs at least 3"
     raises(short, ValueError, message, "time", edge_order=2)
     if size < 2:
-        raises(short, ValueError, "`edge_order=1` needs at least 2", "time")
+        message = "`edge_order=1` needs at least 2; name other dimensions in `dim`"
+        raises(short, ValueError, message, "time")
 
 
 def test_bad_data(temperature: xr.DataArray) -> None:

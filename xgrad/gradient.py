@@ -641,7 +641,7 @@ def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme
             what += f"{scheme.boundary}`"
         raise ValueError(
             f"dimension {along.dim!r} of {name!r} has size {size}; {what} needs at least "
-            f"{scheme.needed}"
+            f"{scheme.needed}; name other dimensions in `dim`"
         )
     _check_boundary(name, variable, along, scheme)
     _check_positions(name, variable, along, scheme)
