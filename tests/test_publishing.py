@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -27,6 +28,18 @@ def test_the_source_is_known_under_any_name(prefix: str, tmp_path: Path) -> None
     for target in (source, f"file://{source}"):
         with pytest.raises(ValueError, match="is the source"):
             publishing.checked_target(f"{prefix}{source}", target, overwrite=True)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.filterwarnings("ignore:Consolidated metadata:zarr.errors.ZarrUserWarning")
+def test_a_consolidated_store_takes_no_group(zarr_format: Any, tmp_path: Path) -> None:
+    source, above = store(tmp_path / "s.zarr", 1), tmp_path / "above.zarr"
+    zarr.open_group(above, mode="w", zarr_format=zarr_format).create_group("old")
+    publishing.checked_target(source, above / "new", overwrite=False)
+    zarr.consolidate_metadata(above, zarr_format=zarr_format)
+    for name in ("new", "old"):
+        with pytest.raises(ValueError, match="would not know of it; give a path outside"):
+            publishing.checked_target(source, above / name, overwrite=True)
 
 
 @pytest.mark.parametrize("inside", ["store.zarr", "replaced.zarr"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -321,3 +322,27 @@ def test_refusals_come_before_anything_is_computed_or_written(
     with dask.config.set(scheduler=refuse), pytest.raises(kind, match=message):
         gradient_to_zarr(**arguments)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_cannot_be_made_or_named_is_refused(tmp_path: Path) -> None:
+    made = xr.Dataset({"t": ("m/z", np.arange(4.0)), "text": ("m/z", list("abcd")), "one": 1.0})
+    made.to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    with pytest.raises(ValueError, match=r"would be called 'dt_dm/z', .*; rename the dimension"):
+        gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr")
+    made.rename({"m/z": "mz"}).to_zarr(tmp_path / "in.zarr", mode="w", zarr_format=2)
+    for name in ("text", "one"):
+        with pytest.raises(ValueError, match=f"`variables` names '{name}', .*; leave it out"):
+            gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", ["t", name])
+    assert [path.name for path in tmp_path.iterdir()] == ["in.zarr"]
+
+
+def test_dimensions_of_netcdfs_own_zarr_are_read(tmp_path: Path) -> None:
+    source = tmp_path / "in.zarr"
+    xr.Dataset({"t": ("x", np.arange(4.0))}).to_zarr(source, zarr_format=2, consolidated=False)
+    (source / "t" / ".zattrs").unlink()
+    metadata = source / "t" / ".zarray"
+    told = {**json.loads(metadata.read_text()), "_NCZARR_ARRAY": {"dimrefs": ["/x"]}}
+    metadata.write_text(json.dumps(told))
+    gradient_to_zarr(source, tmp_path / "out.zarr")
+    with xr.open_zarr(tmp_path / "out.zarr") as found:
+        assert found.dt_dx.values.tolist() == [1.0] * 4

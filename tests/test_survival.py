@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,43 +102,74 @@ def test_killed_at_ten_moments_and_not_a_bit_is_lost(
     assert leftover == []
 
 
+@contextmanager
+def stopped(process: subprocess.Popen[str], ready: Callable[[], bool]) -> Iterator[None]:
+    """Stop a process in the middle, for as long as the block takes."""
+    assert wait_until(ready, process)
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
 def test_two_processes_on_one_target(source: Path, tmp_path: Path) -> None:
-    target, chunk = tmp_path / "out.zarr", source / "t" / "20.1.0"
-    whole = chunk.read_bytes()
-    chunk.unlink()
-    os.mkfifo(chunk)  # the first process waits for it for as long as it is needed
-    first = started("gradient", source, target, "--retries", 0, "--dim", "x")
-    assert wait_until(lambda: bool(finished(target)), first)
-    fails("is being written by another process; wait for it", "gradient", source, target,
-          "--dim", "x")  # fmt: skip
-    assert first.poll() is None
-    with chunk.open("wb") as end:
-        end.write(whole)
+    target = tmp_path / "out.zarr"
+    first = started("gradient", source, target, "--dim", "x")
+    with stopped(first, lambda: bool(finished(target))):
+        fails("is being written by another process; wait for it", "gradient", source, target,
+              "--dim", "x")  # fmt: skip
     _, shown = first.communicate()
     assert (first.returncode, shown) == (0, "")
     assert target.exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda chunk: os.utime(chunk, ns=(0, 0)), "SRC has changed while it was read"),
+        (lambda chunk: chunk.unlink(), "SRC lacks 1 of 48 chunks of 't', the first at (0, 0, 0)"),
+    ],
+)
+def test_a_source_that_changes_while_it_is_read_is_told(
+    source: Path, tmp_path: Path, change: Callable[[Path], None], message: str
+) -> None:
+    target = tmp_path / "out.zarr"
+    process = started("gradient", source, target)
+    with stopped(process, lambda: bool(finished(target))):
+        change(source / "t" / "0.0.0")
+    _, shown = process.communicate()
+    assert process.returncode == 1
+    assert message in shown
+    assert len(shown.splitlines()) == 1
+    assert not target.exists()
+    fails("differs in the content of the source", "gradient", source, target, "--allow-missing")
+
+
 def test_an_error_of_the_system_that_comes_once_is_tried_again(tmp_path: Path) -> None:
     source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
+    partial = tmp_path / "out.zarr.partial"
     encoding = {"t": {"chunks": (2, 100, 100), "shards": (12, 200, 100)}}
     dataset().to_zarr(source, encoding=encoding, zarr_format=3, consolidated=False)
-    shard, whole = source / "t" / "c" / "1" / "0" / "0", tmp_path / "whole"
+    shard, whole = source / "t" / "c" / "3" / "0" / "0", tmp_path / "whole"
     shard.rename(whole)
+    shard.symlink_to(whole)
     for retries, status in ((0, 1), (1, 0)):
         # A pipe cannot be sought in, as is done to read half a shard: an OSError.
-        shard.unlink(missing_ok=True)
-        os.mkfifo(shard)
-        link = tmp_path / "link"
+        pipe, link = tmp_path / "pipe", tmp_path / "link"
+        os.mkfifo(pipe)
         link.symlink_to(whole)
-        process = started("gradient", source, target, "--retries", retries, "--restart",
+        process = started("gradient", source, target, "--retries", retries,
                           "--dim", "x", "--chunks", "time=6,y=200")  # fmt: skip
+        with stopped(process, (partial / "store.zarr").exists):
+            pipe.replace(shard)
         with shard.open("wb"):  # opens when the command does
             link.replace(shard)
         _, shown = process.communicate()
         assert process.returncode == status, shown
         assert ("variable 't' could not be read in the region time" in shown) == (retries == 0)
         assert target.exists() == (retries == 1)
+        shutil.rmtree(partial, ignore_errors=True)
     assert_equal(target, xgrad.gradient(dataset(), "x"))
 
 
@@ -623,17 +656,12 @@ def test_credentials_are_never_shown(bucket: Bucket, commands: Session, tmp_path
 
 
 def test_an_object_store_is_held_by_one(bucket: Bucket, tmp_path: Path) -> None:
-    store = tmp_path / "in.zarr"
+    store, target = tmp_path / "in.zarr", "s3://bucket/held.zarr"
     dataset().to_zarr(store, encoding={"t": {"chunks": (6, 100, 100)}}, zarr_format=2)
-    chunk, target = store / "t" / "7.1.0", "s3://bucket/held.zarr"
-    whole = chunk.read_bytes()
-    chunk.unlink()
-    os.mkfifo(chunk)
     first = started("gradient", store, target, "--dim", "x", env=bucket.environment)
-    with chunk.open("wb") as end:  # opens when the command reads it
+    with stopped(first, lambda: bool(bucket.keys("held.zarr.partial/finished"))):
         fails("is being written by another process", "gradient", store, target, "--dim", "x",
               env=bucket.environment)  # fmt: skip
-        end.write(whole)
     _, shown = first.communicate()
     assert first.returncode == 0, shown
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -35,7 +36,7 @@ _WORDS = {
     "`restart`": "--restart",
     "`allow_missing`": "--allow-missing",
     "`retries`": "--retries",
-    "`security`": "--tls-ca-file",
+    "`security`": "--tls-ca-file, --tls-cert or --tls-key",
     "`edge_order`": "--edge-order",
     "`datetime_unit`": "--datetime-unit",
     "`components`": "--component",
@@ -82,19 +83,17 @@ class _OneLine(click.Group):
 
 
 class _Sizes(click.ParamType[Any]):
-    """``time=24,latitude=181`` as a mapping."""
+    """``time=24,latitude=181`` as pairs."""
 
     name = "DIM=CELLS,…"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        sizes: dict[str, int] = {}
+        sizes = []
         for item in str(value).split(","):
-            dim, _, size = item.partition("=")
+            dim, _, size = item.rpartition("=")
             if not dim or not size.isdecimal():
                 self.fail(f"{item!r} is not of the form DIM=CELLS", param, ctx)
-            if dim in sizes:
-                self.fail(f"{value!r} names {dim!r} twice", param, ctx)
-            sizes[dim] = int(size)
+            sizes.append((dim, int(size)))
         return sizes
 
 
@@ -134,12 +133,13 @@ class _Component(click.ParamType[Any]):
         return dim, variable
 
 
-def _each_once(components: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    dims = [dim for dim, _ in components]
-    for dim in dims:
-        if dims.count(dim) > 1:
-            raise click.UsageError(f"--component names {dim!r} twice")
-    return dict(components)
+def _each_once(option: str, given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for dim, value in given:
+        if dim in found:
+            raise click.UsageError(f"{option} names {dim!r} twice")
+        found[dim] = value
+    return found
 
 
 def _mapping(given: tuple[tuple[str, Any], ...]) -> Any:
@@ -148,7 +148,7 @@ def _mapping(given: tuple[tuple[str, Any], ...]) -> Any:
         if len(given) > 1:
             raise click.UsageError("--boundary is given for all dimensions and once more")
         return given[0][1]
-    return dict(given)
+    return _each_once("--boundary", given)
 
 
 class _Bytes(click.ParamType[Any]):
@@ -159,6 +159,8 @@ class _Bytes(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from dask.utils import parse_bytes  # noqa: PLC0415  only the demo has a size
 
+        if not any(map(str.isdigit, str(value))):
+            self.fail(f"{value!r} is no size such as 1GB", param, ctx)
         try:
             return parse_bytes(value)
         except (ValueError, OverflowError) as error:
@@ -195,7 +197,7 @@ _SHARED = [
         "--spacing",
         type=_PerDim(),
         multiple=True,
-        help="A step, the name of a coordinate, or 'uniform'; may be repeated.",
+        help="A step, the name of a coordinate, or 'uniform'; once for each dimension.",
     ),
     click.option(
         "--boundary",
@@ -226,7 +228,12 @@ _SHARED = [
         metavar="METRES",
         help="Of the sphere.  [default: 6371229]",
     ),
-    click.option("--chunks", type=_Sizes(), help="Chunks of DST.  Default: the source's."),
+    click.option(
+        "--chunks",
+        type=_Sizes(),
+        multiple=True,
+        help="Chunks of DST; may be repeated.  Default: the source's.",
+    ),
     click.option(
         "--memory",
         type=_Bytes(),
@@ -321,9 +328,10 @@ def _run(operation: Operation, source: str, target: str, dim: Any, options: dict
     options |= {
         "edge_order": 2 if options["edge_order"] == "2" else 1,
         "accuracy": int(options["accuracy"]),
-        "spacing": dict(options["spacing"]),
+        "spacing": _each_once("--spacing", options["spacing"]),
+        "chunks": _each_once("--chunks", itertools.chain(*options["chunks"])),
         "boundary": _mapping(boundary) if boundary else "one-sided",
-        "period": dict(options["period"]),
+        "period": _each_once("--period", options["period"]),
         "security": execution.certificates(*security),
     }
     variables = options.pop("variables", None) or None
@@ -375,7 +383,7 @@ def divergence(source: str, target: str, components: Any, **options: Any) -> Non
 
     A run that was stopped goes on with the same command.
     """
-    _run("divergence", source, target, _each_once(components), options)
+    _run("divergence", source, target, _each_once("--component", components), options)
 
 
 @main.command()
@@ -385,7 +393,7 @@ def curl(source: str, target: str, components: Any, **options: Any) -> None:
 
     A run that was stopped goes on with the same command.
     """
-    _run("curl", source, target, _each_once(components), options)
+    _run("curl", source, target, _each_once("--component", components), options)
 
 
 @main.command()

@@ -7,7 +7,7 @@ from typing import Any
 import numcodecs
 from zarr.abc.store import ByteRequest, Store
 from zarr.codecs import BloscCodec
-from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.storage import WrapperStore
 
 # The header of a Blosc frame ends with the length of the frame, as a little-endian uint32.
@@ -30,15 +30,19 @@ class Whole(WrapperStore[Store]):
         return type(self)(store, self._folders)
 
     async def get(
-        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+        self,
+        key: str,
+        prototype: BufferPrototype | None = None,
+        byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
-        """As of any store.
+        """As of any store of zarr's own, of which xarray asks for files without a prototype.
 
         Raises
         ------
         OSError
             If the chunk is shorter than it says of itself.
         """
+        prototype = prototype or default_buffer_prototype()
         found = await self._store.get(key, prototype, byte_range)
         if found is not None and byte_range is None and self._is_blosc(key):
             _require_whole(key, found)

@@ -99,6 +99,25 @@ class Job:
         self.options = Options(**cast(Any, request.options))
         more = {} if request.form is None else {"form": request.form}
         self.results = OPERATIONS[request.operation](self.data, request.dim, self.options, **more)
+        self._require_names()
+
+    def _require_names(self) -> None:
+        """Refuse names that a store cannot hold, and variables that nothing is made of."""
+        for one in self.results:
+            if "/" in str(one.name):
+                raise ValueError(
+                    f"a result would be called {one.name!r}, whose slash is that of a group in "
+                    "Zarr; rename the dimension or the variable in the source"
+                )
+        positions = (self.request.options.get("spacing") or {}).values()
+        used = {*self.read, *(one for one in positions if isinstance(one, str))}
+        for name in self.request.variables or ():
+            if name not in used:
+                variable = self.data[name]
+                raise ValueError(
+                    f"`variables` names {name!r}, of which nothing can be made: it has dtype "
+                    f"{variable.dtype} and dimensions {variable.dims}; leave it out"
+                )
 
     @cached_property
     def made(self) -> dict[str, list[Combination]]:

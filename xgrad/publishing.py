@@ -137,7 +137,8 @@ def checked_target(
     Raises
     ------
     ValueError
-        If the target is not local, is the source, or one lies in the other.
+        If the target is not local, is the source, or one lies in the other; or if it lies in
+        a store whose metadata are consolidated.
     FileExistsError
         If the target exists and may not be replaced.
     FileNotFoundError
@@ -160,6 +161,7 @@ def checked_target(
     if tidies and place.exists():
         _tidy(_workplace(place))
     _refuse_existing(place, overwrite=overwrite)
+    _refuse_consolidated(place)
     if not place.parent.is_dir():
         raise FileNotFoundError(f"the folder of `target` {str(place)!r} does not exist")
     return place
@@ -175,6 +177,23 @@ def _refuse_existing(place: Path, *, overwrite: bool) -> None:
         raise FileExistsError(
             f"`target` {str(place)!r} exists; choose another, or replace it with `overwrite`"
         )
+
+
+def _refuse_consolidated(place: Path) -> None:
+    """A consolidated store lists what is in it in one file, which would not know of a new group."""
+    for above in place.resolve().parents:
+        if (above / ".zmetadata").exists() or _is_consolidated(above / "zarr.json"):
+            raise ValueError(
+                f"`target` {str(place)!r} lies in the store {str(above)!r}, whose consolidated "
+                "metadata would not know of it; give a path outside"
+            )
+
+
+def _is_consolidated(metadata: Path) -> bool:
+    try:
+        return bool(json.loads(metadata.read_text(encoding="utf-8")).get("consolidated_metadata"))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _refuse_overlap(origin: Path, place: Path) -> None:

@@ -38,6 +38,8 @@ from xgrad.regions import Box
 
 # Most regions of a task: what a killed worker or a cancelled task loses.
 _LONGEST_HERE, _LONGEST_ELSEWHERE = 256, 16
+# What of a job tells a source from a changed one.
+_CONTENT = "content of the source"
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,7 @@ def _run(
             jobs.adopt(job, plan.n_lanes)
             _work_off(job, plan, place, client, retries=retries, progress=progress)
             _verify(job, place)
+            _require_unchanged(job, told, allow_missing=allow_missing)
             place.publish()
         seconds = time.perf_counter() - start
         peak = execution.peak_memory(client)
@@ -405,6 +408,7 @@ def _told(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
     steps = [(one.name, one.how, [_positions(part) for part in one.parts]) for one in results]
     return told | {
         "version": version("xgrad"),
+        "operation": request.operation,
         "source": shown(request.source) if path is None else str(path.resolve()),
         "variables": repr(sorted(job.outputs)),
         "dim": repr([one.name for one in results]),
@@ -414,7 +418,7 @@ def _told(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
         "coordinates": tokenize(
             steps, request.options.get("spacing"), job.source.told(job.template().coords)
         ),
-        "content of the source": job.source.digest(job.read, allow_missing=allow_missing),
+        _CONTENT: job.source.digest(job.read, allow_missing=allow_missing),
     }
 
 
@@ -440,6 +444,15 @@ def _goes_on(place: Workplace, told: dict[str, str], *, restart: bool) -> bool:
             "given to go on, or begin anew with `restart`"
         )
     return True
+
+
+def _require_unchanged(job: Job, told: dict[str, str], *, allow_missing: bool) -> None:
+    """Results of a source that changed while it was read are neither of the one nor the other."""
+    if told[_CONTENT] != job.source.digest(job.read, allow_missing=allow_missing):
+        raise RuntimeError(
+            "`source` has changed while it was read; the target is not published; begin anew with "
+            "`restart`"
+        )
 
 
 def _begin(
