@@ -38,7 +38,9 @@ from benchmarks.contenders import (
     versions,
 )
 from benchmarks.store_job import OPTIONS as LAZY_OPTIONS
-from xgrad import buffers, demo, execution
+from xgrad import demo
+from xgrad.arrays import buffers
+from xgrad.workers import cluster as execution
 
 SHAPE = (128, 256, 256)
 

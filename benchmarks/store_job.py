@@ -26,18 +26,19 @@ import xarray as xr
 import zarr
 from dask.array.core import slices_from_chunks
 
-import xgrad.coordinates
-import xgrad.kernels
-import xgrad.stencil
-from xgrad import execution, machine
+import xgrad.kernels.tabled
+import xgrad.labels.spacing
+import xgrad.stencils.table
+from xgrad.workers import cluster as execution
+from xgrad.workers import memory as machine
 
 
 def whole_chunks(array: xr.DataArray, dim: Any) -> Any:
     """The rejected engine: whole neighbours through map_overlap, and a copy to stick them on."""
     axis, data = array.get_axis_num(dim), array.data
     size, chunk = array.sizes[dim], data.chunks[axis][0]
-    steps = xgrad.coordinates.from_coordinate(array[dim], "s").steps
-    table = xgrad.stencil.first_derivative(steps, size, 1, "f4")
+    steps = xgrad.labels.spacing.from_coordinate(array[dim], "s").steps
+    table = xgrad.stencils.table.first_derivative(steps, size, 1, "f4")
 
     def block(cells: Any, block_id: Any) -> Any:
         start = block_id[axis] * chunk
@@ -46,7 +47,7 @@ def whole_chunks(array: xr.DataArray, dim: Any) -> Any:
         below, middle, above = np.split(cells, [n_below, n_below + n], axis)
         out = np.empty_like(middle)
         columns = table[:, start : start + n]
-        xgrad.kernels.differentiate(middle, below, above, columns, axis, out)
+        xgrad.kernels.tabled.differentiate(middle, below, above, columns, axis, out)
         return out
 
     halo = {"depth": {axis: 1}, "boundary": "none", "trim": False, "allow_rechunk": False}
@@ -72,7 +73,7 @@ def in_bare_threads(array: xr.DataArray, store: str) -> list[Any]:
     the edges of each chunk.
     """
     cells = zarr.open_group(store, mode="r")["temperature"]
-    steps = [xgrad.coordinates.from_coordinate(array[dim], "s").steps for dim in array.dims]
+    steps = [xgrad.labels.spacing.from_coordinate(array[dim], "s").steps for dim in array.dims]
 
     def maxima(box: tuple[slice, ...]) -> list[Any]:
         f = cells[box]
@@ -80,10 +81,10 @@ def in_bare_threads(array: xr.DataArray, store: str) -> list[Any]:
         for axis, n in enumerate(f.shape):
             first, own = box[axis].start, steps[axis]
             own = own[first : first + n - 1] if np.ndim(own) else own
-            table = xgrad.stencil.first_derivative(own, n, 1, "f4")
+            table = xgrad.stencils.table.first_derivative(own, n, 1, "f4")
             out = np.empty_like(f)
             none = f[(*(slice(None),) * axis, slice(0, 0))]
-            xgrad.kernels.differentiate(f, none, none, table, axis, out)
+            xgrad.kernels.tabled.differentiate(f, none, none, table, axis, out)
             found.append(np.nanmax(out))
             del out
         return found

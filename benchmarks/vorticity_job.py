@@ -21,7 +21,8 @@ import numpy as np
 import xarray as xr
 
 import xgrad
-from xgrad import execution, machine
+from xgrad.workers import cluster as execution
+from xgrad.workers import memory as machine
 
 COMPONENTS = {"longitude": "u", "latitude": "v"}
 

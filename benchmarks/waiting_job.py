@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 import xgrad
-from xgrad import halo
+from xgrad.arrays import halo
 
 
 def main(grid: tuple[int, ...], tasks: int) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 
 # Small arrays take the compiled loops too, which a process loads for large ones first
-# (tests/test_kernels.py tests what goes before).
-import xgrad.loops  # noqa: F401
+# (tests/kernels/test_tabled.py tests what goes before).
+import xgrad.kernels.tabled_loops  # noqa: F401
 
 # No deadline: the first example of a dtype compiles its kernel.
 settings.register_profile(

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, Unpack
 import xarray as xr
 
 from xgrad._typing import Dim, Form, LabelledFieldOptions, LabelledOptions
-from xgrad.calculus import (
+from xgrad.operators.calculus import (
     curl_of,
     direction,
     divergence_of,
@@ -16,8 +16,8 @@ from xgrad.calculus import (
     laplacian,
     magnitude,
 )
-from xgrad.gradient import derivative, gradient
-from xgrad.trees import mapped
+from xgrad.operators.gradient import derivative, gradient
+from xgrad.operators.trees import mapped
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 

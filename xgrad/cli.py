@@ -15,8 +15,10 @@ import click
 
 import xgrad
 from xgrad import demo as demonstration
-from xgrad import execution, publishing, storage
 from xgrad._typing import DatetimeUnit, Form, Metric, Operation
+from xgrad.jobs import api as storage
+from xgrad.stores import on_disk as publishing
+from xgrad.workers import cluster as execution
 
 # What the library's messages name, in the words of the command line.
 _WORDS = {

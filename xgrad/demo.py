@@ -14,8 +14,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xgrad import execution, machine, storage
 from xgrad._typing import AnyArray
+from xgrad.jobs import api as storage
+from xgrad.workers import cluster as execution
+from xgrad.workers import memory as machine
 
 _LATITUDES, _LONGITUDES = 721, 1440
 _CHUNKS = {"time": 24, "latitude": 181, "longitude": 360}

@@ -1,0 +1,146 @@
+"""The compiled loop over rows has the bits of its terms, made one by one and then added."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.helpers import same_bits
+from xgrad.arrays.combine import table_of
+from xgrad.kernels import fused as rows
+from xgrad.kernels import tabled as kernels
+from xgrad.stencils.scheme import Scheme
+
+SCHEMES = {
+    "numpy's": Scheme(),
+    "edges of order 2": Scheme(edge_order=2),
+    "second": Scheme(order=2),
+    "accuracy 4": Scheme(accuracy=4),
+    "accuracy 8": Scheme(accuracy=8),
+    "second of accuracy 6": Scheme(order=2, accuracy=6),
+}
+
+
+def term(
+    rng: Any, f: Any, axis: int | None, scheme: Scheme, kind: str, halo: tuple[bool, bool],
+    *, uneven: bool,
+) -> rows.Part:  # fmt: skip
+    """A block of an axis that goes on beyond it, or ends at it."""
+    factor = {
+        "none": None,
+        "number": -1.5,
+        "of rows": rng.normal(size=(*f.shape[:-1], 1)),
+        "of some rows": rng.normal(size=(1,) * (f.ndim - 2) + f.shape[-2:-1] + (1,)),
+        "of columns": rng.normal(size=(1,) * (f.ndim - 1) + f.shape[-1:]),
+    }[kind]
+    if axis is None:
+        return rows.Part((f, f, f), factor=factor)
+    reach = scheme.reach
+    before, after = (reach * side for side in halo)
+    size = f.shape[axis] + before + after
+    steps: Any = rng.uniform(0.5, 2, size - 1).astype(f.dtype) if uneven else 0.3
+    table = table_of(steps, size, scheme, f.dtype)
+    sides = []
+    for count in (before, after):
+        shape = list(f.shape)
+        shape[axis] = count
+        sides.append(rng.normal(size=shape).astype(f.dtype))
+    table = table[:, before : size - after]
+    return rows.Part((sides[0], f, sides[1]), table, axis, factor)
+
+
+def one_by_one(parts: list[rows.Part], how: str, dtype: Any) -> Any:
+    total: Any = None
+    for part in parts:
+        below, f, above = part.cells
+        d = f
+        if part.table is not None:
+            d = np.empty_like(f)
+            kernels.differentiate(f, below, above, part.table, part.axis, d)
+        value = d.astype("f8") if part.factor is None else np.multiply(d, part.factor, dtype="f8")
+        value = value * value if how == "norm" else value
+        total = value if total is None else total + value
+    return (np.sqrt(total) if how == "norm" else total).astype(dtype)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_bits_are_those_of_the_terms(data: Any) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    ndim = data.draw(st.integers(1, 4))
+    dtype = data.draw(st.sampled_from(["f4", "f8"]))
+    shape = tuple(data.draw(st.lists(st.integers(10, 13), min_size=ndim, max_size=ndim)))
+    order = data.draw(st.permutations(range(ndim)))
+    own = st.tuples(
+        st.sampled_from([None, *range(ndim)]),
+        st.sampled_from(sorted(SCHEMES)),
+        st.sampled_from(["none", "number", "of rows", "of some rows"][: 2 + 2 * (ndim > 1)]),
+        st.tuples(st.booleans(), st.booleans()),
+        st.booleans(),
+    )
+    drawn = data.draw(st.lists(own, min_size=1, max_size=4))
+    memory = rng.normal(size=[shape[k] for k in order]).astype(dtype)
+    f = memory.transpose(np.argsort(order))
+    parts = [term(rng, f, axis, SCHEMES[name], kind, halo, uneven=uneven)
+             for axis, name, kind, halo, uneven in drawn]  # fmt: skip
+    how = data.draw(st.sampled_from(["sum", "norm"]))
+    out = np.empty_like(f)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "_SHORT_ROW", 1)
+        patch.setattr(rows, "_LONG_ROW", data.draw(st.sampled_from([16, 200, 2**13])))
+        done = rows.fold(parts, how, out)
+    tables = {part.table.dtype for part in parts if part.table is not None}
+    turned = list(order) != list(range(ndim))
+    varies = any(np.ndim(part.factor) for part in parts)
+    assert done or (len(tables) > 1 and dtype == "f4") or (turned and varies)
+    if done:
+        assert same_bits(out, one_by_one(parts, how, dtype))
+
+
+@pytest.mark.parametrize("why", ["short", "long", "many", "dtype", "factor", "order", "complex"])
+def test_what_it_cannot_take_is_not_touched(why: str) -> None:
+    f = np.ones((40, 40) if why != "long" else (2, 2**14))
+    part = rows.Part((f, f, f))
+    parts, out = [part], np.full_like(f, 7.0)
+    if why == "short":
+        f = f[:, :20].copy()
+        table = table_of(1.0, 20, Scheme(), f.dtype)
+        parts, out = [rows.Part((f[:, :0], f, f[:, :0]), table, 1)], np.full_like(f, 7.0)
+    if why == "long":
+        table = table_of(1.0, 2**14, Scheme(), f.dtype)
+        parts = [rows.Part((f[:, :0], f, f[:, :0]), table, 1)]
+    if why == "many":
+        parts = [part] * 5
+    if why == "dtype":
+        parts = [rows.Part((f.astype("f4"),) * 3)]
+    if why == "factor":
+        parts = [rows.Part((f, f, f), factor=np.ones((1, 40)))]
+    if why == "order":
+        parts = [rows.Part((f.T.copy().T,) * 3)]
+    if why == "complex":
+        parts = [rows.Part((f, f, f), factor=1j)]
+    assert not rows.fold(parts, "sum", out)
+    assert (out == 7).all()
+
+
+def test_missing_and_infinite_cells_go_where_they_go_term_by_term() -> None:
+    f = np.random.default_rng(0).normal(size=(12, 40))
+    f[3, 5], f[6, 20], f[9, 39], f[0, 0] = np.nan, np.inf, -np.inf, np.nan
+    for how, scheme in itertools.product(["sum", "norm"], SCHEMES.values()):
+        rng = np.random.default_rng(1)
+        parts = [term(rng, f, axis, scheme, "none", (False, False), uneven=True) for axis in (0, 1)]
+        out = np.empty_like(f)
+        assert rows.fold(parts, how, out)
+        with np.errstate(invalid="ignore"):
+            assert same_bits(out, one_by_one(parts, how, "f8"))
+
+
+def test_a_zero_keeps_its_sign() -> None:
+    f = np.full((2, 40), -0.0)
+    assert rows.fold([rows.Part((f, f, f))], "sum", out := np.ones_like(f))
+    assert np.signbit(out).all()

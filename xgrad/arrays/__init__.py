@@ -1,0 +1,1 @@
+"""Derivatives of unlabelled arrays, in memory or chunk by chunk."""

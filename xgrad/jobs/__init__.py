@@ -1,0 +1,1 @@
+"""The store-to-store job."""

@@ -1,0 +1,265 @@
+"""Regions: the pieces in which a store is read, differentiated and written.  Plain integers.
+
+A region is a box of whole chunks of the output.  Regions that follow one another along one axis,
+the `sweep`, make a run: who works through it keeps what the next region needs of the last one, so
+that no chunk is read twice along that axis::
+
+    sweep →     | run 0                 | run 1          |
+                | region | region | reg | region | region|
+                 core     next             halo of a run: read once more
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from xgrad.arrays.chunks import merged
+
+Box = tuple[slice, ...]
+
+# Up to here a larger region is worth its memory, as a halo is a smaller part of it.  Not beyond:
+# a buffer of more than 32 MiB comes fresh from the system each time, and its page faults cost more
+# than the halo (1.6 times as long with 50 MB, docs/scaling.md).
+_ENOUGH_CELLS = 2**22
+# Starting on a region costs as much as decoding so many cells.
+_START = 2**18
+# A larger region must save at least this part of the cost.
+_WORTH_IT = 0.02
+# Regions for each lane: all have work to the end, and a run that was stopped has finished some.
+_FOR_EACH_LANE = 8
+
+
+@dataclass(frozen=True)
+class Run:
+    """Regions that follow one another along the sweep.
+
+    Attributes
+    ----------
+    boxes : tuple of tuple of slice
+        The cells of each region.
+    """
+
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an array is cut into regions, and those are strung into runs.
+
+    Attributes
+    ----------
+    cuts : tuple of tuple of int
+        Sizes of the regions along each axis, in cells.
+    sweep : int
+        The axis that runs follow.
+    length : int
+        Most regions of a run.
+
+    Examples
+    --------
+    >>> layout = Layout(cuts=((4, 4, 2), (6,)), sweep=0, length=2)
+    >>> [len(run.boxes) for run in layout.runs()], layout.n_regions, layout.n_runs
+    ([2, 1], 3, 2)
+    """
+
+    cuts: tuple[tuple[int, ...], ...]
+    sweep: int
+    length: int
+
+    @cached_property
+    def _bounds(self) -> tuple[tuple[slice, ...], ...]:
+        edges = ([0, *itertools.accumulate(sizes)] for sizes in self.cuts)
+        return tuple(tuple(itertools.starmap(slice, itertools.pairwise(e))) for e in edges)
+
+    @property
+    def n_regions(self) -> int:
+        """Number of regions."""
+        return math.prod(map(len, self.cuts))
+
+    @property
+    def n_runs(self) -> int:
+        """Number of runs, if none of it has been done yet."""
+        along = len(self.cuts[self.sweep])
+        return self.n_regions // max(1, along) * -(-along // self.length)
+
+    def runs(self, is_done: Callable[[Box], bool] = lambda _: False) -> Iterator[Run]:
+        """Runs of the regions that are not done yet, made one by one."""
+        cross = [b for axis, b in enumerate(self._bounds) if axis != self.sweep]
+        for sides in itertools.product(*cross):
+            run: list[Box] = []
+            for cells in self._bounds[self.sweep]:
+                box = (*sides[: self.sweep], cells, *sides[self.sweep :])
+                done = is_done(box)
+                if not done:
+                    run.append(box)
+                if run and (done or len(run) == self.length):
+                    yield Run(tuple(run))
+                    run = []
+            if run:
+                yield Run(tuple(run))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What the cutting of one axis must heed.
+
+    Attributes
+    ----------
+    size : int
+        Cells.
+    chunk : int
+        Cells of a chunk (of a shard, where there are shards) of the output.
+    stored : int
+        Cells of a chunk of the source.
+    halo : int
+        Cells that a region needs of its neighbours; 0 for an axis that is not differentiated.
+    least_at_ends : int
+        Fewest cells of the first and the last region.
+    around : bool
+        Whether the ends are neighbours.
+    """
+
+    size: int
+    chunk: int
+    stored: int
+    halo: int = 0
+    least_at_ends: int = 0
+    around: bool = False
+
+    def cut(self, n_chunks: int) -> tuple[int, ...]:
+        """Sizes of regions of `n_chunks` chunks, a region too small for its stencil merged.
+
+        Examples
+        --------
+        >>> Axis(size=10, chunk=3, stored=3, halo=1, least_at_ends=2).cut(1)
+        (3, 3, 4)
+        """
+        step, least = n_chunks * self.chunk, max(1, self.halo)
+        whole, rest = divmod(self.size, step)
+        sizes = (*[step] * whole, *[rest] * bool(rest))
+        return merged(sizes, least, max(least, self.least_at_ends)) if sizes else ()
+
+    def reads(self, cells: int) -> tuple[float, float]:
+        """How many cells are decoded per cell of a region: of its own, and for the two halos.
+
+        Examples
+        --------
+        >>> Axis(size=40, chunk=10, stored=10, halo=1).reads(20)
+        (1.0, 0.5)
+        >>> Axis(size=100, chunk=5, stored=10).reads(5)
+        (2.0, 0.0)
+        """
+        if not self.size:
+            return 1.0, 0.0
+        cells = min(cells, self.size)
+        aligned = cells % self.stored == 0 or cells == self.size
+        touched = -(-cells // self.stored) + (0 if aligned or self.stored % cells == 0 else 1)
+        own = max(1.0, touched * self.stored / cells)
+        if not self.halo or (cells == self.size and not self.around):
+            return own, 0.0
+        each = -(-self.halo // self.stored) * self.stored
+        n_regions = -(-self.size // cells)
+        edges = 0 if self.around else 1 / n_regions  # beyond an edge there is nothing to read
+        return own, 2 * each / cells * (1 - edges)
+
+
+def cost(axes: Sequence[Axis], blocks: Sequence[int], sweep: int, start: int = _START) -> float:
+    """Cells decoded per cell, with the `start` of a region counted as cells.
+
+    Examples
+    --------
+    >>> axis = Axis(size=2**20, chunk=2**10, stored=2**10, halo=1, around=True)
+    >>> cost([axis, axis], [1, 1], sweep=0), cost([axis, axis], [1, 4], sweep=0)
+    (3.25, 1.5625)
+    """
+    cells = [min(a.size, n * a.chunk) for a, n in zip(axes, blocks, strict=True)]
+    own, halos = zip(*(a.reads(c) for a, c in zip(axes, cells, strict=True)), strict=True)
+    extra = sum(halo for k, halo in enumerate(halos) if k != sweep)
+    return float(math.prod(own) + extra + start / max(1, math.prod(cells)))
+
+
+def laid_out(
+    axes: Sequence[Axis], needs: Callable[[int, bool], int], room: int, n_lanes: int, longest: int
+) -> Layout | None:
+    """Choose regions that need little decoding and fit into memory.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+        At least one.
+    needs : callable
+        Bytes that a lane needs for a region of so many cells, and whether it reads ahead.
+    room : int
+        Bytes for a lane.
+    n_lanes : int
+        Lanes that are to have something to do.
+    longest : int
+        Most regions of a run.
+
+    Returns
+    -------
+    Layout or None
+        None if not even the smallest regions fit.
+
+    Examples
+    --------
+    >>> axes = [Axis(200, 10, 10, halo=1), Axis(40, 20, 20)]
+    >>> laid_out(axes, lambda cells, ahead: 8 * cells * (1 + ahead), 10**4, 1, 64)
+    Layout(cuts=((20, 20, 20, 20, 20, 20, 20, 20, 20, 20), (20, 20)), sweep=0, length=10)
+    """
+    found: list[tuple[float, Layout]] = []
+    sweeps = [k for k, axis in enumerate(axes) if axis.halo] or [0]
+    for sweep in sweeps:
+        blocks = [1] * len(axes)
+        if not _fits(axes, blocks, sweep, needs, room):
+            continue
+        few = _FOR_EACH_LANE * n_lanes
+        while (larger := _larger(axes, blocks, sweep, needs, room, few)) is not None:
+            blocks = larger
+        cuts = tuple(axis.cut(n) for axis, n in zip(axes, blocks, strict=True))
+        found.append((cost(axes, blocks, sweep), Layout(cuts, sweep, longest)))
+    if not found:
+        return None
+    # Equal costs: the earlier axis, along which neighbours in memory stay together.
+    _, best = min(found, key=lambda pair: pair[0])
+    along = len(best.cuts[best.sweep])
+    strips = best.n_regions // max(1, along)
+    pieces = -(-2 * n_lanes // max(1, strips)) if strips < 2 * n_lanes else 1
+    return replace(best, length=max(1, min(longest, -(-along // pieces))))
+
+
+def _largest(axes: Sequence[Axis], blocks: Sequence[int]) -> int:
+    cuts = (axis.cut(n) for axis, n in zip(axes, blocks, strict=True))
+    return math.prod(max(sizes, default=0) for sizes in cuts)
+
+
+def _fits(
+    axes: Sequence[Axis], blocks: Sequence[int], sweep: int, needs: Callable[[int, bool], int],
+    room: int,
+) -> bool:  # fmt: skip
+    ahead = axes[sweep].halo > 0 and blocks[sweep] * axes[sweep].chunk < axes[sweep].size
+    return needs(_largest(axes, blocks), ahead) <= room
+
+
+def _larger(
+    axes: Sequence[Axis], blocks: Sequence[int], sweep: int, needs: Callable[[int, bool], int],
+    room: int, few: int,
+) -> list[int] | None:  # fmt: skip
+    """Twice as many chunks along the axis where that saves most, if it is worth it and fits."""
+    now = cost(axes, blocks, sweep)
+    best: list[int] | None = None
+    least = now * (1 - _WORTH_IT)
+    for k, axis in enumerate(axes):
+        if blocks[k] * axis.chunk >= axis.size:
+            continue
+        candidate = [2 * n if j == k else n for j, n in enumerate(blocks)]
+        n_regions = math.prod(len(a.cut(n)) for a, n in zip(axes, candidate, strict=True))
+        small = _largest(axes, candidate) <= _ENOUGH_CELLS and n_regions >= few
+        price = cost(axes, candidate, sweep)
+        if price < least and small and _fits(axes, candidate, sweep, needs, room):
+            best, least = candidate, price
+    return best

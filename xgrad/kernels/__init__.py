@@ -1,0 +1,1 @@
+"""Loops over one block of memory."""

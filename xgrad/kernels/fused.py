@@ -1,0 +1,441 @@
+"""Several terms and what is made of them in one pass, row by row of memory.
+
+Tile by tile (``arrays.combine.fold``) each term, each square and each sum is a pass of its own
+over some cells: 2 to 8 times as long (``derived`` in ``docs/benchmarks.md``).  What has another
+dtype, another order of memory or columns of its own takes that way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xgrad._jit import compiled
+from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, Table
+from xgrad.kernels.layout import Planes
+
+_COMPILED = frozenset(np.dtype(code) for code in "fd")
+
+# Terms that the compiled loop takes: those of a Laplacian on a sphere with levels.  A tuple of any
+# length would be compiled for each length.
+_MOST_TERMS = 4
+
+# Below it a row is shorter than what it takes to find its neighbours.
+_SHORT_ROW = 32
+
+# Longer rows would fall out of the fastest caches before their terms are added.
+_LONG_ROW = 2**13
+
+# Cells of the rows that are worked on at once: their lines lie in the fastest caches.
+_CELLS_AT_ONCE = 2**12
+
+# Between the lines of the terms, which the cache would keep in the same place for most sizes.
+_APART = 24
+
+#: Of a term: no derivative; along the row; across rows.
+_VALUES, _ALONG, _ACROSS = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """A term over one block in memory.
+
+    Attributes
+    ----------
+    cells : tuple of three arrays
+        Cells below the block along `axis`, the block, and the cells above it.
+    table : array of shape (3 + w, n) or None
+        The stencils of the block's cells, see :data:`xgrad._typing.Table`; None for the values.
+    axis : int
+        Of the derivative; any for the values.
+    factor : float, array or None
+        What the term is multiplied by; an array has sides of 1 where it is the same.
+    """
+
+    cells: tuple[AnyArray, AnyArray, AnyArray]
+    table: Table | None = None
+    axis: int = 0
+    factor: Any = None
+
+
+# The loops go over flat memory with unsigned offsets.  To cut a row out of an array counts a
+# reference twice, which takes as long as 50 cells; and a signed index is tested at each cell, as
+# -1 is the last one.
+
+
+@compiled
+def _divided(lo: Any, p: Any, hi: Any, q: Any, step: Any, out: Any, at: Any, size: int) -> None:
+    for i in range(size):
+        k = np.uint64(i)
+        out[at + k] = (hi[q + k] - lo[p + k]) / step
+
+
+@compiled
+def _weighed(
+    a: Any, lo: Any, p: Any, b: Any, mid: Any, q: Any, c: Any, hi: Any, r: Any, out: Any, at: Any,
+    size: int,
+) -> None:  # fmt: skip
+    for i in range(size):
+        k = np.uint64(i)
+        out[at + k] = a * lo[p + k] + b * mid[q + k] + c * hi[r + k]
+
+
+@compiled
+def _weighed_by(
+    weights: Any, a: Any, b: Any, c: Any, f: Any, p: Any, out: Any, at: Any, size: int
+) -> None:
+    """The same along a row, with the weights of each cell from `a`, `b` and `c` on."""
+    one, two = np.uint64(1), np.uint64(2)
+    for i in range(size):
+        k = np.uint64(i)
+        out[at + k] = (
+            weights[a + k] * f[p + k] + weights[b + k] * f[p + k + one]
+            + weights[c + k] * f[p + k + two]
+        )  # fmt: skip
+
+
+@compiled
+def _added(weight: Any, f: Any, p: Any, total: Any, size: int) -> None:
+    for i in range(size):
+        k = np.uint64(i)
+        total[k] = total[k] + weight * f[p + k]
+
+
+@compiled
+def _added_by(weights: Any, a: Any, f: Any, p: Any, total: Any, size: int) -> None:
+    for i in range(size):
+        k = np.uint64(i)
+        total[k] = total[k] + weights[a + k] * f[p + k]
+
+
+@compiled
+def _copied(cells: Any, p: Any, out: Any, at: Any, size: int) -> None:
+    for i in range(size):
+        k = np.uint64(i)
+        out[at + k] = cells[p + k]
+
+
+@compiled
+def _made_of(
+    lines: Any, o: Any, apart: Any, factors: Any, is_norm: bool, out: Any, at: Any, size: int
+) -> None:
+    """Sum, or root of the sum of squares, in float64; unused lines are -0, which adds nothing."""
+    p, q, r = o + apart, o + apart + apart, o + apart + apart + apart
+    a, b, c, d = factors[0], factors[1], factors[2], factors[3]
+    if is_norm:
+        for i in range(size):
+            k = np.uint64(i)
+            t, u, v, w = a * lines[o + k], b * lines[p + k], c * lines[q + k], d * lines[r + k]
+            out[at + k] = np.sqrt(t * t + u * u + v * v + w * w)
+    else:
+        for i in range(size):
+            k = np.uint64(i)
+            out[at + k] = (
+                a * lines[o + k] + b * lines[p + k] + c * lines[q + k] + d * lines[r + k]
+            )  # fmt: skip
+
+
+@compiled
+def _row(below: Any, f: Any, above: Any, where: Any, o: int, j: int, q: int, size: int) -> Any:
+    """Where row `q` of those at cell `j` along the axis begins: in the block or beside it.
+
+    ``where[1:]`` are the cells of the block along the axis, the rows from one to the next, and the
+    cells below and above.
+    """
+    n, stride, n_below, n_above = where[1], where[2], where[3], where[4]
+    if j < 0:
+        return below, np.uint64(((o * n_below + n_below + j) * stride + q) * size)
+    if j >= n:
+        return above, np.uint64(((o * n_above + j - n) * stride + q) * size)
+    return f, np.uint64(((o * n + j) * stride + q) * size)
+
+
+@compiled
+def _entry(table: Any, n: int, row: int, j: int) -> Any:
+    return table[np.uint64(row * n + j)]
+
+
+@compiled
+def _reach(table: Any, n: int, j: int) -> Any:
+    """First and last cell of the stencil of cell `j`, and the step of its quotient or 0."""
+    first, last = int(_entry(table, n, FIRST, j)), int(_entry(table, n, LAST, j))
+    return j + first, j + last, _entry(table, n, STEP, j)
+
+
+@compiled
+def _weights(table: Any, n: int, j: int) -> Any:
+    """The first three, of which unused ones are zero."""
+    a, b = _entry(table, n, WEIGHTS, j), _entry(table, n, WEIGHTS + 1, j)
+    return a, b, _entry(table, n, WEIGHTS + 2, j)
+
+
+@compiled
+def _across(
+    table: Any, below: Any, f: Any, above: Any, where: Any, rows: Any, size: int, wide: Any,
+    lines: Any, at: Any,
+) -> None:  # fmt: skip
+    """Differentiate rows along an axis that crosses them, into lines from `at` on."""
+    n, stride = where[1], where[2]
+    gap, zero = np.uint64(stride * size), np.uint64(0)
+    for r in range(rows.start, rows.stop):
+        o, q, j = r // (n * stride), r % stride, (r // stride) % n
+        first, last, step = _reach(table, n, j)
+        a, b, c = _weights(table, n, j)
+        p = np.uint64((r + (first - j) * stride) * size)
+        if first >= 0 and last == first + 2 and last < n:  # as inside any block
+            if step != 0:
+                _divided(f, p, f, p + gap + gap, step, lines, at, size)
+            else:
+                _weighed(a, f, p, b, f, p + gap, c, f, p + gap + gap, lines, at, size)
+        elif step != 0:
+            lo, p = _row(below, f, above, where, o, first, q, size)
+            hi, p_hi = _row(below, f, above, where, o, last, q, size)
+            _divided(lo, p, hi, p_hi, step, lines, at, size)
+        else:
+            lo, p = _row(below, f, above, where, o, first, q, size)
+            mid, p_mid = _row(below, f, above, where, o, first + 1, q, size)
+            hi, p_hi = _row(below, f, above, where, o, min(first + 2, last), q, size)
+            _weighed(a, lo, p, b, mid, p_mid, c, hi, p_hi, wide, zero, size)
+            for k in range(3, last - first + 1):
+                lo, p = _row(below, f, above, where, o, first + k, q, size)
+                _added(_entry(table, n, WEIGHTS + k, j), lo, p, wide, size)
+            _copied(wide, zero, lines, at, size)
+        at += np.uint64(size)
+
+
+@compiled
+def _cell(below: Any, f: Any, above: Any, where: Any, r: int, j: int) -> Any:
+    n, n_below, n_above = where[1], where[3], where[4]
+    if j < 0:
+        return below[np.uint64(r * n_below + n_below + j)]
+    return above[np.uint64(r * n_above + j - n)] if j >= n else f[np.uint64(r * n + j)]
+
+
+@compiled
+def _ends(
+    table: Any, below: Any, f: Any, above: Any, where: Any, rows: Any, j: int, lines: Any, at: Any
+) -> None:
+    """Differentiate cell `j` of rows along them, wherever its stencil reaches."""
+    n = where[1]
+    first, last, step = _reach(table, n, j)
+    a, b, c = _weights(table, n, j)
+    for r in range(rows.start, rows.stop):
+        here = at + np.uint64((r - rows.start) * n + j)
+        lo = _cell(below, f, above, where, r, first)
+        if step != 0:
+            lines[here] = (_cell(below, f, above, where, r, last) - lo) / step
+            continue
+        mid = _cell(below, f, above, where, r, first + 1)
+        total = a * lo + b * mid + c * _cell(below, f, above, where, r, min(first + 2, last))
+        for k in range(3, last - first + 1):
+            cell = _cell(below, f, above, where, r, first + k)
+            total = total + _entry(table, n, WEIGHTS + k, j) * cell
+        lines[here] = total
+
+
+@compiled
+def _along(
+    table: Any, below: Any, f: Any, above: Any, where: Any, rows: Any, wide: Any, lines: Any,
+    at: Any,
+) -> None:  # fmt: skip
+    """Differentiate rows along them; ``where[2]`` cells from their ends stencils have one form."""
+    n, half = where[1], where[2]
+    for j in range(min(half, n)):
+        _ends(table, below, f, above, where, rows, j, lines, at)
+    for j in range(max(half, n - half), n):
+        _ends(table, below, f, above, where, rows, j, lines, at)
+    size, columns, zero = n - 2 * half, np.uint64(n), np.uint64(0)
+    if size <= 0:
+        return
+    inside, step = np.uint64(half), _entry(table, n, STEP, half)
+    a = np.uint64(WEIGHTS) * columns + inside
+    b, c = a + columns, a + columns + columns
+    for r in range(rows.start, rows.stop):
+        p, here = np.uint64(r * n), at + np.uint64((r - rows.start) * n + half)
+        if step != 0:
+            _divided(f, p, f, p + inside + inside, step, lines, here, size)
+        elif half == 1:
+            _weighed_by(table, a, b, c, f, p, lines, here, size)
+        else:
+            _weighed_by(table, a, b, c, f, p, wide, zero, size)
+            for k in range(3, 2 * half + 1):
+                _added_by(table, a + np.uint64(k) * columns, f, p + np.uint64(k), wide, size)
+            _copied(wide, zero, lines, here, size)
+
+
+@compiled
+def _fold(
+    wheres: Any, tables: Any, below: Any, f: Any, above: Any, factors: Any, is_norm: bool,
+    size: int, out: Any,
+) -> None:  # fmt: skip
+    """Make each row of `out` of its terms; ``wheres[t]`` says how term `t` lies in memory.
+
+    Short rows several at a time: to take an array out of a tuple counts references too.
+    """
+    count = max(1, _CELLS_AT_ONCE // size)
+    apart = np.uint64(count * size + _APART)
+    lines = np.full(_MOST_TERMS * (count * size + _APART), -0.0, out.dtype)
+    wide = np.empty(size, tables[0].dtype)
+    n_rows = out.size // size
+    for first in range(0, n_rows, count):
+        rows = slice(first, min(first + count, n_rows))
+        cells = (rows.stop - first) * size
+        for t in range(len(wheres)):
+            where, at = wheres[t], np.uint64(t) * apart
+            if where[0] == _ACROSS:
+                _across(
+                    tables[t], below[t], f[t], above[t], where, rows, size, wide, lines, at
+                )  # fmt: skip
+            elif where[0] == _ALONG:
+                _along(tables[t], below[t], f[t], above[t], where, rows, wide, lines, at)
+            else:
+                _copied(f[t], np.uint64(first * size), lines, at, cells)
+        if len(factors) == 1:
+            start, zero = np.uint64(first * size), np.uint64(0)
+            _made_of(lines, zero, apart, factors[0], is_norm, out, start, cells)
+            continue
+        for r in range(first, rows.stop):
+            start, line = np.uint64(r * size), np.uint64((r - first) * size)
+            _made_of(lines, line, apart, factors[r], is_norm, out, start, size)
+
+
+def fold(parts: Sequence[Part], how: str, out: AnyArray) -> bool:
+    """Make a block of its terms, if they lie in rows that compiled code can take.
+
+    ``out = sum(factor * term)``, or ``sqrt(sum((factor * term)**2))``; terms have the dtype of the
+    data, and all else is done in float64 and rounded once.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        The terms.
+    how : str
+        "sum" or "norm"; it takes nothing else.
+    out : array of the shape of the block
+        Where it goes.
+
+    Returns
+    -------
+    bool
+        Whether it was done.  Nothing has been touched if not.
+
+    Examples
+    --------
+    >>> f = np.arange(64.0)
+    >>> fold([Part((f[:0], f, f[:0]), factor=3.0)], "norm", out := f * 0), out[4]
+    (True, np.float64(12.0))
+    """
+    order = Planes.of(out, 0).order
+    n_across = _axes_across(parts, order, out.shape)
+    size = math.prod(out.shape[k] for k in order[n_across:])
+    fits = _SHORT_ROW <= size <= _LONG_ROW and len(parts) <= _MOST_TERMS
+    if not fits or how not in ("sum", "norm") or not _is_plain(out, order, out.dtype):
+        return False
+    if not all(_is_plain(part.cells[1], order, out.dtype) for part in parts):
+        return False
+    tables = _tables(parts, out.dtype)
+    factors = _factors(parts, order, n_across, out.shape)
+    if tables is None or factors is None:
+        return False
+    placed = [_placed(part, order, n_across, out.shape) for part in parts]
+    wheres, below, f, above = zip(*placed, strict=True)
+    flat = out.transpose(order).reshape(-1)
+    assert np.may_share_memory(flat, out)
+    _fold(
+        np.array(wheres), _filled(tables), _filled(below), _filled(f), _filled(above), factors,
+        how == "norm", size, flat,
+    )  # fmt: skip
+    return True
+
+
+def _axes_across(parts: Sequence[Part], order: list[int], shape: tuple[int, ...]) -> int:
+    """How many axes of memory lie before those of a row.
+
+    A row has the last axes, after all that are differentiated along or that factors depend on: one
+    at least.
+    """
+    places = [order.index(part.axis) for part in parts if part.table is not None]
+    for part in parts:
+        sides = np.shape(part.factor)
+        places += [k for k, axis in enumerate(order) if sides and sides[axis] > 1]
+    found = min(max(places, default=-1) + 1, len(shape) - 1)
+    while found < len(shape) - 1 and math.prod(shape[k] for k in order[found:]) > _LONG_ROW:
+        found += 1
+    return found
+
+
+def _is_plain(array: AnyArray, order: list[int], dtype: np.dtype[Any]) -> bool:
+    """Whether compiled code can take an array as rows, without a copy."""
+    return dtype in _COMPILED and array.dtype == dtype and array.transpose(order).flags.c_contiguous
+
+
+def _tables(parts: Sequence[Part], dtype: np.dtype[Any]) -> list[Table] | None:
+    """Stencils of all terms in one dtype; None where they are of several."""
+    given = [part.table for part in parts if part.table is not None]
+    # float32 weights of float64 data are exact in float64: one variant less to compile.
+    dtypes = {np.result_type(dtype, table.dtype) for table in given}
+    if len(dtypes) > 1 or not dtypes <= _COMPILED:
+        return None
+    (common,) = dtypes or {dtype}
+    none = np.empty((WEIGHTS, 0), common)
+    tables = (none if part.table is None else part.table for part in parts)
+    return [_frozen(table, common).reshape(-1) for table in tables]
+
+
+def _factors(
+    parts: Sequence[Part], order: list[int], n_across: int, shape: tuple[int, ...]
+) -> NDArray[np.float64] | None:
+    """Factors of each row, or of all of them; None where they differ within one."""
+    found = [1.0 if part.factor is None else part.factor for part in parts]
+    if any(np.iscomplexobj(one) for one in found):
+        return None
+    across = [shape[k] for k in order[:n_across]]
+    if all(np.ndim(one) == 0 for one in found):
+        across = [1] * n_across
+    rows = np.ones((*across, _MOST_TERMS))
+    for t, one in enumerate(found):
+        if np.ndim(one):
+            spread = np.transpose(one, order)
+            if any(side > 1 for side in spread.shape[n_across:]):
+                return None
+            one = spread.reshape(spread.shape[:n_across])  # noqa: PLW2901
+        rows[..., t] = one
+    return _frozen(rows.reshape(-1, _MOST_TERMS), np.dtype(np.float64))
+
+
+def _placed(
+    part: Part, order: list[int], n_across: int, shape: tuple[int, ...]
+) -> tuple[tuple[int, ...], AnyArray, AnyArray, AnyArray]:
+    """How a term lies in memory, and its cells as rows."""
+    dtype, place = part.cells[1].dtype, order.index(part.axis)
+    below, f, above = (_frozen(cells.transpose(order), dtype) for cells in part.cells)
+    flat = below.reshape(-1), f.reshape(-1), above.reshape(-1)
+    if part.table is None:
+        return (_VALUES, 0, 0, 0, 0), *flat
+    n, n_below, n_above = f.shape[place], below.shape[place], above.shape[place]
+    first, last = part.table[FIRST].astype(np.intp), part.table[LAST].astype(np.intp)
+    # Compiled code checks no index: a halo that is too thin would read foreign memory.
+    assert (first + np.arange(n)).min() >= -n_below
+    assert (last + np.arange(n)).max() < n + n_above
+    if place >= n_across:
+        half = int(last[first == -last].max(initial=0)) or n
+        return (_ALONG, n, half, n_below, n_above), *flat
+    stride = math.prod(shape[k] for k in order[place + 1 : n_across])
+    return (_ACROSS, n, stride, n_below, n_above), *flat
+
+
+def _frozen(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
+    """C-contiguous and read-only, so that one compiled variant serves all."""
+    found = np.require(array, dtype, ["C", "A"]).view()
+    found.flags.writeable = False
+    return found
+
+
+def _filled(arrays: Sequence[AnyArray]) -> tuple[AnyArray, ...]:
+    """As many as the compiled loop takes; it does not look at the last ones."""
+    return (*arrays, *[arrays[0]] * (_MOST_TERMS - len(arrays)))

@@ -1,0 +1,130 @@
+"""The loops over one block of memory: numpy only, with compiled ones where they are worth it.
+
+A block is seen as ``(outer, n, inner)`` in C order, with the differentiated axis in the middle,
+whatever the order of its memory was.  The cells that a stencil needs beyond the block come in two
+thin arrays, ``below`` and ``above``.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, Table
+from xgrad.kernels.layout import Planes
+
+# What is compiled, six pairs of data and table in all: each costs a second on the first call ever.
+# numba refuses float16 and longdouble, which take the numpy path below.  Integers and foreign byte
+# orders are converted block by block.
+_COMPILED = frozenset(np.dtype(code) for code in "fdFD")
+
+# Cells of a block, and of all blocks together, that numpy's loops take before the compiled ones are
+# loaded: numba needs half a second for that, in which numpy differentiates ten million cells.
+_FEW_CELLS, _MANY_CELLS = 2**18, 2**22
+_cells_without = 0
+
+
+def are_loaded(cells: int) -> bool:
+    """Whether compiled loops are at hand, or worth loading for so many cells more.
+
+    Who differentiates a few small arrays never waits for numba, and the bits are the same
+    (``test_numpys_loops_have_the_bits_of_the_compiled_ones``).
+
+    Examples
+    --------
+    >>> are_loaded(2**20)
+    True
+    """
+    global _cells_without  # noqa: PLW0603
+    if "xgrad.kernels.tabled_loops" in sys.modules or cells > _FEW_CELLS:
+        return True
+    _cells_without += cells
+    return _cells_without > _MANY_CELLS
+
+
+def _reach(table: Table, offset: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and last index of each cell's stencil, where cell 0 of the block has index `offset`."""
+    cell = np.arange(offset, offset + table.shape[1])
+    return cell + table[FIRST].astype(np.intp), cell + table[LAST].astype(np.intp)
+
+
+def _in_numpy(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:
+    """With numpy's own loops: the dtypes that numba refuses, and what is too small for it."""
+    cells = np.concatenate([below, f, above], axis=1)
+    first, last = _reach(table, below.shape[1])
+    step, weights = table[STEP, :, np.newaxis], table[WEIGHTS:, :, np.newaxis]
+    two, more = table[STEP] != 0, table[STEP] == 0
+    out[:, two] = (cells[:, last[two]] - cells[:, first[two]]) / step[two]
+    first, last, weights = first[more], last[more], weights[:, more]
+    total = weights[0] * cells[:, first]
+    for k in range(1, len(weights)):
+        # The compiled loops add three products at least.
+        inside = ((first + k <= last) | (k < 3))[:, np.newaxis]
+        added = total + weights[k] * cells[:, np.minimum(first + k, last)]
+        total = np.where(inside, added, total)
+    out[:, more] = total
+
+
+def _of_times(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:
+    """Times as data: the weights add up to zero, so that the sum is one of differences.
+
+    ``sum(w[k] * (f[k] - f[i]))`` subtracts integers, so that no tick is lost, where seconds since
+    1970 in float64 would be rounded to 2e-7 s.  NaT becomes NaN.
+    """
+    cells = np.concatenate([below, f, above], axis=1)
+    first, last = _reach(table, below.shape[1])
+    step, weights = table[STEP, :, np.newaxis], table[WEIGHTS:, :, np.newaxis]
+    second = np.timedelta64(1, "s")
+    total = np.zeros(f.shape)
+    for k in range(len(weights)):
+        away = (cells[:, np.minimum(first + k, last)] - f) / second
+        total = np.where((first + k <= last)[:, np.newaxis], total + weights[k] * away, total)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        divided = (cells[:, last] - cells[:, first]) / second / step
+    out[...] = np.where(step != 0, divided, total)
+
+
+def differentiate(
+    f: AnyArray, below: AnyArray, above: AnyArray, table: Table, axis: int, out: AnyArray
+) -> None:
+    """Differentiate one block along `axis` into `out`.
+
+    Parameters
+    ----------
+    f : array of shape (..., n, ...)
+        The block, in any memory order; read only.
+    below, above : arrays of shape (..., 0 or more, ...)
+        The cells next to the block along `axis`; without any where the array ends.
+    table : array of shape (3 + w, n)
+        The stencils of the block's cells, see :data:`xgrad._typing.Table`.
+    axis : int
+        Axis of `f`, not negative.
+    out : array of the shape of `f`
+        Where the derivative goes, of dtype :func:`xgrad.kernels.layout.result_dtype`.
+
+    Notes
+    -----
+    The arithmetic is done in the common dtype of data and table and rounded once, as
+    ``numpy.gradient`` does: float32 data over float64 positions are weighed in float64.
+    """
+    if out.size == 0:
+        return
+    planes = Planes.of(out, axis)
+    times = f.dtype.kind in "mM"
+    native = out.dtype.newbyteorder("=")
+    data_dtype = f.dtype.newbyteorder("=") if times else native
+    below, f, above = (planes.view(part, data_dtype) for part in (below, f, above))
+    result = planes.result(out, native)
+    if times:
+        _of_times(table, below, f, above, result)
+    elif native in _COMPILED and table.dtype in _COMPILED and are_loaded(out.size):
+        from xgrad.kernels import tabled_loops as loops  # noqa: PLC0415  it loads numba
+
+        loops.differentiate(table, below, f, above, result)
+    else:
+        # What overflows, and infinity less infinity, is seen in the result, as in compiled code.
+        with np.errstate(all="ignore"):
+            _in_numpy(table, below, f, above, result)
+    planes.put(result, out)

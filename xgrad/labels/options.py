@@ -1,0 +1,210 @@
+"""What a user may ask for beside the dimensions: checked, and made into a scheme per dimension."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from xgrad._typing import Accuracy, Boundary, DatetimeUnit
+from xgrad.errors import CoordinateError
+from xgrad.labels.quantities import is_quantity, number_in
+from xgrad.labels.spacing import seconds
+from xgrad.labels.sphere import RADIUS
+from xgrad.labels.units import OF_TIME
+from xgrad.stencils.scheme import Scheme
+
+_NAMED = ("one-sided", "periodic", "extend", "reflect", "nan")
+
+# CF units of a coordinate that goes round: CF conventions, section 4.2, and UDUNITS' radian.
+_FULL_TURN = {
+    **dict.fromkeys(
+        ["degrees_east", "degree_east", "degree_E", "degrees_E", "degreeE", "degreesE"], 360.0
+    ),
+    **dict.fromkeys(["radian", "radians", "rad"], 2 * math.pi),
+}
+
+
+def _is_one_of(value: Any, choices: tuple[int, ...]) -> bool:
+    number = isinstance(value, int | float | np.integer | np.floating)
+    return number and not isinstance(value, bool) and value in choices
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that float64 or complex128 can hold."""
+    if isinstance(value, bool | np.timedelta64):
+        return False
+    if not isinstance(value, int | float | complex | np.number):
+        return False
+    try:
+        complex(value)
+    except OverflowError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a derivative, as they were given.
+
+    Attributes
+    ----------
+    order : int
+        Order of the derivative.
+    spacing, boundary, period : mappings or single values
+        Per dimension, under its name or that of the coordinate asked for.
+    edge_order, accuracy, skipna, validate, datetime_unit, metric, radius
+        See :func:`xgrad.gradient`.
+
+    Examples
+    --------
+    >>> Options(boundary={"x": ("extend", 0)}).scheme("x").boundary
+    ('extend', 0)
+    """
+
+    order: Any = 1
+    spacing: Any = None
+    edge_order: Any = 1
+    datetime_unit: Any = None
+    boundary: Any = "one-sided"
+    period: Any = None
+    skipna: Any = False
+    accuracy: Any = 2
+    validate: bool = True
+    metric: Any = None
+    radius: Any = None
+
+    def __post_init__(self) -> None:
+        if not _is_one_of(self.edge_order, (1, 2)):
+            raise ValueError(f"`edge_order` is {self.edge_order!r}; give 1 or 2")
+        if not _is_one_of(self.order, (1, 2, 3, 4)):
+            raise ValueError(f"`order` is {self.order!r}; give 1, 2, 3 or 4")
+        if not _is_one_of(self.accuracy, get_args(Accuracy)):
+            raise ValueError(f"`accuracy` is {self.accuracy!r}; give 2, 4, 6 or 8")
+        for argument in ("skipna", "validate"):
+            given = getattr(self, argument)
+            if not isinstance(given, bool | np.bool_):
+                raise TypeError(f"`{argument}` is {given!r}; give True or False")
+        choices = get_args(DatetimeUnit)
+        unit = self.datetime_unit
+        if unit is not None and not (isinstance(unit, str) and unit in choices):
+            why = ", as months and years have no fixed length" if str(unit) in ("M", "Y") else ""
+            raise ValueError(f"`datetime_unit` is {unit!r}; give one of {choices}{why}")
+        self._check_metric()
+
+    def _check_metric(self) -> None:
+        if self.metric is not None and not (
+            isinstance(self.metric, str) and self.metric == "sphere"
+        ):
+            raise ValueError(f"`metric` is {self.metric!r}; give 'sphere' or leave it out")
+        if self.radius is None:
+            return
+        if self.metric is None:
+            raise ValueError(
+                f"`radius` is {self.radius!r} without a `metric`; give `metric='sphere'` as well"
+            )
+        number = _is_number(self.radius) and not isinstance(
+            self.radius, complex | np.complexfloating
+        )
+        if not number or not (math.isfinite(self.radius) and self.radius > 0):
+            raise ValueError(f"`radius` is {self.radius!r}; give a positive number of metres")
+
+    @property
+    def length_of_radius(self) -> float:
+        """`radius`, that of the Earth where none was given."""
+        return RADIUS if self.radius is None else float(self.radius)
+
+    @property
+    def unit_of_time(self) -> DatetimeUnit:
+        """`datetime_unit`, seconds where none was given."""
+        unit: DatetimeUnit = self.datetime_unit or "s"
+        return unit
+
+    def require_known_names(self, names: Iterable[Hashable], dims: Iterable[Hashable]) -> None:
+        """Refuse an option for something that is not differentiated along."""
+        spacing = self.spacing if isinstance(self.spacing, Mapping) else {}
+        positions = [value for value in spacing.values() if isinstance(value, str)]
+        known = [*dict.fromkeys([*names, *dims, *positions])]
+        for argument in ("spacing", "boundary", "period"):
+            given = getattr(self, argument)
+            if argument != "boundary" and given is not None and not isinstance(given, Mapping):
+                raise TypeError(
+                    f"`{argument}` is {given!r}; give a mapping such as {{{known[0]!r}: {given!r}}}"
+                )
+            for key in given if isinstance(given, Mapping) else ():
+                if key not in known:
+                    raise CoordinateError(
+                        f"`{argument}` names {key!r}, which is not among the dimensions asked "
+                        f"for: {list(names)}"
+                    )
+
+    def scheme(self, *names: Hashable) -> Scheme:
+        """Scheme along a dimension, known by any of `names`."""
+        pair = self._boundary(names)
+        edge = int(self.edge_order)
+        return Scheme(int(self.order), int(self.accuracy), edge, bool(self.skipna), pair)
+
+    def _boundary(self, names: tuple[Hashable, ...]) -> tuple[Boundary, Boundary]:
+        given = self.boundary
+        if isinstance(given, Mapping):
+            given = next((given[name] for name in names if name in given), "one-sided")
+        pair = tuple(given) if isinstance(given, tuple | list) else (given, given)
+        if len(pair) != 2:
+            raise ValueError(f"`boundary` is {given!r}; give one value or a (left, right) pair")
+        for one in pair:
+            if not _is_number(one) and not (isinstance(one, str) and one in _NAMED):
+                raise ValueError(f"`boundary` is {one!r}; give a number or one of {_NAMED}")
+        if (pair[0] == "periodic") != (pair[1] == "periodic"):
+            raise ValueError(
+                f"`boundary` is {given!r}: what leaves on one side enters on the other; give "
+                "'periodic' for both"
+            )
+        return pair
+
+    def full_period(self, units: Any, *names: Hashable, is_time: bool = False) -> float | None:
+        """Period along a dimension, known by any of `names`; None if it is not periodic."""
+        given = next((self.period[name] for name in names if name in (self.period or {})), None)
+        if "periodic" not in self._boundary(names):
+            if given is not None:
+                raise ValueError(
+                    f"`period` is given for {names[0]!r}, whose `boundary` is not 'periodic'; give "
+                    f"`boundary={{{names[0]!r}: 'periodic'}}` or leave it out"
+                )
+            return None
+        if given is None:
+            given = _FULL_TURN.get(units) if isinstance(units, str) else None
+        if given is None:
+            raise ValueError(
+                f"`boundary` of {names[0]!r} is 'periodic', but its period is unknown (its units "
+                f"are {units!r}); give `period={{{names[0]!r}: ...}}`"
+            )
+        return self._number_of(given, units, names[0], is_time=is_time)
+
+    def _number_of(self, given: Any, units: Any, name: Hashable, *, is_time: bool) -> float:
+        """A period as a number in the unit of the positions."""
+        if is_quantity(given):
+            units = OF_TIME[self.unit_of_time] if is_time else units
+            given = number_in(given, units, f"`period` of {name!r}")
+        if isinstance(given, dt.timedelta | np.timedelta64):
+            if not is_time:
+                raise TypeError(
+                    f"`period` of {name!r} is {given!r}, but its positions are no times; give "
+                    "a number in their unit"
+                )
+            try:
+                length = np.timedelta64(given) / np.timedelta64(1, "s")
+            except TypeError as error:
+                raise TypeError(
+                    f"`period` of {name!r} is {given!r}, which has no fixed length; give it in "
+                    "days or shorter units"
+                ) from error
+            given = float(length / seconds(self.unit_of_time))
+        if not _is_number(given) or isinstance(given, complex | np.complexfloating):
+            raise TypeError(f"`period` of {name!r} is {given!r}; give a number")
+        if not (math.isfinite(given) and given > 0):
+            raise ValueError(f"`period` of {name!r} is {given!r}; give a positive number")
+        return float(given)

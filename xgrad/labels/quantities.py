@@ -1,0 +1,359 @@
+"""Quantities of pint in, quantities out, and results in the unit asked for; pint only if needed."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from tokenize import TokenError
+from typing import Any, Self, TypeVar
+
+import xarray as xr
+
+from xgrad.labels.units import factors
+
+_Result = TypeVar("_Result", xr.DataArray, xr.Dataset)
+
+# An attribute of what was a quantity, inside an operation on a Dataset that has other variables
+# too: attributes are what an operation hands on from a variable to its result.
+_MARK = "xgrad_was_a_quantity"
+
+# CF's degrees with a direction, which pint's own registry does not know.
+_DEGREES = re.compile(r"degrees?_?(north|east|true|[NET])")
+
+# What pint raises for a text that is no unit: AttributeError for an unknown name, and what comes of
+# Python's tokens, which it reads.
+_UNREADABLE = (
+    AttributeError, TypeError, ValueError, LookupError, ArithmeticError, AssertionError, TokenError,
+)  # fmt: skip
+
+
+class Step(float):
+    """A Python number with a unit: as weak in numpy's promotion as one without.
+
+    Examples
+    --------
+    >>> Step(0.5, "meter").attrs
+    {'units': 'meter'}
+    """
+
+    attrs: dict[str, str]
+
+    def __new__(cls, value: float, units: str) -> Self:
+        """Make one."""
+        step = super().__new__(cls, value)
+        step.attrs = {"units": units}
+        return step
+
+
+def through(
+    obj: xr.DataArray | xr.Dataset, operation: Callable[[Any], _Result], units: str | None = None
+) -> _Result:
+    """Run an operation on plain numbers, for quantities as well.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        Data and coordinates may be quantities, also lazy ones.
+    operation : callable
+        Takes `obj` with plain numbers and ``units`` in the attributes, and gives a DataArray or
+        Dataset that has ``units`` in its attributes too.
+    units : str, optional
+        Unit to convert the result to.
+
+    Returns
+    -------
+    DataArray or Dataset
+        What `operation` gives.  Results of quantities are quantities of the same registry, if
+        their unit is known, and coordinates are those of `obj`.  Of a Dataset in which some
+        variables only are quantities, those results are that keep their attributes.
+
+    Raises
+    ------
+    ImportError
+        If `units` needs a package that is not there.
+    ValueError
+        If `units` is no unit, or the result cannot be converted to it.
+    TypeError
+        If `units` is no string, or dask holds quantities, in place of a quantity that holds dask.
+
+    Examples
+    --------
+    >>> import pint
+    >>> metres = xr.DataArray(pint.Quantity([1.0, 2.0], "m"), dims="x")
+    >>> through(metres, lambda plain: plain.diff("x")).data
+    <Quantity([1.], 'meter')>
+    """
+    own = _registry(obj)
+    if own is None and units is None:
+        return operation(obj)
+    registry = _udunits(units) if own is None else own
+    target = None if units is None else _target(units, registry)
+    result: Any = operation(obj if own is None else _stripped(obj))
+    every = own is not None and _is_all_quantities(obj)
+
+    def finished(name: Hashable, variable: xr.Variable) -> xr.Variable:
+        if target is not None:
+            variable = _converted(name, variable, registry, target, units)
+        attrs = dict(variable.attrs)
+        was_one = attrs.pop(_MARK, every)
+        unit = _unit(attrs.get("units"), registry) if was_one else None
+        if unit is None:
+            return xr.Variable(variable.dims, variable._data, attrs)
+        del attrs["units"]
+        return xr.Variable(variable.dims, registry.Quantity(variable._data, unit), attrs)
+
+    if isinstance(result, xr.DataArray):
+        variable = finished(result.name, result.variable)
+        result = xr.DataArray(variable, result.coords, name=result.name)
+    else:
+        result = result.assign({name: finished(name, result.variables[name]) for name in result})
+    done: _Result = _with_the_quantities(result, obj)
+    return done
+
+
+def is_quantity(value: Any) -> bool:
+    """Whether a value is a quantity of pint, without importing it: who has one, has imported it.
+
+    Examples
+    --------
+    >>> is_quantity(3.0)
+    False
+    """
+    pint = sys.modules.get("pint")
+    return pint is not None and isinstance(value, pint.Quantity)
+
+
+def positions(spacing: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
+    """``spacing`` with numbers that carry ``units`` in place of quantities.
+
+    Parameters
+    ----------
+    spacing : mapping or None
+        Per dimension a step, positions or a name.
+
+    Examples
+    --------
+    >>> import pint
+    >>> positions({"x": pint.UnitRegistry().Quantity(0.5, "km"), "y": "uniform"})
+    {'x': 0.5, 'y': 'uniform'}
+    """
+    if not isinstance(spacing, Mapping):
+        return spacing
+    return {dim: _position(dim, value) for dim, value in spacing.items()}
+
+
+def number_in(quantity: Any, units: Any, what: str) -> float:
+    """Magnitude of a quantity in a unit.
+
+    Parameters
+    ----------
+    quantity : Quantity
+        One number.
+    units : str or anything
+        Unit in the form of the CF conventions, if it is known.
+    what : str
+        What the quantity is, for the message.
+
+    Raises
+    ------
+    ValueError
+        If the unit is unknown, or of another dimension.
+
+    Examples
+    --------
+    >>> import pint
+    >>> number_in(pint.Quantity(1.0, "km"), "m", "`period`")
+    1000.0
+    """
+    registry = quantity._REGISTRY
+    unit = _unit(units, registry)
+    if unit is None or not unit.is_compatible_with(quantity.units):
+        raise ValueError(
+            f"{what} is {quantity}, but the unit of its positions is {units!r}; give a quantity of "
+            "that dimension, or a number"
+        )
+    return float(quantity.to(unit).magnitude)
+
+
+def _position(dim: Any, value: Any) -> Any:
+    if isinstance(value, xr.DataArray | xr.Variable):
+        return _stripped(xr.DataArray(value)) if _registry(value) is not None else value
+    if not is_quantity(value):
+        return value
+    magnitude, units = value.magnitude, _text(value)
+    if isinstance(magnitude, int | float) and not hasattr(magnitude, "dtype"):
+        return Step(magnitude, units)
+    if getattr(magnitude, "ndim", 2) > 1:
+        return magnitude  # which dimensions these are is not known: refused later on
+    return xr.DataArray(magnitude, dims=(dim,)[: magnitude.ndim], attrs={"units": units})
+
+
+def _held(obj: Any) -> Iterator[tuple[Hashable, Any]]:
+    """Names and arrays of all variables, the data before the coordinates."""
+    # Not `.data`, which would load a variable of an open file.
+    if isinstance(obj, xr.Dataset):
+        yield from ((name, obj.variables[name]._data) for name in obj.data_vars)
+    elif isinstance(obj, xr.DataArray):
+        yield obj.name, obj.variable._data
+    elif isinstance(obj, xr.Variable):
+        yield "", obj._data
+    if isinstance(obj, xr.Dataset | xr.DataArray):
+        yield from ((name, coord.variable._data) for name, coord in obj.coords.items())
+
+
+def _registry(obj: Any) -> Any:
+    """The registry of the first quantity; None if there is none."""
+    found = None
+    for name, data in _held(obj):
+        if is_quantity(data):
+            found = data._REGISTRY if found is None else found
+        elif is_quantity(getattr(data, "_meta", None)):
+            raise TypeError(
+                f"{name!r} is a dask array of quantities, whose unit dask does not know; make it a "
+                "quantity of a dask array: chunk it before `.pint.quantify`, or with `.pint.chunk`"
+            )
+    return found
+
+
+def _is_all_quantities(obj: xr.DataArray | xr.Dataset) -> bool:
+    if isinstance(obj, xr.DataArray):
+        return is_quantity(obj.variable._data)
+    data = [obj.variables[name] for name in obj.data_vars]
+    return all(is_quantity(one._data) for one in data if one.dtype.kind in "iufcmM")
+
+
+def _quantified(obj: xr.DataArray | xr.Dataset) -> list[Hashable]:
+    return [name for name, coord in obj.coords.items() if is_quantity(coord.variable._data)]
+
+
+def _stripped(obj: Any) -> Any:
+    """Magnitudes, with their units as text."""
+
+    def plain(variable: xr.Variable, **mark: bool) -> xr.Variable:
+        data: Any = variable._data
+        if not is_quantity(data):
+            return variable
+        attrs = {**variable.attrs, "units": _text(data), **mark}
+        return xr.Variable(variable.dims, data.magnitude, attrs)
+
+    names = _quantified(obj)
+    # pint-xarray's index holds a plain one, which need not be built again.
+    inner = {name: getattr(obj.xindexes.get(name), "index", None) for name in names}
+    indexes = {name: index for name, index in inner.items() if isinstance(index, xr.Index)}
+    coords = xr.Coordinates({name: plain(obj.coords[name].variable) for name in names}, indexes)
+    obj = obj.assign_coords(coords)
+    if isinstance(obj, xr.DataArray):
+        return xr.DataArray(plain(obj.variable), obj.coords, name=obj.name)
+    held = [name for name in obj.data_vars if is_quantity(obj.variables[name]._data)]
+    return obj.assign({name: plain(obj.variables[name], **{_MARK: True}) for name in held})
+
+
+def _with_the_quantities(result: Any, obj: xr.DataArray | xr.Dataset) -> Any:
+    """Give coordinates back the quantities, and the indexes, that they have in the input."""
+    names = [
+        name
+        for name in _quantified(obj)
+        if name in result.coords and result.coords[name].sizes == obj.coords[name].sizes
+    ]
+    if not names:
+        return result
+    others = [name for name in obj.coords if name not in names]
+    return result.assign_coords(obj.coords.to_dataset().drop_vars(others).coords)
+
+
+def _text(quantity: Any) -> str:
+    """Its unit as CF writes it; as one name in brackets if CF has no words for it."""
+    units = _product(quantity.unit_items(), quantity._REGISTRY)
+    items = list(quantity._REGISTRY.Quantity(1.0, units).unit_items())
+    if all(power == int(power) and not re.search(r"\W|\d", name) for name, power in items):
+        powers = [(name, int(power)) for name, power in items]
+        return " ".join(name + (str(power) if power != 1 else "") for name, power in powers) or "1"
+    return "(" + " * ".join(f"{name} ** {float(power)}" for name, power in items) + ")"
+
+
+def _product(items: Any, registry: Any) -> Any:
+    """Unit of differences: of a unit with an offset, such as degrees Celsius, its delta."""
+    product = registry.Unit("dimensionless")
+    for name, power in items:
+        one = registry.Quantity(1.0, name)
+        product = product * (one - one).units ** power
+    return product
+
+
+def _unit(text: Any, registry: Any) -> Any:
+    """The unit that a text means to a registry; None if it means nothing."""
+    if not isinstance(text, str):
+        return None
+    try:
+        known = [(_parsed(name, registry), power) for name, power in factors(text).items()]
+        items = [
+            (name, power * outer)
+            for unit, outer in known
+            for name, power in registry.Quantity(1.0, unit).unit_items()
+        ]
+        return _product(items, registry)
+    except _UNREADABLE:
+        return None
+
+
+def _parsed(name: str, registry: Any) -> Any:
+    try:
+        return registry.Unit(name)
+    except AttributeError:
+        if _DEGREES.fullmatch(name) is None:
+            raise
+        return registry.Unit("degree")
+
+
+def _udunits(units: Any) -> Any:
+    """cf_xarray's registry, which reads units as UDUNITS does."""
+    try:
+        import pint  # noqa: PLC0415
+
+        # To import cf_xarray's registry makes it the one of the whole process: undone here.
+        before = pint.get_application_registry().get()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it wants matplotlib
+            from cf_xarray.units import units as registry  # noqa: PLC0415
+        pint.set_application_registry(before)
+    except ImportError as error:
+        raise ImportError(
+            f"`units` is {units!r}, and to convert to it takes pint and cf_xarray: "
+            "`pip install 'xgrad[units]'`"
+        ) from error
+    return registry
+
+
+def _target(units: Any, registry: Any) -> Any:
+    if not isinstance(units, str):
+        raise TypeError(f"`units` is {units!r}; give a string such as 'K km-1'")
+    unit = _unit(units, registry)
+    if unit is None:
+        raise ValueError(
+            f"`units` is {units!r}, which pint does not know; give a unit such as 'K km-1'"
+        )
+    return unit
+
+
+def _converted(
+    name: Hashable, variable: xr.Variable, registry: Any, target: Any, units: Any
+) -> xr.Variable:
+    own: Any = variable.attrs.get("units")
+    unit = _unit(own, registry)
+    if unit is None:
+        known = "unknown" if own is None else f"{own!r}, which pint does not know"
+        raise ValueError(
+            f"`units` is {units!r}, but the unit of {name!r} is {known}; set `attrs['units']` of "
+            "the data and of the coordinate, or leave `units` out"
+        )
+    if not unit.is_compatible_with(target):
+        raise ValueError(
+            f"`units` is {units!r}, but {name!r} is in {own!r}, which is of another dimension; "
+            "give a unit that it converts to"
+        )
+    # A Python number, weak in promotion, keeps the dtype.
+    factor = float((1.0 * unit).to(target).magnitude)
+    data: Any = variable._data
+    return xr.Variable(variable.dims, data * factor, {**variable.attrs, "units": units})

@@ -1,0 +1,1 @@
+"""The labelled operations: gradient, magnitude, Laplacian, divergence, curl."""

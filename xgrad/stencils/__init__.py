@@ -1,0 +1,1 @@
+"""Steps between cells → the weights of finite differences."""

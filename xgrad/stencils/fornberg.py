@@ -1,0 +1,119 @@
+"""Weights of stencils for any derivative and positions, by Fornberg's algorithm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xgrad._jit import compiled
+
+
+@compiled
+def weights(x: Any, order: int, table: Any) -> None:
+    """Weights of the derivative of `order` at 0 from values at the positions `x`.
+
+    They are exact for polynomials of degree ``x.size - 1``.  With ``c[k, i, j]`` the weight of
+    point j of the first i + 1 points for the derivative of order k::
+
+        c[k, i, j] = (x[i] c[k, i-1, j] - k c[k-1, i-1, j]) / (x[i] - x[j])              j < i
+        c[k, i, i] = w[i-2] / w[i-1] (k c[k-1, i-1, i-1] - x[i-1] c[k, i-1, i-1])
+        w[i]       = (x[i] - x[0]) ... (x[i] - x[i-1])
+
+    Parameters
+    ----------
+    x : float64 array of shape (n,)
+        Distances from the cell to the cells of its stencil.
+    order : int
+        Order of the derivative, less than n.
+    table : float64 array of shape (order + 1, n or more)
+        Overwritten; the weights are ``table[order, :n]``.
+
+    References
+    ----------
+    B. Fornberg, "Generation of Finite Difference Formulas on Arbitrarily Spaced Grids",
+    Mathematics of Computation 51 (184), 1988, pages 699 to 706.
+
+    Examples
+    --------
+    >>> table = np.empty((3, 3))
+    >>> weights(np.array([-1.0, 0.0, 1.0]), 2, table)
+    >>> table[2]
+    array([ 1., -2.,  1.])
+    """
+    table[:, : x.size] = 0.0
+    table[0, 0] = 1.0
+    w_before = 1.0
+    for i in range(1, x.size):
+        w = 1.0
+        for j in range(i):
+            w *= x[i] - x[j]
+        for k in range(order, -1, -1):
+            lower = k * table[k - 1, i - 1] if k else 0.0
+            table[k, i] = w_before / w * (lower - x[i - 1] * table[k, i - 1])
+        for j in range(i):
+            for k in range(order, -1, -1):
+                lower = k * table[k - 1, j] if k else 0.0
+                table[k, j] = (x[i] * table[k, j] - lower) / (x[i] - x[j])
+        w_before = w
+
+
+@compiled
+def window(steps: Any, cell: int, first: int, x: Any) -> None:
+    """Distances from a cell to those of its stencil, summed up from the cell.
+
+    Parameters
+    ----------
+    steps : float64 array
+        ``steps[i]`` is the distance from position i to position i + 1.
+    cell, first : int
+        Index of the cell and of the first cell of the stencil.
+    x : float64 array of shape (n,)
+        Overwritten with the distances to the cells ``first, ..., first + n - 1``.
+
+    Examples
+    --------
+    >>> x = np.empty(3)
+    >>> window(np.array([1.0, 2.0, 4.0]), 1, 0, x)
+    >>> x
+    array([-1.,  0.,  2.])
+    """
+    for k in range(x.size):
+        x[k] = 0.0
+        for i in range(cell, first + k):
+            x[k] += steps[i]
+        for i in range(cell - 1, first + k - 1, -1):
+            x[k] -= steps[i]
+
+
+@compiled
+def fill(steps: Any, order: int, offset: int, first: Any, count: Any, out: Any) -> None:
+    """Weights of all cells of an axis.
+
+    Parameters
+    ----------
+    steps : float64 array
+        Distances between all positions, ghosts included.
+    order : int
+        Order of the derivative.
+    offset : int
+        Ghosts below the first cell.
+    first, count : int arrays of shape (n,)
+        For each cell the first cell of its stencil, relative to its own, and the cells it has.
+    out : float64 array of shape (widest, n)
+        Overwritten with the weights; what lies beyond `count` with zeros.
+
+    Examples
+    --------
+    >>> out = np.empty((3, 1))
+    >>> fill(np.array([1.0, 1.0]), 2, 1, np.array([-1]), np.array([3]), out)
+    >>> out[:, 0]
+    array([ 1., -2.,  1.])
+    """
+    table = np.empty((order + 1, out.shape[0]))
+    x = np.empty(out.shape[0])
+    out[:, :] = 0.0
+    for i in range(first.size):
+        window(steps, offset + i, offset + i + first[i], x[: count[i]])
+        weights(x[: count[i]], order, table)
+        out[: count[i], i] = table[order, : count[i]]

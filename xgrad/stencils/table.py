@@ -1,0 +1,294 @@
+"""From the spacing of an axis to the weights of its finite differences.
+
+A table (see :data:`xgrad._typing.Table`) is made once for the whole axis and then cut into the
+columns of each chunk.  Whether an axis is even is decided here, never in a chunk: a chunk that
+happens to be even would otherwise divide where its neighbours multiply
+(``test_an_axis_that_is_even_in_one_chunk_only``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, CoastalTable, Steps, Table
+from xgrad.errors import CoordinateError
+from xgrad.stencils import closed_form as weights
+from xgrad.stencils import ghosts as boundaries
+from xgrad.stencils.scheme import Scheme
+
+
+def table_of(steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None) -> Table:
+    """Table of a derivative along an axis of `size` cells.
+
+    Parameters
+    ----------
+    steps : float or array of shape (size - 1,)
+        The distance from each position to the next, in the unit of the coordinate.  A Python
+        float is weak: it takes the precision of the data.  A numpy scalar or array keeps its own.
+    size : int
+        Cells along the axis, at least ``scheme.needed``.
+    scheme : Scheme
+        Order, accuracy and boundaries.
+    dtype : dtype
+        Real dtype of the data, which a weak step takes.
+    seam : float, optional
+        For a periodic axis, the step from its last cell to the first one of the next period.
+
+    Returns
+    -------
+    array of shape (3 + w, size)
+        One column per cell, in the layout of :data:`xgrad._typing.Table`.  With numpy's stencil
+        of the dtype of the steps; else of float64, in which the weights are accurate.
+
+    Raises
+    ------
+    CoordinateError
+        If a weak step vanishes in `dtype`.
+
+    Examples
+    --------
+    >>> table_of(0.5, 3, Scheme(order=2, boundary=("reflect", "reflect")), "f8")[WEIGHTS:]
+    array([[ 4.,  4.,  4.],
+           [-8., -8., -8.],
+           [ 4.,  4.,  4.]])
+    """
+    ghosts = boundaries.steps(steps, scheme.boundary, scheme.half, seam)
+    if not scheme.is_numpys:
+        return _any_derivative(steps, size, scheme, ghosts)
+    edge_order = scheme.edge_order if "one-sided" in scheme.boundary else 1
+    table = first_derivative(steps, size, edge_order, dtype)
+    for cell, ghost in ((0, ghosts[0][-1:]), (size - 1, ghosts[1][:1])):
+        if ghost.size:
+            inner = np.asarray(steps) if np.ndim(steps) == 0 else steps[-1 if cell else 0]  # type: ignore[index]
+            _fill_centre(table, cell, *((inner, ghost[0]) if cell else (ghost[0], inner)))
+    return table
+
+
+def of_products(table: Table, inside: AnyArray) -> Table:
+    """The table for the derivative of a product, applied to one of its two factors.
+
+    ``d(c f)/dx = sum(w[k] c[k] f[k])``: the weights take up the known factor, so that the product
+    is never made.  Beyond the edges it is what it is at them.
+
+    Parameters
+    ----------
+    table : array of shape (3 + w, size)
+        From :func:`table_of`.
+    inside : array of shape (size,)
+        The known factor.
+
+    Examples
+    --------
+    >>> table = table_of(1.0, 3, Scheme(), "f8")
+    >>> of_products(table, np.array([1.0, 2.0, 4.0]))[WEIGHTS:]
+    array([[-1. , -0.5, -2. ],
+           [ 2. ,  0. ,  4. ],
+           [ 0. ,  2. ,  0. ]])
+    """
+    cells = np.arange(table.shape[1])
+    first, last = (table[row].astype(np.intp) for row in (FIRST, LAST))
+    found = np.array(table, np.result_type(table.dtype, np.float64))
+    two = np.flatnonzero(table[STEP] != 0)
+    found[WEIGHTS, two] = -1 / found[STEP, two]
+    found[WEIGHTS + (last - first)[two], two] = 1 / found[STEP, two]
+    found[STEP] = 0
+    for k in range(len(table) - WEIGHTS):
+        of = cells + np.minimum(first + k, last)
+        found[WEIGHTS + k] *= inside[np.clip(of, 0, cells[-1])]
+    return found
+
+
+def coastal_table(
+    steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None
+) -> CoastalTable:
+    """What the cells along an axis are made of where neighbours may be missing.
+
+    Parameters are those of :func:`table_of`; the scheme has numpy's stencil.
+
+    Returns
+    -------
+    array of shape (12, size)
+        One column per cell, in the layout of :data:`xgrad._typing.CoastalTable`.
+
+    Examples
+    --------
+    >>> coastal_table(np.array([1.0, 2.0]), 3, Scheme(skipna=True), "f8")[4:6]
+    array([[nan,  1.,  2.],
+           [ 1.,  2., nan]])
+    """
+    table = table_of(steps, size, scheme, dtype, seam)
+    ghosts = boundaries.steps(steps, scheme.boundary, 2, seam)
+    # A weak step is divided by in float64, as Python does, before it takes the data's precision.
+    along = np.full(size + 3, np.nan, np.asarray(steps).dtype)
+    along[2 - len(ghosts[0]) : 2], along[size + 1 : size + 1 + len(ghosts[1])] = ghosts
+    along[2 : size + 1] = steps
+    far_left, left, right, far_right = (along[k : k + size] for k in range(4))
+    even = np.ndim(steps) == 0
+    coastal = np.empty((12, size), table.dtype)
+    coastal[:4] = table[[WEIGHTS, WEIGHTS + 1, WEIGHTS + 2, STEP]]
+    coastal[4], coastal[5] = left, right
+    for rows, one_sided, h1, h2 in (
+        (slice(6, 9), weights.from_left, right, far_right),
+        (slice(9, 12), weights.from_right, far_left, left),
+    ):
+        as_even = one_sided(h1, h2, even=True)
+        coastal[rows] = np.where(even & (h1 == h2), as_even, one_sided(h1, h2, even=False))
+    # Beyond the boundary "nan" lies no gap: no one-sided difference stands in for the central one.
+    if scheme.boundary[0] == "nan":
+        coastal[4:, 0] = np.nan
+    if scheme.boundary[1] == "nan":
+        coastal[4:, -1] = np.nan
+    return coastal
+
+
+def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArray:
+    """Steps around each cell, for stencils that are made where they are used.
+
+    Parameters are those of :func:`table_of`.
+
+    Returns
+    -------
+    float64 array of shape (2 * depth, size)
+        Row k is the step from cell ``i - depth + k`` to the next; NaN beyond a one-sided edge.
+
+    Examples
+    --------
+    >>> windows(np.array([1.0, 2.0]), 3, Scheme(order=2, skipna=True), None)[2:4]
+    array([[nan,  1.,  2.],
+           [ 1.,  2., nan]])
+    """
+    depth = scheme.depth
+    left, right = boundaries.steps(steps, scheme.boundary, depth, seam)
+    along = np.full(size - 1 + 2 * depth, np.nan)
+    along[depth : depth + size - 1] = steps
+    along[depth - len(left) : depth] = left
+    along[depth + size - 1 : depth + size - 1 + len(right)] = right
+    return np.stack([along[k : k + size] for k in range(2 * depth)])
+
+
+def _fill_centre(table: Table, cell: int, h1: Any, h2: Any) -> None:
+    """Between two steps: the quotient where they are equal, as numpy has it for an even axis."""
+    table[:, cell] = 0
+    table[FIRST, cell], table[LAST, cell] = -1, 1
+    if h1 == h2:
+        table[STEP, cell] = 2.0 * h1
+        return
+    table[WEIGHTS:, cell] = weights.between(h1, h2)
+
+
+def _any_derivative(
+    steps: Steps, size: int, scheme: Scheme, ghosts: tuple[AnyArray, AnyArray]
+) -> Table:
+    """Central stencils where the cells for them exist; else those nearest to the edge."""
+    from xgrad.stencils import fornberg  # noqa: PLC0415  it loads numba
+
+    left, right = ghosts
+    inside = np.broadcast_to(np.asarray(steps, np.float64), size - 1)
+    all_steps = np.concatenate([left, inside, right]).astype(np.float64)
+    cells = np.arange(size)
+    first = np.full(size, -scheme.half)
+    count = np.full(size, 2 * scheme.half + 1)
+    before = cells - scheme.half < -len(left)
+    after = cells + scheme.half > size - 1 + len(right)
+    first[before] = -cells[before]
+    count[before | after] = scheme.edge
+    first[after] = size - scheme.edge - cells[after]
+    table = np.zeros((WEIGHTS + int(count.max()), size))
+    table[FIRST], table[LAST] = first, first + count - 1
+    fornberg.fill(all_steps, scheme.order, len(left), first, count, table[WEIGHTS:])
+    return table
+
+
+def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike) -> Table:
+    """Table of the first derivative: central differences inside, one-sided ones at the edges.
+
+    The scalar formulas, with ``h1 = x[i] - x[i-1]`` and ``h2 = x[i+1] - x[i]``::
+
+        even:    f'[i] = (f[i+1] - f[i-1]) / (2 h)
+        uneven:  f'[i] =      -h2 / (h1 (h1 + h2)) f[i-1]
+                         + (h2 - h1) / (h1 h2)     f[i]
+                         +   h1 / (h2 (h1 + h2))   f[i+1]
+
+    At the edges ``edge_order=1`` is ``(f[1] - f[0]) / h1`` and ``edge_order=2`` is the derivative
+    at the edge of the parabola through the three outermost points.
+
+    Parameters
+    ----------
+    steps : float or array of shape (size - 1,)
+        The distance from each position to the next, in the unit of the coordinate.  A Python
+        float is weak: it takes the precision of the data.  A numpy scalar or array keeps its own.
+    size : int
+        Cells along the axis, at least ``edge_order + 1``.
+    edge_order : {1, 2}
+        Order of accuracy at the two edges.
+    dtype : dtype
+        Real dtype of the data, which a weak step takes.
+
+    Returns
+    -------
+    array of shape (6, size)
+        One column per cell, in the layout of :data:`xgrad._typing.Table`.
+
+    Raises
+    ------
+    CoordinateError
+        If a weak step vanishes in `dtype`.
+
+    References
+    ----------
+    Quarteroni, Sacco, Saleri, *Numerical Mathematics* (Springer 2007), section 10.10.1 (the
+    finite differences); the order of the operations is that of ``numpy.gradient``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> first_derivative(np.array([1.0, 2.0, 3.0]), size=4, edge_order=1, dtype="f8").round(3)
+    array([[ 0.   , -1.   , -1.   , -1.   ],
+           [ 1.   ,  1.   ,  1.   ,  0.   ],
+           [ 1.   ,  0.   ,  0.   ,  3.   ],
+           [ 0.   , -0.667, -0.3  ,  0.   ],
+           [ 0.   ,  0.5  ,  0.167,  0.   ],
+           [ 0.   ,  0.167,  0.133,  0.   ]])
+    """
+    # np.float64 is a float as well: what makes a step weak is that numpy does not know it.
+    weak = not isinstance(steps, np.ndarray | np.generic)
+    table = np.zeros((WEIGHTS + 3, size), np.dtype(dtype) if weak else np.asarray(steps).dtype)
+    table[FIRST], table[LAST] = -1, 1
+    table[FIRST, 0], table[LAST, -1] = 0, 0
+    if edge_order == 2:
+        table[LAST, 0], table[FIRST, -1] = 2, -2
+    if np.ndim(steps) == 0:
+        if table.dtype.type(steps) == 0:
+            raise CoordinateError(
+                f"a step of {steps!r} is zero in the precision of the data, {table.dtype}; cast "
+                "the data to float64"
+            )
+        _fill_even(table, steps, edge_order)
+    else:
+        _fill_uneven(table, np.asarray(steps), edge_order)
+    return table
+
+
+def _fill_even(table: Table, h: Steps, edge_order: int) -> None:
+    table[STEP, 1:-1] = 2.0 * h
+    _fill_edges(table, h, h, h, h, edge_order, even=True)
+
+
+def _fill_uneven(table: Table, steps: NDArray[np.floating[Any]], edge_order: int) -> None:
+    for row, inside in enumerate(weights.between(steps[:-1], steps[1:]), WEIGHTS):
+        table[row, 1:-1] = inside
+    inner = (steps[1], steps[-2]) if edge_order == 2 else (steps[0], steps[0])
+    _fill_edges(table, steps[0], inner[0], inner[1], steps[-1], edge_order, even=False)
+
+
+def _fill_edges(
+    table: Table, h1: Any, h2: Any, h3: Any, h4: Any, edge_order: int, *, even: bool
+) -> None:
+    if edge_order == 1:
+        table[STEP, 0], table[STEP, -1] = h1, h4
+    else:
+        table[WEIGHTS:, 0] = weights.from_left(h1, h2, even=even)
+        table[WEIGHTS:, -1] = weights.from_right(h3, h4, even=even)

@@ -1,0 +1,1 @@
+"""Where stores are read and made."""

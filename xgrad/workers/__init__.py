@@ -1,0 +1,1 @@
+"""Who works: threads, processes, a cluster."""
