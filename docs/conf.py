@@ -12,6 +12,8 @@ exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = f"xgrad {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 myst_heading_anchors = 3
 
