@@ -32,7 +32,7 @@ class Gradient:
 
 
 class Options:
-    """Time of what xgrad has beyond numpy.gradient."""
+    """Time of the options that numpy.gradient lacks."""
 
     param_names = ("option", "dtype", "axis")
     params = (list(OPTIONS), ["float32", "float64"], [0, 1, 2])

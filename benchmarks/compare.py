@@ -1,9 +1,9 @@
-"""Side-by-side tables of xgrad and its peers, all made in one run.
+"""Side-by-side tables of xgrad and its peers, all from one run.
 
 ``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [derived]
 [vorticity] [graphs] [waiting] [chunks] [tasks] [start]``: needs
 ``pip install -e ".[benchmarks]"``.  Every figure is the median of several rounds in which the
-contenders take turns, so that a slow minute of the machine meets them all.
+contenders take turns, so that a slow minute of the machine affects them all.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ SHAPE = (128, 256, 256)
 
 
 def medians(jobs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each job, over rounds of a new order each.
+    """Median milliseconds of each job, over rounds in a new order each.
 
-    In a round each job runs three times and its best counts: how fast the system hands out memory
-    depends by up to a half on which job has just given back its own.
+    In a round each job runs three times and its best counts: how fast the system provides memory
+    varies by up to a half with the job that has just released its own.
     """
     order = random.Random(0)
     taken: dict[str, list[float]] = {name: [] for name in jobs}
@@ -69,7 +69,7 @@ def row(*cells: str) -> None:
 
 
 def along(axes: tuple[int, ...], who: Any, values: Any, positions: Any) -> None:
-    """All results are kept until the last is there, as numpy.gradient of several axes does."""
+    """Keep all results until the last one is computed, as numpy.gradient of several axes does."""
     kept = [who(values, positions[axis], axis) for axis in axes]
     kept.clear()
 
@@ -101,7 +101,7 @@ def in_memory(rounds: int) -> None:
 
 
 def with_options(rounds: int) -> None:
-    """What boundaries, gaps, accuracy and positions of its own cost, beside who has them."""
+    """Cost of boundaries, gaps, accuracy and multi-dimensional coordinates, and of their peers."""
     peers = {"findiff": "accuracy 4", "metpy": "positions of its own"}
     row("array", "axis", "plain, ms", *(f"{name} / plain" for name in OPTIONS),
         *(f"{peer} / xgrad, {what}" for peer, what in peers.items()))  # fmt: skip
@@ -126,7 +126,7 @@ def on_a_store(rounds: int, n_bytes: int) -> None:
     with tempfile.TemporaryDirectory(dir=".") as folder:
         store = f"{folder}/source.zarr"
         chunks = {"time": 24, "latitude": 361, "longitude": 720}
-        # Whole chunks only: xarray refuses a last chunk of one time.
+        # Whole chunks only: xarray refuses a last chunk of one time step.
         n_times = n_bytes // (721 * 1440 * 4 * 24) * 24
         field = demo.field(n_times).chunk(chunks)
         field.to_zarr(store, zarr_format=2)
@@ -187,7 +187,7 @@ def peak_of_options(store: str, rounds: int) -> None:
 
 
 def derived(rounds: int) -> None:
-    """Magnitude and Laplacian over three dimensions, and what they take beside their result."""
+    """Magnitude and Laplacian over three dimensions: times and peak memory."""
     shape = (256, 256, 256)
     row("array", "spacing", "what", "numpy, ms", "xgrad, ms", "numpy / xgrad",
         "numpy's peak / result", "xgrad's peak / result")  # fmt: skip
@@ -211,7 +211,7 @@ def derived(rounds: int) -> None:
 
 
 def peak_of(job: Callable[[], Any]) -> int:
-    """Bytes that a job has allocated at once, with its result."""
+    """The most bytes that a job has allocated at a time, including its result."""
     buffers.give_back()
     tracemalloc.start()
     try:
@@ -258,7 +258,7 @@ NAMES = {
 
 
 def with_many_chunks(rounds: int) -> None:
-    """Building and optimising graphs of 64,000 chunks, and the tasks that are left."""
+    """Building and optimising graphs of 64,000 chunks, and the number of tasks left."""
     row("64,000 chunks", "who", "tasks a chunk and dimension", "seconds", "of xarray's")
     row(*["---"] * 5)
     for dims in ("x", "xyz"):
@@ -326,7 +326,7 @@ def nothing(task: int) -> list[int]:
 
 
 def handing_out(_rounds: int) -> None:
-    """What the coordinator and the scheduler take for a task that does nothing."""
+    """Time of the coordinator and the scheduler for a task that does nothing."""
     with execution.cluster(workers=2) as client:
         counts = (200, 3000)
         taken = []
@@ -343,7 +343,7 @@ def handing_out(_rounds: int) -> None:
 
 
 def starting(rounds: int) -> None:
-    """Seconds that ``import xgrad`` adds, and of the first gradient with cached kernels."""
+    """Seconds of ``import xgrad`` after its dependencies, and of the first gradient."""
     code = (
         "import time; import xarray, dask.array; a = time.perf_counter(); import xgrad;"
         "b = time.perf_counter(); import numpy as np;"

@@ -1,7 +1,7 @@
-"""One table of everybody who differentiates, for the comparison script, asv and the tests.
+"""One table of all contenders, for the comparison script, asv and the tests.
 
-Each takes (values, positions, axis): a numpy array, and the positions along the axis.  The peers
-that do not notice by themselves that positions are even are given the step.
+Each takes (values, positions, axis): a numpy array, and the positions along the axis.  Contenders
+that do not detect even positions by themselves get the step.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def numpys_magnitude(values: Any, positions: Any) -> Any:
 
 
 def numpys_laplacian(values: Any, positions: Any) -> Any:
-    """The gradient of the gradient, as is usual with numpy: a stencil of five cells."""
+    """The gradient of the gradient, as usual with numpy: a stencil of five cells."""
     return sum(
         np.gradient(np.gradient(values, along, axis=axis), along, axis=axis)
         for axis, along in enumerate(_for_numpy(positions))
@@ -91,7 +91,7 @@ def laplacian(values: Any, positions: Any) -> Any:
     return _all_labels(values, positions).fdgrad.laplacian().values
 
 
-#: What is made of three derivatives, by numpy and by xgrad.
+#: Functions of three derivatives, by numpy and by xgrad.
 DERIVED = {
     "magnitude": (numpys_magnitude, magnitude),
     "Laplacian": (numpys_laplacian, laplacian),
@@ -99,19 +99,19 @@ DERIVED = {
 
 
 def own_positions(values: Any, axis: int) -> Any:
-    """Positions of the shape and dtype of the data: each column has its own."""
+    """Positions with the shape and dtype of the data, different in each column."""
     steps = np.random.default_rng(1).random(values.shape) + 0.2
     return np.cumsum(steps, axis=axis).astype(values.dtype)
 
 
 def with_gaps(values: Any) -> Any:
-    """The field with land: a third of it, in patches."""
+    """The field with a third of it masked as land, in patches."""
     land = np.random.default_rng(2).normal(size=(16, 16)) > 0.4
     return np.where(np.kron(land, np.ones((16, 16), bool)), np.float32(np.nan), values)
 
 
 def with_options(values: Any, positions: Any, axis: int, **options: Any) -> Callable[[], Any]:
-    """A call of xgrad, with the labels made before."""
+    """A call of xgrad, on an array that is already labelled."""
     dim = "zyx"[axis]
     array = _labelled(values, positions, axis)
 
@@ -121,7 +121,7 @@ def with_options(values: Any, positions: Any, axis: int, **options: Any) -> Call
     return call
 
 
-#: What xgrad has beyond numpy.gradient: a ready call for (values, positions, axis).
+#: Options that numpy.gradient lacks: a ready call for (values, positions, axis).
 OPTIONS: dict[str, Callable[[Any, Any, int], Callable[[], Any]]] = {
     "periodic": lambda values, positions, axis: with_options(
         values, positions, axis, boundary="periodic", period={"zyx"[axis]: positions[-1] + 1}

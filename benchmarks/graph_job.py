@@ -1,8 +1,8 @@
-"""Build and optimise the graph of 64,000 chunks; print the seconds and the tasks that are left.
+"""Build and optimise the graph of 64,000 chunks; print the seconds and the number of tasks left.
 
-Run by ``compare.py`` in a fresh process for each, as what one leaves behind is in the way of
-Python's collector in the next: ``python -m benchmarks.graph_job xgrad|xarray DIMS`` with DIMS as
-``x`` or ``xyz``.
+``compare.py`` runs this in a fresh process each time, because leftover objects slow down Python's
+garbage collector: ``python -m benchmarks.graph_job xgrad|xarray DIMS`` with DIMS as ``x`` or
+``xyz``.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""One job on one Zarr store in this process; prints its seconds and its peak memory over the base.
+"""Run one job on one Zarr store in this process; print its seconds and peak memory above the base.
 
-Run by ``compare.py`` in a fresh process for each job, as memory once taken is not given back:
+``compare.py`` runs each job in a fresh process, because a process does not return freed memory:
 ``python -m benchmarks.store_job STORE WHO max|zarr|one|delayed`` with WHO one of xgrad, xarray,
 job (gradient_to_zarr), whole-chunks (the engine that xgrad rejected), bare threads (xgrad's kernels
 without dask and halos), read, copy, or one of OPTIONS: xgrad along the latitude with that option.
-``one`` is one gradient to Zarr, ``zarr`` three.
+``one`` writes one gradient to Zarr, ``zarr`` three.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from xgrad.workers import memory as machine
 
 
 def whole_chunks(array: xr.DataArray, dim: Any) -> Any:
-    """The rejected engine: whole neighbours through map_overlap, and a copy to stick them on."""
+    """The rejected engine: whole neighbours through map_overlap, and a copy to attach them."""
     axis, data = array.get_axis_num(dim), array.data
     size, chunk = array.sizes[dim], data.chunks[axis][0]
     steps = xgrad.labels.spacing.from_coordinate(array[dim], "s").steps
@@ -58,7 +58,7 @@ def whole_chunks(array: xr.DataArray, dim: Any) -> Any:
 
 
 def heights(array: xr.DataArray) -> xr.DataArray:
-    """Positions of the shape and in the chunks of the data, made when they are needed."""
+    """Lazy positions with the shape and the chunks of the data."""
     sizes = [side.size for side in (array.time, array.latitude, array.longitude)]
     cells = da.arange(sizes[1], chunks=array.data.chunks[1], dtype="f4")[:, None]
     tilt = da.linspace(1, 2, sizes[2], chunks=array.data.chunks[2], dtype="f4")
@@ -67,10 +67,10 @@ def heights(array: xr.DataArray) -> xr.DataArray:
 
 
 def in_bare_threads(array: xr.DataArray, store: str) -> list[Any]:
-    """Two threads read chunk by chunk, differentiate each by itself and take the maxima.
+    """Two threads read chunk by chunk, differentiate each in isolation and take the maxima.
 
-    Without a graph and without halos: what is left for xgrad to gain.  Its values are one-sided at
-    the edges of each chunk.
+    This needs neither a graph nor halos, so it is a lower bound for xgrad's time.  Its values are
+    one-sided at the edges of each chunk.
     """
     cells = zarr.open_group(store, mode="r")["temperature"]
     steps = [xgrad.labels.spacing.from_coordinate(array[dim], "s").steps for dim in array.dims]
@@ -125,7 +125,7 @@ def results(array: xr.DataArray, who: str) -> xr.Dataset:
 
 @contextmanager
 def measured() -> Iterator[None]:
-    """Print the seconds that a block takes, and its peak memory over the base."""
+    """Print the seconds of a block, and its peak memory above the base."""
     base, start = machine.peak_memory(), time.perf_counter()
     yield
     seconds = time.perf_counter() - start
@@ -133,7 +133,7 @@ def measured() -> Iterator[None]:
 
 
 def start() -> None:
-    """Compile and import everything: a job is measured, not its start."""
+    """Compile and import everything, so that the start is not measured."""
     small = xr.DataArray(np.ones((4, 40, 40), "f4"), dims=("time", "y", "x"), name="t")
     for field in (small, small.assign_coords(time=np.array([0.0, 1, 3, 4]))):
         for options in ({}, {"skipna": True}, {"accuracy": 4, "boundary": "extend"}):
@@ -141,7 +141,7 @@ def start() -> None:
         xgrad.gradient(field.chunk(x=20)).compute()
     own = xr.DataArray(da.ones((4, 40, 40), "f4").cumsum(1), dims=small.dims, name="own")
     xgrad.gradient(small, "y", spacing={"y": own}).compute()
-    # Large enough for the compiled loops, which small arrays do without.
+    # Large enough to use the compiled loops.
     large = xr.DataArray(np.ones((24, 128, 128), "f4"), dims=small.dims)
     for steps in (1, np.arange(24.0) ** 2):
         xgrad.gradient(large, "time", spacing={"time": steps})

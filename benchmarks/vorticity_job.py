@@ -1,9 +1,9 @@
-"""Vorticity of a Zarr store in this process; prints its seconds and its peak memory over the base.
+"""Vorticity of a Zarr store in this process; prints its seconds and its peak memory above the base.
 
-Run by ``compare.py`` in a fresh process for each job: ``python -m benchmarks.vorticity_job STORE
-WHO max|zarr`` with WHO one of xgrad, job (that of the command ``xgrad curl``), metpy, metpy-loaded
-(``.load()`` first), and read (no vorticity: the sum of both components).  ``max`` is the maximum of
-each level, ``zarr`` a second store.
+``compare.py`` runs each job in a fresh process: ``python -m benchmarks.vorticity_job STORE WHO
+max|zarr`` with WHO one of xgrad, job (as the command ``xgrad curl``), metpy, metpy-loaded
+(``.load()`` first), and read (no vorticity: the sum of both components).  ``max`` takes the maximum
+of each level, ``zarr`` writes a second store.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def main(store: str, who: str, target: str) -> None:
     if who == "job":
         execution.own_process()  # as the command does
     ds = xr.open_zarr(store)
-    # Compile and import everything first: the job is measured, not the start.
+    # Compile and import everything first, so that the start is not measured.
     vorticity(ds.isel(time=[0], level=[0]).load(), "xgrad" if who == "job" else who)
     with tempfile.TemporaryDirectory(dir=Path(store).parent) as folder:
         out = f"{folder}/out.zarr"

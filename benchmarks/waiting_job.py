@@ -1,8 +1,8 @@
-"""Chunks in memory at a time, for the maxima of all gradients of a grid of chunks.
+"""Count the chunks in memory at a time, for the maxima of all gradients of a grid of chunks.
 
-Run by ``compare.py`` with several hashes of strings, on which dask's order depends:
-``python -m benchmarks.waiting_job GRID TASKS`` with GRID as ``16,2,2`` and TASKS the number that
-the last chunks along an axis wait for.
+``compare.py`` runs this with several seeds of Python's string hash, because dask's order depends on
+it: ``python -m benchmarks.waiting_job GRID TASKS`` with GRID as ``16,2,2`` and TASKS the number of
+tasks that the last chunks along an axis wait for.
 """
 
 from __future__ import annotations

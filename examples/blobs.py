@@ -1,17 +1,18 @@
 """Blobs in a volume: its Laplacian finds their centres.
 
-A volume such as a confocal microscope takes, made up: 27 blobs that glow, on voxels of 0.3 x 0.1 x
-0.1 micrometres, deeper than wide.  Each is a Gaussian, whose Laplacian at its centre is known::
+The volume is synthetic, like one from a confocal microscope: 27 glowing blobs, on voxels of 0.3 x
+0.1 x 0.1 micrometres, deeper than they are wide.  Each is a Gaussian, whose Laplacian at the centre
+is known::
 
     I = exp(-r^2 / (2 s^2))        Laplacian of I at r = 0:  -3 / s^2,  s = 0.5 micrometres
 
-A blob is where the Laplacian has a minimum, less than a third of that (T. Lindeberg, "Feature
+A blob is a minimum of the Laplacian that is below a third of that value (T. Lindeberg, "Feature
 Detection with Automatic Scale Selection", International Journal of Computer Vision 30, 1998).  The
-coordinates hold the size of a voxel, so the three second derivatives have one unit, and the blobs
-are found though a sum over voxels would see them flattened.  The noise has a standard deviation of
-0.0002, which second differences enlarge by some 350 micrometres^-2.
+coordinates contain the size of a voxel, so the three second derivatives have the same unit, and the
+blobs are found even though they look flattened when counted in voxels.  The noise has a standard
+deviation of 0.0002, which second differences amplify by about 350 micrometres^-2.
 
-The volume is a dask array in chunks of 20 x 60 x 60, and the Laplacian is one task for each.
+The volume is a dask array in chunks of 20 x 60 x 60, and the Laplacian is one task per chunk.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-import xgrad  # noqa: F401  (gives `.fdgrad`)
+import xgrad  # noqa: F401  (registers `.fdgrad`)
 
 SIZE = 0.5  # micrometres
 VOXEL = {"z": 0.3, "y": 0.1, "x": 0.1}  # micrometres
@@ -31,7 +32,7 @@ CELLS = {"z": 40, "y": 120, "x": 120}
 
 
 def volume() -> tuple[xr.DataArray, NDArray[np.int_]]:
-    """Brightness, and the voxels of the centres."""
+    """Brightness, and the voxels at the centres."""
     rng = np.random.default_rng(3)
     axes = {
         dim: (dim, VOXEL[dim] * np.arange(n), {"units": "micrometre"}) for dim, n in CELLS.items()
@@ -52,7 +53,7 @@ def volume() -> tuple[xr.DataArray, NDArray[np.int_]]:
 
 
 def minima(values: NDArray[np.float64], below: float) -> NDArray[np.int_]:
-    """Voxels lower than `below` and than their 26 neighbours."""
+    """Voxels below `below` and below their 26 neighbours."""
     core = values[1:-1, 1:-1, 1:-1]
     lowest = core < below
     for shift in itertools.product(range(3), repeat=3):
@@ -63,7 +64,7 @@ def minima(values: NDArray[np.float64], below: float) -> NDArray[np.int_]:
 
 
 def main() -> None:
-    """Print what is found and draw slices."""
+    """Print the results and draw slices."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--figure", type=Path, default="blobs.png")
     figure = parser.parse_args().figure

@@ -1,17 +1,17 @@
 """Edges of an image: magnitude and direction of its gradient.
 
-The gradient of an image I points to where it grows brighter; its magnitude and direction are
+The gradient of an image I points towards greater brightness; its magnitude and direction are
 `image.fdgrad.magnitude()` and `image.fdgrad.direction(("y", "x"))`::
 
     magnitude = sqrt((dI/dx)^2 + (dI/dy)^2)        direction = atan2(dI/dy, dI/dx)
 
 (Gonzalez and Woods, *Digital Image Processing*, 4th edition, 2018, section 10.2).  The dimensions
-y and x have no coordinates, so the step is 1 pixel.  The numbers are those of `numpy.gradient`,
-also where the image is a dask array in chunks.
+y and x have no coordinates, so the step is 1 pixel.  The numbers equal those of `numpy.gradient`,
+even if the image is a dask array in chunks.
 
-The image has 160 x 240 pixels and is drawn here: 0 is black and 1 is white, with a disc, a ring, a
-bar, a tilted bar and a soft ramp.  The noise has a standard deviation of 0.005.  Where
-the magnitude is small the noise decides the direction: the figure leaves those pixels white.
+The image has 160 x 240 pixels and is drawn by this script: 0 is black and 1 is white, with a disc,
+a ring, a bar, a tilted bar and a soft ramp.  The noise has a standard deviation of 0.005.  Where
+the magnitude is small the noise determines the direction: the figure leaves those pixels white.
 """
 
 import argparse
@@ -22,13 +22,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-import xgrad  # noqa: F401  (gives `.fdgrad`)
+import xgrad  # noqa: F401  (registers `.fdgrad`)
 
-FAINT = 0.015  # per pixel: four times the slopes that the noise makes, and below the soft ramp
+FAINT = 0.015  # per pixel: four times the slope of the noise, and below that of the soft ramp
 
 
 def draw_image() -> xr.DataArray:
-    """Shapes with edges some 3 pixels wide, from the distance of each pixel to their border."""
+    """Shapes with edges about 3 pixels wide, from the distance of each pixel to their border."""
     y, x = np.mgrid[:160, :240].astype(float)
 
     def shape(inside: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,7 +65,7 @@ def main() -> None:
     direction = image.fdgrad.direction(("y", "x"))
     off = abs(direction - np.arctan2(slope.dI_dy, slope.dI_dx)).max().item()
     print(f"direction: within {off:.1e} rad of arctan2")
-    # On the rim of the disc the image grows brighter towards the centre.
+    # On the rim of the disc, brightness increases towards the centre.
     y, x = magnitude.y - 110, magnitude.x - 45
     rim = abs(np.hypot(y, x) - 30) < 0.5
     turned = np.rad2deg(direction - np.arctan2(-y, -x)).where(rim)
@@ -77,7 +77,7 @@ def main() -> None:
         (magnitude, "magma", (0, 0.4), "magnitude (per pixel)"),
         (direction, "hsv", (-180, 180), "direction (degrees from x towards y)"),
     ]
-    apart = {"wspace": 0.08}  # for the numbers of the colour bars
+    apart = {"wspace": 0.08}  # for the labels of the colour bars
     fig, axes = plt.subplots(
         1, 3, figsize=(14, 4), sharey=True, layout="constrained", gridspec_kw=apart
     )

@@ -1,7 +1,7 @@
-"""Fronts in the temperature of the sea surface: magnitude of its gradient, up to the coast.
+"""Fronts in the sea surface temperature: magnitude of its gradient, up to the coast.
 
-A made-up sea of 0.1 degrees with a meandering front and a warm eddy.  With the latitude phi and
-the longitude lam in degrees::
+A synthetic sea on a grid of 0.1 degrees, with a meandering front and a warm eddy.  With the
+latitude phi and the longitude lam in degrees::
 
     T = 17 - (phi - 39) / 3 - 4 tanh((phi - phi0(lam)) / 0.5) + 3 exp(-(r / 0.8)^2)     in degC
     phi0(lam) = 38 + 1.2 sin(2 pi (lam + 75) / 9)
@@ -11,11 +11,11 @@ The gradient on the sphere is known, with R = 6371229 m::
 
     |grad T| = sqrt((dT/dphi)^2 + (dT/dlam / cos(phi))^2) 180 / (pi R)
 
-(Holton and Hakim, *An Introduction to Dynamic Meteorology*, 5th edition, 2013, section 2.3), and
-the printed error is that against it, away from coast and edges.
+(Holton and Hakim, *An Introduction to Dynamic Meteorology*, 5th edition, 2013, section 2.3).  The
+printed error is the difference from this gradient, away from the coast and the edges.
 
 Land is missing.  A cell beside it has no central difference: without `skipna` its gradient is
-missing too, and the coast moves a cell out to sea.  With `skipna=True` it is one-sided.
+missing too, and the coast moves out to sea by one cell.  With `skipna=True` it is one-sided.
 """
 
 import argparse
@@ -26,14 +26,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.colors import ListedColormap
 
-import xgrad  # noqa: F401  (gives `.fdgrad`)
+import xgrad  # noqa: F401  (registers `.fdgrad`)
 
 METRES_PER_DEGREE = 6371229 * np.pi / 180
 PER_100_KM = 1e5
 
 
 def sea() -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
-    """Temperature with NaN on land, where the land is, and the exact magnitude."""
+    """Temperature with NaN on land, the mask of the land, and the exact magnitude."""
     latitude = np.linspace(30, 48, 181)
     longitude = np.linspace(-78, -50, 281)
     coords = {
@@ -61,12 +61,12 @@ def sea() -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
 
 
 def main() -> None:
-    """Print errors and cells, and draw the maps."""
+    """Print the errors and the numbers of cells, and draw the maps."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--figure", type=Path, default="fronts.png")
     figure = parser.parse_args().figure
     sst, land, exact = sea()
-    # A lazy array in chunks has the same numbers.
+    # A lazy array gives the same numbers.
     magnitude = sst.chunk(latitude=60).fdgrad.magnitude(metric="sphere", skipna=True).compute()
     plain = sst.fdgrad.magnitude(metric="sphere")
     inside = plain.notnull() & ~land & (exact > 0)

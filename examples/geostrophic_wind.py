@@ -1,4 +1,4 @@
-"""Geostrophic wind from the gradient of geopotential, against the wind of a reanalysis.
+"""Geostrophic wind from the gradient of geopotential, compared with the wind of a reanalysis.
 
 Where the Coriolis force balances the slope of a pressure surface, the wind is::
 
@@ -10,14 +10,14 @@ the radius of ECMWF's spherical Earth (Holton and Hakim, *An Introduction to Dyn
 5th edition, 2013, section 3.1).
 
 The data are ERA-Interim monthly means at 500 hPa, every 0.75 degrees.  The table compares u, v
-with u_g, v_g between 25 and 75 degrees of each hemisphere, each cell weighted by cos(lat): the
+with u_g, v_g between 25 and 75 degrees in each hemisphere, with each cell weighted by cos(lat): the
 correlation r, the root mean square (rms) of the difference, and the standard deviation (std) of
-the reanalysis.  r(wind) is that of the vectors: the (co)variances of u and of v are added.
+the reanalysis.  r(wind) is the correlation of the vectors: it adds the (co)variances of u and v.
 
-r is above 0.99 for u and for the vectors, but only 0.95 to 0.98 for v.  The departures of v from
-balance are the smaller ones in m s-1, but v also varies much less than u in a monthly mean.
+r is above 0.99 for u and for the vectors, but only 0.95 to 0.98 for v.  In m s-1, v departs less
+from balance than u, but it also varies much less than u in a monthly mean.
 
-Longitude is periodic.  Its first and last columns get one-sided differences all the same.
+Longitude is periodic, but here its first and last columns use one-sided differences.
 """
 
 import argparse
@@ -29,7 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 
-import xgrad  # noqa: F401  (gives `.fdgrad`)
+import xgrad  # noqa: F401  (registers `.fdgrad`)
 
 OMEGA = 7.292e-5  # rotation of the Earth, s-1
 METRES_PER_DEGREE = 6371229 * np.pi / 180
@@ -38,10 +38,10 @@ DATA = os.environ.get("XGRAD_DATA", Path(__file__).resolve().parents[2] / "share
 
 
 def reanalysis() -> xr.Dataset:
-    """Geopotential and wind at 500 hPa: from a local file, else from xarray's tutorial data."""
+    """Geopotential and wind at 500 hPa: from a local file, or else from xarray's tutorial data."""
     file = Path(DATA, "eraint_uvz.nc")
     with warnings.catch_warnings():
-        # The values are packed as integers, and the file gives NaN as their fill value.
+        # The values are packed as integers, but the file declares NaN as their fill value.
         warnings.simplefilter("ignore", xr.SerializationWarning)
         ds = xr.open_dataset(file) if file.exists() else xr.tutorial.open_dataset("eraint_uvz")
     return ds.sel(level=500, month=[1, 7], drop=True).assign_coords(month=["January", "July"])
@@ -75,7 +75,7 @@ def compare(wind: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
 
 
 def draw(winds: dict[str, xr.Dataset], figure: Path) -> None:
-    """Maps of speed and direction: a row for each month, a column for each wind."""
+    """Maps of speed and direction: one row per month, one column per wind."""
     fig, axes = plt.subplots(2, 2, figsize=(13, 6), sharex=True, sharey=True, layout="constrained")
     for column, (name, wind) in zip(axes.T, winds.items(), strict=True):
         for ax, month in zip(column, wind.month.values, strict=True):

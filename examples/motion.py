@@ -1,17 +1,19 @@
-"""Velocity and acceleration from positions at uneven times, against the exact ones.
+"""Velocity and acceleration from positions at uneven times, compared with the exact ones.
 
 A damped oscillation, the real part of a complex exponential::
 
     x(t) = Re(A exp(s t))        v(t) = Re(A s exp(s t))        a(t) = Re(A s^2 exp(s t))
 
-with A = 1 m and s = -0.3 + 2 pi i / 2.5 in s-1: a period of 2.5 s, down to 1/e after 3.3 s.  A
-camera takes 25 frames a second for 6 s and loses a quarter of them, so the times are uneven.
+with A = 1 m and s = -0.3 + 2 pi i / 2.5 in s-1: the period is 2.5 s, and the amplitude falls to 1/e
+after 3.3 s.  A camera takes 25 frames per second for 6 s and loses a quarter of them, so the times
+are uneven.
 
-The velocity is the gradient of the position, and the acceleration that of the velocity.  Both come
-from the parabola through three neighbours, at the two ends as well (`edge_order=2`).  Inside, the
-slope of the parabola is off by about h1 h2 x'''(t) / 6 for the steps h1 and h2 to its neighbours
-(Quarteroni, Sacco, Saleri, *Numerical Mathematics*, 2007, section 10.10.1).  The steps jump, and so
-does this error: the acceleration, a difference of velocities, is less accurate.
+The velocity is the gradient of the position, and the acceleration is the gradient of the velocity.
+Both come from the parabola through three neighbours, even at the two ends (`edge_order=2`).  In the
+interior, the slope of the parabola has an error of about h1 h2 x'''(t) / 6, with steps h1 and h2 to
+the neighbours (Quarteroni, Sacco, Saleri, *Numerical Mathematics*, 2007, section 10.10.1).  The
+steps jump, and so does this error; that makes the acceleration, a difference of velocities, less
+accurate.
 """
 
 import argparse
@@ -22,7 +24,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-import xgrad  # noqa: F401  (gives `.fdgrad`)
+import xgrad  # noqa: F401  (registers `.fdgrad`)
 
 AMPLITUDE = 1.0  # m
 RATE = -0.3 + 2j * np.pi / 2.5  # s-1

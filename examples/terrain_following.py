@@ -1,22 +1,22 @@
-"""Temperature gradient on terrain-following levels over a sea mount, against the exact one.
+"""Temperature gradient on terrain-following levels over a seamount, compared with the exact one.
 
 The levels of a model such as ROMS follow the bottom.  With s from -1 at the bottom to 0 at the
-surface, and the depth of the water h(x)::
+surface, and the water depth h(x)::
 
     z(s, x) = h (hc s + h C(s)) / (hc + h)        C(s) = (1 - cosh(5 s)) / (cosh(5) - 1)
 
 with hc = 250 m (the form of z is that of A. F. Shchepetkin, J. C. McWilliams, Ocean Modelling 9,
-2005, pages 347 to 404).  The sea mount rises from 4000 m to 400 m.  Temperature depends on the
-height alone, and so does its gradient::
+2005, pages 347 to 404).  The seamount rises from 4000 m to 400 m.  Temperature depends only on
+height, and so does its gradient::
 
     T(z) = 3 + 17 exp(z / D)        dT/dz = 17 / D exp(z / D)        in degC, D = 400 m
 
-Three estimates are printed, with their largest errors.  "mean heights" divides by the steps of z
-averaged over x, and is wrong as the ratio of the steps is: over the summit, where the levels lie
-closer, it is 0.64 of the true gradient at the uppermost level and a tenth of it at the lowest.
-"own heights" takes z(s, x) for each column, and inside it is off by about h1 h2 T'''(z) / 6 for the
-steps h1 and h2 to the neighbours: nowhere more than 0.5 % of the largest gradient.  With
-`accuracy=4` it is nowhere more than 0.1 %.
+The script prints three estimates with their largest errors.  "mean heights" divides by the steps of
+z averaged over x, and is wrong by the ratio of the steps: over the summit, where the levels are
+closer together, it is 0.64 of the true gradient at the uppermost level and a tenth of it at the
+lowest.  "own heights" uses z(s, x) for each column.  In the interior its error is about
+h1 h2 T'''(z) / 6, with the steps h1 and h2 to the neighbours: at most 0.5 % of the largest gradient
+anywhere.  With `accuracy=4` it is at most 0.1 %.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 
-import xgrad  # noqa: F401  (gives `.fdgrad`)
+import xgrad  # noqa: F401  (registers `.fdgrad`)
 
 SCALE = 400.0  # m
 WARMTH = 17.0  # degC
@@ -34,7 +34,7 @@ LEVELS, COLUMNS = 30, 121
 
 
 def section() -> xr.DataArray:
-    """Temperature in degC, on levels whose heights `z` lie in a coordinate of two dimensions."""
+    """Temperature in degC, on levels whose heights are a two-dimensional coordinate `z`."""
     s = xr.DataArray((np.arange(LEVELS) + 0.5) / LEVELS - 1, dims="s")
     x = xr.DataArray(np.linspace(-60, 60, COLUMNS), dims="x", attrs={"units": "km"})
     h = 4000 - 3600 * np.exp(-((x / 20) ** 2))

@@ -1,22 +1,22 @@
 """Relative vorticity of the wind of a reanalysis, and the shear on either side of the jets.
 
-With the wind u eastward and v northward on a sphere of the radius R::
+With the wind u eastward and v northward on a sphere of radius R::
 
     zeta = 1/(R cos(lat)) dv/dlon - 1/R du/dlat + u tan(lat)/R
 
 (Holton and Hakim, *An Introduction to Dynamic Meteorology*, 5th edition, 2013, section 4.2).  This
-is `xgrad.curl(u=u, v=v, metric="sphere")`: longitude closes by itself, and the row at a pole has
-the limit.
+is `xgrad.curl(u=u, v=v, metric="sphere")`: longitude is treated as periodic, and the row at a pole
+gets the limit.
 
-The data are ERA-Interim means of January at 200 and 850 hPa, every 0.75 degrees.  The table gives
+The data are ERA-Interim means of January at 200 and 850 hPa, every 0.75 degrees.  The table shows
 the strongest westerly of each hemisphere at 200 hPa, and the vorticity beside it on its meridian,
 averaged from 3 to 8 degrees of latitude to the north and to the south.  North of a westerly jet the
-wind falls off to the left, and the shear turns it to the left: the vorticity is positive, and
-negative to the south.  In the northern hemisphere that is cyclonic towards the pole, and in the
-southern hemisphere the negative side is the cyclonic one, and towards the pole as well.
+wind weakens to the left, so the shear turns it to the left: the vorticity is positive there, and
+negative to the south.  The positive side is cyclonic in the northern hemisphere, and the negative
+side in the southern: in both, the side towards the pole.
 
-At 850 hPa the mountains stand out: the pressure surface lies below the ground there, and the wind
-on it is extrapolated.
+At 850 hPa the mountains stand out: there the pressure surface is below the ground, and the wind on
+it is extrapolated.
 """
 
 import argparse
@@ -35,10 +35,10 @@ HEMISPHERES = {"northern": slice(90, 0), "southern": slice(0, -90)}  # latitude 
 
 
 def wind_of_january() -> xr.Dataset:
-    """Wind at both levels: from a local file, else from xarray's tutorial data."""
+    """Wind at both levels: from a local file, or else from xarray's tutorial data."""
     file = Path(DATA, "eraint_uvz.nc")
     with warnings.catch_warnings():
-        # The values are packed as integers, and the file gives NaN as their fill value.
+        # The values are packed as integers, but the file declares NaN as their fill value.
         warnings.simplefilter("ignore", xr.SerializationWarning)
         ds = xr.open_dataset(file) if file.exists() else xr.tutorial.open_dataset("eraint_uvz")
     return ds[["u", "v"]].sel(month=1, level=[200, 850], drop=True).load()

@@ -1,14 +1,14 @@
 """Warming in K per decade, from the time gradient of a climate model in a 360-day calendar.
 
-The rate of one year is the difference of its neighbours::
+The rate of a year is the difference of its neighbours::
 
     dT/dt[i] = (T[i+1] - T[i-1]) / (t[i+1] - t[i-1])        (`numpy.gradient`, even steps)
 
 in K per day; a decade of this calendar has 3600 days.  The mean of the rates over 2000 to 2098
-telescopes: of all years only 1999, 2000, 2098 and 2099 are left in it.  The table sets it beside
-two other rates of the same period: the last year less the first, over the years between them, and
-the slope of the least squares line, which weighs all years.  The column "mean" is over the area,
-each cell weighted by cos(lat).
+telescopes: only the years 1999, 2000, 2098 and 2099 remain.  The table compares it with two other
+rates for the same period: the last year minus the first, divided by the years between them, and the
+slope of the least-squares line, which uses all years.  The column "mean" averages over the area,
+with each cell weighted by cos(lat).
 
 The data are yearly means of air temperature at 1.5 m in K over North America, 1860 to 2099, from
 the Met Office Unified Model under scenario A1B (Iris sample data, (C) British Crown copyright 2018,
@@ -24,15 +24,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 
-import xgrad  # noqa: F401  (gives `.fdgrad`)
+import xgrad  # noqa: F401  (registers `.fdgrad`)
 
-FIRST, LAST = 2000, 2098  # 2099 ends the data and has a one-sided difference only
+FIRST, LAST = 2000, 2098  # 2099 is the last year, so its difference is one-sided
 DAYS_PER_DECADE = 10 * 360
 DATA = os.environ.get("XGRAD_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
 
 
 def temperature() -> xr.DataArray:
-    """Yearly mean air temperature in K, or the end of the program where the file is absent."""
+    """Yearly mean air temperature in K; exits if the file is missing."""
     file = Path(DATA, "A1B_north_america.nc")
     if not file.exists():
         sys.exit(f"{file} is absent; set XGRAD_DATA to a folder that has {file.name}")
