@@ -180,7 +180,7 @@ def _spread(row: Sequence[Box], width: float) -> float:
 
 
 def _pull(box: Box, steps: Sequence[tuple[Box, Box]], *, upwards: bool) -> float:
-    """Where the boxes at the other ends of a box's arrows would have it."""
+    """The mean position of the boxes at the other ends of a box's arrows."""
     ends = [(a if b is box else b).middle for a, b in steps if (b if upwards else a) is box]
     return sum(ends) / len(ends) if ends else box.middle
 
