@@ -8,16 +8,10 @@ from typing import Any, Generic, TypeVar, Unpack
 import xarray as xr
 
 from xgrad._typing import Dim, Form, LabelledFieldOptions, LabelledOptions
-from xgrad.operators.calculus import (
-    curl_of,
-    direction,
-    divergence_of,
-    hessian,
-    laplacian,
-    magnitude,
-)
 from xgrad.operators.gradient import derivative, gradient
+from xgrad.operators.scalar import direction, hessian, laplacian, magnitude
 from xgrad.operators.trees import mapped
+from xgrad.operators.vector import curl_of, divergence_of
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 

@@ -9,8 +9,7 @@ import pytest
 
 import xgrad
 from tests.helpers import numpy_gradient, same_bits
-from xgrad.arrays import buffers
-from xgrad.arrays import combine as overlap
+from xgrad.arrays import buffers, combine
 from xgrad.stencils.scheme import Scheme
 
 SHAPE = (300, 1000)
@@ -82,7 +81,7 @@ def test_results_of_many_threads_do_not_share_memory() -> None:
     def work() -> None:
         kept = []
         for k in range(20):
-            found = overlap.differentiate((k + 1) * values, 1.0, 0, Scheme())
+            found = combine.differentiate((k + 1) * values, 1.0, 0, Scheme())
             kept = [*kept[-2:], (k + 1, found)]
             if any(not np.allclose(one, n * expected, rtol=1e-12) for n, one in kept):
                 wrong.append(k)

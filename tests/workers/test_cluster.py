@@ -131,7 +131,8 @@ def test_without_distributed_the_error_names_the_extra(monkeypatch: Any) -> None
 def test_the_command_speaks_alone() -> None:
     # What befalls a worker is mended or told in one line: distributed must not tell it as well.
     code = (
-        "from xgrad.workers import cluster as execution; execution.own_process(); import distributed, logging\n"
+        "from xgrad.workers import cluster; cluster.own_process()\n"
+        "import distributed, logging\n"
         "loggers = [logging.getLogger(n) for n in logging.root.manager.loggerDict]\n"
         "loud = [one.name for one in loggers if one.name.startswith('distributed')\n"
         "        and one.isEnabledFor(logging.ERROR)]\n"

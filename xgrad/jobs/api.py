@@ -19,13 +19,13 @@ import numpy as np
 from dask.tokenize import tokenize
 
 from xgrad._typing import Dim, FieldOptions, JobOptions, Operation
+from xgrad.arrays.term import Positions, Term
 from xgrad.jobs import assignment as jobs
 from xgrad.jobs import skeleton
 from xgrad.jobs.assignment import Assignment, Job, Request, taken
 from xgrad.jobs.plan import Plan, planned
 from xgrad.jobs.regions import Box
-from xgrad.operators.calculus import OPERATIONS
-from xgrad.operators.result import Part
+from xgrad.operators.table import OPERATIONS
 from xgrad.stores import in_icechunk as versioned
 from xgrad.stores import on_disk as publishing
 from xgrad.stores import on_object_store as object_store
@@ -403,15 +403,15 @@ def _told(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
     told = {name: repr(value) for name, value in given if name != "spacing"}
     # Sorted: a folder is listed in any order.
     results = sorted(job.results, key=lambda one: one.name)
-    steps = [(one.name, one.how, [_positions(part) for part in one.parts]) for one in results]
+    steps = [(one.name, one.how, [_identity(term) for term in one.terms]) for one in results]
     return told | {
         "version": version("xgrad"),
         "operation": request.operation,
         "source": shown(request.source) if path is None else str(path.resolve()),
-        "variables": repr(sorted(job.outputs)),
+        "variables": repr(sorted(job.made)),
         "dim": repr([one.name for one in results]),
         "form": repr(request.form),
-        "chunks": repr({name: job.written(name) for name in sorted(job.outputs)}),
+        "chunks": repr({name: job.written(name) for name in sorted(job.made)}),
         "checksum": repr(checksum),
         "coordinates": tokenize(
             steps, request.options.get("spacing"), job.source.told(job.template().coords)
@@ -420,13 +420,13 @@ def _told(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
     }
 
 
-def _positions(part: Part) -> tuple[Any, ...]:
+def _identity(term: Term) -> tuple[Any, ...]:
     """What a term depends on beside the values."""
-    along, factor = part.along, part.spread_factor()
-    weights = (None if factor is None else np.asarray(factor), part.inside)
-    if along is None:
-        return weights
-    return (along.steps, along.seam, along.period, along.units, along.positions is None, *weights)
+    factor = None if term.factor is None else np.asarray(term.factor)
+    along: Any = term.along
+    if isinstance(along, Positions):
+        along = (along.name, along.period)
+    return along, term.seam, factor, term.inside
 
 
 def _goes_on(place: Workplace, told: dict[str, str], *, restart: bool) -> bool:
@@ -478,7 +478,7 @@ class _Done:
     """Which chunks of the target are finished: of this run, and of those before it."""
 
     def __init__(self, job: Job, place: Workplace, sizes: Mapping[str, int]) -> None:
-        self._chunks = {name: job.written(name) for name in job.outputs}
+        self._chunks = {name: job.written(name) for name in job.made}
         self._grid = {
             name: np.zeros([-(-n // c) for n, c in zip(job.shape(name), chunks, strict=True)], bool)
             for name, chunks in self._chunks.items()
@@ -536,8 +536,8 @@ def _work_off(
 
 def _verify(job: Job, place: Workplace) -> None:
     """Every chunk must be there: those of fill values are written like the others."""
-    for outputs in job.outputs.values():
-        for name, array in jobs.targets(place.store, outputs).items():
+    for results in job.made.values():
+        for name, array in jobs.targets(place.store, results).items():
             missing = sources.listed(array).missing()
             if missing is not None:
                 raise RuntimeError(

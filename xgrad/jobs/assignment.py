@@ -7,7 +7,7 @@ reads the coordinates for itself, once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, cast
@@ -18,11 +18,13 @@ import zarr
 
 from xgrad._typing import Dim, FieldOptions
 from xgrad.arrays import buffers
-from xgrad.jobs.region import Output, Work, described, process
+from xgrad.arrays.term import Positions
+from xgrad.jobs.region import Work, described, process
 from xgrad.jobs.regions import Axis, Box, Layout
 from xgrad.labels.options import Options
-from xgrad.operators.calculus import OPERATIONS
-from xgrad.operators.result import Combination, labelled
+from xgrad.operators.evaluate import labelled
+from xgrad.operators.result import Result
+from xgrad.operators.table import OPERATIONS
 from xgrad.stores import source as sources
 from xgrad.workers import memory as machine
 
@@ -102,6 +104,7 @@ class Job:
         self.options = Options(**cast(Any, request.options))
         more = {} if request.form is None else {"form": request.form}
         self.results = OPERATIONS[request.operation](self.data, request.dim, self.options, **more)
+        self._works: dict[str, Work] = {}
         self._require_names()
 
     def _require_names(self) -> None:
@@ -123,21 +126,16 @@ class Job:
                 )
 
     @cached_property
-    def made(self) -> dict[str, list[Combination]]:
+    def made(self) -> dict[str, list[Result]]:
         """Results that are made of the same variables, under the names of these."""
-        found: dict[str, list[Combination]] = {}
+        found: dict[str, list[Result]] = {}
         for one in self.results:
-            found.setdefault(", ".join(map(str, one.origins)), []).append(one)
+            found.setdefault(", ".join(map(str, one.variables)), []).append(one)
         return found
-
-    @cached_property
-    def outputs(self) -> dict[str, tuple[Output, ...]]:
-        """The same, ready to be taken."""
-        return {name: tuple(map(Output.of, found)) for name, found in self.made.items()}
 
     def variables(self, name: str) -> dict[Hashable, xr.Variable]:
         """The variables that a group of results is made of."""
-        return self.made[name][0].origins
+        return dict(self.made[name][0].variables)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of each of a group of results."""
@@ -157,16 +155,18 @@ class Job:
     @property
     def read(self) -> list[Hashable]:
         """Names of the variables that are read box by box."""
-        own = dict.fromkeys(name for one in self.results for name in one.origins)
-        along = [part.along for one in self.results for part in one.parts if part.along is not None]
-        named = (spacing.name for spacing in along if spacing.positions is not None)
-        return [*own, *(name for name in dict.fromkeys(named) if name in self.data.variables)]
+        own = dict.fromkeys(name for one in self.results for name in one.variables)
+        alongs = [term.along for one in self.results for term in one.terms]
+        named = dict.fromkeys(a.name for a in alongs if isinstance(a, Positions))
+        return [*own, *(name for name in named if name in self.data.variables)]
 
     def work(self, name: str, sweep: int) -> Work:
         """What is to be done with a group of variables."""
         variables = self.variables(name)
         fill_value = self.fill_value(next(iter(variables)))
-        return Work(variables, self.outputs[name], fill_value, sweep)
+        if name not in self._works:
+            self._works[name] = Work(variables, tuple(self.made[name]), fill_value, sweep)
+        return self._works[name]
 
     def stored(self, name: str) -> tuple[int, ...]:
         """Cells along each axis that cannot be read apart: the largest chunk of the variables."""
@@ -190,31 +190,31 @@ class Job:
     def axes(self, name: str) -> list[Axis]:
         """What the cutting of a group of variables into regions must heed."""
         written, stored = self.written(name), self.stored(name)
-        terms = [term for output in self.outputs[name] for term in output.terms]
+        terms = [term for one in self.made[name] for term in one.terms]
         found = []
         for k, size in enumerate(self.shape(name)):
             along = [term for term in terms if term.axis == k]
             face = max((term.face for term in along), default=0)
             ends = [term.scheme.edge - term.scheme.depth for term in along]
-            around = any(term.around for term in along)
+            around = any("periodic" in term.scheme.boundary for term in along)
             found.append(Axis(size, written[k], stored[k], face, max([face, *ends]), around))
         return found
 
     def template(self) -> xr.Dataset:
         """The labelled result, lazy and without values."""
 
-        def nothing(one: Combination) -> Any:
+        def nothing(one: Result) -> Any:
             return da.zeros(one.variable.shape, dtype=one.dtype, chunks=-1)
 
         return labelled(self.data, self.results, nothing)
 
 
-def targets(store: Any, outputs: tuple[Output, ...]) -> dict[str, Any]:
+def targets(store: Any, results: Sequence[Result]) -> dict[str, Any]:
     """Arrays to write to.  Chunks of fill values are written too: "missing" means "not done"."""
     group = zarr.open_group(store, mode="r+", use_consolidated=False)
     return {
-        output.name: group[output.name].with_config({"write_empty_chunks": True})  # type: ignore[union-attr]
-        for output in outputs
+        one.name: group[one.name].with_config({"write_empty_chunks": True})  # type: ignore[union-attr]
+        for one in results
     }
 
 
@@ -303,7 +303,7 @@ class Assignment:
             found = _OPEN.get(self.request.token) or adopt(Job(self.request), self.lanes)
         with found.gate:
             work = found.job.work(self.name, self.sweep)
-            arrays = targets(self.store, work.outputs)
+            arrays = targets(self.store, work.results)
             yield from process(work, self.boxes, arrays, self.retries, self.check)
 
     def check(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import xarray as xr
 
+from xgrad.arrays.term import Positions
 from xgrad.jobs.assignment import Job
 from xgrad.jobs.regions import Layout, cost, laid_out
 from xgrad.stores.on_disk import shown
@@ -109,8 +110,9 @@ class Needs:
     def of(cls, job: Job, name: str) -> Needs:
         """From dtypes and chunks."""
         read = [cls._of_variable(job, origin, own) for origin, own in job.variables(name).items()]
-        terms = [term for output in job.outputs[name] for term in output.terms]
-        own = {id(t.positions): t.positions for t in terms if t.positions is not None}
+        terms = [term for one in job.made[name] for term in one.terms]
+        alongs = [term.along for term in terms]
+        own = {a.name: a.array for a in alongs if isinstance(a, Positions)}
         # Positions, their halos and the strips cut from them.
         positions = sum(3 * max(8, one.dtype.itemsize) for one in own.values())
         result = max(one.result for one in read) + positions
@@ -160,7 +162,7 @@ def planned(job: Job, target: str, crew: Crew, longest: int, *, waits: bool) -> 
     MemoryError
         If not even one region fits.
     """
-    needs = {name: Needs.of(job, name) for name in job.outputs}
+    needs = {name: Needs.of(job, name) for name in job.made}
     room = crew.memory.n_bytes - crew.base - _own(needs)
     most = crew.n_threads * (_LANES_OF_A_THREAD if waits else 1)
     for n_lanes in range(most, 0, -1):
@@ -187,14 +189,14 @@ def _plan(
 ) -> Plan:  # fmt: skip
     of_a_lane, n_chunks, n_read, n_decoded = 0, 0, 0, 0
     for name, layout in layouts.items():
-        shape, outputs = job.shape(name), job.outputs[name]
+        shape, results = job.shape(name), job.made[name]
         largest = math.prod(max(sizes, default=0) for sizes in layout.cuts)
         several = len(layout.cuts[layout.sweep]) > 1
-        terms = [term for output in outputs for term in output.terms]
+        terms = [term for one in results for term in one.terms]
         ahead = several and any(term.axis == layout.sweep for term in terms)
         of_a_lane = max(of_a_lane, needs[name].of_region(largest, ahead))
         chunks = job.written(name)
-        n_chunks += len(outputs) * math.prod(
+        n_chunks += len(results) * math.prod(
             -(-side // chunk) for side, chunk in zip(shape, chunks, strict=True)
         )
         blocks = [-(-max(s, default=0) // c) for s, c in zip(layout.cuts, chunks, strict=True)]

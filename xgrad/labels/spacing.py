@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xgrad._typing import AnyArray, DatetimeUnit, Steps
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels.units import OF_TIME
-from xgrad.stencils import ghosts as boundaries
+from xgrad.stencils import circle
 
 # An error of a step that is worth a warning: about that of float32 longitudes 1/12 degree apart.
 _TOLERABLE_ROUNDING = 1e-4
@@ -328,13 +328,18 @@ def of_several_dimensions(
     return Spacing(dim, name, 1.0, units, label, positions=coord.variable, period=period)
 
 
-def refuse_columns(along: Spacing) -> None:
-    """Say which column of positions in memory is not strictly monotonic, and where.
+def refuse_columns(along: Spacing, dims: tuple[Hashable, ...], good: AnyArray) -> None:
+    """Name the first column of positions that is not strictly monotonic, and the place in it.
 
     Parameters
     ----------
     along : Spacing
-        With positions of several dimensions, some column of which is at fault.
+        With multi-dimensional positions in memory.
+    dims : tuple of hashable
+        Dimensions of the data.
+    good : array of bool
+        Which columns are strictly monotonic, with as many dimensions as the data, and sides of 1
+        along `along` and where the positions do not depend on a dimension.
 
     Raises
     ------
@@ -346,15 +351,10 @@ def refuse_columns(along: Spacing) -> None:
     values = np.moveaxis(positions.values, positions.get_axis_num(along.dim), -1)
     values = values if values.dtype.kind == "f" else values.astype(np.float64)
     steps = np.diff(values)
-    if along.period is not None:
-        up = boundaries.upwards(steps, along.period)
-        count = steps.shape[-1]
-        least, _ = boundaries.turns(up.min(-1), up.max(-1), up.sum(-1), count, along.period)
-        good: AnyArray = np.asarray(np.isfinite(least))
-    else:
-        good = np.asarray((steps > 0).all(-1) | (steps < 0).all(-1)) & np.isfinite(steps).all(-1)
-    column = np.unravel_index(int(np.argmin(good)), good.shape)
     others = [dim for dim in positions.dims if dim != along.dim]
+    first = {dim: 0 for dim in dims if dim not in others}
+    of_columns = xr.Variable(dims, good).isel(first).transpose(*others).values
+    column = np.unravel_index(int(np.argmin(of_columns)), of_columns.shape)
     where = ", ".join(f"{dim}={int(k)}" for dim, k in zip(others, column, strict=True))
     here, extent = steps[column], float(abs(steps[column].sum()))
     one_way = (here > 0).all() or (here < 0).all()
@@ -568,9 +568,9 @@ def _unrolled(differences: AnyArray, period: float | None) -> AnyArray:
     """Steps of an axis that may begin anew inside the array, if it goes around less than once."""
     if period is None or (differences > 0).all() or (differences < 0).all():
         return differences
-    up = boundaries.upwards(differences, period)
-    least, _ = boundaries.turns(up.min(), up.max(), up.sum(), up.size, period)
-    return boundaries.around(differences, least, period) if np.isfinite(least) else differences
+    up = circle.upwards(differences, period)
+    least, _ = circle.turns(up.min(), up.max(), up.sum(), up.size, period)
+    return circle.around(differences, least, period) if np.isfinite(least) else differences
 
 
 def _reduced(steps: NDArray[np.floating[Any]]) -> Steps:

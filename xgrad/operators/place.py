@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 
 from xgrad._typing import AnyArray
-from xgrad.arrays import combine as overlap
+from xgrad.arrays.combine import differentiate
+from xgrad.arrays.term import Positions
 from xgrad.errors import CoordinateError
 from xgrad.labels import sphere
 from xgrad.labels.options import Options
@@ -178,9 +179,9 @@ class Sphere:
         own, other = self._path(dim), self._path(across)
         axis, beside = own.get_axis_num(dim), own.get_axis_num(across)
         scheme = Scheme(edge_order=2)
-        width = abs(overlap.differentiate(other.data, 1.0, beside, scheme))
-        columns = overlap.Columns(own.data)
-        return xr.Variable(own.dims, overlap.differentiate(np.log(width), columns, axis, scheme))
+        width = abs(differentiate(other.data, 1.0, beside, scheme))
+        columns = Positions(own.data)
+        return xr.Variable(own.dims, differentiate(np.log(width), columns, axis, scheme))
 
 
 def with_the_globe(

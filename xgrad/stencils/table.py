@@ -15,8 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, CoastalTable, Steps, Table
 from xgrad.errors import CoordinateError
-from xgrad.stencils import closed_form as weights
-from xgrad.stencils import ghosts as boundaries
+from xgrad.stencils import closed_form, ghosts
 from xgrad.stencils.scheme import Scheme
 
 
@@ -55,12 +54,12 @@ def table_of(steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: An
            [-8., -8., -8.],
            [ 4.,  4.,  4.]])
     """
-    ghosts = boundaries.steps(steps, scheme.boundary, scheme.half, seam)
+    beyond = ghosts.steps(steps, scheme.boundary, scheme.half, seam)
     if not scheme.is_numpys:
-        return _any_derivative(steps, size, scheme, ghosts)
+        return _any_derivative(steps, size, scheme, beyond)
     edge_order = scheme.edge_order if "one-sided" in scheme.boundary else 1
     table = first_derivative(steps, size, edge_order, dtype)
-    for cell, ghost in ((0, ghosts[0][-1:]), (size - 1, ghosts[1][:1])):
+    for cell, ghost in ((0, beyond[0][-1:]), (size - 1, beyond[1][:1])):
         if ghost.size:
             inner = np.asarray(steps) if np.ndim(steps) == 0 else steps[-1 if cell else 0]  # type: ignore[index]
             _fill_centre(table, cell, *((inner, ghost[0]) if cell else (ghost[0], inner)))
@@ -120,22 +119,21 @@ def coastal_table(
            [ 1.,  2., nan]])
     """
     table = table_of(steps, size, scheme, dtype, seam)
-    ghosts = boundaries.steps(steps, scheme.boundary, 2, seam)
+    beyond = ghosts.steps(steps, scheme.boundary, 2, seam)
     # A weak step is divided by in float64, as Python does, before it takes the data's precision.
     along = np.full(size + 3, np.nan, np.asarray(steps).dtype)
-    along[2 - len(ghosts[0]) : 2], along[size + 1 : size + 1 + len(ghosts[1])] = ghosts
+    along[2 - len(beyond[0]) : 2], along[size + 1 : size + 1 + len(beyond[1])] = beyond
     along[2 : size + 1] = steps
     far_left, left, right, far_right = (along[k : k + size] for k in range(4))
     even = np.ndim(steps) == 0
     coastal = np.empty((12, size), table.dtype)
     coastal[:4] = table[[WEIGHTS, WEIGHTS + 1, WEIGHTS + 2, STEP]]
     coastal[4], coastal[5] = left, right
-    for rows, one_sided, h1, h2 in (
-        (slice(6, 9), weights.from_left, right, far_right),
-        (slice(9, 12), weights.from_right, far_left, left),
+    for rows, uneven, as_even, h1, h2 in (
+        (slice(6, 9), closed_form.from_left, closed_form.from_left_even(right), right, far_right),
+        (slice(9, 12), closed_form.from_right, closed_form.from_right_even(left), far_left, left),
     ):
-        as_even = one_sided(h1, h2, even=True)
-        coastal[rows] = np.where(even & (h1 == h2), as_even, one_sided(h1, h2, even=False))
+        coastal[rows] = np.where(even & (h1 == h2), as_even, uneven(h1, h2))
     # Beyond the boundary "nan" lies no gap: no one-sided difference stands in for the central one.
     if scheme.boundary[0] == "nan":
         coastal[4:, 0] = np.nan
@@ -161,7 +159,7 @@ def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArr
            [ 1.,  2., nan]])
     """
     depth = scheme.depth
-    left, right = boundaries.steps(steps, scheme.boundary, depth, seam)
+    left, right = ghosts.steps(steps, scheme.boundary, depth, seam)
     along = np.full(size - 1 + 2 * depth, np.nan)
     along[depth : depth + size - 1] = steps
     along[depth - len(left) : depth] = left
@@ -176,16 +174,16 @@ def _fill_centre(table: Table, cell: int, h1: Any, h2: Any) -> None:
     if h1 == h2:
         table[STEP, cell] = 2.0 * h1
         return
-    table[WEIGHTS:, cell] = weights.between(h1, h2)
+    table[WEIGHTS:, cell] = closed_form.between(h1, h2)
 
 
 def _any_derivative(
-    steps: Steps, size: int, scheme: Scheme, ghosts: tuple[AnyArray, AnyArray]
+    steps: Steps, size: int, scheme: Scheme, beyond: tuple[AnyArray, AnyArray]
 ) -> Table:
     """Central stencils where the cells for them exist; else those nearest to the edge."""
     from xgrad.stencils import fornberg  # noqa: PLC0415  it loads numba
 
-    left, right = ghosts
+    left, right = beyond
     inside = np.broadcast_to(np.asarray(steps, np.float64), size - 1)
     all_steps = np.concatenate([left, inside, right]).astype(np.float64)
     cells = np.arange(size)
@@ -274,21 +272,18 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
 
 def _fill_even(table: Table, h: Steps, edge_order: int) -> None:
     table[STEP, 1:-1] = 2.0 * h
-    _fill_edges(table, h, h, h, h, edge_order, even=True)
+    if edge_order == 1:
+        table[STEP, 0] = table[STEP, -1] = h
+    else:
+        table[WEIGHTS:, 0] = closed_form.from_left_even(h)
+        table[WEIGHTS:, -1] = closed_form.from_right_even(h)
 
 
 def _fill_uneven(table: Table, steps: NDArray[np.floating[Any]], edge_order: int) -> None:
-    for row, inside in enumerate(weights.between(steps[:-1], steps[1:]), WEIGHTS):
+    for row, inside in enumerate(closed_form.between(steps[:-1], steps[1:]), WEIGHTS):
         table[row, 1:-1] = inside
-    inner = (steps[1], steps[-2]) if edge_order == 2 else (steps[0], steps[0])
-    _fill_edges(table, steps[0], inner[0], inner[1], steps[-1], edge_order, even=False)
-
-
-def _fill_edges(
-    table: Table, h1: Any, h2: Any, h3: Any, h4: Any, edge_order: int, *, even: bool
-) -> None:
     if edge_order == 1:
-        table[STEP, 0], table[STEP, -1] = h1, h4
+        table[STEP, 0], table[STEP, -1] = steps[0], steps[-1]
     else:
-        table[WEIGHTS:, 0] = weights.from_left(h1, h2, even=even)
-        table[WEIGHTS:, -1] = weights.from_right(h3, h4, even=even)
+        table[WEIGHTS:, 0] = closed_form.from_left(steps[0], steps[1])
+        table[WEIGHTS:, -1] = closed_form.from_right(steps[-2], steps[-1])
