@@ -24,6 +24,7 @@ from xgrad.arrays.halo import Box, Cells, Halo, Parts, along, merged, passed_on,
 from xgrad.errors import ChunkError
 from xgrad.kernels import tabled as kernels
 from xgrad.kernels.layout import Planes, result_dtype, tiles
+from xgrad.stencils import circle
 from xgrad.stencils import ghosts as boundaries
 from xgrad.stencils import table as stencil
 from xgrad.stencils.scheme import Scheme
@@ -742,7 +743,7 @@ def _column_extremes(
 def _turns(
     least: AnyArray, greatest: AnyArray, total: AnyArray, count: int, period: float, axis: int
 ) -> AnyArray:
-    return np.concatenate(boundaries.turns(least, greatest, total, count, period), axis=axis)
+    return np.concatenate(circle.turns(least, greatest, total, count, period), axis=axis)
 
 
 def _extremes(
@@ -763,7 +764,7 @@ def _extremes(
     if period is None:
         least, greatest = columns.extremes(cells, axis)
         return np.concatenate([least, greatest, greatest], axis=axis)
-    up = boundaries.upwards(np.diff(cells, axis=axis), period)
+    up = circle.upwards(np.diff(cells, axis=axis), period)
     own = up[along(axis, slice(0, up.shape[axis] - is_above))]
     return np.concatenate(
         [

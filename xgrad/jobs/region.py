@@ -20,6 +20,7 @@ from xgrad.arrays.combine import How, Stencil
 from xgrad.arrays.halo import Cells, along
 from xgrad.jobs.regions import Box
 from xgrad.operators.result import Combination, Part
+from xgrad.stencils import circle
 from xgrad.stencils import ghosts as boundaries
 from xgrad.stencils.scheme import Scheme
 
@@ -379,7 +380,7 @@ def _extremes(
             low, high = columns.extremes(x, axis)
             added = high
         else:
-            up = boundaries.upwards(np.diff(x, axis=axis), period)
+            up = circle.upwards(np.diff(x, axis=axis), period)
             low, high = up.min(axis, keepdims=True), up.max(axis, keepdims=True)
             added = up.sum(axis, keepdims=True, dtype=x.dtype)
         least = low if least is None else np.minimum(least, low)
@@ -390,7 +391,7 @@ def _extremes(
     assert total is not None
     if period is None:
         return least, greatest
-    return boundaries.turns(least, greatest, total, size - 1, period)
+    return circle.turns(least, greatest, total, size - 1, period)
 
 
 def encoded(values: Any, fill_value: float | None) -> Any:

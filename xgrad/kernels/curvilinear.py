@@ -15,9 +15,8 @@ import numpy as np
 from xgrad._jit import compiled, quotient
 from xgrad._typing import AnyArray, CoastalTable
 from xgrad.kernels.layout import Planes
+from xgrad.stencils import circle, fornberg
 from xgrad.stencils import closed_form as weights
-from xgrad.stencils import fornberg
-from xgrad.stencils import ghosts as boundaries
 from xgrad.stencils.scheme import Scheme
 
 _FLOATS = frozenset(np.dtype(code) for code in "fd")
@@ -595,18 +594,18 @@ def extremes(x: AnyArray, axis: int) -> tuple[AnyArray, AnyArray]:
 
 
 def extremes_of_turns(x: AnyArray, axis: int, period: float) -> tuple[AnyArray, AnyArray]:
-    """The same for columns on a circle, which may begin anew; see :func:`boundaries.turns`.
+    """The same for columns on a circle, which may begin anew; see :func:`circle.turns`.
 
     Examples
     --------
     >>> extremes_of_turns(np.array([340.0, 350.0, 0.0, 20.0]), 0, 360.0)
     (array([10.]), array([20.]))
     """
-    up = boundaries.upwards(np.diff(x, axis=axis), period)
+    up = circle.upwards(np.diff(x, axis=axis), period)
     least, greatest, total = (
         reduce(up, axis=axis, keepdims=True) for reduce in (np.min, np.max, np.sum)
     )
-    return boundaries.turns(least, greatest, total, up.shape[axis], period)
+    return circle.turns(least, greatest, total, up.shape[axis], period)
 
 
 def fill_extremes(flat: AnyArray, columns: slice, least: AnyArray, greatest: AnyArray) -> None:
@@ -677,7 +676,7 @@ def by_column(
     in_place = in_place and not (period is not None and _jumps(x[1], least))
 
     def steps(start: int, stop: int) -> AnyArray:
-        return boundaries.around(np.diff(_rows(there, start, stop), axis=1), least, period)
+        return circle.around(np.diff(_rows(there, start, stop), axis=1), least, period)
 
     there = _filled(x, depth)
     loop, rows = _any_stencil(planes, parts, steps, (least, greatest), scheme, dtype)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xgrad._typing import AnyArray, DatetimeUnit, Steps
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels.units import OF_TIME
-from xgrad.stencils import ghosts as boundaries
+from xgrad.stencils import circle
 
 # An error of a step that is worth a warning: about that of float32 longitudes 1/12 degree apart.
 _TOLERABLE_ROUNDING = 1e-4
@@ -347,9 +347,9 @@ def refuse_columns(along: Spacing) -> None:
     values = values if values.dtype.kind == "f" else values.astype(np.float64)
     steps = np.diff(values)
     if along.period is not None:
-        up = boundaries.upwards(steps, along.period)
+        up = circle.upwards(steps, along.period)
         count = steps.shape[-1]
-        least, _ = boundaries.turns(up.min(-1), up.max(-1), up.sum(-1), count, along.period)
+        least, _ = circle.turns(up.min(-1), up.max(-1), up.sum(-1), count, along.period)
         good: AnyArray = np.asarray(np.isfinite(least))
     else:
         good = np.asarray((steps > 0).all(-1) | (steps < 0).all(-1)) & np.isfinite(steps).all(-1)
@@ -568,9 +568,9 @@ def _unrolled(differences: AnyArray, period: float | None) -> AnyArray:
     """Steps of an axis that may begin anew inside the array, if it goes around less than once."""
     if period is None or (differences > 0).all() or (differences < 0).all():
         return differences
-    up = boundaries.upwards(differences, period)
-    least, _ = boundaries.turns(up.min(), up.max(), up.sum(), up.size, period)
-    return boundaries.around(differences, least, period) if np.isfinite(least) else differences
+    up = circle.upwards(differences, period)
+    least, _ = circle.turns(up.min(), up.max(), up.sum(), up.size, period)
+    return circle.around(differences, least, period) if np.isfinite(least) else differences
 
 
 def _reduced(steps: NDArray[np.floating[Any]]) -> Steps:

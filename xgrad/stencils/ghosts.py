@@ -1,4 +1,4 @@
-"""Ghost cells: what stands beyond the edges of an array.  numpy only.
+"""Ghost cells: the values, positions and steps assumed beyond the edges of an array.
 
 ::
 
@@ -6,7 +6,7 @@
     extend      a a | a b c ... x y z | z z     at the edge spacing
     reflect     c b | a b c ... x y z | y x     mirrored spacing
     a number v  v v | a b c ... x y z | v v     at the edge spacing
-    nan           NaN                           nothing that meets it has a derivative
+    nan           NaN                           stencils that reach a ghost give NaN
     one-sided       | a b c ... x y z |         no ghosts: the stencil stays inside
 """
 
@@ -17,9 +17,6 @@ from typing import Any
 import numpy as np
 
 from xgrad._typing import AnyArray, Boundary, Steps
-
-#: Boundaries whose ghosts are copies of cells, so that any dtype holds them.
-OF_THE_CELLS = frozenset({"one-sided", "periodic", "extend", "reflect"})
 
 
 def values(face: AnyArray, boundary: Boundary, depth: int, axis: int, *, below: bool) -> AnyArray:
@@ -137,72 +134,3 @@ def steps(
             away = np.full(depth, np.nan if kind == "nan" else ends[0], along.dtype)
         sides.append(away)
     return sides[0][::-1], sides[1]
-
-
-def around(differences: AnyArray, least: AnyArray, period: float | None) -> AnyArray:
-    """Steps of columns that may begin anew inside the array, all in the direction of the column.
-
-    Decided for each pair: shifted by whole blocks, the positions would be rounded otherwise in
-    each chunk.
-
-    Parameters
-    ----------
-    differences : array
-        Of neighbouring positions, the two sides of the seam among them.
-    least : array that broadcasts
-        Of each column its least step: positive where it ascends; from :func:`turns`.
-    period : float or None
-        What the positions may jump by.
-
-    Examples
-    --------
-    >>> around(np.diff([340.0, 350.0, 0.0, 10.0]), np.array([10.0]), 360.0)
-    array([10., 10., 10.])
-    """
-    if period is None:
-        return differences
-    back, ahead = (least > 0) & (differences < 0), (least < 0) & (differences > 0)
-    shift = np.where(back, period, np.where(ahead, -period, 0)).astype(differences.dtype)
-    steps: AnyArray = np.where(back | ahead, differences + shift, differences)
-    return steps
-
-
-def turns(
-    least: AnyArray, greatest: AnyArray, total: AnyArray, count: int, period: float
-) -> tuple[AnyArray, AnyArray]:
-    """Extreme steps of columns on a circle, NaN for those that go around once or more.
-
-    Parameters
-    ----------
-    least, greatest, total : arrays
-        Of the `count` steps of each column, all taken upwards: ``x[i+1] - x[i]``, and a period
-        more where that is negative.
-    count : int
-        At least 2.
-    period : float
-        All the way around.
-
-    Examples
-    --------
-    >>> steps = np.mod(np.diff([20.0, 10.0, 0.0, 350.0]), 360.0)
-    >>> turns(steps.min(), steps.max(), steps.sum(), 3, 360.0)
-    (np.float64(-10.0), np.float64(-10.0))
-    """
-    almost = period * (1 - 1e-6)
-    up = (least > 0) & (total < almost)
-    down = (least > 0) & (count * period - total < almost)
-    shift = np.where(up, 0, np.where(down, -period, np.nan)).astype(np.asarray(least).dtype)
-    return least + shift, greatest + shift
-
-
-def upwards(differences: AnyArray, period: float) -> AnyArray:
-    """Steps on a circle, all taken upwards; see :func:`turns`.
-
-    Examples
-    --------
-    >>> upwards(np.array([10.0, -350.0]), 360.0)
-    array([10., 10.])
-    """
-    whole = differences.dtype.type(period)
-    steps: AnyArray = np.where(differences < 0, differences + whole, differences)
-    return steps
