@@ -1,4 +1,4 @@
-"""Weights of numpy's stencils in closed form."""
+"""Closed formulas for the weights of `numpy.gradient`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from typing import Any
 
 
 def between(h1: Any, h2: Any) -> tuple[Any, Any, Any]:
-    """Weights of three cells, for the first derivative at the middle one.
+    """Weights of three cells for the first derivative at the middle one.
 
     Parameters
     ----------
     h1, h2 : number or array
-        Steps from the first to the second cell and from there to the third.
+        Steps from the first cell to the second and from the second to the third.
+
+    Returns
+    -------
+    tuple of three numbers or arrays
+        The weights, in the order of the cells.
 
     References
     ----------
@@ -26,7 +31,10 @@ def between(h1: Any, h2: Any) -> tuple[Any, Any, Any]:
 
 
 def from_left(h1: Any, h2: Any, *, even: bool) -> tuple[Any, Any, Any]:
-    """Weights of three cells, for the first derivative at the leftmost; see :func:`between`.
+    """Weights of three cells for the first derivative at the leftmost one.
+
+    Parameters and result are those of :func:`between`.  `even` picks the formula that
+    `numpy.gradient` uses for even steps, which rounds differently.
 
     Examples
     --------
@@ -39,7 +47,9 @@ def from_left(h1: Any, h2: Any, *, even: bool) -> tuple[Any, Any, Any]:
 
 
 def from_right(h1: Any, h2: Any, *, even: bool) -> tuple[Any, Any, Any]:
-    """Weights of three cells, for the first derivative at the rightmost; see :func:`between`.
+    """Weights of three cells for the first derivative at the rightmost one.
+
+    Parameters and result are those of :func:`from_left`.
 
     Examples
     --------
