@@ -1,4 +1,4 @@
-"""The law of boundaries: what stands beyond an edge could as well stand in the array."""
+"""The law of boundaries: ghosts could as well be cells of the array."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def field(dtype: str, *shape: int) -> Any:
 @pytest.mark.parametrize("boundary", PADS)
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16", "i2", "u1", ">f8", "g"])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_on_an_even_axis_it_is_numpy_on_the_padded_array(
+def test_on_an_even_axis_a_boundary_is_numpy_on_the_padded_array(
     boundary: Any, dtype: str, axis: int
 ) -> None:
     values = np.abs(field("f8", 5, 6, 40)).astype(dtype)
@@ -47,7 +47,7 @@ def test_on_an_even_axis_it_is_numpy_on_the_padded_array(
 
 
 @pytest.mark.parametrize("boundary", PADS)
-def test_on_an_uneven_axis_too_but_for_the_last_bit_at_the_edges(boundary: Any) -> None:
+def test_on_an_uneven_axis_only_the_last_bit_at_the_edges_may_differ(boundary: Any) -> None:
     values = field("f8", 12, 3)
     left, right = boundaries.steps(np.diff(GROWING), (boundary, boundary), 1, 4.5)
     padded = np.pad(values, ((1, 1), (0, 0)), **PADS[boundary])
@@ -61,7 +61,7 @@ def test_on_an_uneven_axis_too_but_for_the_last_bit_at_the_edges(boundary: Any) 
 
 @pytest.mark.parametrize("steps", [0.5, np.diff(GROWING)])
 @pytest.mark.parametrize(("left", "right"), [("nan", "one-sided"), ("extend", "nan"), (3, "nan")])
-def test_a_pair_has_two_sides_and_leaves_the_inside_alone(
+def test_a_pair_sets_each_edge_and_changes_nothing_inside(
     steps: Any, left: Any, right: Any
 ) -> None:
     values = field("f4", 12)
@@ -74,7 +74,7 @@ def test_a_pair_has_two_sides_and_leaves_the_inside_alone(
         assert same_bits(found[-1:], plain[-1:])
 
 
-def test_a_mirror_is_flat() -> None:
+def test_a_reflecting_edge_is_flat() -> None:
     found = combine.differentiate(
         field("f8", 12), np.diff(GROWING), 0, Scheme(boundary=("reflect",) * 2)
     )
@@ -82,7 +82,7 @@ def test_a_mirror_is_flat() -> None:
 
 
 @given(st.integers(1, 11), st.sampled_from([(1, 2), (1, 4), (1, 8), (2, 2), (3, 4), (4, 2)]))
-def test_a_ring_has_no_beginning(shift: int, kind: tuple[int, int]) -> None:
+def test_a_periodic_axis_may_start_anywhere(shift: int, kind: tuple[int, int]) -> None:
     # Whole numbers, so that the steps of the rolled axis are those of the axis, to the bit.
     order, accuracy = kind
     ring = np.random.default_rng(shift).integers(1, 9, 12).astype("f8")
@@ -97,7 +97,7 @@ def test_a_ring_has_no_beginning(shift: int, kind: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("kind", ["extend", "reflect", "nan", 2.0])
 @pytest.mark.parametrize(("order", "accuracy"), [(1, 4), (1, 8), (2, 2), (3, 2), (4, 6)])
-def test_wide_stencils_meet_as_many_ghosts_as_they_need(
+def test_wide_stencils_use_as_many_ghosts_as_they_need(
     kind: Any, order: int, accuracy: int
 ) -> None:
     values = field("f8", 12)

@@ -76,14 +76,22 @@ def _encoding(job: Job, name: str, zarr_format: int, *, checksum: bool) -> dict[
 
 
 def _of_format_3(codec: Any) -> Any:
-    """The same compressor for format 3, or its default where that has no such."""
+    """The same compressor for format 3, or its default compressor if it has no equivalent."""
     given = codec.get_config()
     if given["id"] == "blosc":
-        shuffle = ("noshuffle", "shuffle", "bitshuffle")[max(0, given["shuffle"])]
-        return BloscCodec(cname=given["cname"], clevel=given["clevel"], shuffle=cast(Any, shuffle))
+        # The last one is AUTOSHUFFLE, -1: Blosc shuffles bytes, except in arrays of single bytes.
+        shuffle = ("noshuffle", "shuffle", "bitshuffle", "shuffle")[given["shuffle"]]
+        return BloscCodec(
+            cname=given["cname"],
+            clevel=given["clevel"],
+            shuffle=cast(Any, shuffle),
+            blocksize=given["blocksize"],
+        )
     if given["id"] == "gzip":
         return GzipCodec(level=given["level"])
-    return ZstdCodec(level=given["level"] if given["id"] == "zstd" else 0)
+    if given["id"] == "zstd":
+        return ZstdCodec(level=given["level"], checksum=given.get("checksum", False))
+    return ZstdCodec()
 
 
 def _with_checksum(encoding: dict[str, Any], zarr_format: int) -> dict[str, Any]:

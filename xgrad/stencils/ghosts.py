@@ -20,25 +20,27 @@ from xgrad._typing import AnyArray, Boundary, Steps
 
 
 def values(face: AnyArray, boundary: Boundary, depth: int, axis: int, *, below: bool) -> AnyArray:
-    """Cells beyond an edge, made from the cells at it; periodic ones come from the other edge.
+    """Values of the ghost cells beyond an edge that is not periodic.
+
+    Periodic ghosts are copies of the cells at the other edge: the caller has them.
 
     Parameters
     ----------
     face : array of shape (..., depth + 1 or more, ...)
-        The outermost cells of the array along `axis`; `depth` of them do unless reflected.
+        The outermost cells of the array along `axis`.  Without "reflect", `depth` are enough.
     boundary : str or number
-        What stands beyond.
+        What is assumed beyond the edge.
     depth : int
         Number of ghosts.
     axis : int
         Axis of `face`.
     below : bool
-        Whether the edge is the first cell or the last.
+        True for the edge at the first cell, False for the edge at the last.
 
     Returns
     -------
     array of shape (..., depth, ...)
-        In the order of the axis; empty for a one-sided edge.
+        In the order of the axis.  Empty for a one-sided edge.
 
     Examples
     --------
@@ -60,7 +62,7 @@ def values(face: AnyArray, boundary: Boundary, depth: int, axis: int, *, below: 
         boundary = np.nan
         if face.dtype.kind in "mM":
             return np.full(shape, "NaT", face.dtype)
-    # Integers cannot hold a NaN or a half; the kernel weighs them as float64 anyway.
+    # Integers cannot hold NaN or 0.5; the kernels compute with float64 in any case.
     dtype = face.dtype if face.dtype.kind in "fc" else np.dtype("f8")
     return np.full(shape, boundary, dtype)
 
@@ -68,9 +70,9 @@ def values(face: AnyArray, boundary: Boundary, depth: int, axis: int, *, below: 
 def positions(
     face: AnyArray, boundary: Boundary, depth: int, axis: int, *, below: bool
 ) -> AnyArray:
-    """Positions beyond an edge: mirrored, or continued at the edge spacing.
+    """Positions of the ghost cells beyond an edge: mirrored, or continued at the edge spacing.
 
-    Parameters are those of :func:`values`.
+    Parameters and result are those of :func:`values`.
 
     Examples
     --------
@@ -98,18 +100,23 @@ def positions(
 def steps(
     inside: Steps, boundary: tuple[Boundary, Boundary], depth: int, seam: Any
 ) -> tuple[AnyArray, AnyArray]:
-    """Distances between the ghosts on either side, of `depth` or no elements.
+    """Steps between the ghosts beyond both edges, up to the outermost cell.
 
     Parameters
     ----------
     inside : number or array of shape (n - 1,)
-        Steps between the cells of the array; a number for an even axis.
+        Steps between the cells of the array; a number if the axis is even.
     boundary : tuple of (str or number)
-        What stands beyond the left and the right edge.
+        What is assumed beyond the left and the right edge.
     depth : int
-        Number of ghosts on a side.
+        Number of ghosts beyond each edge.
     seam : number or None
-        From the last cell to the first one of the next period.
+        Step from the last cell to the first cell of the next period, for a periodic axis.
+
+    Returns
+    -------
+    tuple of two arrays of shape (depth,)
+        In the order of the axis.  Empty for a one-sided edge.
 
     Examples
     --------

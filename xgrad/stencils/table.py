@@ -1,8 +1,8 @@
-"""From the spacing of an axis to the weights of its finite differences.
+"""Tables of weights for a whole axis.
 
-A table (see :data:`xgrad._typing.Table`) is made once for the whole axis and then cut into the
-columns of each chunk.  Whether an axis is even is decided here, never in a chunk: a chunk that
-happens to be even would otherwise divide where its neighbours multiply
+A table (see :data:`xgrad._typing.Table`) is computed once for the whole axis; each chunk gets its
+columns of it.  Whether an axis is even is also decided here and never in a chunk.  Otherwise a
+chunk that happens to be even would divide where its neighbours multiply, and round differently
 (``test_an_axis_that_is_even_in_one_chunk_only``).
 """
 
@@ -20,32 +20,34 @@ from xgrad.stencils.scheme import Scheme
 
 
 def table_of(steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None) -> Table:
-    """Table of a derivative along an axis of `size` cells.
+    """Table of a derivative along an axis.
 
     Parameters
     ----------
     steps : float or array of shape (size - 1,)
         The distance from each position to the next, in the unit of the coordinate.  A Python
-        float is weak: it takes the precision of the data.  A numpy scalar or array keeps its own.
+        float is weak: it takes the precision of the data.  A numpy scalar or array keeps its
+        own precision.
     size : int
-        Cells along the axis, at least ``scheme.needed``.
+        Number of cells along the axis, at least ``scheme.needed``.
     scheme : Scheme
         Order, accuracy and boundaries.
     dtype : dtype
-        Real dtype of the data, which a weak step takes.
+        Real dtype of the data, and of the table if the step is weak.
     seam : float, optional
-        For a periodic axis, the step from its last cell to the first one of the next period.
+        Step from the last cell to the first cell of the next period, for a periodic axis.
 
     Returns
     -------
     array of shape (3 + w, size)
-        One column per cell, in the layout of :data:`xgrad._typing.Table`.  With numpy's stencil
-        of the dtype of the steps; else of float64, in which the weights are accurate.
+        One column per cell, in the layout of :data:`xgrad._typing.Table`.  It has the dtype of
+        the steps for the stencil of `numpy.gradient`, and is float64 for all others, whose weights
+        would lose accuracy in a smaller dtype.
 
     Raises
     ------
     CoordinateError
-        If a weak step vanishes in `dtype`.
+        If a weak step rounds to zero in `dtype`.
 
     Examples
     --------
@@ -67,17 +69,22 @@ def table_of(steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: An
 
 
 def of_products(table: Table, inside: AnyArray) -> Table:
-    """The table for the derivative of a product, applied to one of its two factors.
+    """Table of the derivative of a product ``c f``, applied to ``f`` with a known factor ``c``.
 
-    ``d(c f)/dx = sum(w[k] c[k] f[k])``: the weights take up the known factor, so that the product
-    is never made.  Beyond the edges it is what it is at them.
+    ``d(c f)/dx = sum(w[k] c[k] f[k])``: the weights absorb the factor, so that the product is never
+    computed.  Beyond an edge the factor has the value at the edge.
 
     Parameters
     ----------
     table : array of shape (3 + w, size)
         From :func:`table_of`.
     inside : array of shape (size,)
-        The known factor.
+        The known factor, at the cells.
+
+    Returns
+    -------
+    array of the shape of `table`
+        At least float64.  Quotients have become weights: the row of steps is zero.
 
     Examples
     --------
@@ -103,9 +110,9 @@ def of_products(table: Table, inside: AnyArray) -> Table:
 def coastal_table(
     steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None
 ) -> CoastalTable:
-    """What the cells along an axis are made of where neighbours may be missing.
+    """Table of the first derivative along an axis on which neighbours may be missing.
 
-    Parameters are those of :func:`table_of`; the scheme has numpy's stencil.
+    Parameters are those of :func:`table_of`; the scheme must be that of `numpy.gradient`.
 
     Returns
     -------
@@ -120,7 +127,7 @@ def coastal_table(
     """
     table = table_of(steps, size, scheme, dtype, seam)
     beyond = ghosts.steps(steps, scheme.boundary, 2, seam)
-    # A weak step is divided by in float64, as Python does, before it takes the data's precision.
+    # As in Python, a weak step divides in float64; only the quotient takes the data's precision.
     along = np.full(size + 3, np.nan, np.asarray(steps).dtype)
     along[2 - len(beyond[0]) : 2], along[size + 1 : size + 1 + len(beyond[1])] = beyond
     along[2 : size + 1] = steps
@@ -134,7 +141,7 @@ def coastal_table(
         (slice(9, 12), closed_form.from_right, closed_form.from_right_even(left), far_left, left),
     ):
         coastal[rows] = np.where(even & (h1 == h2), as_even, uneven(h1, h2))
-    # Beyond the boundary "nan" lies no gap: no one-sided difference stands in for the central one.
+    # The boundary "nan" is not a gap: no one-sided difference replaces the central one there.
     if scheme.boundary[0] == "nan":
         coastal[4:, 0] = np.nan
     if scheme.boundary[1] == "nan":
@@ -143,7 +150,7 @@ def coastal_table(
 
 
 def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArray:
-    """Steps around each cell, for stencils that are made where they are used.
+    """Steps around each cell, for stencils whose weights are computed cell by cell.
 
     Parameters are those of :func:`table_of`.
 
@@ -168,7 +175,7 @@ def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArr
 
 
 def _fill_centre(table: Table, cell: int, h1: Any, h2: Any) -> None:
-    """Between two steps: the quotient where they are equal, as numpy has it for an even axis."""
+    """Central difference between two steps: a quotient if they are equal, as in numpy."""
     table[:, cell] = 0
     table[FIRST, cell], table[LAST, cell] = -1, 1
     if h1 == h2:
@@ -180,7 +187,7 @@ def _fill_centre(table: Table, cell: int, h1: Any, h2: Any) -> None:
 def _any_derivative(
     steps: Steps, size: int, scheme: Scheme, beyond: tuple[AnyArray, AnyArray]
 ) -> Table:
-    """Central stencils where the cells for them exist; else those nearest to the edge."""
+    """Central stencils where they fit; elsewhere the one-sided stencil at the edge."""
     from xgrad.stencils import fornberg  # noqa: PLC0415  it loads numba
 
     left, right = beyond
@@ -201,29 +208,30 @@ def _any_derivative(
 
 
 def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike) -> Table:
-    """Table of the first derivative: central differences inside, one-sided ones at the edges.
+    """Table of the first derivative: central differences inside, one-sided at the edges.
 
-    The scalar formulas, with ``h1 = x[i] - x[i-1]`` and ``h2 = x[i+1] - x[i]``::
+    With ``h1 = x[i] - x[i-1]`` and ``h2 = x[i+1] - x[i]``::
 
         even:    f'[i] = (f[i+1] - f[i-1]) / (2 h)
         uneven:  f'[i] =      -h2 / (h1 (h1 + h2)) f[i-1]
                          + (h2 - h1) / (h1 h2)     f[i]
                          +   h1 / (h2 (h1 + h2))   f[i+1]
 
-    At the edges ``edge_order=1`` is ``(f[1] - f[0]) / h1`` and ``edge_order=2`` is the derivative
-    at the edge of the parabola through the three outermost points.
+    At the edges, ``edge_order=1`` is ``(f[1] - f[0]) / h1``, and ``edge_order=2`` differentiates
+    the parabola through the three outermost points.
 
     Parameters
     ----------
     steps : float or array of shape (size - 1,)
         The distance from each position to the next, in the unit of the coordinate.  A Python
-        float is weak: it takes the precision of the data.  A numpy scalar or array keeps its own.
+        float is weak: it takes the precision of the data.  A numpy scalar or array keeps its
+        own precision.
     size : int
-        Cells along the axis, at least ``edge_order + 1``.
+        Number of cells along the axis, at least ``edge_order + 1``.
     edge_order : {1, 2}
         Order of accuracy at the two edges.
     dtype : dtype
-        Real dtype of the data, which a weak step takes.
+        Real dtype of the data, and of the table if the step is weak.
 
     Returns
     -------
@@ -233,12 +241,12 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
     Raises
     ------
     CoordinateError
-        If a weak step vanishes in `dtype`.
+        If a weak step rounds to zero in `dtype`.
 
     References
     ----------
-    Quarteroni, Sacco, Saleri, *Numerical Mathematics* (Springer 2007), section 10.10.1 (the
-    finite differences); the order of the operations is that of ``numpy.gradient``.
+    Quarteroni, Sacco, Saleri, *Numerical Mathematics* (Springer 2007), section 10.10.1.  The
+    order of the operations is that of `numpy.gradient`, for the same bits.
 
     Examples
     --------
@@ -251,7 +259,7 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
            [ 0.   ,  0.5  ,  0.167,  0.   ],
            [ 0.   ,  0.167,  0.133,  0.   ]])
     """
-    # np.float64 is a float as well: what makes a step weak is that numpy does not know it.
+    # np.float64 is a subclass of float, so `isinstance(steps, float)` would not do.
     weak = not isinstance(steps, np.ndarray | np.generic)
     table = np.zeros((WEIGHTS + 3, size), np.dtype(dtype) if weak else np.asarray(steps).dtype)
     table[FIRST], table[LAST] = -1, 1
