@@ -13,8 +13,8 @@ import numpy as np
 from xgrad._typing import Accuracy, Boundary, DatetimeUnit
 from xgrad.errors import CoordinateError
 from xgrad.labels.quantities import is_quantity, number_in
-from xgrad.labels.spacing import seconds
 from xgrad.labels.sphere import RADIUS
+from xgrad.labels.times import seconds
 from xgrad.labels.units import OF_TIME
 from xgrad.stencils.scheme import Scheme
 

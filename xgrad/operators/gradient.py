@@ -15,6 +15,7 @@ from xgrad.labels import names, quantities
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
+from xgrad.labels.times import is_time, seconds
 from xgrad.labels.units import OF_TIME, quotient
 from xgrad.operators.place import Sphere, with_the_globe
 from xgrad.operators.result import Combination, Part, labelled
@@ -407,7 +408,7 @@ def first_derivatives(obj: Any, dim: Dim, options: Options) -> list[Combination]
         factor = asked.place.eastward() if asked.place is not None and eastward else None
         part = Part(one.origin, one.variable, along, scheme, factor)
         times = one.variable.dtype.kind in "mM"
-        unit = coordinates.seconds(options.unit_of_time) if times else 1.0
+        unit = seconds(options.unit_of_time) if times else 1.0
         attrs = attributes(one, options)
         found.append(Combination(one.name, (part,), attrs, seconds=unit))
     return found
@@ -604,7 +605,7 @@ def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -
     attrs = getattr(value, "attrs", {})
     dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
     called = [value.name] if isinstance(value, xr.DataArray) and value.name is not None else []
-    times = isinstance(value, xr.DataArray) and coordinates.is_time(value)
+    times = isinstance(value, xr.DataArray) and is_time(value)
     period = options.full_period(attrs.get("units"), name, *dims, *called, is_time=times)
     if value is None:
         if even:
@@ -618,7 +619,7 @@ def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -
         return coordinates.uniform(value, unit, period)
     given = name in (options.spacing or {})
     if given and isinstance(value, xr.DataArray) and value.ndim > 1:
-        return coordinates.of_several_dimensions(value, name, period)
+        return coordinates.from_multidimensional(value, name, period)
     if found or not given:
         return coordinates.from_coordinate(value, unit, dim=name if given else None, period=period)
     return coordinates.from_value(name, obj.sizes[name], value, unit, period)
@@ -699,7 +700,7 @@ def chained(one: Derivative, options: Options) -> xr.Variable:
         variable = xr.Variable(variable.dims, step.values(validate=options.validate))
     data = variable.data
     if one.variable.dtype.kind in "mM" and options.unit_of_time != "s":
-        data = data / coordinates.seconds(options.unit_of_time)  # the kernel gives seconds
+        data = data / seconds(options.unit_of_time)  # the kernel gives seconds
     return xr.Variable(variable.dims, data, attributes(one, options))
 
 
