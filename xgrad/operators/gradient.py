@@ -551,7 +551,7 @@ def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Optio
     """Options by the real names of coordinates, and steps that are quantities as numbers."""
     boundary = names.resolved_keys(obj, options.boundary, "boundary")
     period = names.resolved_keys(obj, options.period, "period")
-    spacing = quantities.positions(names.resolved_keys(obj, options.spacing, "spacing"))
+    spacing = quantities.positions(names.resolved_spacing(obj, options.spacing))
     return replace(options, spacing=spacing, boundary=boundary, period=period)
 
 
