@@ -1,6 +1,6 @@
 """The CF conventions: which coordinate is longitude, latitude, vertical or time.
 
-``dim=``, ``boundary=``, ``period=``, ``spacing=``, ``metric=`` and the components ``u=``, ``v=`` and
+``dim=``, ``boundary=``, ``period=``, ``spacing=``, ``metric=`` and the components ``u=``, ``v=``,
 ``w=`` all ask :func:`meant`, so that they agree.  The first rule that fits a coordinate decides:
 
 ============= =========================================================================

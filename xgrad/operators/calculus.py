@@ -16,6 +16,7 @@ from xgrad.errors import CoordinateError
 from xgrad.labels import cf, quantities
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
+from xgrad.operators.curvature import growth
 from xgrad.operators.gradient import (
     Asked,
     asked_for,
@@ -205,8 +206,7 @@ def _second(part: Part, asked: Asked) -> Iterator[Part]:
     first = replace(part.scheme, order=1, edge_order=2)
     if place.is_curvilinear:
         yield part
-        (across,) = (dim for dim in place.latitude.dims if dim != along.dim)
-        yield replace(part, scheme=first, factor=place.growth(along.dim, across))
+        yield replace(part, scheme=first, factor=growth(place, along.dim))
     elif place.is_eastward(along.dim):
         yield replace(part, factor=place.eastward() ** 2)
     else:
@@ -491,9 +491,8 @@ class _Fields:
             factor = place.eastward() * sign if place.is_eastward(dim) else sign
             yield replace(part, factor=factor)
         elif place.is_curvilinear:
-            (beside,) = (d for d in place.latitude.dims if d != dim)
             yield replace(part, factor=None if sign == 1 else sign)
-            yield self._values(part, place.growth(dim, beside) * sign)
+            yield self._values(part, growth(place, dim) * sign)
         elif self.form == "flux":
             inside, before = place.cosines()
             yield replace(
@@ -573,9 +572,8 @@ def _by_variable(
 def _scaled(
     origin: Hashable, variable: xr.Variable, along: Spacing, scheme: Any, asked: Asked
 ) -> Part:
-    place = asked.place
-    eastward = place is not None and place.is_eastward(along.dim)
-    return Part(origin, variable, along, scheme, place.eastward() if place and eastward else None)
+    factor = None if asked.place is None else asked.place.factor(along.dim)
+    return Part(origin, variable, along, scheme, factor)
 
 
 def _refuse_times(name: Hashable, variable: xr.Variable) -> None:

@@ -14,10 +14,11 @@ from xgrad.errors import ChunkError, CoordinateError
 from xgrad.labels import names, quantities
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.options import Options
+from xgrad.labels.place import Sphere, with_the_globe
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import is_time, seconds
 from xgrad.labels.units import OF_TIME, quotient
-from xgrad.operators.place import Sphere, with_the_globe
+from xgrad.operators import curvature
 from xgrad.operators.result import Combination, Part, labelled
 from xgrad.stencils.scheme import Scheme
 
@@ -343,7 +344,7 @@ def asked_for(obj: Any, dim: Dim, options: Options) -> Asked:
     place = Sphere.of(obj, options)
     spacings = _spacings(obj, asked, options)
     if place is not None:
-        spacings = [place.spacing(along, options) for along in spacings]
+        spacings = [curvature.in_metres(place, along, options) for along in spacings]
     if isinstance(obj, xr.Dataset):  # its variables may serve as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
@@ -404,8 +405,7 @@ def first_derivatives(obj: Any, dim: Dim, options: Options) -> list[Combination]
     found = []
     for one in possible(obj, asked.variables, [(a,) for a in asked.spacings], asked.options):
         (along,), (scheme,) = one.chain, one.schemes
-        eastward = asked.place is not None and asked.place.is_eastward(along.dim)
-        factor = asked.place.eastward() if asked.place is not None and eastward else None
+        factor = None if asked.place is None else asked.place.factor(along.dim)
         part = Part(one.origin, one.variable, along, scheme, factor)
         times = one.variable.dtype.kind in "mM"
         unit = seconds(options.unit_of_time) if times else 1.0
