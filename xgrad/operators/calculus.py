@@ -14,6 +14,7 @@ import xarray as xr
 from xgrad._typing import AnyArray, Dim, Form, LabelledFieldOptions, LabelledOptions
 from xgrad.errors import CoordinateError
 from xgrad.labels import cf, quantities
+from xgrad.labels.attributes import described, label_of
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.operators.curvature import growth
@@ -21,9 +22,7 @@ from xgrad.operators.gradient import (
     Asked,
     asked_for,
     chained,
-    described,
     first_derivatives,
-    label_of,
     possible,
     units_of,
 )

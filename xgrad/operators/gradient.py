@@ -13,6 +13,7 @@ from xgrad._typing import Accuracy, BoundaryLike, DatetimeUnit, Dim, EdgeOrder, 
 from xgrad.errors import ChunkError, CoordinateError
 from xgrad.labels import names, quantities
 from xgrad.labels import spacing as coordinates
+from xgrad.labels.attributes import described, label_of
 from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere, with_the_globe
 from xgrad.labels.spacing import Spacing
@@ -21,39 +22,6 @@ from xgrad.labels.units import OF_TIME, quotient
 from xgrad.operators import curvature
 from xgrad.operators.result import Combination, Part, labelled
 from xgrad.stencils.scheme import Scheme
-
-# Attributes that describe the values of a variable, and are untrue of its derivative.
-_OF_THE_VALUES = frozenset(
-    [
-        "units",
-        "long_name",
-        "standard_name",
-        "short_name",
-        "calendar",
-        "positive",
-        "axis",
-        "bounds",
-        "climatology",
-        "coordinates",
-        "cell_methods",
-        "ancillary_variables",
-        "valid_min",
-        "valid_max",
-        "valid_range",
-        "actual_range",
-        "missing_value",
-        "_FillValue",
-        "scale_factor",
-        "add_offset",
-        "_Unsigned",
-        "flag_values",
-        "flag_masks",
-        "flag_meanings",
-        "number_of_significant_digits",
-        "least_significant_digit",
-        "dtype",
-    ]
-)
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -725,11 +693,6 @@ def attributes(one: Derivative, options: Options) -> dict[Hashable, Any]:
     return described(one.variable, text, own_units)
 
 
-def label_of(name: Hashable, variable: xr.Variable) -> str:
-    """A variable in words."""
-    return str(variable.attrs.get("long_name") or ("data" if name is None else name))
-
-
 def units_of(variable: xr.Variable, chain: Iterable[Spacing], options: Options) -> str | None:
     """Units of a derivative of ``options.order`` along each of `chain`; None where unknown."""
     times = variable.dtype.kind in "mM"
@@ -740,15 +703,3 @@ def units_of(variable: xr.Variable, chain: Iterable[Spacing], options: Options) 
                 return None
             own_units = quotient(own_units, along.units)
     return own_units if isinstance(own_units, str) else None
-
-
-def described(variable: xr.Variable, long_name: str, own_units: str | None) -> dict[Hashable, Any]:
-    """Attributes of a variable that are true of what is made of it, and its own."""
-    attrs = {key: value for key, value in variable.attrs.items() if _survives(key)}
-    if own_units is not None:
-        attrs["units"] = own_units
-    return attrs | {"long_name": long_name}
-
-
-def _survives(attribute: Hashable) -> bool:
-    return attribute not in _OF_THE_VALUES and not str(attribute).startswith("GRIB_")
