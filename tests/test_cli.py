@@ -134,7 +134,9 @@ def test_a_coordinate_that_lost_its_evenness_is_told_in_one_line(tmp_path: Path)
     xr.Dataset({"t": ("x", np.sin(x))}, {"x": x}).to_zarr(tmp_path / "in.zarr", zarr_format=2)
     done = run("gradient", tmp_path / "in.zarr", tmp_path / "out.zarr")
     assert done.returncode == 0
-    assert done.stderr.startswith("Warning: coordinate 'x' is even, but rounded to float32")
+    assert done.stderr.startswith(
+        "Warning: coordinate 'x' is evenly spaced, but rounding to float32"
+    )
     assert len(done.stderr.splitlines()) == 1
     done = run("gradient", tmp_path / "in.zarr", tmp_path / "even.zarr", "--spacing", "x=uniform")
     assert (done.returncode, done.stderr) == (0, "")

@@ -12,21 +12,14 @@ import numpy as np
 
 from xgrad._typing import Accuracy, Boundary, DatetimeUnit
 from xgrad.errors import CoordinateError
+from xgrad.labels.cf import full_turn
 from xgrad.labels.quantities import is_quantity, number_in
-from xgrad.labels.spacing import seconds
 from xgrad.labels.sphere import RADIUS
+from xgrad.labels.times import seconds
 from xgrad.labels.units import OF_TIME
 from xgrad.stencils.scheme import Scheme
 
 _NAMED = ("one-sided", "periodic", "extend", "reflect", "nan")
-
-# CF units of a coordinate that goes round: CF conventions, section 4.2, and UDUNITS' radian.
-_FULL_TURN = {
-    **dict.fromkeys(
-        ["degrees_east", "degree_east", "degree_E", "degrees_E", "degreeE", "degreesE"], 360.0
-    ),
-    **dict.fromkeys(["radian", "radians", "rad"], 2 * math.pi),
-}
 
 
 def _is_one_of(value: Any, choices: tuple[int, ...]) -> bool:
@@ -176,7 +169,7 @@ class Options:
                 )
             return None
         if given is None:
-            given = _FULL_TURN.get(units) if isinstance(units, str) else None
+            given = full_turn(units)
         if given is None:
             raise ValueError(
                 f"`boundary` of {names[0]!r} is 'periodic', but its period is unknown (its units "

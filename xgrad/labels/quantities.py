@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 import xarray as xr
 
+from xgrad.labels.cf import are_degrees
 from xgrad.labels.units import factors
 
 _Result = TypeVar("_Result", xr.DataArray, xr.Dataset)
@@ -18,9 +19,6 @@ _Result = TypeVar("_Result", xr.DataArray, xr.Dataset)
 # An attribute of what was a quantity, inside an operation on a Dataset that has other variables
 # too: attributes are what an operation hands on from a variable to its result.
 _MARK = "xgrad_was_a_quantity"
-
-# CF's degrees with a direction, which pint's own registry does not know.
-_DEGREES = re.compile(r"degrees?_?(north|east|true|[NET])")
 
 # What pint raises for a text that is no unit: AttributeError for an unknown name, and what comes of
 # Python's tokens, which it reads.
@@ -302,7 +300,7 @@ def _parsed(name: str, registry: Any) -> Any:
     try:
         return registry.Unit(name)
     except AttributeError:
-        if _DEGREES.fullmatch(name) is None:
+        if not are_degrees(name):
             raise
         return registry.Unit("degree")
 

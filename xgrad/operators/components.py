@@ -10,17 +10,9 @@ import xarray as xr
 
 from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
+from xgrad.labels import cf
 
-# Names of an axis, after its CF attributes: CF conventions, chapter 4.
-_AXES = {
-    "u": (
-        "X",
-        {"longitude", "projection_x_coordinate", "grid_longitude"},
-        {"x", "lon", "longitude"},
-    ),
-    "v": ("Y", {"latitude", "projection_y_coordinate", "grid_latitude"}, {"y", "lat", "latitude"}),
-    "w": ("Z", {"height", "altitude", "depth", "air_pressure"}, {"z", "level", "height", "depth"}),
-}
+_AXES = {"u": "X", "v": "Y", "w": "Z"}
 
 
 def together(
@@ -55,22 +47,10 @@ def together(
 
 
 def _dim_of(key: str, array: Any) -> Hashable:
-    """The dimension that a component lies along, by CF attributes, then by name."""
+    """The dimension that a component is along, by CF attributes, then by name."""
     if not isinstance(array, xr.DataArray):
         raise TypeError(f"`{key}` is a {type(array).__name__}; give a DataArray")
-    axis, standard, usual = _AXES[key]
-    units = {"u": "degrees_east", "v": "degrees_north"}.get(key)
-    marked = [
-        dim
-        for dim in array.dims
-        if dim in array.coords
-        and (
-            array.coords[dim].attrs.get("axis") == axis
-            or array.coords[dim].attrs.get("standard_name") in standard
-            or (units is not None and array.coords[dim].attrs.get("units") == units)
-        )
-    ]
-    named = marked or [dim for dim in array.dims if str(dim).lower() in usual]
+    named = cf.meant(array, _AXES[key], array.dims)
     if len(named) != 1:
         raise CoordinateError(
             f"`{key}` has dimensions {array.dims}, none of which is marked or named as its axis; "

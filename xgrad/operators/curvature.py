@@ -9,8 +9,9 @@ import xarray as xr
 
 from xgrad.arrays.term import Term
 from xgrad.labels.options import Options
+from xgrad.labels.place import Sphere
 from xgrad.labels.spacing import Spacing
-from xgrad.operators.place import Sphere
+from xgrad.operators.grid import growth
 from xgrad.operators.selection import Selection
 from xgrad.operators.terms import term_of, values_of
 
@@ -40,7 +41,7 @@ def second(
     first = replace(options, order=1, edge_order=2)
     if place.is_curvilinear:
         yield term_of(name, variable, along, options)
-        yield term_of(name, variable, along, first, factor=_growth(place, along.dim))
+        yield term_of(name, variable, along, first, factor=growth(place, along.dim))
     elif place.is_eastward(along.dim):
         yield term_of(name, variable, along, options, factor=place.eastward() ** 2)
     else:
@@ -76,7 +77,7 @@ def of_component(
         yield term_of(name, variable, along, options, factor=factor)
     elif place.is_curvilinear:
         yield term_of(name, variable, along, options, factor=plain)
-        yield values_of(name, variable, _growth(place, along.dim) * sign)
+        yield values_of(name, variable, growth(place, along.dim) * sign)
     elif form == "flux":
         yield _in_flux_form(name, variable, along, options, place, sign)
     elif place.is_eastward(along.dim):
@@ -96,8 +97,3 @@ def _in_flux_form(
     cosines, before = place.cosines()
     inside = cosines if place.is_northward(along.dim) else None
     return term_of(name, variable, along, options, factor=before * sign, inside=inside)
-
-
-def _growth(place: Sphere, dim: Hashable) -> xr.Variable:
-    (across,) = (other for other in place.latitude.dims if other != dim)
-    return place.growth(dim, across)

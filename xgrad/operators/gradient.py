@@ -10,10 +10,10 @@ import xarray as xr
 from xgrad._typing import Dim, LabelledFieldOptions, LabelledOptions
 from xgrad.arrays.combine import combine
 from xgrad.arrays.term import Term
-from xgrad.labels import spacing as coordinates
+from xgrad.labels.attributes import described, label_of
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
-from xgrad.operators.attributes import described, label_of
+from xgrad.labels.times import seconds
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.result import Result
 from xgrad.operators.selection import select
@@ -258,7 +258,7 @@ def mixed(
 def _seconds(variable: xr.Variable, options: Options) -> float:
     """The kernels give the derivatives of times in seconds."""
     is_time = variable.dtype.kind in "mM"
-    return coordinates.seconds(options.unit_of_time) if is_time else 1.0
+    return seconds(options.unit_of_time) if is_time else 1.0
 
 
 def attributes(

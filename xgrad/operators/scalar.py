@@ -11,10 +11,10 @@ import xarray as xr
 
 from xgrad._typing import Dim, LabelledFieldOptions, LabelledOptions
 from xgrad.arrays.term import Term
+from xgrad.labels.attributes import described, label_of
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.operators import curvature
-from xgrad.operators.attributes import described, label_of
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import mixed
 from xgrad.operators.result import Result

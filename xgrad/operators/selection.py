@@ -14,8 +14,10 @@ from xgrad.errors import CoordinateError
 from xgrad.labels import names, quantities
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.options import Options
+from xgrad.labels.place import Sphere, with_the_globe
 from xgrad.labels.spacing import Spacing
-from xgrad.operators.place import Sphere, with_the_globe
+from xgrad.labels.times import is_time
+from xgrad.operators import grid
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,7 @@ class Selection:
 
     def factor(self, along: Spacing) -> xr.Variable | None:
         """What a derivative is multiplied by: eastward on a sphere ``1 / cos(φ)``."""
-        eastward = self.place is not None and self.place.is_eastward(along.dim)
-        return self.place.eastward() if self.place is not None and eastward else None
+        return None if self.place is None else self.place.factor(along.dim)
 
 
 def concerns(obj: xr.Dataset, dim: Dim) -> bool:
@@ -94,7 +95,7 @@ def select(obj: Any, dim: Dim, options: Options) -> Selection:
     place = Sphere.of(obj, options)
     spacings = _spacings(obj, asked, options)
     if place is not None:
-        spacings = [place.spacing(along, options) for along in spacings]
+        spacings = [grid.in_metres(place, along, options) for along in spacings]
     if isinstance(obj, xr.Dataset):  # its variables may serve as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
@@ -175,7 +176,7 @@ def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Optio
     """Options by the real names of coordinates, and steps that are quantities as numbers."""
     boundary = names.resolved_keys(obj, options.boundary, "boundary")
     period = names.resolved_keys(obj, options.period, "period")
-    spacing = quantities.positions(names.resolved_keys(obj, options.spacing, "spacing"))
+    spacing = quantities.positions(names.resolved_spacing(obj, options.spacing))
     return replace(options, spacing=spacing, boundary=boundary, period=period)
 
 
@@ -230,7 +231,7 @@ def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -
     attrs = getattr(value, "attrs", {})
     dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
     called = [value.name] if isinstance(value, xr.DataArray) and value.name is not None else []
-    times = isinstance(value, xr.DataArray) and coordinates.is_time(value)
+    times = isinstance(value, xr.DataArray) and is_time(value)
     period = options.full_period(attrs.get("units"), name, *dims, *called, is_time=times)
     if value is None:
         if even:
@@ -244,7 +245,7 @@ def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -
         return coordinates.uniform(value, unit, period)
     given = name in (options.spacing or {})
     if given and isinstance(value, xr.DataArray) and value.ndim > 1:
-        return coordinates.of_several_dimensions(value, name, period)
+        return coordinates.from_multidimensional(value, name, period)
     if found or not given:
         return coordinates.from_coordinate(value, unit, dim=name if given else None, period=period)
     return coordinates.from_value(name, obj.sizes[name], value, unit, period)

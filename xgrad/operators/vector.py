@@ -9,9 +9,9 @@ import xarray as xr
 
 from xgrad._typing import Form, LabelledFieldOptions
 from xgrad.arrays.term import Term
+from xgrad.labels.attributes import described, label_of
 from xgrad.labels.options import Options
 from xgrad.operators import curvature
-from xgrad.operators.attributes import described, label_of
 from xgrad.operators.components import on_grid, together
 from xgrad.operators.evaluate import labelled, on_numbers
 from xgrad.operators.result import Result
