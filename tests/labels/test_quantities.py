@@ -373,7 +373,7 @@ except ImportError as error:
         assert run(code) == "[1000. 1000.]\n"
     else:
         assert run(code) == (
-            "`units` is 'K km-1', and to convert to it takes pint and cf_xarray: "
+            "`units` is 'K km-1', and conversion needs pint and cf_xarray: "
             "`pip install 'xgrad[units]'`\n"
         )
 

@@ -365,7 +365,7 @@ def test_positions_of_another_size_and_durations_of_numbers(field: xr.DataArray)
             field.fdgrad.gradient("y", spacing={"y": wrong})
     with pytest.raises(xgrad.CoordinateError, match="a DataArray, whose dimensions have names"):
         field.fdgrad.gradient("y", spacing={"y": z.values})
-    with pytest.raises(TypeError, match="its positions are no times"):
+    with pytest.raises(TypeError, match="its positions are not times"):
         field.fdgrad.gradient("x", boundary="periodic", period={"x": np.timedelta64(1, "D")})
     with pytest.raises(ValueError, match="`boundary` is array"):
         field.fdgrad.gradient("x", boundary=np.array([0, 1]))
