@@ -177,4 +177,4 @@ def test_the_column_at_fault_is_named() -> None:
     circle = xr.DataArray([[0, 180, 360], [0, 10, 20]], dims=("y", "x"), name="lon")
     around = spacing.from_multidimensional(circle, "x", 360.0)
     with pytest.raises(CoordinateError, match="go around by 360 in the column y=0; drop the cells"):
-        spacing.refuse_columns(around)
+        spacing.refuse_columns(around, ("y", "x"), np.array([[False], [True]]))
