@@ -26,7 +26,7 @@ BELOW = {
     "labels": {"stencils", "errors", "_typing"},
     "arrays": {"kernels", "stencils", "errors", "_typing"},
     "operators": {"arrays", "labels", "kernels", "stencils", "errors", "_typing"},
-    "accessor": {"operators", "_typing"},
+    "accessor": {"operators", "labels", "_typing"},
     "jobs": {"operators", "arrays", "labels", "kernels", "stencils", "stores", "workers", "errors",
              "_typing"},
     "demo": {"jobs", "stores", "workers", "_typing"},

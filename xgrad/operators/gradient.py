@@ -11,6 +11,7 @@ from xgrad._typing import Dim, LabelledFieldOptions, LabelledOptions
 from xgrad.arrays.combine import combine
 from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
+from xgrad.labels.keywords import spelled_out
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import seconds
@@ -24,6 +25,7 @@ _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 _ORDINALS = {1: "", 2: "second ", 3: "third ", 4: "fourth "}
 
 
+@spelled_out(LabelledFieldOptions)
 def gradient(
     obj: xr.DataArray | xr.Dataset, dim: Dim = None, **options: Unpack[LabelledFieldOptions]
 ) -> xr.Dataset:
@@ -127,6 +129,7 @@ def gradient(
     return found
 
 
+@spelled_out(LabelledOptions)
 def derivative(
     obj: _Object,
     dim: Hashable | Iterable[Hashable],

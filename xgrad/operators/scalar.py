@@ -12,6 +12,7 @@ import xarray as xr
 from xgrad._typing import Dim, LabelledFieldOptions, LabelledOptions
 from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
+from xgrad.labels.keywords import spelled_out
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.operators import curvature
@@ -24,6 +25,7 @@ from xgrad.operators.terms import common_units, differentiable, refuse_times, te
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
 
+@spelled_out(LabelledFieldOptions)
 def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
     """Magnitude of the gradient, ``sqrt(sum((df/dx_i)²))``.
 
@@ -34,8 +36,10 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
     dim : hashable or iterable of hashable, optional
         Dimensions of the gradient.  Default: all.  Of a Dataset the variables that have all of
         them take part.
-    **options
-        Those of :func:`gradient`.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.
+    metric, radius, units
+        As for :func:`gradient`.
 
     Returns
     -------
@@ -73,6 +77,7 @@ def magnitudes(obj: Any, dim: Dim, options: Options) -> list[Result]:
     return found
 
 
+@spelled_out(LabelledFieldOptions)
 def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> _Object:
     """Direction of steepest ascent, ``arctan2(df/dy, df/dx)`` for ``dim=(y, x)``, in radians.
 
@@ -82,8 +87,10 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
         As for :func:`gradient`, and real.
     dim : two hashables
         First the dimension of the numerator, as the axes of an image: rows, then columns.
-    **options
-        Those of :func:`gradient`.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.
+    metric, radius, units
+        As for :func:`gradient`.
 
     Returns
     -------
@@ -135,6 +142,7 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
     return found
 
 
+@spelled_out(LabelledFieldOptions)
 def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
     """Laplacian, ``sum(d²f/dx_i²)``, from second differences over the true positions.
 
@@ -144,8 +152,12 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 
     Parameters
     ----------
-    obj, dim, **options
-        As for :func:`magnitude`.  The edges have the order of `accuracy`.
+    obj, dim
+        As for :func:`magnitude`.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`; the edges have the order of `accuracy`.
+    metric, radius, units
+        As for :func:`gradient`.
 
     Returns
     -------
@@ -188,6 +200,7 @@ def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
     return found
 
 
+@spelled_out(LabelledOptions)
 def hessian(
     obj: xr.DataArray | xr.Dataset, dim: Dim = None, **options: Unpack[LabelledOptions]
 ) -> xr.Dataset:
@@ -199,8 +212,10 @@ def hessian(
         As for :func:`gradient`.
     dim : hashable or iterable of hashable, optional
         Dimensions.  Default: all.
-    **options
-        Those of :func:`derivative`.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.
+    units
+        As for :func:`gradient`.
 
     Returns
     -------

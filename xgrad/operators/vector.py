@@ -10,6 +10,7 @@ import xarray as xr
 from xgrad._typing import Form, LabelledFieldOptions
 from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
+from xgrad.labels.keywords import spelled_out
 from xgrad.labels.options import Options
 from xgrad.operators import curvature
 from xgrad.operators.components import on_grid, together
@@ -19,6 +20,7 @@ from xgrad.operators.selection import select
 from xgrad.operators.terms import common_units, differentiable, refuse_times
 
 
+@spelled_out(LabelledFieldOptions)
 def divergence(
     components: Mapping[Any, xr.DataArray] | None = None,
     *,
@@ -45,8 +47,10 @@ def divergence(
         are found by their CF attributes or names.
     form : {"advective", "flux"}, default: "advective"
         On a sphere, how the terms of its curvature are written.
-    **options
-        Those of :func:`gradient`.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.
+    metric, radius, units
+        As for :func:`gradient`.
 
     Returns
     -------
@@ -101,6 +105,7 @@ def divergences(
     return [field.result("divergence", terms)]
 
 
+@spelled_out(LabelledFieldOptions)
 def curl(
     components: Mapping[Any, xr.DataArray] | None = None,
     *,
@@ -118,9 +123,13 @@ def curl(
 
     Parameters
     ----------
-    components, u, v, w, form, **options
+    components, u, v, w, form
         As for :func:`divergence`.  Dimensions are right-handed in the order given; those of a
         sphere are east and north in any order.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.
+    metric, radius, units
+        As for :func:`gradient`.
 
     Returns
     -------
