@@ -16,9 +16,9 @@ import click
 import xgrad
 from xgrad import demo as demonstration
 from xgrad._typing import DatetimeUnit, Form, Metric, Operation
-from xgrad.jobs import api as storage
-from xgrad.stores import on_disk as publishing
-from xgrad.workers import cluster as execution
+from xgrad.jobs.api import plan_to_zarr, to_zarr
+from xgrad.stores.urls import shown
+from xgrad.workers.cluster import certificates, own_process
 
 # What the library's messages name, in the words of the command line.
 _WORDS = {
@@ -78,7 +78,7 @@ class _OneLine(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            text = " ".join(publishing.shown(error).split()) or type(error).__name__
+            text = " ".join(shown(error).split()) or type(error).__name__
             for name, word in _WORDS.items():
                 text = text.replace(name, word)
             raise click.ClickException(text) from error
@@ -255,7 +255,7 @@ _SHARED = [
         type=click.IntRange(min=0),
         default=2,
         show_default=True,
-        help="How often what failed is tried again.",
+        help="How many more times a read or write that failed is tried.",
     ),
     click.option(
         "--workers",
@@ -334,18 +334,18 @@ def _run(operation: Operation, source: str, target: str, dim: Any, options: dict
         "chunks": _each_once("--chunks", itertools.chain(*options["chunks"])),
         "boundary": _mapping(boundary) if boundary else "one-sided",
         "period": _each_once("--period", options["period"]),
-        "security": execution.certificates(*security),
+        "security": certificates(*security),
     }
     variables = options.pop("variables", None) or None
     if options.pop("dry_run"):
-        plan = storage.plan_to_zarr(source, target, variables, dim, operation=operation, **options)
+        plan = plan_to_zarr(operation, source, target, variables, dim, **options)
         click.echo(plan)
         return
-    execution.own_process()
+    own_process()
     options["progress"] = sys.stderr.isatty()
-    report = storage.to_zarr(operation, source, target, variables, dim, **options)
+    report = to_zarr(operation, source, target, variables, dim, **options)
     if sys.stdout.isatty():
-        click.echo(f"{publishing.shown(target)}: {report}")
+        click.echo(f"{shown(target)}: {report}")
 
 
 @main.command()

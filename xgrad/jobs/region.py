@@ -1,4 +1,4 @@
-"""The work on one region: read it with its halo, differentiate, write.  No graph, no dask.
+"""The work on one region: read it with its halo, compute, write.  No graph, no dask.
 
 The arithmetic is that of the lazy engine, :func:`xgrad.arrays.combine.fold`: so are the bits.
 """
@@ -25,9 +25,9 @@ from xgrad.stencils.scheme import Scheme
 
 _Result = TypeVar("_Result")
 
-# An attempt more cannot make room.
+# Errors that another attempt cannot repair.
 _HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS}
-# Seconds before the first attempt more; each one waits twice as long as the one before.
+# Seconds before the second attempt.  Each pause is twice as long as the one before.
 _PAUSE = 0.1
 
 
@@ -121,18 +121,18 @@ class Output:
 
 @dataclass(frozen=True)
 class Work:
-    """Variables of one grid and what is made of them.
+    """Variables that share a grid, and the results that are computed from them.
 
     Attributes
     ----------
     variables : mapping
-        By name; read box by box.
+        By name.  They are read box by box.
     outputs : tuple of Output
-        What is made of them.
+        The results.
     fill_value : float or None
-        What a missing value is stored as, if not as NaN.
+        How a missing value is stored, None for NaN.
     sweep : int
-        Axis that regions of a run follow one another along.
+        Axis along which the regions of a run follow one another.
     """
 
     variables: Mapping[Hashable, xr.Variable]
@@ -142,12 +142,12 @@ class Work:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of each variable."""
+        """Shape of each variable."""
         return next(iter(self.variables.values())).shape
 
     @property
     def dims(self) -> tuple[Hashable, ...]:
-        """Of each variable."""
+        """Dimensions of each variable."""
         return next(iter(self.variables.values())).dims
 
 
@@ -160,15 +160,15 @@ def process(
     Parameters
     ----------
     work : Work
-        What is done.
+        What to compute.
     boxes : tuple of tuple of slice
         Neighbours along the sweep, in ascending order.
     targets : mapping
         The Zarr array of each output.
     retries : int
-        How often reading or writing is tried again.
+        How many more times a read or write of a chunk that fails is tried.
     check : callable
-        Called before a region is written: raises if it must not be.
+        Called before a region is written.  It raises if the region must not be written.
 
     Yields
     ------
@@ -178,9 +178,9 @@ def process(
     Raises
     ------
     RuntimeError
-        If reading or writing fails.  The message names variable and region.
+        If a read or write fails.  The message names variable and region.
     OSError
-        If there is no room left.
+        If the disk is full.
     """
     terms = [term for output in work.outputs for term in output.terms]
     ahead = any(term.axis == work.sweep for term in terms)
@@ -194,12 +194,12 @@ def process(
             core = region.read_all(box)
         after = region.read_all(boxes[k + 1]) if ahead and k + 1 < len(boxes) else None
         neighbours = _Neighbours(region, core, before, after)
-        region.attempt("written", region.made_of, box, check)
+        region.attempt("written", region.name, box, check)
         for output in work.outputs:
             region.write(targets[output.name], _made(output, neighbours))
         stop = box[work.sweep].stop - box[work.sweep].start
         last = along(work.sweep, slice(max(0, stop - depth), stop))
-        # Copies: views would keep the region in memory.
+        # Copies, because views would keep the region in memory.
         before = {name: values[last].copy() for name, values in core.items()}
         core = after
         yield box
@@ -217,7 +217,7 @@ def described(dims: Any, box: Box) -> str:
 
 
 class _Region:
-    """One region: reads boxes of its variable, writes its results, tries again what failed."""
+    """One region: reads boxes of its variables and writes its results, and repeats what fails."""
 
     def __init__(self, work: Work, box: Box, retries: int, known: dict[Any, Any]) -> None:
         self.work, self.box, self.retries, self.known = work, box, retries, known
@@ -243,10 +243,10 @@ class _Region:
         def store() -> None:
             target[self.box] = encoded(values, self.work.fill_value)
 
-        self.attempt("written", self.made_of, self.box, store)
+        self.attempt("written", self.name, self.box, store)
 
     @property
-    def made_of(self) -> str:
+    def name(self) -> str:
         return ", ".join(map(str, self.work.variables))
 
     def attempt(
@@ -257,7 +257,7 @@ class _Region:
                 return action()
             except MemoryError:
                 raise
-            except Exception as error:  # a codec raises what it likes
+            except Exception as error:  # a codec may raise anything
                 text = (
                     f"variable {name!r} could not be {what} in the region "
                     f"{described(self.work.dims, box)}: "
@@ -394,12 +394,12 @@ def _extremes(
 
 
 def encoded(values: Any, fill_value: float | None) -> Any:
-    """Values as they are stored, a missing one as the fill value.
+    """Values as they are stored: a missing one as the fill value.
 
     Raises
     ------
     ValueError
-        If a value is the fill value, and would be read as missing.
+        If a value equals the fill value, so that it would be read as missing.
 
     Examples
     --------
@@ -410,7 +410,7 @@ def encoded(values: Any, fill_value: float | None) -> Any:
         return values
     if (values == fill_value).any():
         raise ValueError(
-            f"a derivative is {fill_value:g}, which is the `_FillValue` of its variable, and would "
-            "be read as missing"
+            f"a result is {fill_value:g}, the `_FillValue` of its variable, and would be read as "
+            "missing; remove or change the `_FillValue` in the source"
         )
     return np.where(np.isnan(values), values.dtype.type(fill_value), values)
