@@ -150,7 +150,7 @@ class PlaceOptions(TypedDict, total=False):
     allow_missing: Annotated[
         bool, Keyword(default=False, help="Read chunks that SRC lacks as its fill value.")
     ]
-    retries: Annotated[int, Keyword(2, "How often a failed read or write is tried again.")]
+    retries: Annotated[int, Keyword(2, "How many more times a read or write that failed is tried.")]
     workers: Annotated[int | None, Keyword(None, "Work in N processes instead of threads.")]
     scheduler: Annotated[str | None, Keyword(None, "Work on a running dask.distributed cluster.")]
     security: Annotated[Any, Keyword(None)]

@@ -1,4 +1,4 @@
-"""The work on one region: read it with its halo, differentiate, write.  No graph, no dask.
+"""The work on one region: read it with its halo, compute, write.  No graph, no dask.
 
 The arithmetic is that of the lazy engine, :func:`xgrad.arrays.block.fold`: so are the bits.
 """
@@ -28,41 +28,38 @@ from xgrad.stencils import ghosts
 
 _Returned = TypeVar("_Returned")
 
-# An attempt more cannot make room.
+# Errors that another attempt cannot repair.
 _HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS}
-# Seconds before the first attempt more; each one waits twice as long as the one before.
+# Seconds before the second attempt.  Each pause is twice as long as the one before.
 _PAUSE = 0.1
 
 
 @dataclass(frozen=True)
 class Work:
-    """Variables of one grid and the results that are computed from them.
+    """Variables that share a grid, and the results that are computed from them.
 
     Attributes
     ----------
     variables : mapping
-        By name; read box by box.
+        By name.  They are read box by box.
     results : tuple of Result
-        Of these variables.
+        What is computed from them.
     fill_value : float or None
-        How a missing value is stored, if not as NaN.
-    sweep : int
-        Axis along which the regions of a run follow one another.
+        How a missing value is stored, None for NaN.
     """
 
     variables: Mapping[Hashable, xr.Variable]
     results: tuple[Result, ...]
     fill_value: float | None
-    sweep: int
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of each variable."""
+        """Shape of each variable."""
         return next(iter(self.variables.values())).shape
 
     @property
     def dims(self) -> tuple[Hashable, ...]:
-        """Of each variable."""
+        """Dimensions of each variable."""
         return next(iter(self.variables.values())).dims
 
     @cached_property
@@ -79,7 +76,7 @@ class Work:
 
 
 def process(
-    work: Work, boxes: tuple[Box, ...], targets: Mapping[str, Any], retries: int,
+    work: Work, boxes: tuple[Box, ...], sweep: int, targets: Mapping[str, Any], retries: int,
     check: Callable[[], None],
 ) -> Iterator[Box]:  # fmt: skip
     """Do the regions of a run, one after another.
@@ -87,15 +84,17 @@ def process(
     Parameters
     ----------
     work : Work
-        What is done.
+        What to compute.
     boxes : tuple of tuple of slice
-        Neighbours along the sweep, in ascending order.
+        Neighbours along the axis `sweep`, in ascending order.
+    sweep : int
+        Axis of the variables.
     targets : mapping
         The Zarr array of each output.
     retries : int
-        How often reading or writing is tried again.
+        How many more times a read or write of a chunk that fails is tried.
     check : callable
-        Called before a region is written: raises if it must not be.
+        Called before a region is written.  It raises if the region must not be written.
 
     Yields
     ------
@@ -105,12 +104,12 @@ def process(
     Raises
     ------
     RuntimeError
-        If reading or writing fails.  The message names variable and region.
+        If a read or write fails.  The message names variable and region.
     OSError
-        If there is no room left.
+        If the disk is full.
     """
     terms = [term for one in work.results for term in one.terms]
-    ahead = any(term.axis == work.sweep for term in terms)
+    ahead = any(term.axis == sweep for term in terms)
     depth = max((term.scheme.depth for term in terms), default=0)
     before: dict[Hashable, AnyArray] | None = None
     core: dict[Hashable, AnyArray] | None = None
@@ -120,13 +119,13 @@ def process(
         if core is None:
             core = region.read_all(box)
         after = region.read_all(boxes[k + 1]) if ahead and k + 1 < len(boxes) else None
-        neighbours = _Neighbours(region, core, before, after)
-        region.attempt("written", region.made_of, box, check)
+        neighbours = _Neighbours(region, sweep, core, before, after)
+        region.attempt("written", region.name, box, check)
         for one in work.results:
             region.write(targets[one.name], _computed(one, neighbours))
-        stop = box[work.sweep].stop - box[work.sweep].start
-        last = along(work.sweep, slice(max(0, stop - depth), stop))
-        # Copies: views would keep the region in memory.
+        stop = box[sweep].stop - box[sweep].start
+        last = along(sweep, slice(max(0, stop - depth), stop))
+        # Copies, because views would keep the region in memory.
         before = {name: values[last].copy() for name, values in core.items()}
         core = after
         yield box
@@ -144,7 +143,7 @@ def described(dims: Any, box: Box) -> str:
 
 
 class _Region:
-    """One region: reads boxes of its variable, writes its results, tries again what failed."""
+    """One region: reads boxes of its variables and writes its results, and repeats what fails."""
 
     def __init__(self, work: Work, box: Box, retries: int, known: dict[Any, Any]) -> None:
         self.work, self.box, self.retries, self.known = work, box, retries, known
@@ -167,10 +166,10 @@ class _Region:
         def store() -> None:
             target[self.box] = encoded(values, self.work.fill_value)
 
-        self.attempt("written", self.made_of, self.box, store)
+        self.attempt("written", self.name, self.box, store)
 
     @property
-    def made_of(self) -> str:
+    def name(self) -> str:
         return ", ".join(map(str, self.work.variables))
 
     def attempt(
@@ -181,7 +180,7 @@ class _Region:
                 return action()
             except MemoryError:
                 raise
-            except Exception as error:  # a codec raises what it likes
+            except Exception as error:  # a codec may raise anything
                 text = (
                     f"variable {name!r} could not be {what} in the region "
                     f"{described(self.work.dims, box)}: "
@@ -200,6 +199,7 @@ class _Neighbours:
     """A region in memory, and the cells around it, from memory where they are there already."""
 
     region: _Region
+    sweep: int
     core: dict[Hashable, AnyArray]
     before: dict[Hashable, AnyArray] | None
     after: dict[Hashable, AnyArray] | None
@@ -207,7 +207,7 @@ class _Neighbours:
     def beside(self, name: Hashable, axis: int, cells: slice) -> AnyArray:
         """The cells of the region's cross-section at other places along `axis`."""
         box, own = self.region.box, self.region.box[axis]
-        if axis == self.region.work.sweep:
+        if axis == self.sweep:
             if self.after is not None and cells.start == own.stop:
                 return self.after[name][along(axis, slice(0, cells.stop - cells.start))]
             if self.before is not None and cells.stop == own.start:
@@ -289,12 +289,12 @@ def _extremes(
 
 
 def encoded(values: Any, fill_value: float | None) -> Any:
-    """Values as they are stored, a missing one as the fill value.
+    """Values as they are stored: a missing one as the fill value.
 
     Raises
     ------
     ValueError
-        If a value is the fill value, and would be read as missing.
+        If a value equals the fill value, so that it would be read as missing.
 
     Examples
     --------
@@ -305,7 +305,7 @@ def encoded(values: Any, fill_value: float | None) -> Any:
         return values
     if (values == fill_value).any():
         raise ValueError(
-            f"a derivative is {fill_value:g}, which is the `_FillValue` of its variable, and would "
-            "be read as missing"
+            f"a result is {fill_value:g}, the `_FillValue` of its variable, and would be read as "
+            "missing; remove or change the `_FillValue` in the source"
         )
     return np.where(np.isnan(values), values.dtype.type(fill_value), values)

@@ -58,7 +58,7 @@ def spelled_out(options: type) -> Callable[[_Function], _Function]:
     >>> double(4, bounday="extend")
     Traceback (most recent call last):
       ...
-    TypeError: double() has no keyword 'bounday'; did you mean 'boundary'?
+    TypeError: double() got an unexpected keyword argument 'bounday'; did you mean 'boundary'?
     """
     known = keywords_of(options)
 
@@ -90,6 +90,5 @@ def _unknown(function: str, name: str, known: list[str]) -> str:
     import difflib  # noqa: PLC0415  only for a mistake
 
     near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"{function}() has no keyword {name!r}; did you mean {near[0]!r}?"
-    return f"{function}() has no keyword {name!r}; it has {known}"
+    remedy = f"did you mean {near[0]!r}?" if near else f"it has {known}"
+    return f"{function}() got an unexpected keyword argument {name!r}; {remedy}"
