@@ -123,7 +123,7 @@ def test_plans_take_the_operation_first_and_still_the_old_order(
         assert call(plan_to_zarr, name).source == name
     for key, call in OLD.items():
         if key == "variables" and name != "in.zarr":
-            continue  # cannot be told from an operation, a source and a target
+            continue  # looks like an operation, a source and a target
         with pytest.warns(DeprecationWarning, match="takes the operation first") as caught:
             assert call(plan_to_zarr, name).source == name
         (warning,) = caught
