@@ -39,7 +39,7 @@ def __getattr__(name: str) -> Any:
 
         return version("xgrad")
     if name in ("gradient_to_zarr", "plan_to_zarr", "to_zarr"):
-        from xgrad.jobs import api as storage  # noqa: PLC0415
+        from xgrad.jobs import api  # noqa: PLC0415
 
-        return getattr(storage, name)
+        return getattr(api, name)
     raise AttributeError(f"module 'xgrad' has no attribute {name!r}")

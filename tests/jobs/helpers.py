@@ -40,7 +40,7 @@ def finished(target: Path) -> list[str]:
 
 
 def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool]) -> bool:
-    """Whether it was killed before it had ended."""
+    """Kill a process when it is ready, and return whether it had not ended before."""
     wait_until(ready, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -99,7 +99,7 @@ OPTIONS: dict[str, Any] = {
 
 @contextmanager
 def spoiled(chunk: Path) -> Iterator[None]:
-    """No Blosc frame for a while, but of the same size and time."""
+    """Make a chunk invalid for the time of a block, with the same size and time of change."""
     whole, status = chunk.read_bytes(), chunk.stat()
     for content in (bytes(len(whole)), whole):
         chunk.write_bytes(content)

@@ -93,7 +93,7 @@ def test_a_plan_refuses_what_the_job_refuses(
         with pytest.raises(ValueError, match=message):
             function("gradient", source, tmp_path / "out.zarr", **options)
     with pytest.raises(ValueError, match="`operation` is 'integral'; give one of"):
-        plan_to_zarr(operation="integral", source=source, target=tmp_path / "out.zarr")  # type: ignore[arg-type]
+        plan_to_zarr(operation="integral", source=source, target=tmp_path / "out.zarr")
 
 
 OLD: dict[str, Callable[..., Any]] = {
@@ -123,7 +123,7 @@ def test_plans_take_the_operation_first_and_still_the_old_order(
         assert call(plan_to_zarr, name).source == name
     for key, call in OLD.items():
         if key == "variables" and name != "in.zarr":
-            continue  # cannot be told from an operation, a source and a target
+            continue  # looks like an operation, a source and a target
         with pytest.warns(DeprecationWarning, match="takes the operation first") as caught:
             assert call(plan_to_zarr, name).source == name
         (warning,) = caught
@@ -132,6 +132,10 @@ def test_plans_take_the_operation_first_and_still_the_old_order(
         assert shown == f"plan_to_zarr('gradient', {name!r}, 'out.zarr', ...)"
 
 
-def test_a_call_without_a_target_is_refused_as_python_does() -> None:
+def test_a_call_with_the_wrong_number_of_arguments_is_refused() -> None:
     with pytest.raises(TypeError, match=r"plan_to_zarr\(\) missing .* 'target'"):
-        plan_to_zarr("gradient")  # type: ignore[call-arg]
+        plan_to_zarr("gradient")
+    with pytest.raises(TypeError, match="multiple values for argument 'dim'"):
+        plan_to_zarr("in.zarr", "out.zarr", ["t"], "x", dim="x")
+    with pytest.raises(ValueError, match="`operation` is 'gradiant'; give one of"):
+        plan_to_zarr("gradiant", "in.zarr", "out.zarr", ["t"], "x")

@@ -39,3 +39,15 @@ def test_a_worker_of_a_dead_run_does_not_write_to_a_target_that_was_started_over
         next(regions)
     assert not group["dt_dtime"][:].any()
     forget(job)
+
+
+def test_a_worker_that_does_not_see_the_source_says_so(source: Path, tmp_path: Path) -> None:
+    job = Job(Request(str(source), ("t",), "time", {}, {}, "a run"))
+    layouts = [Layout(((5, 5, 5, 6), (12,), (10,)), sweep=0, length=4)]
+    (run,) = assignments(job, layouts, str(tmp_path / "target.zarr"), 0, 1, lambda *_: False)
+    forget(job)
+    source.rename(tmp_path / "elsewhere.zarr")
+    message = r"a worker could not open the source, .*: `source` '.*source\.zarr' does not exist"
+    with pytest.raises(RuntimeError, match=message):
+        next(run.regions())
+    assert str(run) == "variable 't', time 0:21, y 0:12, x 0:10"

@@ -84,7 +84,7 @@ def test_a_scheduler_that_dies_is_reported_in_one_line(source: Path, tmp_path: P
             one.wait()
 
 
-# A codec that kills the process which decodes a chunk that begins with a 666.
+# A codec that kills its process when it decodes a chunk that begins with 666.
 DEADLY = """
 import os, signal
 import numcodecs

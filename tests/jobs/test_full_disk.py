@@ -17,7 +17,7 @@ def test_a_job_that_filled_the_disk_is_resumed(
     target = tmp_path / "out.zarr"
     process = started("gradient", source, target)
     assert wait_until(lambda: len(finished(target)) >= 2, process)
-    # From now on no file may be larger than this, as if the disk were full.
+    # From now on no file may grow beyond this, as if the disk were full.
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1000, 1000))
     _, shown = process.communicate()
     assert process.returncode == 1

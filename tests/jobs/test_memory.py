@@ -22,7 +22,7 @@ def limited(kind: int, n_bytes: int) -> Callable[[], None]:
 
 
 def large(path: Path, n_bytes: int, chunk: tuple[int, int, int]) -> None:
-    """A store that compresses to nothing and is made in no time: planes that are all the same."""
+    """Write a store of equal planes, which compresses to almost nothing and takes no time."""
     n = n_bytes // (4 * chunk[1] * chunk[2]) // chunk[0] * chunk[0]
     plane = np.add.outer(np.arange(chunk[1]) ** 2, np.arange(chunk[2])).astype("f4")
     coords = {"time": np.arange(n) * 2.0}
@@ -49,7 +49,7 @@ def check_within(memory: str, n_bytes: int, folder: Path) -> None:
             np.testing.assert_array_equal(row[1:-1], 2.0 * np.arange(1, 360))
 
 
-# What the command does, in a process that says what was predicted and what came of it.
+# As the command, in a process that prints the measured and the predicted peak.
 PEAKS = """
 import sys
 from xgrad.jobs.api import gradient_to_zarr, plan_to_zarr

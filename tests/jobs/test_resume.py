@@ -90,7 +90,7 @@ def test_an_unfinished_job_is_resumed_with_its_own_options_only(tmp_path: Path) 
         }  # fmt: skip
         with pytest.raises(ValueError, match=f"differs in {words}.*`restart`"):
             gradient_to_zarr(source, target, **options)
-    # What is finished is not done again: a chunk that is damaged now stays so.
+    # Finished regions are not done again: a chunk that is changed now stays changed.
     written = tmp_path / "out.zarr.partial" / "store.zarr" / "dt_dx" / "0.0.0"
     values = numcodecs.Blosc().encode(np.full((4, 7, 11), 7, "f4"))
     written.write_bytes(values)

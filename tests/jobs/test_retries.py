@@ -25,7 +25,7 @@ def test_a_read_that_fails_once_is_tried_again(tmp_path: Path) -> None:
     shard.rename(whole)
     shard.symlink_to(whole)
     for retries, status in ((0, 1), (1, 0)):
-        # A pipe cannot be sought in, as is done to read half a shard: an OSError.
+        # Reading half a shard needs a seek, and in a pipe that is an OSError.
         pipe, link = tmp_path / "pipe", tmp_path / "link"
         os.mkfifo(pipe)
         link.symlink_to(whole)

@@ -57,7 +57,7 @@ def test_a_file_without_chunks_goes_through_little_memory(engine: Any, tmp_path:
     room = 180_000_000
     gradient_to_zarr(source, target, dim="time", memory=resident() + room)
     array = zarr.open_group(target)["dt_dtime"]
-    assert array.chunks == (2, 1000, 1000), "8 MB that lie together"
+    assert array.chunks == (2, 1000, 1000), "8 MB of contiguous values"
     assert same_bits(array[:], numpy_gradient(values, 1.0, 0))
     # Any box can be read alone: other chunks cost no more than their halos.
     small = {"time": 8, "y": 100, "x": 50}
@@ -86,7 +86,7 @@ def test_nothing_but_a_zarr_store_is_replaced(source: Path, tmp_path: Path) -> N
     folder = tmp_path / "thesis"
     folder.mkdir()
     (folder / "thesis.tex").write_text("years of work")
-    for overwrite in (False, True):  # who would be told to use it is not told so in vain
+    for overwrite in (False, True):  # a remedy that does not work is not named
         with pytest.raises(FileExistsError, match=r"is not a Zarr store.*; choose another path$"):
             gradient_to_zarr(source, folder, overwrite=overwrite)
     beside = tmp_path / "target.zarr.partial"

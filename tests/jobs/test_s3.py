@@ -40,7 +40,7 @@ def commands(bucket: Bucket) -> Iterator[Session]:
 
 
 def is_incomplete(store: Path) -> bool:
-    """Whether a reader is told that there is no complete store."""
+    """Whether a reader sees that the store is not complete."""
     try:
         with xr.open_zarr(store, consolidated=False) as found:
             return "xgrad_incomplete" in found.attrs
@@ -81,7 +81,7 @@ def test_a_job_on_s3_is_killed_and_resumed(
 
 def test_a_changed_chunk_on_s3_is_noticed(bucket: Bucket, tmp_path: Path) -> None:
     dataset().isel(time=slice(4)).to_zarr(
-        tmp_path / "told.zarr", encoding={"t": {"chunks": (2, 100, 100)}}, zarr_format=2
+        tmp_path / "changing.zarr", encoding={"t": {"chunks": (2, 100, 100)}}, zarr_format=2
     )
     code = (
         "import sys\n"
@@ -91,13 +91,13 @@ def test_a_changed_chunk_on_s3_is_noticed(bucket: Bucket, tmp_path: Path) -> Non
         "    print(source.digest(['t'], allow_missing=False), flush=True)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code, bucket.put(tmp_path / "told.zarr")],
+        [sys.executable, "-c", code, bucket.put(tmp_path / "changing.zarr")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=bucket.environment,
     ) as process:  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
         found = []
-        key = "told.zarr/t/1.1.0"
+        key = "changing.zarr/t/1.1.0"
         whole = bucket.content(key)
         for content in (whole, whole, whole[:-1] + b"?"):
             bucket.client.put_object(Bucket="bucket", Key=key, Body=content)

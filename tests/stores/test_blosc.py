@@ -17,7 +17,7 @@ from xgrad.jobs.api import gradient_to_zarr
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
 def test_a_truncated_chunk_is_an_error(kept: float, zarr_format: Any, tmp_path: Path) -> None:
-    # Blosc gives garbage for the end that is missing, and no error; so each codec is tried.
+    # Blosc returns garbage for the missing end, without an error, so each codec is tested.
     codecs: list[Any] = [BloscCodec(clevel=2), ZstdCodec(), GzipCodec(), None]
     if zarr_format == 2:
         codecs = [numcodecs.Blosc(clevel=2), numcodecs.Zstd(), numcodecs.LZ4(), None]

@@ -69,7 +69,7 @@ def test_an_error_between_the_two_renames_brings_the_old_store_back(tmp_path: Pa
         pytest.raises(FileNotFoundError),
         on_disk.in_folder(target, overwrite=True) as place,
     ):
-        place.rename()  # type: ignore[attr-defined]
+        place.rename()
     assert content(target) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
 

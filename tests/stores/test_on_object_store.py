@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import fsspec
 import pytest
 import zarr
@@ -23,7 +26,7 @@ def test_only_unfinished_stores_of_xgrad_are_replaced(zarr_format: int) -> None:
     assert dict(zarr.open_group(url, mode="r").attrs) == {}
     with pytest.raises(FileExistsError, match="exists; choose another, or remove it first"):
         on_object_store.check("in.zarr", url, overwrite=False)
-    # Who removes an unfinished store has left nothing to go on with, and the next may begin.
+    # If a user removes an unfinished store, there is nothing to resume, and the next run may begin.
     memory.rm(f"/{zarr_format}/out.zarr", recursive=True)
     with on_object_store.at_url(url) as place:
         place.begin(zarr_format, "a run")
@@ -39,3 +42,26 @@ def test_only_unfinished_stores_of_xgrad_are_replaced(zarr_format: int) -> None:
     ):
         pass
     assert memory.cat_file(f"/{zarr_format}/out.zarr/thesis.tex") == b"years of work"
+
+
+def test_the_lock_of_another_host_is_taken_over_after_its_time() -> None:
+    memory, url = fsspec.filesystem("memory"), "memory://locked/out.zarr"
+
+    def hold(seconds_ago: float) -> None:
+        lock = {"name": "other", "host": "another host", "pid": 1}
+        content = json.dumps(lock | {"time": time.time() - seconds_ago})
+        memory.pipe_file("/locked/out.zarr.partial/lock", content.encode())
+
+    hold(on_object_store._PATIENCE - 30)
+    message = "is being written by another process; wait for it"
+    with pytest.raises(FileExistsError, match=message), on_object_store.at_url(url):
+        pass
+    assert memory.exists("/locked/out.zarr.partial/lock")
+    hold(on_object_store._PATIENCE + 1)
+    with on_object_store.at_url(url) as place:
+        place.begin(3, "a run")
+        # A live process holds it now, of this host.
+        with pytest.raises(FileExistsError, match=message), on_object_store.at_url(url):
+            pass
+        place.publish()
+    assert not memory.exists("/locked/out.zarr.partial/lock")

@@ -18,7 +18,7 @@ import xarray as xr
 from tests.helpers import numpy_gradient, same_bits
 from xgrad.workers import cluster as clusters
 
-# Certificates that are none.
+# Files that are not certificates.
 NONSENSE = distributed.Security(
     tls_ca_file=__file__, tls_client_cert=__file__, tls_client_key=__file__
 )
@@ -113,7 +113,7 @@ def test_without_distributed_the_error_names_the_extra(monkeypatch: Any) -> None
 
 
 def test_distributed_logs_nothing_beside_the_command() -> None:
-    # What befalls a worker is mended or told in one line: distributed must not tell it as well.
+    # The command reports errors of workers itself, in one line.
     code = (
         "from xgrad.workers.cluster import own_process; own_process()\n"
         "import distributed, logging\n"
@@ -126,7 +126,7 @@ def test_distributed_logs_nothing_beside_the_command() -> None:
 
 
 def test_workers_leave_an_interrupt_to_this_process() -> None:
-    # In a process of its own: here others have started processes before.
+    # In a separate process, because other tests have started processes in this one.
     code = (
         "import signal\n"
         "from xgrad.workers.cluster import cluster\n"

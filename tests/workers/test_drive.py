@@ -14,7 +14,7 @@ from xgrad.workers.drive import drive
 
 
 class Dying:
-    """A part whose first journey ends the worker that did it, with all that the worker holds."""
+    """A part that kills its worker, with all results in it, when it is sent for the first time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,8 +40,8 @@ def test_a_result_that_dies_with_its_worker_is_made_again(
 
 
 def test_a_cluster_that_is_restarted_gets_its_tasks_again() -> None:
-    # Processes of its own: distributed loses one that is restarted while it starts, as those of the
-    # test above may be.
+    # A separate cluster: distributed loses a process that is restarted while it starts, as those of
+    # the test above may be.
     seen: list[int] = []
     with (
         distributed.LocalCluster(
@@ -52,7 +52,7 @@ def test_a_cluster_that_is_restarted_gets_its_tasks_again() -> None:
 
         def finished(task: int, _part: int) -> None:
             if not seen:
-                client.restart(wait_for_workers=False)  # they come back while `drive` goes on
+                client.restart(wait_for_workers=False)  # they come back while `drive` continues
             seen.append(task)
 
         drive(client, range(12), lambda task: [task], finished, n_lanes=1)

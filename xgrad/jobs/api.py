@@ -112,8 +112,8 @@ def gradient_to_zarr(
     allow_missing : bool, default: False
         Read chunks that the source lacks as its fill value.
     retries : int, default: 2
-        A read or write of a chunk that fails is tried this many more times.  With `workers`, a
-        task whose process died is handed out this many more times; a running cluster has its own
+        A read or write that fails is tried this many more times.  With `workers`, a task whose
+        process died is handed out this many more times; a running cluster has its own
         setting for that, ``distributed.scheduler.allowed-failures``.
     workers : int, optional
         Work in this many processes instead of threads.
@@ -173,20 +173,22 @@ def gradient_to_zarr(
 def _also_in_the_old_order(function: _Function) -> _Function:
     """Accept ``plan_to_zarr(source, target, ..., operation=...)`` with a warning."""
 
+    def in_the_new_order(
+        source: Any, target: Any, variables: Any = None, dim: Any = None,
+        operation: Any = "gradient", **options: Any,
+    ) -> Any:  # fmt: skip
+        shown_ones = ", ".join(repr(one) for one in (operation, shown(source), shown(target)))
+        warn(
+            "`plan_to_zarr` takes the operation first, as `to_zarr` does, and the old order is "
+            f"deprecated; write plan_to_zarr({shown_ones}, ...)",
+            DeprecationWarning,
+        )
+        return function(operation, source, target, variables, dim, **options)
+
     @functools.wraps(function)
     def either(*given: Any, **options: Any) -> Any:
-        if _is_in_the_old_order(given, options):
-            operation = options.pop("operation", "gradient")
-            names = ("source", "target", "variables", "dim")
-            options = dict(zip(names, given, strict=False)) | options
-            places = [operation, *(shown(options[name]) for name in names[:2])]
-            warn(
-                "`plan_to_zarr` takes the operation first, as `to_zarr` does, and the old order is "
-                f"deprecated; write plan_to_zarr({', '.join(map(repr, places))}, ...)",
-                DeprecationWarning,
-            )
-            given = (operation,)
-        return function(*given, **options)
+        is_old = _is_in_the_old_order(given, options)
+        return (in_the_new_order if is_old else function)(*given, **options)
 
     return cast(_Function, either)
 
@@ -197,13 +199,12 @@ def _is_in_the_old_order(given: tuple[Any, ...], options: Mapping[str, Any]) -> 
         return "operation" not in options and {"source", "target"} <= set(options)
     if "operation" in options:
         return True
-    if "source" in options or (len(given) > 1 and "target" in options):
+    if len(given) > 4 or "source" in options or (len(given) > 1 and "target" in options):
         return False
     if len(given) < 3:
         return len(given) + ("target" in options) == 2
-    operation, third = given[0], given[2]
-    is_target = isinstance(third, str | os.PathLike)
-    return not (isinstance(operation, str) and operation in OPERATIONS and is_target)
+    is_operation = isinstance(given[0], str) and given[0] in OPERATIONS
+    return not (is_operation and isinstance(given[2], str | os.PathLike))
 
 
 @_also_in_the_old_order

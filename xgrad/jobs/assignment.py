@@ -14,7 +14,7 @@ from typing import Any
 import zarr
 
 from xgrad.arrays import buffers
-from xgrad.jobs.region import described, process
+from xgrad.jobs.region import attempt, described, process
 from xgrad.jobs.regions import Box, Layout
 from xgrad.jobs.request import Group, Job, Request
 from xgrad.jobs.resume import require_current
@@ -115,12 +115,18 @@ class Assignment:
     def regions(self) -> Iterator[Box]:
         """Do one region after another, and yield it when it is finished."""
         with _LOCK:
-            found = _OPEN.get(self.request.token) or adopt(Job(self.request), self.lanes)
+            found = _OPEN.get(self.request.token) or self._adopted()
         check = partial(require_current, self.store, self.request.token)
         with found.gate:
             work = found.job.groups[self.group].work
             targets = arrays(self.store, work.results)
             yield from process(work, self.boxes, self.sweep, targets, self.retries, check)
+
+    def _adopted(self) -> _Open:
+        """Open the job in a worker process, once."""
+        failure = "a worker could not open the source, whose path all workers must see"
+        job = attempt(partial(Job, self.request), self.retries, failure)
+        return adopt(job, self.lanes)
 
 
 def assignments(

@@ -142,6 +142,37 @@ def described(dims: Any, box: Box) -> str:
     return ", ".join(f"{d} {s.start}:{s.stop}" for d, s in zip(dims, box, strict=True))
 
 
+def attempt(action: Callable[[], _Returned], retries: int, failure: str) -> _Returned:
+    """Do a read or write, and up to `retries` more times if it fails.
+
+    Raises
+    ------
+    RuntimeError
+        If the last attempt fails.  Its message is `failure` with the reason.
+    OSError
+        The same, if another attempt cannot help, as on a full disk.
+
+    Examples
+    --------
+    >>> attempts = iter([lambda: 1 / 0, lambda: "done"])
+    >>> attempt(lambda: next(attempts)(), retries=1, failure="it failed")
+    'done'
+    """
+    for k in range(retries + 1):
+        try:
+            return action()
+        except MemoryError:
+            raise
+        except Exception as error:  # a codec may raise anything
+            text = f"{failure}: {error or type(error).__name__}"
+            if isinstance(error, OSError) and error.errno in _HOPELESS:
+                raise OSError(error.errno, text) from error
+            if k == retries:
+                raise RuntimeError(text) from error
+            time.sleep(_PAUSE * 2**k)
+    raise AssertionError
+
+
 class _Region:
     """One region: reads boxes of its variables and writes its results, and repeats what fails."""
 
@@ -175,23 +206,9 @@ class _Region:
     def attempt(
         self, what: str, name: Hashable, box: Box, action: Callable[[], _Returned]
     ) -> _Returned:
-        for k in range(self.retries + 1):
-            try:
-                return action()
-            except MemoryError:
-                raise
-            except Exception as error:  # a codec may raise anything
-                text = (
-                    f"variable {name!r} could not be {what} in the region "
-                    f"{described(self.work.dims, box)}: "
-                    f"{error or type(error).__name__}"
-                )
-                if isinstance(error, OSError) and error.errno in _HOPELESS:
-                    raise OSError(error.errno, text) from error
-                if k == self.retries:
-                    raise RuntimeError(text) from error
-                time.sleep(_PAUSE * 2**k)
-        raise AssertionError
+        place = described(self.work.dims, box)
+        failure = f"variable {name!r} could not be {what} in the region {place}"
+        return attempt(action, self.retries, failure)
 
 
 @dataclass(frozen=True)

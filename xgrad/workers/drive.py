@@ -21,7 +21,7 @@ _ASK_AGAIN = 1.0
 
 
 class _Workers(Protocol[_Task_contra]):
-    """Those who do the tasks."""
+    """What does the tasks: threads or a cluster."""
 
     def room(self) -> int:
         """How many more tasks they can take."""
