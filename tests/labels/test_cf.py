@@ -172,7 +172,7 @@ def test_what_only_cf_xarray_knows_comes_before_the_name_and_not_against_it() ->
 
 
 @pytest.mark.parametrize("value", [["degrees_east"], np.array([1, 2]), 3, None])
-def test_attributes_that_are_not_text_are_no_evidence(value: Any) -> None:
+def test_attributes_that_are_not_text_are_ignored(value: Any) -> None:
     obj = line(units=value, standard_name=value, axis=value)
     for name in ("longitude", "latitude", "Z", "time"):
         assert cf.meant(obj, name, obj.coords) == []

@@ -163,6 +163,18 @@ def is_radians(units: Any) -> bool:
     return isinstance(units, str) and units in _RADIANS
 
 
+def is_an_angle(units: Any) -> bool:
+    """Whether a unit is the radian or a degree, with a direction or without.
+
+    Examples
+    --------
+    >>> is_an_angle("degrees"), is_an_angle("degree_E"), is_an_angle("rad"), is_an_angle("m")
+    (True, True, True, False)
+    """
+    degrees = isinstance(units, str) and (units in ("degree", "degrees") or are_degrees(units))
+    return degrees or is_radians(units)
+
+
 def are_degrees(units: str) -> bool:
     """Whether a unit is a degree with a direction, which pint's own registry does not know.
 
