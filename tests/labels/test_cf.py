@@ -161,9 +161,11 @@ def test_two_heights_are_ambiguous() -> None:
         obj.fdgrad.gradient("vertical")
 
 
-def test_what_only_cf_xarray_knows_comes_before_the_name_and_not_against_it() -> None:
+def test_a_name_against_what_only_cf_xarray_knows_is_ambiguous() -> None:
     obj = line(long_name="longitude")
     assert cf.meant(obj, "longitude", obj.coords) == ["x"]
+    named = obj.assign_coords(lon=("x", [0.0, 5.0], {"long_name": "longitude"}))
+    assert cf.meant(named, "longitude", named.coords) == ["lon"]
     # A name and an attribute that is not of the conventions contradict each other.
     obj = obj.assign_coords(lon=("x", [0.0, 5.0]))
     assert cf.meant(obj, "longitude", obj.coords) == ["x", "lon"]
