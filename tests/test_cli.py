@@ -179,7 +179,7 @@ def test_errors(commands: Session, source: Path, tmp_path: Path) -> None:
         ("is the source", "gradient", f"file://{source}", source, "--overwrite"),
         ("is not of the form DIM=CELLS", *common, "--chunks", "time"),
         ("give one of the two", *common, "--workers", 1, "--scheduler", "a:1"),
-        ("wants certificates; give them with --tls-ca-file", *common,
+        ("needs certificates; give an authority", *common,
          "--scheduler", "tls://127.0.0.1:9"),
         ("File 'none.pem' does not exist", *common, "--tls-ca-file", "none.pem"),
         ("--boundary is 'wrap'; give a number or", *common, "--boundary", "wrap"),
@@ -218,7 +218,7 @@ def test_a_full_disk_is_gone_on_from_when_there_is_room(source: Path, tmp_path: 
         subprocess.run(["mount", "-o", "remount,size=40m", str(disk)], check=True)
         assert run("gradient", source, disk / "out.zarr", "--dim", "time").returncode == 0
         assert [path.name for path in disk.iterdir()] == ["out.zarr"]
-        assert "t" in finished, "some regions fitted"
+        assert finished, "some regions fitted"
         with xr.open_zarr(source) as given, xr.open_zarr(disk / "out.zarr") as found:
             hours = (given.time - given.time[0]).values / np.timedelta64(1, "s")
             assert same_bits(found.dt_dtime.values, numpy_gradient(given.t.values, hours, 0))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.helpers import same_bits
 from xgrad.errors import CoordinateError
-from xgrad.labels.positions import Line, cost_of_rounding, monotonic_columns, steps_between
+from xgrad.labels.positions import Line, cost_of_rounding, steps_between
 
 
 def steps(values: Any, period: float | None = None) -> Any:
@@ -87,10 +87,3 @@ def test_only_rounded_lines_have_a_cost_of_rounding() -> None:
     assert 1e-5 < cost_of_rounding(twelfths, steps(twelfths), None) < 1e-3
     for values in (twelfths.astype("f8"), np.arange(5, dtype="f4"), np.float32([0, 1, 3])):
         assert cost_of_rounding(values, steps(values), None) == 0
-
-
-def test_columns_are_judged_one_by_one() -> None:
-    columns = np.array([[1.0, 2.0], [-1.0, -2.0], [1.0, -1.0], [1.0, 0.0], [1.0, np.nan]])
-    assert monotonic_columns(columns, None).tolist() == [True, True, False, False, False]
-    around = np.array([[10.0, -350.0], [-10.0, 350.0], [180.0, 180.0]])
-    assert monotonic_columns(around, 360.0).tolist() == [True, True, False]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xgrad._typing import AnyArray, Steps
 from xgrad.errors import CoordinateError
-from xgrad.stencils import ghosts
+from xgrad.stencils import circle
 
 
 def steps_between(values: AnyArray, what: str, period: float | None = None) -> Steps:
@@ -105,33 +105,6 @@ def require_monotonic(rises: AnyArray, falls: AnyArray, values: AnyArray, what: 
     )
 
 
-def monotonic_columns(steps: AnyArray, period: float | None) -> AnyArray:
-    """Which columns of steps have one direction, or go around a circle less than once.
-
-    Parameters
-    ----------
-    steps : array of shape (..., n - 1)
-        Distances between the positions of each column.
-    period : float or None
-        Length of the circle; None if the positions are on a line.
-
-    Returns
-    -------
-    bool array of shape (...)
-
-    Examples
-    --------
-    >>> monotonic_columns(np.array([[1.0, 2.0], [1.0, -1.0]]), None)
-    array([ True, False])
-    """
-    if period is None:
-        one_way = (steps > 0).all(-1) | (steps < 0).all(-1)
-        return np.asarray(one_way & np.isfinite(steps).all(-1))
-    up = ghosts.upwards(steps, period)
-    least, _ = ghosts.turns(up.min(-1), up.max(-1), up.sum(-1), steps.shape[-1], period)
-    return np.asarray(np.isfinite(least))
-
-
 @dataclass(frozen=True)
 class Line:
     """The straight line through the first and the last position.
@@ -214,6 +187,6 @@ def _unrolled(differences: AnyArray, period: float | None) -> AnyArray:
     """Steps on a circle, whose positions may start over, if they go around less than once."""
     if period is None or (differences > 0).all() or (differences < 0).all():
         return differences
-    up = ghosts.upwards(differences, period)
-    least, _ = ghosts.turns(up.min(), up.max(), up.sum(), up.size, period)
-    return ghosts.around(differences, least, period) if np.isfinite(least) else differences
+    up = circle.upwards(differences, period)
+    least, _ = circle.turns(up.min(), up.max(), up.sum(), up.size, period)
+    return circle.around(differences, least, period) if np.isfinite(least) else differences

@@ -304,13 +304,18 @@ def from_multidimensional(
     return Spacing(dim, name, 1.0, units, label, positions=coord.variable, period=period)
 
 
-def refuse_columns(along: Spacing) -> None:
-    """Say which column of positions in memory is not strictly monotonic, and at which index.
+def refuse_columns(along: Spacing, dims: tuple[Hashable, ...], good: AnyArray) -> None:
+    """Name the first column of positions that is not strictly monotonic, and the place in it.
 
     Parameters
     ----------
     along : Spacing
-        With a multi-dimensional coordinate, of which some column is not strictly monotonic.
+        With multi-dimensional positions in memory.
+    dims : tuple of hashable
+        Dimensions of the data.
+    good : array of bool
+        Which columns are strictly monotonic, with as many dimensions as the data, and sides of 1
+        along `along` and where the positions do not depend on a dimension.
 
     Raises
     ------
@@ -322,9 +327,10 @@ def refuse_columns(along: Spacing) -> None:
     values = np.moveaxis(positions.values, positions.get_axis_num(along.dim), -1)
     values = values if values.dtype.kind == "f" else values.astype(np.float64)
     steps = np.diff(values)
-    good = numbers.monotonic_columns(steps, along.period)
-    column = np.unravel_index(int(np.argmin(good)), good.shape)
     others = [dim for dim in positions.dims if dim != along.dim]
+    first = {dim: 0 for dim in dims if dim not in others}
+    of_columns = xr.Variable(dims, good).isel(first).transpose(*others).values
+    column = np.unravel_index(int(np.argmin(of_columns)), of_columns.shape)
     where = ", ".join(f"{dim}={int(k)}" for dim, k in zip(others, column, strict=True))
     here, extent = steps[column], float(abs(steps[column].sum()))
     rises, falls = here > 0, here < 0

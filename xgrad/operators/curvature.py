@@ -1,91 +1,99 @@
-"""Curvilinear grids on a sphere: distances along their lines, and how their cells widen."""
+"""The terms that curvature adds, on a sphere and along a curvilinear grid."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
-import dask.array as da
-import numpy as np
 import xarray as xr
 
-from xgrad.arrays import combine as overlap
-from xgrad.errors import CoordinateError
-from xgrad.labels import sphere
+from xgrad.arrays.term import Term
 from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere
 from xgrad.labels.spacing import Spacing
-from xgrad.stencils.scheme import Scheme
+from xgrad.operators.grid import growth
+from xgrad.operators.selection import Selection
+from xgrad.operators.terms import term_of, values_of
 
 
-def in_metres(place: Sphere, along: Spacing, options: Options) -> Spacing:
-    """The spacing along a dimension in metres, if its positions are on the sphere.
+def second(
+    name: Hashable, variable: xr.Variable, along: Spacing, asked: Selection
+) -> Iterator[Term]:
+    """A second derivative, and what the curvature of its coordinate adds to it.
 
     Parameters
     ----------
-    place : Sphere
-        The places of the cells.
+    name : hashable
+        Of the variable.
+    variable : Variable
+        What is differentiated.
     along : Spacing
-        As the coordinate has it.
-    options : Options
-        As they were given.
-
-    Raises
-    ------
-    CoordinateError
-        If the options give positions, or a period, that the grid has already.
+        Along what.
+    asked : Selection
+        With options of order 2, and the place.
     """
-    if not place.has(along.dim):
-        return along
-    return _along_the_grid(place, along, options) if place.is_curvilinear else place.spacing(along)
-
-
-def _along_the_grid(place: Sphere, along: Spacing, options: Options) -> Spacing:
-    if along.period is not None:
-        raise CoordinateError(
-            f"`boundary` of {along.dim!r} is 'periodic', but on a grid of two-dimensional latitude "
-            "and longitude each row has a different length; give another `boundary`"
-        )
-    if {along.dim, along.name} & set(options.spacing or {}):
-        raise CoordinateError(
-            f"`spacing` is given for {along.dim!r}, whose positions `metric` takes from "
-            f"{place.names}; leave it out"
-        )
-    found = Spacing(along.dim, along.name, 1.0, "m", f"distance along {along.dim}")
-    return replace(found, positions=path(place, along.dim))
-
-
-def path(place: Sphere, dim: Hashable) -> xr.Variable:
-    """Metres along a dimension of a curvilinear grid, in chunks of whole columns if it is lazy."""
-    latitude = place.latitude
-    longitude = place.longitude.transpose(*latitude.dims)
-    axis = latitude.get_axis_num(dim)
-    both = [latitude.data, longitude.data]
-    if any(isinstance(one, da.Array) for one in both):
-        lazy = [da.asarray(one) for one in both]
-        # The sum along a column must not depend on how it is cut.
-        chunks = tuple(
-            (n,) if k == axis else own
-            for k, (n, own) in enumerate(zip(latitude.shape, lazy[0].chunks, strict=True))
-        )
-        phi, lam = (one.rechunk(chunks) for one in lazy)
-        meta = np.empty((0, 0))
-        data = da.map_blocks(sphere.path, phi, lam, axis=axis, dtype=float, meta=meta)
+    place, options = asked.place, asked.options
+    if place is None or not place.has(along.dim):
+        yield term_of(name, variable, along, options)
+        return
+    # The tangent grows towards a pole as fast as the cells shrink: an edge of first order there
+    # would leave an error that does not converge.
+    first = replace(options, order=1, edge_order=2)
+    if place.is_curvilinear:
+        yield term_of(name, variable, along, options)
+        yield term_of(name, variable, along, first, factor=growth(place, along.dim))
+    elif place.is_eastward(along.dim):
+        yield term_of(name, variable, along, options, factor=place.eastward() ** 2)
     else:
-        data = sphere.path(latitude.values, longitude.values, axis)
-    return xr.Variable(latitude.dims, data * place.radius)
+        yield term_of(name, variable, along, options)
+        slope = place.slope(-1.0) + 0 * place.eastward()
+        yield term_of(name, variable, along, first, factor=slope)
 
 
-def growth(place: Sphere, dim: Hashable) -> xr.Variable:
-    """``d ln(h) / ds`` along `dim`, with h the width of the cells along the other dimension.
+def of_component(
+    name: Hashable, variable: xr.Variable, along: Spacing, asked: Selection, sign: float, *,
+    form: str, on_sphere: bool,
+) -> Iterator[Term]:  # fmt: skip
+    """``sign`` times the derivative of a component, and what the curvature adds to it.
 
-    For orthogonal curvilinear coordinates: Batchelor, *An Introduction to Fluid Dynamics* (1967),
-    appendix 2.
+    Parameters
+    ----------
+    name, variable, along, asked
+        As for :func:`second`; options of order 1.
+    sign : {1.0, -1.0}
+        Of the derivative.
+    form : {"advective", "flux"}
+        How the terms of the curvature are written.
+    on_sphere : bool
+        Whether the component is horizontal.
     """
-    across = place.across(dim)
-    own, other = path(place, dim), path(place, across)
-    axis, beside = own.get_axis_num(dim), own.get_axis_num(across)
-    scheme = Scheme(edge_order=2)
-    width = abs(overlap.differentiate(other.data, 1.0, beside, scheme))
-    columns = overlap.Columns(own.data)
-    return xr.Variable(own.dims, overlap.differentiate(np.log(width), columns, axis, scheme))
+    place, options = asked.place, asked.options
+    plain = None if sign == 1 else sign
+    if place is None or not place.has(along.dim):
+        yield term_of(name, variable, along, options, factor=plain)
+    elif not on_sphere:
+        scale = asked.factor(along)
+        factor = sign if scale is None else scale * sign
+        yield term_of(name, variable, along, options, factor=factor)
+    elif place.is_curvilinear:
+        yield term_of(name, variable, along, options, factor=plain)
+        yield values_of(name, variable, growth(place, along.dim) * sign)
+    elif form == "flux":
+        yield _in_flux_form(name, variable, along, options, place, sign)
+    elif place.is_eastward(along.dim):
+        eastward = place.eastward(at_the_pole=0.0)
+        yield term_of(name, variable, along, options, factor=eastward * sign)
+    else:
+        doubled = place.northward_of_vectors()
+        twice = plain if doubled is None else doubled * sign
+        yield term_of(name, variable, along, options, factor=twice)
+        yield values_of(name, variable, place.slope(-sign))
+
+
+def _in_flux_form(
+    name: Hashable, variable: xr.Variable, along: Spacing, options: Options, place: Sphere,
+    sign: float,
+) -> Term:  # fmt: skip
+    cosines, before = place.cosines()
+    inside = cosines if place.is_northward(along.dim) else None
+    return term_of(name, variable, along, options, factor=before * sign, inside=inside)

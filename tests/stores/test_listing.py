@@ -1,0 +1,28 @@
+"""Which chunks exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.jobs.helpers import compare, small
+from xgrad import ChunkError
+from xgrad.jobs.api import gradient_to_zarr, plan_to_zarr, to_zarr
+
+
+def test_missing_chunks_are_refused_unless_they_are_allowed(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
+    given = small()[["t"]].fillna(0)
+    given.to_zarr(source, encoding={"t": {"chunks": (4, 7, 11)}}, zarr_format=2)
+    (source / "t" / "2.0.0").unlink()
+    before = sorted(tmp_path.rglob("*"))
+    message = r"`source` lacks 1 of 4 chunks of 't', the first at \(2, 0, 0\).*`allow_missing`"
+    for call in (to_zarr, plan_to_zarr):
+        with pytest.raises(ChunkError, match=message):
+            call("gradient", source, target)
+    assert sorted(tmp_path.rglob("*")) == before
+    gradient_to_zarr(source, target, allow_missing=True)
+    given.t[8:12] = np.nan
+    compare(target, given, {})
