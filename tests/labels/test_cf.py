@@ -161,9 +161,11 @@ def test_two_heights_are_ambiguous() -> None:
         obj.fdgrad.gradient("vertical")
 
 
-def test_what_only_cf_xarray_knows_comes_before_the_name_and_not_against_it() -> None:
+def test_a_name_against_what_only_cf_xarray_knows_is_ambiguous() -> None:
     obj = line(long_name="longitude")
     assert cf.meant(obj, "longitude", obj.coords) == ["x"]
+    named = obj.assign_coords(lon=("x", [0.0, 5.0], {"long_name": "longitude"}))
+    assert cf.meant(named, "longitude", named.coords) == ["lon"]
     # A name and an attribute that is not of the conventions contradict each other.
     obj = obj.assign_coords(lon=("x", [0.0, 5.0]))
     assert cf.meant(obj, "longitude", obj.coords) == ["x", "lon"]
@@ -172,7 +174,7 @@ def test_what_only_cf_xarray_knows_comes_before_the_name_and_not_against_it() ->
 
 
 @pytest.mark.parametrize("value", [["degrees_east"], np.array([1, 2]), 3, None])
-def test_attributes_that_are_not_text_are_no_evidence(value: Any) -> None:
+def test_attributes_that_are_not_text_are_ignored(value: Any) -> None:
     obj = line(units=value, standard_name=value, axis=value)
     for name in ("longitude", "latitude", "Z", "time"):
         assert cf.meant(obj, name, obj.coords) == []

@@ -84,6 +84,29 @@ def test_a_multidimensional_coordinate_and_a_latitude_are_refused() -> None:
         place_of(grid()).spacing(from_multidimensional(z, "lat"))
 
 
+def test_only_angles_are_places_on_the_sphere() -> None:
+    ds = grid().rename(lat="north", lon="east").rename_dims(north="y", east="x")
+    ds = ds.reset_index(["north", "east"]).reset_coords(drop=False)
+    ds = ds.set_coords(["north", "east"])
+    place = place_of(ds)
+    message = (
+        r"along 'x' are 'x index' with units '1'; give `spacing={'x': 'east'}`, or name 'east'"
+    )
+    with pytest.raises(CoordinateError, match=message):
+        place.spacing(along_index("x"))
+    metres = xr.DataArray([0.0, 9.0], dims="x", name="x", attrs={"units": "m"})
+    with pytest.raises(CoordinateError, match="are 'x' with units 'm'; give"):
+        place.spacing(from_coordinate(metres, "s"))
+    expected = place.spacing(from_coordinate(ds.east, "s"))
+    for units in ("degrees", "degree_east"):
+        other = xr.DataArray([0.0, 10.0], dims="x", name="x", attrs={"units": units})
+        assert place.spacing(from_coordinate(other, "s")).steps == expected.steps
+    f = (ds.east + ds.north).rename("f")
+    by_name = f.fdgrad.gradient(["east", "north"], metric="sphere")
+    by_dim = f.fdgrad.gradient(spacing={"x": "east", "y": "north"}, metric="sphere")
+    xr.testing.assert_identical(by_name, by_dim[list(by_name)])
+
+
 def test_factors_at_the_equator_at_60_degrees_and_at_a_pole() -> None:
     place = place_of(grid())
     factor = place.factor("lon")
@@ -164,5 +187,5 @@ def test_any_other_longitude_keeps_its_boundary(
     assert closed(obj, names, **options) == Options(**options)
 
 
-def test_index_positions_know_no_place() -> None:
+def test_a_dimension_without_latitude_or_longitude_has_no_place() -> None:
     assert not place_of(grid()).has(along_index("z").dim)

@@ -52,6 +52,8 @@ _ANY_DEGREES = re.compile(r"degrees?_?(north|east|true|[NET])")
 # The names that files without attributes have.
 _LATITUDES = frozenset(["latitude", "lat", "nav_lat", "lats"])
 _LONGITUDES = frozenset(["longitude", "lon", "nav_lon", "lons", "long"])
+_XS = frozenset(["x", "lon", "longitude"])
+_YS = frozenset(["y", "lat", "latitude"])
 _VERTICALS = frozenset(["z", "level", "height", "depth"])
 _TIMES = frozenset(["t", "time"])
 
@@ -163,6 +165,18 @@ def is_radians(units: Any) -> bool:
     return isinstance(units, str) and units in _RADIANS
 
 
+def is_an_angle(units: Any) -> bool:
+    """Whether a unit is the radian or a degree, with a direction or without.
+
+    Examples
+    --------
+    >>> is_an_angle("degrees"), is_an_angle("degree_E"), is_an_angle("rad"), is_an_angle("m")
+    (True, True, True, False)
+    """
+    degrees = isinstance(units, str) and (units in ("degree", "degrees") or are_degrees(units))
+    return degrees or is_radians(units)
+
+
 def are_degrees(units: str) -> bool:
     """Whether a unit is a degree with a direction, which pint's own registry does not know.
 
@@ -222,13 +236,15 @@ def _rules_of_an_angle(kind: str, units: Collection[str], usual: Collection[str]
     return (
         (_of_the_cells(_has("units", units), usual),),
         (_of_the_cells(_has("standard_name", {kind}), usual),),
-        (_cf_xarray_finds(kind), _is_called(usual)),
+        # Neither of these is of the conventions: if they disagree the name is ambiguous.
+        (_of_the_cells(_cf_xarray_finds(kind), usual), _is_called(usual)),
     )
 
 
 def _rules_of_a_horizontal_axis(
-    axis: str, letter: str, kind: str, units: Collection[str], usual: Collection[str]
+    axis: str, kind: str, units: Collection[str], usual: Collection[str]
 ) -> _Rules:
+    letter = axis.lower()
     projected = {
         f"projection_{letter}_coordinate", f"projection_{letter}_angular_coordinate",
         f"grid_{kind}",
@@ -238,7 +254,7 @@ def _rules_of_a_horizontal_axis(
         (_cf_xarray_finds(axis),),
         (_has("units", units),),
         (_has("standard_name", {kind}),),
-        (_is_called({letter, *usual}),),
+        (_is_called(usual),),
     )
 
 
@@ -256,8 +272,8 @@ _RULES: dict[Hashable, _Rules] = {
     "latitude": _rules_of_an_angle("latitude", _DEGREES_NORTH, _LATITUDES),
     "vertical": (_HEIGHT, (_cf_xarray_finds("vertical"),), _LEVEL, _CALLED_VERTICAL),
     "time": _TIME,
-    "X": _rules_of_a_horizontal_axis("X", "x", "longitude", _DEGREES_EAST, _LONGITUDES),
-    "Y": _rules_of_a_horizontal_axis("Y", "y", "latitude", _DEGREES_NORTH, _LATITUDES),
+    "X": _rules_of_a_horizontal_axis("X", "longitude", _DEGREES_EAST, _XS),
+    "Y": _rules_of_a_horizontal_axis("Y", "latitude", _DEGREES_NORTH, _YS),
     "Z": (_LEVEL, (_cf_xarray_finds("Z"),), _HEIGHT, _CALLED_VERTICAL),
     "T": _TIME,
 }

@@ -92,7 +92,7 @@ class Sphere:
         Raises
         ------
         CoordinateError
-            If the spacing is that of a multi-dimensional coordinate.
+            If the spacing is that of a multi-dimensional coordinate, or not an angle.
         """
         if along.positions is not None:
             raise CoordinateError(
@@ -100,11 +100,23 @@ class Sphere:
                 "'sphere' and takes the positions from a 1-D latitude or longitude; leave one of "
                 "them out"
             )
+        if along.name not in self.names and along.units is not None:
+            self._require_an_angle(along)
         unit = self.radius * (1.0 if cf.is_radians(along.units) else np.pi / 180)
         # In float64: float32 steps would be rounded once more.
         steps = along.steps if isinstance(along.steps, float) else np.float64(along.steps)
         seam = None if along.seam is None else float(along.seam) * unit
         return replace(along, steps=steps * unit, seam=seam, units="m")
+
+    def _require_an_angle(self, along: Spacing) -> None:
+        """Refuse an index, or metres, along a dimension that also has a latitude or longitude."""
+        if not cf.is_an_angle(along.units):
+            name = self.names[1 if self.is_eastward(along.dim) else 0]
+            raise CoordinateError(
+                f"`metric` is 'sphere', but the positions along {along.dim!r} are {along.label!r} "
+                f"with units {along.units!r}; give `spacing={{{along.dim!r}: {name!r}}}`, or name "
+                f"{name!r} instead of {along.dim!r}"
+            )
 
     def factor(self, dim: Hashable) -> xr.Variable | None:
         """What a derivative along a dimension is multiplied by: ``1 / cos(φ)`` eastward, else None.
