@@ -40,7 +40,8 @@ from benchmarks.contenders import (
 from benchmarks.store_job import OPTIONS as LAZY_OPTIONS
 from xgrad import demo
 from xgrad.arrays import buffers
-from xgrad.workers import cluster as execution
+from xgrad.workers.cluster import cluster
+from xgrad.workers.drive import drive
 
 SHAPE = (128, 256, 256)
 
@@ -310,7 +311,7 @@ def jobs_of_many_chunks(_rounds: int) -> None:
                 array[start : start + rows] = np.random.default_rng(0).random((rows, 80, 160))
             zarr.open_group(f"{folder}/in.zarr", mode="a", zarr_format=2)
             code = (
-                "import xgrad; from xgrad import execution; execution.own_process();"
+                "import xgrad; from xgrad.workers.cluster import own_process; own_process();"
                 f"r = xgrad.gradient_to_zarr('{folder}/in.zarr', '{folder}/out.zarr', dim='x');"
                 "print(r.seconds, r.peak_memory / 1e6)"
             )
@@ -327,14 +328,12 @@ def nothing(task: int) -> list[int]:
 
 def handing_out(_rounds: int) -> None:
     """Time of the coordinator and the scheduler for a task that does nothing."""
-    with execution.cluster(workers=2) as client:
+    with cluster(workers=2) as client:
         counts = (200, 3000)
         taken = []
         for count in counts:
             start = time.perf_counter()
-            execution.drive(
-                client, range(count), nothing, lambda _task, _part: None, n_lanes=1, retries=0
-            )
+            drive(client, range(count), nothing, lambda _task, _part: None, n_lanes=1)
             taken.append(time.perf_counter() - start)
     row("tasks that do nothing, on 2 processes", "ms a task")
     row("---", "---")

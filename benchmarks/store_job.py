@@ -29,8 +29,8 @@ from dask.array.core import slices_from_chunks
 import xgrad.kernels.tabled
 import xgrad.labels.spacing
 import xgrad.stencils.table
-from xgrad.workers import cluster as execution
-from xgrad.workers import memory as machine
+from xgrad.workers.cluster import own_process
+from xgrad.workers.memory import peak_memory
 
 
 def whole_chunks(array: xr.DataArray, dim: Any) -> Any:
@@ -126,10 +126,10 @@ def results(array: xr.DataArray, who: str) -> xr.Dataset:
 @contextmanager
 def measured() -> Iterator[None]:
     """Print the seconds of a block, and its peak memory above the base."""
-    base, start = machine.peak_memory(), time.perf_counter()
+    base, start = peak_memory(), time.perf_counter()
     yield
     seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "MB": (machine.peak_memory() - base) / 1e6}))
+    print(json.dumps({"seconds": seconds, "MB": (peak_memory() - base) / 1e6}))
 
 
 def start() -> None:
@@ -150,7 +150,7 @@ def start() -> None:
 def main(store: str, who: str, target: str) -> None:
     dask.config.set(scheduler="threads", num_workers=2)
     if who == "job":
-        execution.own_process()  # as the command does
+        own_process()  # as the command does
     start()
     array = xr.open_zarr(store).temperature
     with tempfile.TemporaryDirectory(dir=Path(store).parent) as folder:

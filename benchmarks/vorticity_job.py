@@ -21,8 +21,8 @@ import numpy as np
 import xarray as xr
 
 import xgrad
-from xgrad.workers import cluster as execution
-from xgrad.workers import memory as machine
+from xgrad.workers.cluster import own_process
+from xgrad.workers.memory import peak_memory
 
 COMPONENTS = {"longitude": "u", "latitude": "v"}
 
@@ -65,13 +65,13 @@ def vorticity(ds: xr.Dataset, who: str) -> xr.DataArray:
 def main(store: str, who: str, target: str) -> None:
     dask.config.set(scheduler="threads", num_workers=2)
     if who == "job":
-        execution.own_process()  # as the command does
+        own_process()  # as the command does
     ds = xr.open_zarr(store)
     # Compile and import everything first, so that the start is not measured.
     vorticity(ds.isel(time=[0], level=[0]).load(), "xgrad" if who == "job" else who)
     with tempfile.TemporaryDirectory(dir=Path(store).parent) as folder:
         out = f"{folder}/out.zarr"
-        base, start = machine.peak_memory(), time.perf_counter()
+        base, start = peak_memory(), time.perf_counter()
         if who == "job":
             xgrad.to_zarr("curl", store, out, dim=COMPONENTS, metric="sphere")
         elif target == "zarr":
@@ -80,7 +80,7 @@ def main(store: str, who: str, target: str) -> None:
         else:
             vorticity(ds, who).max(("time", "latitude", "longitude")).compute()
         seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "MB": (machine.peak_memory() - base) / 1e6}))
+    print(json.dumps({"seconds": seconds, "MB": (peak_memory() - base) / 1e6}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The installed command, in a process of its own."""
+"""The installed command, in a separate process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -38,8 +39,27 @@ def is_one_line(message: str, done: subprocess.CompletedProcess[str]) -> None:
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
+def started(*arguments: Any, **options: Any) -> subprocess.Popen[str]:
+    command = [COMMAND, *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
+
+
+@contextmanager
+def stopped(process: subprocess.Popen[str], ready: Callable[[], bool]) -> Iterator[None]:
+    """Stop a process when it is ready, for as long as the block takes."""
+    assert wait_until(ready, process)
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> bool:
-    """Whether it came before the process ended; between looks the processor is the process's."""
+    """Wait until a process is ready, and return whether it is still running.
+
+    Between the looks the processor is left to the process.
+    """
     while process.poll() is None:
         start = time.perf_counter()
         if ready():
@@ -61,7 +81,7 @@ for line in sys.stdin:
 
 
 class Session:
-    """A process that does one command after another, as they are given."""
+    """A process that runs one command after another."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process

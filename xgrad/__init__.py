@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from xgrad import accessor as _accessor  # noqa: F401  (registers .fdgrad)
 from xgrad.errors import ChunkError, CoordinateError, CoordinateWarning
-from xgrad.operators.calculus import curl, direction, divergence, hessian, laplacian, magnitude
 from xgrad.operators.gradient import derivative, gradient
+from xgrad.operators.scalar import direction, hessian, laplacian, magnitude
+from xgrad.operators.vector import curl, divergence
 
 if TYPE_CHECKING:
     from xgrad.jobs.api import gradient_to_zarr, plan_to_zarr, to_zarr
@@ -38,7 +39,7 @@ def __getattr__(name: str) -> Any:
 
         return version("xgrad")
     if name in ("gradient_to_zarr", "plan_to_zarr", "to_zarr"):
-        from xgrad.jobs import api as storage  # noqa: PLC0415
+        from xgrad.jobs import api  # noqa: PLC0415
 
-        return getattr(storage, name)
+        return getattr(api, name)
     raise AttributeError(f"module 'xgrad' has no attribute {name!r}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Literal, TypeAlias, TypedDict
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,50 +58,109 @@ Operation: TypeAlias = Literal["gradient", "magnitude", "laplacian", "divergence
 Form: TypeAlias = Literal["advective", "flux"]
 
 
-class DerivativeOptions(TypedDict, total=False):
-    """The keyword options of :func:`xgrad.gradient`, for those who pass them on."""
+@dataclass(frozen=True)
+class Keyword:
+    """The default of a keyword, and what ``--help`` says of it; None if the command line lacks it.
 
-    spacing: SpacingLike
-    edge_order: EdgeOrder
-    datetime_unit: DatetimeUnit | None
-    boundary: BoundaryLike
-    period: Mapping[Any, Any] | None
-    skipna: bool
-    accuracy: Accuracy
-    validate: bool
+    Attributes
+    ----------
+    default : object
+        What the keyword is if it is left out.
+    help : str or None
+        One line.
+    """
+
+    default: Any
+    help: str | None = None
+
+
+# The keywords of all functions, methods, jobs and commands: their types, defaults and help are
+# listed here and nowhere else (``xgrad.labels.keywords`` writes them into signatures).
+
+
+class DerivativeOptions(TypedDict, total=False):
+    """The keywords of a derivative."""
+
+    spacing: Annotated[
+        SpacingLike,
+        Keyword(None, "A step, the name of a coordinate, or 'uniform'; once for each dimension."),
+    ]
+    edge_order: Annotated[EdgeOrder, Keyword(1, "Order of accuracy at the two edges.")]
+    datetime_unit: Annotated[
+        DatetimeUnit | None, Keyword(None, "Unit of time of the result.  [default: s]")
+    ]
+    boundary: Annotated[
+        BoundaryLike,
+        Keyword(
+            "one-sided",
+            "one-sided, periodic, extend, reflect, nan or a number; may be repeated.",
+        ),
+    ]
+    period: Annotated[
+        Mapping[Any, Any] | None, Keyword(None, "Of a periodic dimension; may be repeated.")
+    ]
+    skipna: Annotated[bool, Keyword(default=False, help="Treat a missing neighbour as an edge.")]
+    accuracy: Annotated[Accuracy, Keyword(2, "Order of accuracy.")]
+    validate: Annotated[bool, Keyword(default=True)]
 
 
 class FieldOptions(DerivativeOptions, total=False):
-    """The same for what may lie on a sphere."""
+    """The same for fields that may be on a sphere."""
 
-    metric: Metric | None
-    radius: float | None
+    metric: Annotated[
+        Metric | None,
+        Keyword(None, "Latitude and longitude are places on a sphere: derivatives are per metre."),
+    ]
+    radius: Annotated[float | None, Keyword(None, "Of the sphere.  [default: 6371229]")]
 
 
 class LabelledOptions(DerivativeOptions, total=False):
-    """And those that a job from store to store does not have."""
+    """The keywords of a derivative, and the unit to convert the result to."""
 
-    units: str | None
+    units: Annotated[str | None, Keyword(None)]
 
 
 class LabelledFieldOptions(FieldOptions, total=False):
-    """The same for what may lie on a sphere."""
+    """The same for fields that may be on a sphere."""
 
-    units: str | None
+    units: Annotated[str | None, Keyword(None)]
 
 
-class JobOptions(FieldOptions, total=False):
-    """Those of a store-to-store job; see :func:`xgrad.gradient_to_zarr`."""
+class PlaceOptions(TypedDict, total=False):
+    """Where a job works and what it may use."""
 
-    form: Form | None
-    chunks: Mapping[str, int] | None
-    memory: int | None
-    checksum: bool
-    overwrite: bool
-    restart: bool
-    allow_missing: bool
-    retries: int
-    workers: int | None
-    scheduler: str | None
-    security: Any
-    progress: bool
+    chunks: Annotated[
+        Mapping[str, int] | None,
+        Keyword(None, "Chunks of DST; may be repeated.  Default: the source's."),
+    ]
+    memory: Annotated[
+        int | None,
+        Keyword(
+            None,
+            "Most memory of the process, or of each worker.  Default: half of what there is.",
+        ),
+    ]
+    checksum: Annotated[bool, Keyword(default=False, help="Add a CRC32C to each chunk.")]
+    overwrite: Annotated[
+        bool, Keyword(default=False, help="Replace DST once the new store is complete.")
+    ]
+    restart: Annotated[
+        bool, Keyword(default=False, help="Start over if an unfinished job at DST was another one.")
+    ]
+    allow_missing: Annotated[
+        bool, Keyword(default=False, help="Read chunks that SRC lacks as its fill value.")
+    ]
+    retries: Annotated[int, Keyword(2, "How many more times a read or write that failed is tried.")]
+    workers: Annotated[int | None, Keyword(None, "Work in N processes instead of threads.")]
+    scheduler: Annotated[str | None, Keyword(None, "Work on a running dask.distributed cluster.")]
+    security: Annotated[Any, Keyword(None)]
+    progress: Annotated[bool, Keyword(default=False)]
+
+
+class JobOptions(FieldOptions, PlaceOptions, total=False):
+    """The keywords of a store-to-store job; see :func:`xgrad.gradient_to_zarr`."""
+
+    form: Annotated[
+        Form | None,
+        Keyword(None, "On a sphere, how its curvature is written.  [default: advective]"),
+    ]

@@ -8,16 +8,11 @@ from typing import Any, Generic, TypeVar, Unpack
 import xarray as xr
 
 from xgrad._typing import Dim, Form, LabelledFieldOptions, LabelledOptions
-from xgrad.operators.calculus import (
-    curl_of,
-    direction,
-    divergence_of,
-    hessian,
-    laplacian,
-    magnitude,
-)
+from xgrad.labels.keywords import spelled_out
 from xgrad.operators.gradient import derivative, gradient
+from xgrad.operators.scalar import direction, hessian, laplacian, magnitude
 from xgrad.operators.trees import mapped
+from xgrad.operators.vector import curl_of, divergence_of
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -28,6 +23,7 @@ class FdgradAccessor(Generic[_Object]):
     def __init__(self, obj: _Object) -> None:
         self._obj: _Object = obj
 
+    @spelled_out(LabelledFieldOptions)
     def gradient(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.Dataset:
         """Gradient along `dim`; see :func:`xgrad.gradient` for the options.
 
@@ -40,6 +36,7 @@ class FdgradAccessor(Generic[_Object]):
         """
         return gradient(self._obj, dim, **options)
 
+    @spelled_out(LabelledOptions)
     def derivative(
         self,
         dim: Hashable | Iterable[Hashable],
@@ -57,6 +54,7 @@ class FdgradAccessor(Generic[_Object]):
         """
         return derivative(self._obj, dim, order, **options)
 
+    @spelled_out(LabelledFieldOptions)
     def magnitude(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
         """Magnitude of the gradient; see :func:`xgrad.magnitude`.
 
@@ -69,6 +67,7 @@ class FdgradAccessor(Generic[_Object]):
         """
         return magnitude(self._obj, dim, **options)
 
+    @spelled_out(LabelledFieldOptions)
     def direction(self, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> _Object:
         """Direction of steepest ascent, ``arctan2(d/dy, d/dx)``; see :func:`xgrad.direction`.
 
@@ -81,6 +80,7 @@ class FdgradAccessor(Generic[_Object]):
         """
         return direction(self._obj, dim, **options)
 
+    @spelled_out(LabelledFieldOptions)
     def laplacian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
         """Sum of the second derivatives; see :func:`xgrad.laplacian`.
 
@@ -93,6 +93,7 @@ class FdgradAccessor(Generic[_Object]):
         """
         return laplacian(self._obj, dim, **options)
 
+    @spelled_out(LabelledOptions)
     def hessian(self, dim: Dim = None, **options: Unpack[LabelledOptions]) -> xr.Dataset:
         """All second derivatives; see :func:`xgrad.hessian`.
 
@@ -115,6 +116,7 @@ class DataArrayAccessor(FdgradAccessor[xr.DataArray]):
 class DatasetAccessor(FdgradAccessor[xr.Dataset]):
     """Finite differences of a Dataset's variables, as ``ds.fdgrad``."""
 
+    @spelled_out(LabelledFieldOptions)
     def divergence(
         self, components: Mapping[Any, Hashable], form: Form = "advective",
         **options: Unpack[LabelledFieldOptions],
@@ -130,6 +132,7 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
         """
         return divergence_of(self._obj, components, form, **options)
 
+    @spelled_out(LabelledFieldOptions)
     def curl(
         self, components: Mapping[Any, Hashable], form: Form = "advective",
         **options: Unpack[LabelledFieldOptions],
@@ -154,6 +157,7 @@ class DataTreeAccessor:
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
 
+    @spelled_out(LabelledFieldOptions)
     def gradient(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
         """Gradients of the nodes that have `dim`; see :func:`xgrad.gradient` for the options.
 
@@ -167,6 +171,7 @@ class DataTreeAccessor:
         """
         return mapped(self._tree, lambda node: gradient(node, dim, **options), dim)
 
+    @spelled_out(LabelledOptions)
     def derivative(
         self,
         dim: Hashable | Iterable[Hashable],
@@ -184,6 +189,7 @@ class DataTreeAccessor:
         """
         return mapped(self._tree, lambda node: derivative(node, dim, order, **options), dim)
 
+    @spelled_out(LabelledFieldOptions)
     def magnitude(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
         """Magnitudes of the nodes that have `dim`; see :func:`xgrad.magnitude`.
 
@@ -196,6 +202,7 @@ class DataTreeAccessor:
         """
         return mapped(self._tree, lambda node: magnitude(node, dim, **options), dim)
 
+    @spelled_out(LabelledFieldOptions)
     def direction(self, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
         """Directions of the nodes that have `dim`; see :func:`xgrad.direction`.
 
@@ -208,6 +215,7 @@ class DataTreeAccessor:
         """
         return mapped(self._tree, lambda node: direction(node, dim, **options), dim)
 
+    @spelled_out(LabelledFieldOptions)
     def laplacian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
         """Laplacians of the nodes that have `dim`; see :func:`xgrad.laplacian`.
 
@@ -220,6 +228,7 @@ class DataTreeAccessor:
         """
         return mapped(self._tree, lambda node: laplacian(node, dim, **options), dim)
 
+    @spelled_out(LabelledOptions)
     def hessian(self, dim: Dim = None, **options: Unpack[LabelledOptions]) -> xr.DataTree:
         """Second derivatives of the nodes that have `dim`; see :func:`xgrad.hessian`.
 
@@ -232,6 +241,7 @@ class DataTreeAccessor:
         """
         return mapped(self._tree, lambda node: hessian(node, dim, **options), dim)
 
+    @spelled_out(LabelledFieldOptions)
     def divergence(
         self, components: Mapping[Any, Hashable], form: Form = "advective",
         **options: Unpack[LabelledFieldOptions],
@@ -251,6 +261,7 @@ class DataTreeAccessor:
             list(components),
         )
 
+    @spelled_out(LabelledFieldOptions)
     def curl(
         self, components: Mapping[Any, Hashable], form: Form = "advective",
         **options: Unpack[LabelledFieldOptions],

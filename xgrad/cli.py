@@ -7,18 +7,20 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import click
 
 import xgrad
 from xgrad import demo as demonstration
-from xgrad._typing import DatetimeUnit, Form, Metric, Operation
-from xgrad.jobs import api as storage
-from xgrad.stores import on_disk as publishing
-from xgrad.workers import cluster as execution
+from xgrad._typing import JobOptions, Keyword, Operation
+from xgrad.jobs.api import plan_to_zarr, to_zarr
+from xgrad.labels.keywords import keywords_of
+from xgrad.stores.urls import shown
+from xgrad.workers.cluster import certificates, own_process
 
 # What the library's messages name, in the words of the command line.
 _WORDS = {
@@ -78,7 +80,7 @@ class _OneLine(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            text = " ".join(publishing.shown(error).split()) or type(error).__name__
+            text = " ".join(shown(error).split()) or type(error).__name__
             for name, word in _WORDS.items():
                 text = text.replace(name, word)
             raise click.ClickException(text) from error
@@ -179,154 +181,121 @@ def main() -> None:
     """Gradients of labelled arrays, larger than memory, with numpy's numbers."""
 
 
-# What every command that makes a store takes.
-_SHARED = [
-    click.argument("source", metavar="SRC"),
-    click.argument("target", metavar="DST"),
-    click.option(
-        "--edge-order",
-        type=click.Choice(["1", "2"]),
-        default="1",
-        show_default=True,
-        help="Order of accuracy at the two edges.",
-    ),
-    click.option(
-        "--datetime-unit",
-        type=click.Choice(get_args(DatetimeUnit)),
-        help="Unit of time of the result.  [default: s]",
-    ),
-    click.option(
-        "--spacing",
-        type=_PerDim(),
-        multiple=True,
-        help="A step, the name of a coordinate, or 'uniform'; once for each dimension.",
-    ),
-    click.option(
-        "--boundary",
-        type=_PerDim(pairs=True),
-        multiple=True,
-        metavar="[DIM=]KIND[,KIND]",
-        help="one-sided, periodic, extend, reflect, nan or a number; may be repeated.",
-    ),
-    click.option(
-        "--period", type=_PerDim(), multiple=True, help="Of a periodic dimension; may be repeated."
-    ),
-    click.option("--skipna", is_flag=True, help="Treat a missing neighbour as an edge."),
-    click.option(
-        "--accuracy",
-        type=click.Choice(["2", "4", "6", "8"]),
-        default="2",
-        show_default=True,
-        help="Order of accuracy.",
-    ),
-    click.option(
-        "--metric",
-        type=click.Choice(get_args(Metric)),
-        help="Latitude and longitude are places on a sphere: derivatives are per metre.",
-    ),
-    click.option(
-        "--radius",
-        type=float,
-        metavar="METRES",
-        help="Of the sphere.  [default: 6371229]",
-    ),
-    click.option(
-        "--chunks",
-        type=_Sizes(),
-        multiple=True,
-        help="Chunks of DST; may be repeated.  Default: the source's.",
-    ),
-    click.option(
-        "--memory",
-        type=_Bytes(),
-        help="Most memory of the process, or of each worker.  Default: half of what there is.",
-    ),
-    click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing."),
-    click.option("--checksum", is_flag=True, help="Add a CRC32C to each chunk."),
-    click.option("--overwrite", is_flag=True, help="Replace DST once the new store is complete."),
-    click.option(
-        "--restart", is_flag=True, help="Begin anew where an unfinished job was another one."
-    ),
-    click.option(
-        "--allow-missing", is_flag=True, help="Read chunks that SRC lacks as its fill value."
-    ),
-    click.option(
-        "--retries",
-        type=click.IntRange(min=0),
-        default=2,
-        show_default=True,
-        help="How often what failed is tried again.",
-    ),
-    click.option(
-        "--workers",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Work in N processes rather than in threads.",
-    ),
-    click.option(
-        "--scheduler", metavar="ADDRESS", help="Work on a running dask.distributed cluster."
-    ),
-    click.option(
-        "--tls-ca-file",
-        type=_FILE,
-        metavar="FILE",
-        help="Certificate authority of a tls:// scheduler.",
-    ),
-    click.option("--tls-cert", type=_FILE, metavar="FILE", help="Certificate to show to it."),
-    click.option("--tls-key", type=_FILE, metavar="FILE", help="Private key of that certificate."),
-]
-# What is differentiated along dimensions.
+# How the command line reads a keyword whose type alone does not say it.
+_READ_AS: dict[str, dict[str, Any]] = {
+    "spacing": {"type": _PerDim(), "multiple": True},
+    "boundary": {
+        "type": _PerDim(pairs=True), "multiple": True, "metavar": "[DIM=]KIND[,KIND]",
+    },
+    "period": {"type": _PerDim(), "multiple": True},
+    "radius": {"type": float, "metavar": "METRES"},
+    "chunks": {"type": _Sizes(), "multiple": True},
+    "memory": {"type": _Bytes()},
+    "retries": {"type": click.IntRange(min=0), "show_default": True},
+    "workers": {"type": click.IntRange(min=1), "metavar": "N"},
+    "scheduler": {"metavar": "ADDRESS"},
+}  # fmt: skip
+
+
+def _option(name: str, kind: Any, keyword: Keyword) -> click.Option:
+    """A keyword of a job as an option of its command."""
+    reads = dict(_READ_AS.get(name, {}))
+    choices = [one for part in (kind, *get_args(kind)) for one in _choices(part)]
+    if not reads and choices:
+        reads = {"type": click.Choice(list(map(str, choices)))}
+        if keyword.default is not None:
+            reads["show_default"] = True
+    elif kind is bool:
+        reads = {"is_flag": True}
+    default = None if reads.get("multiple") else keyword.default
+    if choices and default is not None:
+        default = str(default)
+    return click.Option(
+        [f"--{name.replace('_', '-')}"], help=keyword.help, default=default, **reads
+    )
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+_PLACES = [click.Argument(["source"], metavar="SRC"), click.Argument(["target"], metavar="DST")]
 _ALONG = [
-    click.option(
-        "--var",
-        "variables",
+    click.Option(
+        ["--var", "variables"],
         multiple=True,
         metavar="NAME",
         help="A variable; may be repeated.  Default: every numeric one.",
     ),
-    click.option(
-        "--dim",
-        "dims",
+    click.Option(
+        ["--dim", "dims"],
         multiple=True,
         metavar="NAME",
         help="A dimension or a 1-D coordinate; may be repeated.  Default: every dimension.",
     ),
 ]
-# What a vector field is made of.
-_COMPONENTS = [
-    click.option(
-        "--component",
-        "components",
-        type=_Component(),
-        multiple=True,
-        required=True,
-        help="A variable that points along a dimension; once for each.",
+_COMPONENTS = click.Option(
+    ["--component", "components"],
+    type=_Component(),
+    multiple=True,
+    required=True,
+    help="A variable that points along a dimension; once for each.",
+)
+_DRY_RUN = click.Option(["--dry-run"], is_flag=True, help="Print the plan, and do nothing.")
+_CERTIFICATES = [
+    click.Option(
+        ["--tls-ca-file"],
+        type=_FILE,
+        metavar="FILE",
+        help="Certificate authority of a tls:// scheduler.",
     ),
-    click.option(
-        "--form",
-        type=click.Choice(get_args(Form)),
-        help="On a sphere, how its curvature is written.  [default: advective]",
+    click.Option(
+        ["--tls-cert"], type=_FILE, metavar="FILE", help="Certificate to show to the scheduler."
+    ),
+    click.Option(
+        ["--tls-key"], type=_FILE, metavar="FILE", help="Private key of that certificate."
     ),
 ]
+# What each command does, and whether it takes the components of a vector field.
+_COMMANDS: dict[Operation, tuple[str, bool]] = {
+    "gradient": ("Differentiate the store or file SRC into the Zarr store DST.", False),
+    "magnitude": ("Write the magnitude of the gradient of SRC into the Zarr store DST.", False),
+    "laplacian": ("Write the Laplacian of SRC into the Zarr store DST.", False),
+    "divergence": ("Write the divergence of a vector field of SRC into the Zarr store DST.", True),
+    "curl": ("Write the curl of a vector field of SRC into the Zarr store DST.", True),
+}
 
 
-def _takes(*options: Any) -> Callable[[Any], Any]:
-    """Declare options in the order in which ``--help`` is to show them."""
+def _command(operation: Operation, what: str, *, of_a_vector: bool) -> click.Command:
+    """The command for an operation, with the keywords of its job as options."""
+    keywords = {
+        name: _option(name, *entry)
+        for name, entry in keywords_of(JobOptions).items()
+        if entry[1].help is not None
+    }
+    form = keywords.pop("form")
+    parameters = [
+        *_PLACES, *([_COMPONENTS, form] if of_a_vector else _ALONG), *keywords.values(), _DRY_RUN,
+        *_CERTIFICATES,
+    ]  # fmt: skip
+    return click.Command(
+        operation,
+        params=parameters,
+        callback=partial(_run, operation),
+        help=f"{what}\n\nThe same command resumes a run that was stopped.",
+    )
 
-    def declare(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
 
-    return declare
-
-
-def _run(operation: Operation, source: str, target: str, dim: Any, options: dict[str, Any]) -> None:
+def _run(operation: Operation, source: str, target: str, **options: Any) -> None:
     """Make a store, or print the plan for it."""
     boundary, security = (
         options.pop("boundary"),
         (options.pop(f"tls_{name}") for name in ("ca_file", "cert", "key")),
     )
+    variables = options.pop("variables", None) or None
+    dim = options.pop("dims", None) or None
+    if "components" in options:
+        dim = _each_once("--component", options.pop("components"))
     options |= {
         "edge_order": 2 if options["edge_order"] == "2" else 1,
         "accuracy": int(options["accuracy"]),
@@ -334,68 +303,20 @@ def _run(operation: Operation, source: str, target: str, dim: Any, options: dict
         "chunks": _each_once("--chunks", itertools.chain(*options["chunks"])),
         "boundary": _mapping(boundary) if boundary else "one-sided",
         "period": _each_once("--period", options["period"]),
-        "security": execution.certificates(*security),
+        "security": certificates(*security),
     }
-    variables = options.pop("variables", None) or None
     if options.pop("dry_run"):
-        plan = storage.plan_to_zarr(source, target, variables, dim, operation=operation, **options)
-        click.echo(plan)
+        click.echo(plan_to_zarr(operation, source, target, variables, dim, **options))
         return
-    execution.own_process()
+    own_process()
     options["progress"] = sys.stderr.isatty()
-    report = storage.to_zarr(operation, source, target, variables, dim, **options)
+    report = to_zarr(operation, source, target, variables, dim, **options)
     if sys.stdout.isatty():
-        click.echo(f"{publishing.shown(target)}: {report}")
+        click.echo(f"{shown(target)}: {report}")
 
 
-@main.command()
-@_takes(*_SHARED[:2], *_ALONG, *_SHARED[2:])
-def gradient(source: str, target: str, dims: tuple[str, ...], **options: Any) -> None:
-    """Differentiate the store or file SRC into the Zarr store DST.
-
-    A run that was stopped goes on with the same command.
-    """
-    _run("gradient", source, target, dims or None, options)
-
-
-@main.command()
-@_takes(*_SHARED[:2], *_ALONG, *_SHARED[2:])
-def magnitude(source: str, target: str, dims: tuple[str, ...], **options: Any) -> None:
-    """Write the magnitude of the gradient of SRC into the Zarr store DST.
-
-    A run that was stopped goes on with the same command.
-    """
-    _run("magnitude", source, target, dims or None, options)
-
-
-@main.command()
-@_takes(*_SHARED[:2], *_ALONG, *_SHARED[2:])
-def laplacian(source: str, target: str, dims: tuple[str, ...], **options: Any) -> None:
-    """Write the Laplacian of SRC into the Zarr store DST.
-
-    A run that was stopped goes on with the same command.
-    """
-    _run("laplacian", source, target, dims or None, options)
-
-
-@main.command()
-@_takes(*_SHARED[:2], *_COMPONENTS, *_SHARED[2:])
-def divergence(source: str, target: str, components: Any, **options: Any) -> None:
-    """Write the divergence of a vector field of SRC into the Zarr store DST.
-
-    A run that was stopped goes on with the same command.
-    """
-    _run("divergence", source, target, _each_once("--component", components), options)
-
-
-@main.command()
-@_takes(*_SHARED[:2], *_COMPONENTS, *_SHARED[2:])
-def curl(source: str, target: str, components: Any, **options: Any) -> None:
-    """Write the curl of a vector field of SRC into the Zarr store DST.
-
-    A run that was stopped goes on with the same command.
-    """
-    _run("curl", source, target, _each_once("--component", components), options)
+for _operation, (_what, _of_a_vector) in _COMMANDS.items():
+    main.add_command(_command(_operation, _what, of_a_vector=_of_a_vector))
 
 
 @main.command()

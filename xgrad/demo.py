@@ -1,4 +1,4 @@
-"""``xgrad demo``: make a store like ERA5, differentiate it, compare with the exact derivatives."""
+"""``xgrad demo``: make a store like ERA5, differentiate it, and check the result."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xgrad._typing import AnyArray
-from xgrad.jobs import api as storage
-from xgrad.workers import cluster as execution
-from xgrad.workers import memory as machine
+from xgrad.jobs.api import Report, gradient_to_zarr
+from xgrad.workers.memory import peak_memory
+from xgrad.workers.threads import compute
 
 _LATITUDES, _LONGITUDES = 721, 1440
 _CHUNKS = {"time": 24, "latitude": 181, "longitude": 360}
-# Hours between the times: an archive in which hourly, 3-hourly and 6-hourly stretches alternate.
+# Hours between the times, as in an archive of hourly, 3-hourly and 6-hourly data.
 _HOURS = (1, 1, 3, 3, 6, 2)
 
 # The field is T = 280 + 20 cos²φ + 15 cos φ sin(3λ - ωt) kelvin, with one cycle in ten days.
@@ -38,7 +38,7 @@ def run(
     n_bytes : int
         Size of the data, in bytes; at least three times of 721 × 1440 float32 values.
     keep : path or None
-        Folder in which the two stores stay; None for a temporary one.
+        Folder where the two stores are kept; None for a temporary one.
     echo : callable
         Prints a line.
     progress : bool, default: False
@@ -54,7 +54,7 @@ def run(
     ValueError
         If `n_bytes` is too small.
     OSError
-        If the disk is too small, or a store is there already.
+        If the disk is too small, or the folder has such a store already.
     """
     n_times = n_bytes // (_LATITUDES * _LONGITUDES * 4)
     if n_times < 3:
@@ -66,12 +66,9 @@ def run(
         if source.exists():
             raise FileExistsError(f"{str(source)!r} exists; give `--keep` another folder")
         echo(f"temperature: {n_times} × {_LATITUDES} × {_LONGITUDES} float32, uneven times")
-        execution.compute(
-            field(n_times).to_zarr(source, compute=False, zarr_format=2), progress=progress
-        )
-        report = storage.gradient_to_zarr(source, target, edge_order=2, progress=progress)
-        peak = machine.peak_memory()
-        for line in _totals(report, peak):
+        compute(field(n_times).to_zarr(source, compute=False, zarr_format=2), progress=progress)
+        report = gradient_to_zarr(source, target, edge_order=2, progress=progress)
+        for line in _totals(report, peak_memory()):
             echo(line)
         with xr.open_zarr(source) as given, xr.open_zarr(target) as found:
             rows, equal = _comparison(given.temperature, found)
@@ -170,7 +167,7 @@ def _check_room(folder: Path, n_bytes: int) -> None:
         )
 
 
-def _totals(report: storage.Report, peak: int) -> list[str]:
+def _totals(report: Report, peak: int) -> list[str]:
     moved = report.bytes_read + report.bytes_written
     rows = [
         ("read", f"{report.bytes_read / 1e9:.2f} GB"),
@@ -212,7 +209,7 @@ def _largest_error(dim: str, derivative: xr.DataArray) -> tuple[float, float]:
 
 
 def _equals_numpy(dim: str, given: xr.DataArray, derivative: xr.DataArray) -> bool:
-    """Whole columns along `dim` at some places of the other dimensions, chunk borders included."""
+    """Compare whole columns along `dim` at some places, including places beside chunk borders."""
     places = {
         other: np.unique([0, size // 3, _CHUNKS[other] - 1, size - 1])
         for other, size in ((str(name), size) for name, size in given.sizes.items())

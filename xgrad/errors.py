@@ -1,4 +1,4 @@
-"""The errors that are xgrad's own.  Everything else is a plain TypeError or ValueError."""
+"""The errors and warnings that xgrad defines; all others are plain TypeErrors and ValueErrors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class CoordinateError(ValueError):
-    """A coordinate, a spacing or a name of one cannot serve as positions along a dimension."""
+    """A coordinate, a spacing or a name cannot give the positions along a dimension."""
 
 
 class ChunkError(ValueError):
@@ -16,11 +16,11 @@ class ChunkError(ValueError):
 
 
 class CoordinateWarning(UserWarning):
-    """A coordinate is less precise than the derivative that it is used for."""
+    """A coordinate is less precise than the derivative needs."""
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn at the line of the caller's own code, so that Python shows each such line once.
+    """Warn at the line of the caller's own code, so that Python shows each of these lines once.
 
     Examples
     --------

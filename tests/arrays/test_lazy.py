@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from tests.helpers import nothing_computed, numpy_gradient, same_bits
-from xgrad.arrays import combine as overlap
-from xgrad.arrays import halo
+from xgrad.arrays import combine, faces, threads
 from xgrad.errors import ChunkError
 from xgrad.stencils.scheme import Scheme
 
@@ -59,11 +58,11 @@ def problems(draw: Any) -> tuple[Any, Any, Any, int, int]:
 def test_lazy_equals_eager_equals_numpy(problem: tuple[Any, Any, Any, int, int]) -> None:
     values, chunks, x, axis, edge_order = problem
     expected = numpy_gradient(values, x, axis, edge_order)
-    eager = overlap.differentiate(values, reduced(x), axis, Scheme(edge_order=edge_order))
+    eager = combine.differentiate(values, reduced(x), axis, Scheme(edge_order=edge_order))
     assert same_bits(eager, expected)
     array = da.from_array(values, chunks=chunks)
     with nothing_computed():
-        lazy = overlap.differentiate(array, reduced(x), axis, Scheme(edge_order=edge_order))
+        lazy = combine.differentiate(array, reduced(x), axis, Scheme(edge_order=edge_order))
     assert lazy.chunks == array.chunks
     assert lazy.dtype == expected.dtype
     computed = lazy.compute(scheduler="sync")
@@ -75,8 +74,8 @@ def test_lazy_equals_eager_equals_numpy(problem: tuple[Any, Any, Any, int, int])
 @pytest.mark.parametrize("dtype", ["f4", "f8", "c16", "i4", "f2"])
 def test_large_memory_in_parts_equals_numpy(axis: int, dtype: str, monkeypatch: Any) -> None:
     # Parts of 4 kB, so that a small array takes the way of a large one, cut along any axis.
-    monkeypatch.setattr(overlap, "_BYTES_PER_THREAD", 4096)
-    monkeypatch.setattr(overlap, "CPU_COUNT", 5)
+    monkeypatch.setattr(threads, "_BYTES_PER_THREAD", 4096)
+    monkeypatch.setattr(threads, "CPU_COUNT", 5)
     values = (np.random.default_rng(0).normal(size=(30, 31, 33)) * 50).astype(dtype)
     few = values[:3]  # parts of a single cell
     for array in (values, np.asfortranarray(values), values.transpose(2, 0, 1), few, values[:1]):
@@ -85,7 +84,7 @@ def test_large_memory_in_parts_equals_numpy(axis: int, dtype: str, monkeypatch: 
         x = np.arange(array.shape[axis]) ** 1.1
         for positions in (x, 0.5):
             steps = np.diff(x) if positions is x else positions
-            found = overlap.differentiate(array, steps, axis, Scheme(edge_order=2))
+            found = combine.differentiate(array, steps, axis, Scheme(edge_order=2))
             assert same_bits(found, numpy_gradient(array, positions, axis, 2))
 
 
@@ -96,7 +95,7 @@ def test_large_memory_in_parts_equals_numpy(axis: int, dtype: str, monkeypatch: 
 def test_awkward_chunks(chunks: tuple[int, ...], edge_order: int) -> None:
     values = np.sin(EIGHT)[:, None] * np.arange(1.0, 4.0)
     array = da.from_array(values, chunks=(8, 3)).rechunk((chunks, (1, 2)))
-    lazy = overlap.differentiate(array, np.diff(EIGHT), 0, Scheme(edge_order=edge_order))
+    lazy = combine.differentiate(array, np.diff(EIGHT), 0, Scheme(edge_order=edge_order))
     assert lazy.chunks == array.chunks
     assert same_bits(lazy.compute(), numpy_gradient(values, EIGHT, 0, edge_order))
 
@@ -107,7 +106,7 @@ def test_an_axis_that_is_even_in_one_chunk_only() -> None:
     values = np.random.default_rng(5).normal(size=100)
     expected = numpy_gradient(values, x, 0)
     for size in (1, 7, 25, 50, 100):
-        lazy = overlap.differentiate(da.from_array(values, chunks=size), np.diff(x), 0, Scheme())
+        lazy = combine.differentiate(da.from_array(values, chunks=size), np.diff(x), 0, Scheme())
         assert same_bits(lazy.compute(), expected)
 
 
@@ -118,7 +117,7 @@ def test_chunks_of_any_layout(layout: str) -> None:
     base.flags.writeable = layout != "read-only"
     array = da.from_array(base, chunks=(5, 4))
     assert same_bits(
-        overlap.differentiate(array, 0.1, 0, Scheme(edge_order=2)).compute(),
+        combine.differentiate(array, 0.1, 0, Scheme(edge_order=2)).compute(),
         numpy_gradient(values, 0.1, 0, 2),
     )
 
@@ -141,7 +140,7 @@ def test_each_chunk_is_loaded_once_when_all_gradients_are_computed_together() ->
     source = Counting(np.random.default_rng(7).normal(size=(40, 30)))
     array = da.from_array(source, chunks=(10, 10), name="source", asarray=False)
     source.reads.clear()  # from_array looks at no cells, to learn the kind of array
-    results = [overlap.differentiate(array, 0.5, axis, Scheme(edge_order=2)) for axis in (0, 1)]
+    results = [combine.differentiate(array, 0.5, axis, Scheme(edge_order=2)) for axis in (0, 1)]
     assert not source.reads
     found = dask.compute(*results)
     assert len(source.reads) == 12
@@ -152,12 +151,12 @@ def test_each_chunk_is_loaded_once_when_all_gradients_are_computed_together() ->
 
 def test_faces_do_not_keep_their_chunk_in_memory() -> None:
     block = np.zeros((100, 100))
-    assert halo._faces(block, axis=0, face=1).base is None
+    assert faces._faces(block, axis=0, face=1).base is None
 
 
 def test_a_cell_depends_on_the_chunks_beside_it_only() -> None:
     array = da.from_array(np.arange(100.0), chunks=10, name="source")
-    lazy = overlap.differentiate(array, 1.0, 0, Scheme())
+    lazy = combine.differentiate(array, 1.0, 0, Scheme())
     (graph,) = dask.optimize(lazy.blocks[5])
     sources = {key for key in graph.dask if isinstance(key, tuple) and key[0] == "source"}
     assert {key[1] for key in sources} <= {4, 5, 6}
@@ -168,23 +167,23 @@ def test_unknown_chunk_sizes_name_the_remedy() -> None:
     array = da.from_array(np.arange(10.0), chunks=5)
     unknown = array[array > 3]
     with pytest.raises(ChunkError, match="compute_chunk_sizes"):
-        overlap.differentiate(unknown, 1.0, 0, Scheme())
+        combine.differentiate(unknown, 1.0, 0, Scheme())
     unknown.compute_chunk_sizes()
-    assert overlap.differentiate(unknown, 1.0, 0, Scheme()).compute().tolist() == [1.0] * 6
+    assert combine.differentiate(unknown, 1.0, 0, Scheme()).compute().tolist() == [1.0] * 6
 
 
 def test_other_kinds_of_array_are_refused() -> None:
     with pytest.raises(TypeError, match=r"builtins\.list.*as_numpy"):
-        overlap.differentiate([1.0, 2.0], 1.0, 0, Scheme())
+        combine.differentiate([1.0, 2.0], 1.0, 0, Scheme())
 
 
 def test_times_in_chunks() -> None:
     days = np.array("2000-01-01", "M8[ns]") + np.cumsum(np.arange(9)) * np.timedelta64(1, "D")
-    whole = overlap.differentiate(days, 2.0, 0, Scheme(edge_order=2))
+    whole = combine.differentiate(days, 2.0, 0, Scheme(edge_order=2))
     assert whole.dtype == np.float64
     assert whole[1] == 1.5 * 86400 / 2
     for size in (1, 2, 4):
-        lazy = overlap.differentiate(da.from_array(days, chunks=size), 2.0, 0, Scheme(edge_order=2))
+        lazy = combine.differentiate(da.from_array(days, chunks=size), 2.0, 0, Scheme(edge_order=2))
         assert lazy.dtype == np.float64
         assert same_bits(lazy.compute(), whole)
 
@@ -203,7 +202,7 @@ def test_a_reduction_holds_few_chunks_at_a_time(grid: tuple[int, ...], most: int
         return cells
 
     cells = da.map_blocks(chunk, chunks=tuple((2,) * n for n in grid), dtype="f8", meta=np.ones(0))
-    found = [overlap.differentiate(cells, 1.0, axis, Scheme()).max() for axis in range(len(grid))]
+    found = [combine.differentiate(cells, 1.0, axis, Scheme()).max() for axis in range(len(grid))]
     dask.compute(found, scheduler="synchronous")
     assert len(counts) == np.prod(grid)
     assert max(counts) <= most
@@ -215,11 +214,11 @@ def test_an_axis_in_one_chunk_has_no_halo(boundary: Any) -> None:
     scheme = Scheme(boundary=(boundary, boundary))
     seam = 1.0 if boundary == "periodic" else None
     cells = da.from_array(values, chunks=(1, 5))
-    lazy = overlap.differentiate(cells, 1.0, 1, scheme, seam)
+    lazy = combine.differentiate(cells, 1.0, 1, scheme, seam)
     (found,) = dask.optimize(lazy)
     names = {key[0] for key in found.__dask_graph__() if isinstance(key, tuple)}
     assert not [name for name in names if "faces" in name or "overlap" in name]
-    assert same_bits(lazy.compute(), overlap.differentiate(values, 1.0, 1, scheme, seam))
+    assert same_bits(lazy.compute(), combine.differentiate(values, 1.0, 1, scheme, seam))
 
 
 @pytest.mark.parametrize("planning", ["True", "False"])
@@ -228,12 +227,12 @@ def test_both_array_engines_of_dask(planning: str) -> None:
     code = (
         f"import dask; dask.config.set({{'array.query-planning': {planning}}})\n"
         "import dask.array as da, numpy as np\n"
-        "from xgrad.arrays import combine as overlap\n"
+        "from xgrad.arrays import combine\n"
         "from xgrad.stencils.scheme import Scheme\n"
         "v = np.random.default_rng(0).normal(size=(20, 9))\n"
         "for c in (1, 4, 20):\n"
         "    a = da.from_array(v, chunks=(c, 3))\n"
-        "    r = overlap.differentiate(a, .5, 0, Scheme(edge_order=2)).compute()\n"
+        "    r = combine.differentiate(a, .5, 0, Scheme(edge_order=2)).compute()\n"
         "    assert (r == np.gradient(v, .5, axis=0, edge_order=2)).all()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

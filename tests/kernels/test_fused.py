@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.helpers import same_bits
-from xgrad.arrays.combine import table_of
-from xgrad.kernels import fused as rows
-from xgrad.kernels import tabled as kernels
+from xgrad.kernels import fused, kinds
+from xgrad.kernels.cells import Cells
+from xgrad.kernels.piece import Piece
 from xgrad.stencils.scheme import Scheme
 
 SCHEMES = {
@@ -29,7 +29,7 @@ SCHEMES = {
 def term(
     rng: Any, f: Any, axis: int | None, scheme: Scheme, kind: str, halo: tuple[bool, bool],
     *, uneven: bool,
-) -> rows.Part:  # fmt: skip
+) -> Piece:  # fmt: skip
     """A block of an axis that goes on beyond it, or ends at it."""
     factor = {
         "none": None,
@@ -39,29 +39,29 @@ def term(
         "of columns": rng.normal(size=(1,) * (f.ndim - 1) + f.shape[-1:]),
     }[kind]
     if axis is None:
-        return rows.Part((f, f, f), factor=factor)
+        return Piece(Cells.alone(f), factor=factor)
     reach = scheme.reach
     before, after = (reach * side for side in halo)
     size = f.shape[axis] + before + after
     steps: Any = rng.uniform(0.5, 2, size - 1).astype(f.dtype) if uneven else 0.3
-    table = table_of(steps, size, scheme, f.dtype)
+    stencil = kinds.of_axis(steps, size, scheme, f.dtype)
     sides = []
     for count in (before, after):
         shape = list(f.shape)
         shape[axis] = count
         sides.append(rng.normal(size=shape).astype(f.dtype))
-    table = table[:, before : size - after]
-    return rows.Part((sides[0], f, sides[1]), table, axis, factor)
+    own = (slice(None),) * axis + (slice(before, size - after),)
+    cells = Cells(sides[0], f, sides[1], axis, reach)
+    return Piece(cells, stencil.cut(own, axis), factor)
 
 
-def one_by_one(parts: list[rows.Part], how: str, dtype: Any) -> Any:
+def one_by_one(parts: list[Piece], how: str, dtype: Any) -> Any:
     total: Any = None
     for part in parts:
-        below, f, above = part.cells
-        d = f
-        if part.table is not None:
-            d = np.empty_like(f)
-            kernels.differentiate(f, below, above, part.table, part.axis, d)
+        d = part.cells.block
+        if part.stencil is not None:
+            d = np.empty_like(d)
+            part.fill(d)
         value = d.astype("f8") if part.factor is None else np.multiply(d, part.factor, dtype="f8")
         value = value * value if how == "norm" else value
         total = value if total is None else total + value
@@ -91,10 +91,10 @@ def test_bits_are_those_of_the_terms(data: Any) -> None:
     how = data.draw(st.sampled_from(["sum", "norm"]))
     out = np.empty_like(f)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "_SHORT_ROW", 1)
-        patch.setattr(rows, "_LONG_ROW", data.draw(st.sampled_from([16, 200, 2**13])))
-        done = rows.fold(parts, how, out)
-    tables = {part.table.dtype for part in parts if part.table is not None}
+        patch.setattr(fused, "_SHORT_ROW", 1)
+        patch.setattr(fused, "_LONG_ROW", data.draw(st.sampled_from([16, 200, 2**13])))
+        done = fused.fold(parts, how, out)
+    tables = {part.stencil.table.dtype for part in parts if part.stencil is not None}
     turned = list(order) != list(range(ndim))
     varies = any(np.ndim(part.factor) for part in parts)
     assert done or (len(tables) > 1 and dtype == "f4") or (turned and varies)
@@ -105,26 +105,26 @@ def test_bits_are_those_of_the_terms(data: Any) -> None:
 @pytest.mark.parametrize("why", ["short", "long", "many", "dtype", "factor", "order", "complex"])
 def test_what_it_cannot_take_is_not_touched(why: str) -> None:
     f = np.ones((40, 40) if why != "long" else (2, 2**14))
-    part = rows.Part((f, f, f))
+    part = Piece(Cells.alone(f))
     parts, out = [part], np.full_like(f, 7.0)
     if why == "short":
         f = f[:, :20].copy()
-        table = table_of(1.0, 20, Scheme(), f.dtype)
-        parts, out = [rows.Part((f[:, :0], f, f[:, :0]), table, 1)], np.full_like(f, 7.0)
+        stencil = kinds.of_axis(1.0, 20, Scheme(), f.dtype)
+        parts, out = [Piece(Cells(f[:, :0], f, f[:, :0], 1, 1), stencil)], np.full_like(f, 7.0)
     if why == "long":
-        table = table_of(1.0, 2**14, Scheme(), f.dtype)
-        parts = [rows.Part((f[:, :0], f, f[:, :0]), table, 1)]
+        stencil = kinds.of_axis(1.0, 2**14, Scheme(), f.dtype)
+        parts = [Piece(Cells(f[:, :0], f, f[:, :0], 1, 1), stencil)]
     if why == "many":
         parts = [part] * 5
     if why == "dtype":
-        parts = [rows.Part((f.astype("f4"),) * 3)]
+        parts = [Piece(Cells.alone(f.astype("f4")))]
     if why == "factor":
-        parts = [rows.Part((f, f, f), factor=np.ones((1, 40)))]
+        parts = [Piece(Cells.alone(f), factor=np.ones((1, 40)))]
     if why == "order":
-        parts = [rows.Part((f.T.copy().T,) * 3)]
+        parts = [Piece(Cells.alone(f.T.copy().T))]
     if why == "complex":
-        parts = [rows.Part((f, f, f), factor=1j)]
-    assert not rows.fold(parts, "sum", out)
+        parts = [Piece(Cells.alone(f), factor=1j)]
+    assert not fused.fold(parts, "sum", out)
     assert (out == 7).all()
 
 
@@ -135,12 +135,12 @@ def test_missing_and_infinite_cells_go_where_they_go_term_by_term() -> None:
         rng = np.random.default_rng(1)
         parts = [term(rng, f, axis, scheme, "none", (False, False), uneven=True) for axis in (0, 1)]
         out = np.empty_like(f)
-        assert rows.fold(parts, how, out)
+        assert fused.fold(parts, how, out)
         with np.errstate(invalid="ignore"):
             assert same_bits(out, one_by_one(parts, how, "f8"))
 
 
 def test_a_zero_keeps_its_sign() -> None:
     f = np.full((2, 40), -0.0)
-    assert rows.fold([rows.Part((f, f, f))], "sum", out := np.ones_like(f))
+    assert fused.fold([Piece(Cells.alone(f))], "sum", out := np.ones_like(f))
     assert np.signbit(out).all()

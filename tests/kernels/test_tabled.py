@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from tests.helpers import numpy_gradient, same_bits
-from xgrad.arrays.combine import table_of
-from xgrad.kernels import layout as blocks
-from xgrad.kernels import tabled as kernels
-from xgrad.kernels import tabled_loops as loops
+from xgrad.arrays.term import Term
+from xgrad.kernels import layout, tabled, tabled_loops
 from xgrad.stencils.scheme import Scheme
 from xgrad.stencils.table import first_derivative
 
@@ -22,18 +20,18 @@ DTYPES = ["f2", "f4", "f8", "g", "F", "D", "G", "b", "B", "i4", "u8", ">f4", ">f
 @pytest.fixture(autouse=True, params=["compiled", "numpy's"])
 def own(request: Any, monkeypatch: Any) -> str:
     """With compiled loops, and without: as before they are loaded."""
-    monkeypatch.setattr(kernels, "are_loaded", lambda _: request.param == "compiled")
+    monkeypatch.setattr(tabled, "are_loaded", lambda _: request.param == "compiled")
     return str(request.param)
 
 
 def whole(values: Any, steps: Any, axis: int, edge_order: int) -> Any:
     """Differentiate one block that is the whole array."""
-    dtype = blocks.result_dtype(values.dtype)
+    dtype = layout.result_dtype(values.dtype)
     real = np.empty(0, dtype).real.dtype.newbyteorder("=")
     out = np.empty_like(values, dtype=dtype)
     nothing = np.take(values, [], axis=axis)
     table = first_derivative(steps, values.shape[axis], edge_order, real)
-    kernels.differentiate(values, nothing, nothing, table, axis, out)
+    tabled.differentiate(values, nothing, nothing, table, axis, out)
     return out
 
 
@@ -91,7 +89,8 @@ def test_numpys_loops_have_the_bits_of_the_compiled_ones(
         scheme = Scheme(order=order, accuracy=accuracy, boundary=(boundary, boundary))
         steps = rng.random(19).astype(kind) + 0.1
         factor = rng.random(20) if inside and boundary == "one-sided" else None
-        table = table_of(steps, 20, scheme, np.dtype(dtype), inside=factor)[:, 4:]
+        term = Term("f", 1, steps, scheme, inside=factor)
+        table = term.stencil(20, np.dtype(dtype)).table[:, 4:]
         for shape in [(3, 20, 5), (40, 20, 3), (2, 20, 40), (50, 20, 1)]:
             cells = values_of(dtype, shape)
             cells[rng.random(shape) < 0.02] = rng.choice(special)
@@ -99,10 +98,10 @@ def test_numpys_loops_have_the_bits_of_the_compiled_ones(
             parts = cells[:, :4], cells[:, 4:], cells[:, 20 - depth :]
             found = []
             for compiled in (True, False):
-                monkeypatch.setattr(kernels, "are_loaded", lambda _, answer=compiled: answer)
+                monkeypatch.setattr(tabled, "are_loaded", lambda _, answer=compiled: answer)
                 found.append(np.empty_like(parts[1]))
                 with np.errstate(all="ignore"):
-                    kernels.differentiate(parts[1], parts[0], parts[2], table, 1, found[-1])
+                    tabled.differentiate(parts[1], parts[0], parts[2], table, 1, found[-1])
             assert same_bits(found[0], found[1])
 
 
@@ -160,7 +159,7 @@ def test_all_layouts_and_kinds_of_memory_share_six_compiled_variants() -> None:
     for dtype in DTYPES:
         for steps in (0.5, np.float32(0.5), np.float64(0.5), np.array([1.0, 2.0, 3.0], "f4")):
             whole(values_of(dtype, (4, 40)), steps, 0, 1)
-    assert len(loops._differentiate.signatures) <= 6
+    assert len(tabled_loops._differentiate.signatures) <= 6
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -181,4 +180,4 @@ def test_no_time_gives_nan_where_a_stencil_meets_it() -> None:
 @pytest.mark.parametrize("dtype", ["?", "U3", "S3", "O"])
 def test_values_without_differences_are_refused(dtype: str) -> None:
     with pytest.raises(TypeError, match="cannot be differentiated"):
-        blocks.result_dtype(np.dtype(dtype))
+        layout.result_dtype(np.dtype(dtype))

@@ -77,7 +77,8 @@ def test_options_by_such_names(air: xr.DataArray) -> None:
         assert resolved_keys(air, value, "boundary") == value
     twice = r"`boundary` names 'T' and 'time', which are both 'valid'; leave one out"
     fails(air, twice, "T", boundary={"T": "extend", "time": "nan"})
-    fails(air, "`boundary` names 'Y', which is not among", "T", boundary={"Y": "extend"})
+    fails(air, "`boundary` names 'nope', which is not among", "T", boundary={"nope": "extend"})
+    fails(air, "`boundary` names 'Y', whose coordinates are not 1-D", "T", boundary={"Y": "extend"})
     fails(air, r"`dim` names 'valid' twice: \['T', 'time'\]", ["T", "time"])
 
 
@@ -108,31 +109,50 @@ def test_names_that_mean_nothing_or_too_much(air: xr.DataArray) -> None:
     fails(air.drop_vars(list(air.coords)), "CF names are none", "depth")
     fails(
         air,
-        r"`dim` names 'latitude', whose coordinates are not of one dimension: {'nav_lat': \('level'"
-        r", 'i'\)}; name the dimension to differentiate along, with `spacing={dim: 'nav_lat'}`",
+        r"`dim` names 'latitude', whose coordinates are not 1-D: {'nav_lat': \('level', 'i'\)}; "
+        r"name the dimension to differentiate along, with `spacing={dim: 'nav_lat'}`",
         "latitude",
     )
     two = air.assign_coords(reference=("valid", np.arange(3.0), {"axis": "T"}))
-    several = r"`dim` names 'T', which is several coordinates: \['reference', 'valid'\]; name one"
+    several = r"`dim` names 'T', which is several coordinates: \['valid', 'reference'\]; name one"
     two.valid.attrs["axis"] = "T"
     fails(two, several, "T")
     fails(two, "`boundary` names 'T', which is several", "valid", boundary={"T": "extend"})
     fails(air, "`dim` names 4, which does not exist", 4)
 
 
-def test_without_cf_xarray() -> None:
+def test_without_cf_xarray_the_attributes_of_the_conventions_do() -> None:
     code = """
 import sys
 sys.modules["cf_xarray"] = None
 import xgrad, xarray as xr
 da = xr.DataArray([0.0, 1.0], {"lon": ("lon", [0.0, 1.0], {"axis": "X"})}, "lon", "t")
-assert list(da.fdgrad.gradient("lon", boundary={"lon": "extend"})) == ["dt_dlon"]
+assert list(da.fdgrad.gradient("X", boundary={"X": "extend"})) == ["dt_dlon"]
 try:
-    da.fdgrad.gradient("X")
+    da.fdgrad.gradient("Y")
 except xgrad.CoordinateError as error:
     print(error)
 """
     assert run(code) == (
-        "`dim` names 'X', which does not exist; dimensions are ['lon']; with "
-        "`pip install 'xgrad[cf]'` CF names would be looked for as well\n"
+        "`dim` names 'Y', which does not exist; dimensions are ['lon']; CF names are axes "
+        "{'X': ['lon']}, coordinates {'longitude': ['lon']}; `pip install 'xgrad[cf]'` finds more "
+        "of them\n"
     )
+
+
+def test_a_name_of_the_conventions_as_positions(air: xr.DataArray) -> None:
+    plane = air.assign_coords(z=(("valid", "level"), np.arange(12.0).reshape(3, 4)))
+    plane.z.attrs["standard_name"] = "height"
+    for obj, dim, name, real in [
+        (air, "level", "vertical", "plev"),
+        (air, "level", "air_pressure", "plev"),
+        (air, "i", "X", "x"),
+        (plane, "level", "height", "z"),
+        (air.to_dataset(), "level", "Z", "plev"),
+    ]:
+        found = obj.fdgrad.gradient(dim, spacing={dim: name})
+        xr.testing.assert_identical(found, obj.fdgrad.gradient(dim, spacing={dim: real}))
+    fails(air, "`spacing` for 'level' names 'T', which is no", "level", spacing={"level": "T"})
+    two = air.assign_coords(depth_2=("level", np.arange(4.0), {"standard_name": "depth"}))
+    several = r"`spacing` names 'vertical', which is several coordinates: \['plev', 'depth_2'\]"
+    fails(two, several, "level", spacing={"level": "vertical"})

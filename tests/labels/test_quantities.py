@@ -83,7 +83,7 @@ def test_labels_stay() -> None:
     assert data().fdgrad.gradient("x").dt_dx.attrs["units"] == "K m-1"
 
 
-def test_coordinates_that_are_no_quantities() -> None:
+def test_coordinates_that_are_not_quantities() -> None:
     def along(units: str | None) -> xr.DataArray:
         attrs = {} if units is None else {"units": units}
         quantity = UNITS.Quantity(VALUES[:, 0], "K")
@@ -306,7 +306,7 @@ def test_degrees_celsius_are_differences() -> None:
         np.testing.assert_allclose(fahrenheit.values, expected * 1.8)
 
 
-def test_units_that_cannot_be() -> None:
+def test_units_that_a_result_cannot_have() -> None:
     for obj in (data(), quantified(data())):
         with pytest.raises(ValueError, match=r"`units` is 'Pa', but 'dt_dx' is in .* give a unit"):
             obj.fdgrad.gradient("x", units="Pa")
@@ -373,7 +373,7 @@ except ImportError as error:
         assert run(code) == "[1000. 1000.]\n"
     else:
         assert run(code) == (
-            "`units` is 'K km-1', and to convert to it takes pint and cf_xarray: "
+            "`units` is 'K km-1', and conversion needs pint and cf_xarray: "
             "`pip install 'xgrad[units]'`\n"
         )
 

@@ -1,8 +1,17 @@
 from __future__ import annotations
 
-import pytest
+import warnings
+from typing import Any
 
-from xgrad.labels.units import quotient
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xgrad.labels.units import factors, quotient
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it wants matplotlib
+    from cf_xarray.units import units as registry
 
 
 @pytest.mark.parametrize(
@@ -34,3 +43,53 @@ from xgrad.labels.units import quotient
 )
 def test_quotient(numerator: str, denominator: str, expected: str) -> None:
     assert quotient(numerator, denominator) == expected
+
+
+NAMES = ["K", "m", "s", "kg", "Pa", "J", "W", "mol", "degree", "hPa", "km", "h", "day"]
+POWERS = st.dictionaries(st.sampled_from(NAMES), st.integers(-4, 4).filter(bool))
+
+
+@st.composite
+def products(draw: st.DrawFn) -> tuple[str, dict[str, int]]:
+    """A unit as files write it, with spaces, dots or stars, and the powers of its factors."""
+    powers = draw(POWERS)
+    raised = draw(st.sampled_from(["", "^", "**"]))
+    words = [
+        name if power == 1 and draw(st.booleans()) else f"{name}{raised}{power}"
+        for name, power in powers.items()
+    ]
+    return draw(st.sampled_from([" ", ".", "*", "  "])).join(words) or "1", powers
+
+
+def by_pint(powers: dict[str, int]) -> Any:
+    product = registry.Unit("dimensionless")
+    for name, power in powers.items():
+        product *= registry.Unit(name) ** power
+    return product
+
+
+@given(products(), products())
+def test_a_quotient_is_that_of_pint(
+    numerator: tuple[str, dict[str, int]], denominator: tuple[str, dict[str, int]]
+) -> None:
+    found = registry.Unit(quotient(numerator[0], denominator[0]))
+    assert found == by_pint(numerator[1]) / by_pint(denominator[1])
+
+
+@given(st.tuples(products(), products(), products()))
+def test_a_quotient_of_quotients_does_not_depend_on_the_order(units: Any) -> None:
+    a, b, c = (text for text, _ in units)
+    assert factors(quotient(quotient(a, b), c)) == factors(quotient(quotient(a, c), b))
+    assert quotient(a, a) == "1"
+
+
+@given(products())
+def test_what_is_written_is_read_again(unit: tuple[str, dict[str, int]]) -> None:
+    text, powers = unit
+    assert factors(text) == factors(quotient(text, "1")) == powers
+
+
+@pytest.mark.parametrize("since", ["since", "after", "from", "ref"])
+def test_the_origin_of_a_time_drops_out(since: str) -> None:
+    assert factors(f"hours {since} 1900-01-01 00:00:0.0") == {"hours": 1}
+    assert factors("days @ 2000-01-01") == {"days": 1}

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 import xgrad
 from tests.arrays.test_lazy import chunkings
 from tests.helpers import nothing_computed, same_bits
-from xgrad.arrays import combine as overlap
+from xgrad.arrays import block, threads
 from xgrad.jobs.api import to_zarr
-from xgrad.kernels import fused as rows
+from xgrad.kernels import fused
 
 SHAPE = {"z": 6, "y": 7, "x": 9}
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -105,7 +105,7 @@ def made(operation: str, f: xr.DataArray, options: dict[str, Any]) -> Any:
 def loops(request: Any) -> Iterator[None]:
     """Rows of any length through the compiled loop, or none."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "_SHORT_ROW", 1 if request.param == "rows" else 2**62)
+        patch.setattr(fused, "_SHORT_ROW", 1 if request.param == "rows" else 2**62)
         yield
 
 
@@ -154,8 +154,8 @@ def test_no_bit_depends_on_the_chunks(name: str, operation: str, chunks: Any) ->
 def test_no_bit_depends_on_tiles_threads_or_memory(name: str, order: str, monkeypatch: Any) -> None:
     f = field("f4", gaps=name == "gaps")
     expected = {op: made(op, f, OPTIONS[name]).values for op in ("magnitude", "laplacian")}
-    monkeypatch.setattr(overlap, "_CELLS_OF_A_TILE", 5)
-    monkeypatch.setattr(overlap, "_BYTES_PER_THREAD", 64)
+    monkeypatch.setattr(block, "_CELLS_OF_A_TILE", 5)
+    monkeypatch.setattr(threads, "_BYTES_PER_THREAD", 64)
     if order == "F":
         f = f.copy(data=np.asfortranarray(f.values))
     if order == "mixed":
@@ -240,13 +240,13 @@ def test_each_chunk_is_loaded_once_and_made_in_one_task(operation: Any, monkeypa
             load, dtype="f8", meta=np.empty((0, 0, 0))
         )
 
-    whole = overlap.fold
+    whole = block.fold
 
     def counted(*arguments: Any, **options: Any) -> Any:
         folded["calls"] += 1
         return whole(*arguments, **options)
 
-    monkeypatch.setattr(overlap, "fold", counted)
+    monkeypatch.setattr(block, "fold", counted)
     ds = xr.Dataset({name: (("z", "y", "x"), source(name)) for name in "uv"})
     with nothing_computed():
         lazy = operation(ds)
@@ -317,7 +317,7 @@ def test_datasets_trees_quantities_and_cf_names() -> None:
         (lambda ds: ds.u.fdgrad.direction("x"), "`dim` is 'x'; a direction is .* give \\(y, x\\)"),
         (lambda ds: ds.u.fdgrad.direction(("x", "y", "z")), "of two dimensions"),
         (lambda ds: ds.astype("c8").u.fdgrad.direction(("x", "y")), "has no direction; give its"),
-        (lambda ds: ds.fdgrad.curl({"x": "u"}), "`components` are \\['x'\\]; a curl is made"),
+        (lambda ds: ds.fdgrad.curl({"x": "u"}), "`components` are \\['x'\\]; a curl needs"),
         (lambda ds: ds.fdgrad.divergence({}), "`components` are {}; give a mapping"),
         (lambda ds: ds.fdgrad.divergence("u"), "`components` are 'u'; give a mapping"),
         (lambda ds: ds.fdgrad.divergence({"x": "q"}), "`components` name 'q', which does not"),
@@ -396,7 +396,7 @@ def test_a_job_that_asks_for_what_is_not_there(tmp_path: Path) -> None:
         ("twirl", None, {}, "`operation` is 'twirl'; give one of"),
         ("curl", ["x", "y"], {}, "a curl needs a mapping"),
         ("magnitude", None, {"form": "flux"}, "`form` is 'flux', which a magnitude has not"),
-        ("curl", {"x": "u"}, {}, "a curl is made of two"),
+        ("curl", {"x": "u"}, {}, "a curl needs two"),
     ]:
         with pytest.raises(ValueError, match=message):
             to_zarr(operation, tmp_path / "in.zarr", tmp_path / "o.zarr", None, dim, **options)

@@ -278,11 +278,11 @@ def test_bad_names(temperature: xr.DataArray, weather: xr.Dataset) -> None:
 def test_two_results_of_one_name_are_refused() -> None:
     one = np.zeros(3)
     pair = xr.Dataset({"a_db": ("c", one), "a": ("b_dc", one)})
-    raises(pair, ValueError, "two things would be called 'da_db_dc'")
+    raises(pair, ValueError, "two results would be called 'da_db_dc'")
     both = xr.Dataset({1: ("c", one), "1": ("c", one)})
-    raises(both, ValueError, "two things would be called 'd1_dc'")
+    raises(both, ValueError, "two results would be called 'd1_dc'")
     dim = xr.DataArray(np.zeros((3, 3)), dims=("x", "dt_dx"), name="t")
-    raises(dim, ValueError, "two things would be called 'dt_dx'", "x")
+    raises(dim, ValueError, "two results would be called 'dt_dx'", "x")
     coord = xr.DataArray(one, dims="x", coords={"dt_dx": 1.0}, name="t")
     raises(coord, ValueError, "'t' with respect to 'x'; rename one", "x")
 
@@ -298,7 +298,7 @@ def test_bad_spacing(temperature: xr.DataArray) -> None:
     raises(temperature, TypeError, r"`spacing` is 0.5; give a mapping", "time", spacing=0.5)
     raises(temperature, error, "names 'level', which is not among", "time", spacing={"level": 1})
     raises(temperature, error, "names 'nope', which is no coord", "time", spacing={"time": "nope"})
-    raises(temperature, error, "lies along 'level'", "time", spacing={"time": "pressure"})
+    raises(temperature, error, "is along 'level', not 'time'", "time", spacing={"time": "pressure"})
     raises(temperature, error, "name the dimension", "pressure", spacing={"pressure": 1.0})
     raises(temperature, error, r"has shape \(2,\)", "time", spacing={"time": [0, 1]})
     raises(temperature, error, "is 0; a step must be", "time", spacing={"time": 0})

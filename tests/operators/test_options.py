@@ -39,8 +39,11 @@ def field() -> xr.DataArray:
         ({"boundary": ("periodic", "extend")}, "give 'periodic' for both"),
         ({"boundary": {"z": "extend"}}, "`boundary` names 'z', which is not among"),
         ({"boundary": "periodic"}, r"period is unknown .* give `period=\{'x': \.\.\.\}`"),
-        ({"boundary": "periodic", "period": {"x": 11.0}}, "`period` of 'x' is 11, and its first"),
-        ({"boundary": "periodic", "period": {"x": 5}}, "`period` of 'x' is 5, not longer than"),
+        ({"boundary": "periodic", "period": {"x": 11.0}}, "`period` of 'x' is 11, and its last"),
+        (
+            {"boundary": "periodic", "period": {"x": 5}},
+            "`period` of 'x' is 5, which is not longer than",
+        ),
         ({"boundary": "periodic", "period": {"x": -5}}, "`period` of 'x' is -5; give a positive"),
         ({"boundary": "periodic", "period": {"x": np.nan}}, "is nan; give a positive number"),
         ({"boundary": "periodic", "period": {"x": "a"}}, "`period` of 'x' is 'a'; give a number"),
@@ -167,7 +170,9 @@ def test_periods_by_unit_and_by_hand() -> None:
 
 
 def test_a_cyclic_point_is_to_be_dropped() -> None:
-    with pytest.raises(xgrad.CoordinateError, match=r"given again at the end; drop one .*slice"):
+    with pytest.raises(
+        xgrad.CoordinateError, match=r"last position repeats the first; drop one .*slice"
+    ):
         ring(np.arange(0, 361, 30), units="degrees_east").fdgrad.gradient("x", boundary="periodic")
 
 
@@ -333,7 +338,7 @@ def test_uniform_around_the_globe(shift: int) -> None:
     h = np.deg2rad(1 / 12)
     expected = np.cos(np.deg2rad(exact)) * np.sin(h) / h * np.deg2rad(1)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-14)
-    with pytest.warns(xgrad.CoordinateWarning, match="'longitude' is even, but rounded"):
+    with pytest.warns(xgrad.CoordinateWarning, match="'longitude' is evenly spaced, but rounding"):
         f.fdgrad.derivative("longitude", boundary="periodic")
 
 
@@ -348,7 +353,7 @@ def test_columns_that_go_around_once_or_more(end: float, turns: float) -> None:
     with pytest.raises(xgrad.CoordinateError, match=f"go around by {turns} in the column j=0"):
         f.fdgrad.gradient("i", spacing={"i": lon}, boundary="periodic")
     named = f.assign_coords(lon=lon)
-    with pytest.raises(xgrad.CoordinateError, match="drop what is given again"):
+    with pytest.raises(xgrad.CoordinateError, match="drop the cells at the end that repeat"):
         named.fdgrad.gradient("i", spacing={"i": "lon"}, boundary={"lon": "periodic"})
     assert f.fdgrad.gradient("i", validate=False, **{**options, "boundary": "periodic"})
 
@@ -358,9 +363,9 @@ def test_positions_of_another_size_and_durations_of_numbers(field: xr.DataArray)
     for wrong, side in ((z[:3], 3), (z[:, :1], 1)):
         with pytest.raises(xgrad.CoordinateError, match=f"positions 'z' have size {side} along"):
             field.fdgrad.gradient("y", spacing={"y": wrong})
-    with pytest.raises(xgrad.CoordinateError, match="a DataArray, which names the dimensions"):
+    with pytest.raises(xgrad.CoordinateError, match="a DataArray, whose dimensions have names"):
         field.fdgrad.gradient("y", spacing={"y": z.values})
-    with pytest.raises(TypeError, match="its positions are no times"):
+    with pytest.raises(TypeError, match="its positions are not times"):
         field.fdgrad.gradient("x", boundary="periodic", period={"x": np.timedelta64(1, "D")})
     with pytest.raises(ValueError, match="`boundary` is array"):
         field.fdgrad.gradient("x", boundary=np.array([0, 1]))

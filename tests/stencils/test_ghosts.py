@@ -1,4 +1,4 @@
-"""The law of boundaries: what stands beyond an edge could as well stand in the array."""
+"""The law of boundaries: ghosts could as well be cells of the array."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.arrays.test_lazy import chunkings
 from tests.helpers import nothing_computed, numpy_gradient, same_bits
-from xgrad.arrays import combine as overlap
+from xgrad.arrays import combine
 from xgrad.stencils import ghosts as boundaries
 from xgrad.stencils.scheme import Scheme
 
@@ -32,7 +32,7 @@ def field(dtype: str, *shape: int) -> Any:
 @pytest.mark.parametrize("boundary", PADS)
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16", "i2", "u1", ">f8", "g"])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_on_an_even_axis_it_is_numpy_on_the_padded_array(
+def test_on_an_even_axis_a_boundary_is_numpy_on_the_padded_array(
     boundary: Any, dtype: str, axis: int
 ) -> None:
     values = np.abs(field("f8", 5, 6, 40)).astype(dtype)
@@ -41,32 +41,32 @@ def test_on_an_even_axis_it_is_numpy_on_the_padded_array(
     padded = np.pad(as_computed, widths, **PADS[boundary])
     inside = tuple(slice(1, -1) if k == axis else slice(None) for k in range(3))
     scheme = Scheme(boundary=(boundary, boundary))
-    found = overlap.differentiate(values, 0.3, axis, scheme, seam=0.3)
+    found = combine.differentiate(values, 0.3, axis, scheme, seam=0.3)
     expected = numpy_gradient(padded, 0.3, axis)[inside]
     assert same_bits(found, expected.astype(found.dtype))
 
 
 @pytest.mark.parametrize("boundary", PADS)
-def test_on_an_uneven_axis_too_but_for_the_last_bit_at_the_edges(boundary: Any) -> None:
+def test_on_an_uneven_axis_only_the_last_bit_at_the_edges_may_differ(boundary: Any) -> None:
     values = field("f8", 12, 3)
     left, right = boundaries.steps(np.diff(GROWING), (boundary, boundary), 1, 4.5)
     padded = np.pad(values, ((1, 1), (0, 0)), **PADS[boundary])
     x = np.concatenate([GROWING[:1] - left, GROWING, GROWING[-1:] + right])
     expected = numpy_gradient(padded, x, 0)[1:-1]
     scheme = Scheme(boundary=(boundary, boundary))
-    found = overlap.differentiate(values, np.diff(GROWING), 0, scheme, seam=4.5)
+    found = combine.differentiate(values, np.diff(GROWING), 0, scheme, seam=4.5)
     assert same_bits(found[1:-1], expected[1:-1])
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("steps", [0.5, np.diff(GROWING)])
 @pytest.mark.parametrize(("left", "right"), [("nan", "one-sided"), ("extend", "nan"), (3, "nan")])
-def test_a_pair_has_two_sides_and_leaves_the_inside_alone(
+def test_a_pair_sets_each_edge_and_changes_nothing_inside(
     steps: Any, left: Any, right: Any
 ) -> None:
     values = field("f4", 12)
-    plain = overlap.differentiate(values, steps, 0, Scheme())
-    found = overlap.differentiate(values, steps, 0, Scheme(boundary=(left, right)))
+    plain = combine.differentiate(values, steps, 0, Scheme())
+    found = combine.differentiate(values, steps, 0, Scheme(boundary=(left, right)))
     assert same_bits(found[1:-1], plain[1:-1])
     for cell, side in ((0, left), (-1, right)):
         assert np.isnan(found[cell]) == (side == "nan")
@@ -74,30 +74,30 @@ def test_a_pair_has_two_sides_and_leaves_the_inside_alone(
         assert same_bits(found[-1:], plain[-1:])
 
 
-def test_a_mirror_is_flat() -> None:
-    found = overlap.differentiate(
+def test_a_reflecting_edge_is_flat() -> None:
+    found = combine.differentiate(
         field("f8", 12), np.diff(GROWING), 0, Scheme(boundary=("reflect",) * 2)
     )
     assert found[0] == found[-1] == 0
 
 
 @given(st.integers(1, 11), st.sampled_from([(1, 2), (1, 4), (1, 8), (2, 2), (3, 4), (4, 2)]))
-def test_a_ring_has_no_beginning(shift: int, kind: tuple[int, int]) -> None:
+def test_a_periodic_axis_may_start_anywhere(shift: int, kind: tuple[int, int]) -> None:
     # Whole numbers, so that the steps of the rolled axis are those of the axis, to the bit.
     order, accuracy = kind
     ring = np.random.default_rng(shift).integers(1, 9, 12).astype("f8")
     values = field("f8", 12)
     scheme = Scheme(order=order, accuracy=accuracy, boundary=("periodic", "periodic"))
-    found = overlap.differentiate(values, ring[:-1], 0, scheme, seam=ring[-1])
+    found = combine.differentiate(values, ring[:-1], 0, scheme, seam=ring[-1])
     rolled, steps = np.roll(values, shift), np.roll(ring, shift)
     # steps[k] leads from rolled cell k to k + 1.
-    again = overlap.differentiate(rolled, steps[:-1], 0, scheme, seam=steps[-1])
+    again = combine.differentiate(rolled, steps[:-1], 0, scheme, seam=steps[-1])
     assert same_bits(again, np.roll(found, shift))
 
 
 @pytest.mark.parametrize("kind", ["extend", "reflect", "nan", 2.0])
 @pytest.mark.parametrize(("order", "accuracy"), [(1, 4), (1, 8), (2, 2), (3, 2), (4, 6)])
-def test_wide_stencils_meet_as_many_ghosts_as_they_need(
+def test_wide_stencils_use_as_many_ghosts_as_they_need(
     kind: Any, order: int, accuracy: int
 ) -> None:
     values = field("f8", 12)
@@ -110,8 +110,8 @@ def test_wide_stencils_meet_as_many_ghosts_as_they_need(
     above = boundaries.values(ends[1], kind, half, 0, below=False)
     padded = np.concatenate([below, values, above])
     whole = Scheme(order=order, accuracy=accuracy)
-    expected = overlap.differentiate(padded, np.diff(x), 0, whole)[half:-half]
-    found = overlap.differentiate(values, np.diff(GROWING), 0, scheme)
+    expected = combine.differentiate(padded, np.diff(x), 0, whole)[half:-half]
+    found = combine.differentiate(values, np.diff(GROWING), 0, scheme)
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
     if kind == "nan":
         assert np.isnan(found).sum() == 2 * half
@@ -138,9 +138,9 @@ def schemes(draw: Any) -> tuple[Scheme, Any, tuple[int, ...], Any]:
 @given(schemes())
 def test_no_scheme_depends_on_the_chunks(problem: Any) -> None:
     scheme, values, chunks, steps = problem
-    whole = overlap.differentiate(values, steps, 0, scheme, seam=0.9)
+    whole = combine.differentiate(values, steps, 0, scheme, seam=0.9)
     array = da.from_array(values, chunks=(chunks, 2))
     with nothing_computed():
-        lazy = overlap.differentiate(array, steps, 0, scheme, seam=0.9)
+        lazy = combine.differentiate(array, steps, 0, scheme, seam=0.9)
     assert lazy.chunks == array.chunks
     assert same_bits(lazy.compute(scheduler="sync"), whole)

@@ -21,14 +21,14 @@ def test_weights_are_exact_for_polynomials_of_their_degree(edge_order: int) -> N
             assert table[WEIGHTS:, i] @ cells == pytest.approx(exact, abs=1e-12)
 
 
-def test_one_sided_edges_of_order_one_are_quotients() -> None:
+def test_edges_of_order_one_are_stored_as_quotients() -> None:
     table = first_derivative(np.array([1.0, 2.0, 4.0]), 4, 1, "f8")
     assert table[STEP].tolist() == [1.0, 0.0, 0.0, 4.0]
     assert table[FIRST].tolist() == [0.0, -1.0, -1.0, -1.0]
     assert table[LAST].tolist() == [1.0, 1.0, 1.0, 0.0]
 
 
-def test_even_steps_are_divided_by() -> None:
+def test_even_steps_are_stored_as_divisors() -> None:
     table = first_derivative(0.5, 4, 1, "f8")
     assert table[STEP].tolist() == [0.5, 1.0, 1.0, 0.5]
 
@@ -48,7 +48,7 @@ def test_a_python_step_is_weak_and_a_numpy_step_is_not(
     assert first_derivative(step, 3, 1, dtype).dtype == np.dtype(expected)
 
 
-def test_a_step_that_vanishes_in_the_precision_of_the_data_is_refused() -> None:
+def test_a_step_that_rounds_to_zero_in_the_dtype_of_the_data_is_refused() -> None:
     with pytest.raises(CoordinateError, match="1e-50 is zero in the precision of the data"):
         first_derivative(1e-50, 3, 1, "f4")
     assert first_derivative(1e-50, 3, 1, "f8")[STEP, 0] == 1e-50

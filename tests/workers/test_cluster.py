@@ -1,11 +1,11 @@
+"""Clusters that are started and joined, and lazy gradients on them."""
+
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import dask
@@ -16,27 +16,12 @@ import pytest
 import xarray as xr
 
 from tests.helpers import numpy_gradient, same_bits
-from xgrad.workers import cluster as execution
+from xgrad.workers import cluster as clusters
 
-# Certificates that are none.
+# Files that are not certificates.
 NONSENSE = distributed.Security(
     tls_ca_file=__file__, tls_client_cert=__file__, tls_client_key=__file__
 )
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[distributed.LocalCluster]:
-    """A real one: three processes on this machine."""
-    with distributed.LocalCluster(
-        n_workers=3, threads_per_worker=1, dashboard_address=":0"
-    ) as processes:
-        yield processes
-
-
-@pytest.fixture
-def client(cluster: distributed.LocalCluster) -> Iterator[distributed.Client]:
-    with distributed.Client(cluster) as connected:
-        yield connected
 
 
 @pytest.fixture
@@ -88,15 +73,14 @@ def test_a_killed_worker_costs_no_bit(
 
 
 def test_cluster_starts_as_many_processes_as_asked_for() -> None:
-    with execution.cluster(workers=2) as client:
+    with clusters.cluster(workers=2) as client:
         assert len(client.scheduler_info()["workers"]) == 2
         array = da.ones((4, 4), chunks=2)
-        (total,) = execution.compute((array.sum(),), client)
-        assert total == 16
+        assert client.compute(array.sum()).result() == 16
 
 
 def test_cluster_joins_a_running_one(client: distributed.Client) -> None:
-    with execution.cluster(scheduler=client.scheduler.address) as joined:
+    with clusters.cluster(scheduler=client.scheduler.address) as joined:
         assert joined.scheduler.address == client.scheduler.address
 
 
@@ -106,15 +90,15 @@ def test_cluster_joins_a_running_one(client: distributed.Client) -> None:
         ({"workers": 0}, ValueError, "`workers` is 0; give a positive number"),
         ({"workers": 2, "scheduler": "tcp://x:1"}, ValueError, "give one of the two"),
         ({"security": distributed.Security()}, ValueError, "`security` is given without"),
-        ({"scheduler": "tls://127.0.0.1:9"}, ValueError, "wants certificates; give them with"),
+        ({"scheduler": "tls://127.0.0.1:9"}, ValueError, "needs certificates; give an authority"),
         ({"scheduler": "tls://127.0.0.1:9", "security": NONSENSE}, OSError, "cannot be read"),
         ({"scheduler": "tcp://127.0.0.1:9"}, OSError, "no dask scheduler answers at `scheduler`"),
         ({"scheduler": "nonsense://a"}, OSError, "no dask scheduler answers at `scheduler`"),
     ],
 )
 def test_bad_clusters(options: Any, kind: type[Exception], message: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr(execution, "_PATIENCE", "1s")
-    with pytest.raises(kind, match=message), execution.cluster(**options):
+    monkeypatch.setattr(clusters, "_PATIENCE", "1s")
+    with pytest.raises(kind, match=message), clusters.cluster(**options):
         pass
     # What comes next is computed as if nothing had been.
     assert dask.config.get("scheduler", None) is None
@@ -124,14 +108,15 @@ def test_bad_clusters(options: Any, kind: type[Exception], message: str, monkeyp
 def test_without_distributed_the_error_names_the_extra(monkeypatch: Any) -> None:
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     message = r"pip install 'xgrad\[distributed\]'"
-    with pytest.raises(ImportError, match=message), execution.cluster(workers=1):
+    with pytest.raises(ImportError, match=message), clusters.cluster(workers=1):
         pass
 
 
-def test_the_command_speaks_alone() -> None:
-    # What befalls a worker is mended or told in one line: distributed must not tell it as well.
+def test_distributed_logs_nothing_beside_the_command() -> None:
+    # The command reports errors of workers itself, in one line.
     code = (
-        "from xgrad.workers import cluster as execution; execution.own_process(); import distributed, logging\n"
+        "from xgrad.workers.cluster import own_process; own_process()\n"
+        "import distributed, logging\n"
         "loggers = [logging.getLogger(n) for n in logging.root.manager.loggerDict]\n"
         "loud = [one.name for one in loggers if one.name.startswith('distributed')\n"
         "        and one.isEnabledFor(logging.ERROR)]\n"
@@ -141,12 +126,12 @@ def test_the_command_speaks_alone() -> None:
 
 
 def test_workers_leave_an_interrupt_to_this_process() -> None:
-    # In a process of its own: here others have started processes before.
+    # In a separate process, because other tests have started processes in this one.
     code = (
         "import signal\n"
-        "from xgrad.workers import cluster as execution\n"
+        "from xgrad.workers.cluster import cluster\n"
         "if __name__ == '__main__':\n"
-        "    with execution.cluster(workers=2) as client:\n"
+        "    with cluster(workers=2) as client:\n"
         "        client.wait_for_workers(2)\n"
         "        blocked = client.run(signal.pthread_sigmask, signal.SIG_BLOCK, [])\n"
         "    print([signal.SIGINT in one for one in blocked.values()])\n"
@@ -155,60 +140,3 @@ def test_workers_leave_an_interrupt_to_this_process() -> None:
         [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True
     )
     assert shown.stdout == "[True, True]\n"
-
-
-class Dying:
-    """A part whose first journey ends the worker that did it, with all that the worker holds."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __reduce__(self) -> Any:
-        try:
-            (self.folder / "has died").touch(exist_ok=False)
-        except FileExistsError:
-            return (Dying, (self.folder,))
-        return os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_result_that_dies_with_its_worker_is_made_again(
-    client: distributed.Client, tmp_path: Path
-) -> None:
-    seen: list[tuple[int, str]] = []
-    execution.drive(
-        client, range(12), lambda task: [task, Dying(tmp_path)],
-        lambda task, part: seen.append((task, type(part).__name__)), n_lanes=1, retries=0,
-    )  # fmt: skip
-    assert (tmp_path / "has died").exists()
-    assert sorted(seen) == [(task, name) for task in range(12) for name in ("Dying", "int")]
-
-
-def test_a_cluster_that_is_restarted_gets_its_tasks_again() -> None:
-    # Processes of its own: distributed loses one that is restarted while it starts, as those of the
-    # test above may be.
-    seen: list[int] = []
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0"
-        ) as processes,
-        distributed.Client(processes) as client,
-    ):
-
-        def finished(task: int, _part: int) -> None:
-            if not seen:
-                client.restart(wait_for_workers=False)  # they come back while `drive` goes on
-            seen.append(task)
-
-        execution.drive(client, range(12), lambda task: [task], finished, n_lanes=1, retries=0)
-    assert sorted(seen) == list(range(12))
-
-
-def test_an_error_is_told_while_others_are_at_work(client: distributed.Client) -> None:
-    def work(task: int) -> list[int]:
-        if task == 3:
-            raise ValueError("the third")
-        return [task] if task < 3 else [task] * distributed.Event("never").wait(timeout=600)
-
-    with pytest.raises(ValueError, match="the third"):
-        execution.drive(client, range(12), work, lambda *_: None, n_lanes=1, retries=0)
-    distributed.Event("never", client=client).set()

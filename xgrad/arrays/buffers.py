@@ -1,40 +1,146 @@
-"""Memory for results, used again when nothing refers to it any more.
+"""Memory of freed results, kept for the next ones.
 
 Fresh memory costs more than the arithmetic: the system hands it out page by page and fills it with
-zeros first (``docs/benchmarks.md``).  The memory of the last few results is kept for the next ones.
+zeros first (``docs/benchmarks.md``).  So the memory of the last few results is kept, and reused
+once nothing refers to it any more.
+
+The kept memory never exceeds :data:`limit`, nor an eighth of the memory that the system has
+available: the less there is, the less is kept, down to nothing.  Both are checked whenever the
+memory of a result becomes free.  That takes 12 µs, most of them to read ``/proc/meminfo``, and the
+gradient of 1 MB takes hundreds.  An allocation that fails gives back all that is kept and tries
+once more.
+
+A forked child gives back its copy at once: as long as it holds it, the parent would copy each page
+that it writes to.  There are no locks that a fork could leave locked.
 """
 
 from __future__ import annotations
 
 import math
+import os
+import re
+import sys
+import warnings
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from xgrad._typing import AnyArray
 
-# Smaller memory is kept by malloc itself.  Of larger memory less than this is kept, in bytes.
-_LEAST, _MOST = 2**20, 2**28
+# For smaller results malloc itself keeps the memory; in bytes.
+_LEAST = 2**20
+_DEFAULT = 2**28
+# The part of the available memory that may be kept, and the file that says how much there is.
+_SHARE, _MEMINFO = 8, "/proc/meminfo"
 
 _FREE: deque[AnyArray] = deque()
 
 
+def _parsed(text: str) -> int:
+    """Number of bytes of a size.
+
+    Examples
+    --------
+    >>> _parsed("0"), _parsed("64MB"), _parsed("1.5 GiB")
+    (0, 64000000, 1610612736)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?", text.strip().lower())
+    if found is None:
+        raise ValueError(f"{text!r} is not a size")
+    number, unit, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit or " "))
+
+
+def _from_environment() -> int:
+    text = os.environ.get("XGRAD_BUFFERS")
+    if not text:
+        return _DEFAULT
+    try:
+        return _parsed(text)
+    except ValueError:
+        # An error would stop `import xgrad`, for a setting that no number depends on.
+        warnings.warn(
+            f"XGRAD_BUFFERS is {text!r}, which is not a size; the default of 256MiB is used. "
+            "Set it to a size such as 64MB, or to 0 to keep nothing",
+            stacklevel=1,
+        )
+        return _DEFAULT
+
+
+#: Most bytes that are kept: from the environment variable ``XGRAD_BUFFERS`` when xgrad is imported,
+#: 256 MiB without it, nothing with 0.  A program may assign another number at any time; after
+#: lowering it, :func:`give_back` frees what is kept.
+limit = _from_environment()
+
+
 class _Lease:
-    """Holds memory for as long as an array refers to it: an array's last view lets go of it."""
+    """Holds memory until the last array that refers to it is gone, and then keeps it for reuse."""
 
     def __init__(self, memory: AnyArray) -> None:
         self.memory = memory
         self.__array_interface__ = memory.__array_interface__
 
     def __del__(self) -> None:
-        # No lock: this may run anywhere, and what a deque does is atomic.
-        _FREE.append(self.memory)
-        while sum(memory.nbytes for memory in tuple(_FREE)) > _MOST:
-            try:
-                _FREE.popleft()
-            except IndexError:
-                return
+        # This may run in any thread, between any two operations: each one on a deque is atomic.
+        # At the end of the process it may run when the modules that it needs are gone.
+        if limit and not sys.is_finalizing():
+            _FREE.append(self.memory)
+            _trim(_most())
+
+
+def _most() -> int:
+    """How many bytes may be kept at the moment."""
+    available = _available(_MEMINFO)
+    return limit if available is None else min(limit, available // _SHARE)
+
+
+def _available(file: str) -> int | None:
+    """Memory that the system can hand out without swapping, in bytes; None if it does not say."""
+    try:
+        # Not `open`: it takes twice as long.
+        opened = os.open(file, os.O_RDONLY)
+        try:
+            text = os.read(opened, 4096)
+        finally:
+            os.close(opened)
+        start = text.index(b"MemAvailable:") + len(b"MemAvailable:")
+        return 1024 * int(text[start : text.index(b"kB", start)])
+    except (OSError, ValueError):
+        return None
+
+
+def _trim(most: int) -> None:
+    """Free the memory that has waited longest until at most `most` bytes are kept."""
+    while sum(memory.nbytes for memory in list(_FREE)) > most:
+        try:
+            _FREE.popleft()
+        except IndexError:  # another thread took the last one
+            return
+
+
+def give_back() -> None:
+    """Give the memory that is kept back to the system.
+
+    Examples
+    --------
+    >>> give_back()
+    >>> len(_FREE)
+    0
+    """
+    _FREE.clear()
+
+
+os.register_at_fork(after_in_child=give_back)
+
+
+def _allocated(allocate: Callable[[], AnyArray]) -> AnyArray:
+    try:
+        return allocate()
+    except MemoryError:
+        give_back()
+    return allocate()
 
 
 def _memory(n_bytes: int) -> AnyArray:
@@ -46,18 +152,28 @@ def _memory(n_bytes: int) -> AnyArray:
         if memory.nbytes == n_bytes:
             return memory
         _FREE.append(memory)
-    return np.empty(n_bytes, np.uint8)
+    return _allocated(lambda: np.empty(n_bytes, np.uint8))
 
 
 def empty_like(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-    """An array without values, of the shape and memory order of another one.
+    """An array with arbitrary values, with the shape and memory order of another one.
 
     Parameters
     ----------
     array : numpy.ndarray
         Of any shape.
     dtype : numpy.dtype
-        Of the new one.
+        Of the new array.
+
+    Returns
+    -------
+    numpy.ndarray
+        In reused memory if there is some of the right size.
+
+    Raises
+    ------
+    MemoryError
+        If there is not enough memory, even after giving back what was kept.
 
     Examples
     --------
@@ -66,22 +182,10 @@ def empty_like(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     True
     """
     n_bytes = array.size * dtype.itemsize
-    if not _LEAST <= n_bytes <= _MOST // 2:
-        return np.empty_like(array, dtype=dtype, subok=False)
+    if not _LEAST <= n_bytes <= limit // 2:
+        return _allocated(lambda: np.empty_like(array, dtype=dtype, subok=False))
     order = sorted(range(array.ndim), key=lambda k: (-abs(array.strides[k]), k))
     shape = [array.shape[k] for k in order]
     assert math.prod(shape) * dtype.itemsize == n_bytes
     flat: AnyArray = np.asarray(_Lease(_memory(n_bytes)))
     return flat.view(dtype).reshape(shape).transpose(np.argsort(order))
-
-
-def give_back() -> None:
-    """Let go of the memory that is kept.
-
-    Examples
-    --------
-    >>> give_back()
-    >>> len(_FREE)
-    0
-    """
-    _FREE.clear()

@@ -1,261 +1,120 @@
-"""The cells on either side of a block: in memory, and between the chunks of a dask array.
-
-``map_overlap``'s halo lives here.
-"""
+"""The one rule for the cells beside a block: a neighbour's, those of the other end, or ghosts."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
-
-import dask.array as da
-import numpy as np
-from dask.highlevelgraph import HighLevelGraph
-from dask.layers import ArrayValuesDep
+from collections.abc import Callable
 
 from xgrad._typing import AnyArray
-from xgrad.arrays import chunks
-from xgrad.stencils import ghosts as boundaries
+from xgrad.kernels.cells import Cells, along
 from xgrad.stencils.scheme import Scheme
 
-Parts = tuple[AnyArray, AnyArray, AnyArray]
-Box = tuple[slice, ...]
 
-# Tasks that the last chunks along an axis wait for.  Fewer do less, and more do no more.
-_TASKS_BEYOND = 3
-
-
-def along(axis: int, cells: slice) -> Box:
-    """Index of some cells along an axis.
-
-    Examples
-    --------
-    >>> along(1, slice(2, 4))
-    (slice(None, None, None), slice(2, 4, None))
-    """
-    return (*(slice(None),) * axis, cells)
-
-
-@dataclass(frozen=True)
-class Cells:
-    """A block in memory and what lies beside it, of which parts are cut without a copy of it.
-
-    Attributes
-    ----------
-    below, block, above : arrays
-        Cells below the block along `axis`, the block, and the cells above it.
-    axis : int
-        Not negative.
-    reach : int
-        Cells that a stencil needs on either side.
-
-    Examples
-    --------
-    >>> f = np.arange(5.0)
-    >>> Cells(f[:1] - 1, f, f[:0], axis=0, reach=1).cut((slice(0, 3),))
-    (array([-1.]), array([0., 1., 2.]), array([3.]))
-    """
-
-    below: AnyArray
-    block: AnyArray
-    above: AnyArray
-    axis: int
-    reach: int
-
-    @classmethod
-    def whole(cls, array: AnyArray, axis: int, scheme: Scheme, face: int, ghosts: Any) -> Cells:
-        """Of an array that ends at its edges: its ghosts lie beside it."""
-        size, depth = array.shape[axis], scheme.depth
-        first = array[along(axis, slice(0, face))]
-        last = array[along(axis, slice(size - face, size))]
-        if "periodic" in scheme.boundary:
-            below = last[along(axis, slice(face - depth, None))]
-            above = first[along(axis, slice(0, depth))]
-        else:
-            left, right = scheme.boundary
-            below = ghosts(first, left, depth, axis, below=True)
-            above = ghosts(last, right, depth, axis, below=False)
-        return cls(below, array, above, axis, scheme.reach)
-
-    def cut(self, box: Box) -> Parts:
-        """Cells below a part of the block, the part, and the cells above it."""
-        axis, part = self.axis, box[self.axis]
-        size = self.block.shape[axis]
-        # Positions have sides of 1 where they do not depend on a dimension.
-        across = tuple(
-            slice(None) if k == axis or side == 1 else cells
-            for k, (cells, side) in enumerate(zip(box, self.block.shape, strict=True))
-        )
-        array, reach = self.block[across], self.reach
-        below = array[along(axis, slice(max(0, part.start - reach), part.start))]
-        above = array[along(axis, slice(part.stop, part.stop + reach))]
-        more = max(0, reach - part.start), max(0, reach - (size - part.stop))
-        if more[0] and self.below.size:
-            beyond = self.below[across][along(axis, slice(-more[0], None))]
-            below = np.concatenate([beyond, below], axis=axis) if below.size else beyond
-        if more[1] and self.above.size:
-            beyond = self.above[across][along(axis, slice(None, more[1]))]
-            above = np.concatenate([above, beyond], axis=axis) if above.size else beyond
-        return below, array[along(axis, part)], above
-
-
-def merged(
-    given: tuple[tuple[int, ...], ...], needs: Iterable[tuple[int, Scheme, int]]
-) -> tuple[tuple[int, ...], ...]:
-    """Merge chunks that are too short for their neighbour's halo or for a one-sided stencil.
+def surrounded(
+    block: AnyArray, own: slice, size: int, axis: int, scheme: Scheme, face: int,
+    beside: Callable[[slice], AnyArray], ghosts: Callable[..., AnyArray],
+) -> Cells:  # fmt: skip
+    """A block with the cells on either side of it that its stencils need.
 
     Parameters
     ----------
-    given : tuple of tuple of int
-        Chunks of an array.
-    needs : iterable of (axis, Scheme, face)
-        What is differentiated along which axis, with so many cells passed on.
+    block : array of shape (..., n, ...)
+        The cells `own` of an axis.
+    own : slice
+        Their place along the axis.
+    size : int
+        Cells of the whole axis.
+    axis : int
+        Not negative.
+    scheme : Scheme
+        Says how many cells are needed, and what is beyond the edges of the axis.
+    face : int
+        How many cells at an edge the ghosts are computed from.
+    beside : callable
+        Returns other cells of the axis, with the cross-section of the block.
+    ghosts : callable
+        Computes cells beyond an edge: :func:`xgrad.stencils.ghosts.values` or ``positions``.
 
     Examples
     --------
-    >>> merged(((1, 1, 3), (4,)), [(0, Scheme(edge_order=2), 1)])
-    ((2, 3), (4,))
+    >>> import numpy as np
+    >>> from xgrad.stencils import ghosts
+    >>> f = np.arange(6.0)
+    >>> scheme = Scheme(boundary=("one-sided", "extend"))
+    >>> surrounded(f[4:], slice(4, 6), 6, 0, scheme, 1, f.__getitem__, ghosts.values).parts
+    (array([3.]), array([4., 5.]), array([5.]))
     """
-    sizes = list(given)
-    for axis, scheme, face in needs:
-        at_ends = max(face, scheme.edge - scheme.depth)
-        sizes[axis] = chunks.merged(sizes[axis], least=face, least_at_ends=at_ends)
-    # Chunks without a cell are lost at a seam by dask's overlap.
-    return tuple(chunks.merged(own, least=1, least_at_ends=1) if 0 in own else own for own in sizes)
+    depth, n = scheme.depth, block.shape[axis]
+    around = "periodic" in scheme.boundary
+    if own.start > 0:
+        below = beside(slice(own.start - depth, own.start))
+    elif around:
+        below = beside(slice(size - depth, size))
+    else:
+        first = block[along(axis, slice(0, face))]
+        below = ghosts(first, scheme.boundary[0], depth, axis, below=True)
+    if own.stop < size:
+        above = beside(slice(own.stop, own.stop + depth))
+    elif around:
+        above = beside(slice(0, depth))
+    else:
+        last = block[along(axis, slice(n - face, n))]
+        above = ghosts(last, scheme.boundary[1], depth, axis, below=False)
+    return Cells(below, block, above, axis, scheme.reach)
 
 
-@dataclass(frozen=True)
-class Halo:
-    """What lies on either side of each chunk, thin arrays both.
+def at_both_edges(
+    array: AnyArray, axis: int, scheme: Scheme, face: int, ghosts: Callable[..., AnyArray]
+) -> Cells:
+    """A whole array with the cells beyond its edges; see :func:`surrounded`.
 
-    Attributes
-    ----------
-    faces : dask array
-        Of each chunk ``[below], first, last, [above]``: its own first and last cells, between the
-        last of the chunk below it and the first of the one above.
-    sides : four numbers for each chunk along the axis
-        Whether one lies below and whether one lies above it; and the same without the seam of a
-        periodic axis.  They travel within the tasks: as an array of their own they would be one
-        more key that each task waits for, a tenth of the time that dask optimises the graph.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xgrad.stencils import ghosts
+    >>> scheme = Scheme(boundary=("periodic", "periodic"))
+    >>> at_both_edges(np.arange(4.0), 0, scheme, 1, ghosts.values).parts
+    (array([3.]), array([0., 1., 2., 3.]), array([0.]))
     """
-
-    faces: da.Array
-    sides: ArrayValuesDep
-
-    @classmethod
-    def of(cls, array: da.Array, axis: int, scheme: Scheme, face: int) -> Halo:
-        """Let the chunks of an array pass on the cells that they need of each other.
-
-        Only the faces of the chunks (copies of their first and last cells along `axis`) pass
-        through dask's overlap.  With whole chunks in its place each result waits for three of them
-        to be in memory, and each chunk is copied once more to stick its halo on (``xgrad, whole
-        chunks`` in ``docs/benchmarks.md``).  ``overlap`` is the first half of ``map_overlap``:
-        with all of it each chunk has a task more, which takes a sixth of the time that dask
-        optimises the graph.
-        """
-        sizes = array.chunks[axis]
-        periodic = "periodic" in scheme.boundary
-        faces = da.map_blocks(
-            _faces,
-            array,
-            axis=axis,
-            face=face,
-            chunks=with_chunks(array, axis, [2 * face] * len(sizes)),
-            dtype=array.dtype,
-            meta=array._meta,
-        )
-        inside = np.ones((2, len(sizes)), int)
-        inside[0, 0] = inside[1, -1] = 0
-        sides = np.concatenate([np.ones_like(inside) if periodic else inside, inside])
-        if face:
-            # allow_rechunk: it would merge chunks without a word.
-            passed = da.overlap.overlap(
-                faces,
-                depth={axis: face},
-                boundary={axis: "periodic" if periodic else "none"},
-                allow_rechunk=False,
-            )
-            faces = passed if periodic else _from_the_end(passed, faces, axis)
-        return cls(faces, ArrayValuesDep(((1,) * len(sizes),), sides.T))
+    size = array.shape[axis]
+    return surrounded(
+        array, slice(0, size), size, axis, scheme, face, lambda cells: array[along(axis, cells)],
+        ghosts,
+    )  # fmt: skip
 
 
-def _from_the_end(halo: da.Array, faces: da.Array, axis: int) -> da.Array:
-    """Let the last chunks along an axis wait for a few tasks more, which do nothing.
-
-    dask begins a reduction with the chunks that most tasks lead to.  Those at an edge have a
-    neighbour less, so it would begin in the middle, go from there in both directions and keep two
-    fronts of chunks that wait for their neighbours: of 16 x 2 x 2 chunks 12 are in memory at a
-    time then, and 5 to 8 with these tasks.  What else was tried is in ``docs/scaling.md``;
-    ``test_a_reduction_holds_few_chunks_at_a_time`` guards it.
-    """
-    graph, name, last = halo.dask, halo.name, halo.numblocks[axis] - 1
-    if last == 0 or not isinstance(graph, HighLevelGraph):  # dask's expressions have no layers
-        return halo
-    tasks = dict(graph.layers[name])
-    across = (range(n) if k != axis else [last] for k, n in enumerate(halo.numblocks))
-    for place in itertools.product(*across):
-        beyond = [(f"beyond-{k}-{name}", *place) for k in range(_TASKS_BEYOND)]
-        tasks |= dict.fromkeys(beyond, (_nothing, (faces.name, *place)))
-        tasks[name, *place] = (_first, tasks[name, *place], *beyond)
-    longer = HighLevelGraph({**graph.layers, name: tasks}, graph.dependencies)
-    return da.Array(longer, name, halo.chunks, meta=halo._meta)
-
-
-def _nothing(_: AnyArray) -> None:
-    """Wait for the faces of a chunk."""
-
-
-def _first(halo: AnyArray, *_: None) -> AnyArray:
-    return halo
-
-
-def with_chunks(array: da.Array, axis: int, sizes: list[int]) -> tuple[tuple[int, ...], ...]:
-    """Chunks of an array, with others along one axis."""
-    return (*array.chunks[:axis], tuple(sizes), *array.chunks[axis + 1 :])
-
-
-def _faces(block: AnyArray, axis: int, face: int) -> AnyArray:
-    """First and last cells of a block: a copy, as a view would keep the block in memory."""
-    size = block.shape[axis]
-    return np.take(block, [*range(face), *range(size - face, size)], axis=axis)
-
-
-def passed_on(
+def between_faces(
     block: AnyArray, faces: AnyArray, sides: AnyArray, axis: int, scheme: Scheme, face: int,
-    ghosts: Callable[..., AnyArray] = boundaries.values,
+    ghosts: Callable[..., AnyArray],
 ) -> Cells:  # fmt: skip
-    """A chunk with the cells that its neighbours passed on, or its ghosts.
+    """A chunk with the cells that its neighbours passed on; see :func:`surrounded`.
 
     Parameters
     ----------
     block : array
         The chunk.
     faces, sides : arrays
-        What :class:`Halo` says of it.
-    axis, scheme, face
-        Those of the halo.
-    ghosts : callable
-        What makes cells beyond an edge.
+        Its part of the two arrays of a :class:`xgrad.arrays.faces.Halo`.
+    axis, scheme, face, ghosts
+        As for :func:`surrounded`.
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from xgrad.stencils import ghosts
     >>> f, faces = np.array([3.0, 4.0]), np.array([2.0, 3.0, 4.0])
-    >>> passed_on(f, faces, np.array([1, 0, 1, 0]), 0, Scheme(), 1).below
+    >>> between_faces(f, faces, np.array([1, 0, 1, 0]), 0, Scheme(), 1, ghosts.values).below
     array([2.])
     """
-    depth = scheme.depth
-    is_below, is_above, _, _ = (bool(side) for side in sides)
-    own = face if is_below else 0
-    if is_below:
-        below = faces[along(axis, slice(face - depth, face))]
-    else:
-        first = faces[along(axis, slice(0, face))]
-        below = ghosts(first, scheme.boundary[0], depth, axis, below=True)
-    if is_above:
-        above = faces[along(axis, slice(own + 2 * face, own + 2 * face + depth))]
-    else:
-        last = faces[along(axis, slice(own + face, own + 2 * face))]
-        above = ghosts(last, scheme.boundary[1], depth, axis, below=False)
-    return Cells(below, block, above, axis, scheme.reach)
+    n, is_below, is_above = block.shape[axis], int(sides[0]), int(sides[1])
+    # Counted from the first cell that was passed on; faces are [below], first, last, [above].
+    start = face * is_below
+    stop = start + n
+
+    def beside(cells: slice) -> AnyArray:
+        shift = 0 if cells.start < start else 2 * face - n
+        return faces[along(axis, slice(cells.start + shift, cells.stop + shift))]
+
+    # The seam of a periodic axis is between two neighbours here: dask has passed its cells on.
+    size = stop + face * is_above
+    own = slice(start, stop)
+    return surrounded(block, own, size, axis, scheme, face, beside, ghosts)

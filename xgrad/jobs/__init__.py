@@ -1,1 +1,1 @@
-"""The store-to-store job."""
+"""Jobs from store to store, region by region, which survive being killed."""

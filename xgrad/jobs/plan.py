@@ -3,52 +3,56 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import xarray as xr
 
-from xgrad.jobs.assignment import Job
+from xgrad.arrays.term import Positions
 from xgrad.jobs.regions import Layout, cost, laid_out
-from xgrad.stores.on_disk import shown
+from xgrad.jobs.request import Group, Job
+from xgrad.stores.urls import shown
 from xgrad.workers.cluster import Crew
 from xgrad.workers.memory import Memory, size
 
-# What a process needs beyond its lanes: the compiled kernels, and what codecs keep (measured).
+# What a process needs besides its lanes, measured: compiled kernels, and what codecs keep.
 _START = 80_000_000
-# Memory that was freed stays with the process for a while: resident is so much of what is in use
-# at once.  Measured with chunks of 25 MB on 2 threads; the table is in docs/scaling.md.
+# Freed memory stays with the process for a while, so that more is resident than is in use at once.
+# Measured with chunks of 25 MB on 2 threads; the table is in docs/scaling.md.  One more chunk comes
+# on top: each thread that decodes keeps the last chunk that it had.
 _KEPT = 1.6
-# On top comes a chunk of one more lane: each of the threads that decode keeps the last one it had.
-# A lane on an object store waits most of the time: so many of them for each thread.
+# Lanes for each thread on an object store, where a lane waits most of the time.
 _LANES_OF_A_THREAD = 4
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a job will do.  It prints itself.
+    """What a job will do.  ``print(plan)`` shows it as a table.
 
     Attributes
     ----------
     source, target : str
         Where it reads and writes, without credentials.
-    layouts : mapping
-        Of each variable its regions.
+    variables : tuple of str
+        Name of each variable, or names of the variables that results are computed from together.
+    layouts : tuple of Layout
+        The regions of each.
     n_workers, n_lanes : int
-        Processes, and regions in memory at once in each.
+        Number of processes, and of regions in memory at once in each.
     memory : Memory
         What each process may take, in bytes.
     peak : int
         Predicted peak of the resident memory of each process, in bytes.
     n_chunks : int
-        Chunks (shards, where there are shards) to write.
+        Number of chunks (shards, if there are shards) to write.
     bytes_read, bytes_decoded, bytes_written : int
-        Size of the source's arrays; of what is decoded of them, halos and all; of the target's.
+        Size of the source's arrays; of what is decoded of them, including halos; of the target's.
     """
 
     source: str
     target: str
-    layouts: Mapping[str, Layout]
+    variables: tuple[str, ...]
+    layouts: tuple[Layout, ...]
     n_workers: int
     n_lanes: int
     memory: Memory
@@ -61,12 +65,12 @@ class Plan:
     @property
     def n_regions(self) -> int:
         """Number of regions."""
-        return sum(layout.n_regions for layout in self.layouts.values())
+        return sum(layout.n_regions for layout in self.layouts)
 
     @property
     def n_tasks(self) -> int:
-        """Number of runs of regions, each of which is one task."""
-        return sum(layout.n_runs for layout in self.layouts.values())
+        """Number of tasks.  Each is a run of regions."""
+        return sum(layout.n_runs for layout in self.layouts)
 
     def __str__(self) -> str:
         rows = [
@@ -81,24 +85,24 @@ class Plan:
             ("read", f"{size(self.bytes_read)}, {size(self.bytes_decoded)} with halos"),
             ("written", size(self.bytes_written)),
         ]
-        for name, layout in self.layouts.items():
-            largest = " × ".join(str(max(sizes, default=0)) for sizes in layout.cuts)
-            rows.append((f"{name}", f"{layout.n_regions} regions of up to {largest} cells"))
+        for name, layout in zip(self.variables, self.layouts, strict=True):
+            largest = " × ".join(map(str, layout.largest))
+            rows.append((name, f"{layout.n_regions} regions of up to {largest} cells"))
         return "\n".join(f"{name:<9} {value}" for name, value in rows)
 
 
 @dataclass(frozen=True)
 class Needs:
-    """Memory that a lane needs for a variable, in bytes.
+    """Memory that a lane needs for a group of variables, in bytes.
 
     Attributes
     ----------
     source : int
         For a cell that has been read.
     result : int
-        For a cell of a derivative, and of the positions where these are read box by box.
+        For a cell of a result, and of multi-dimensional coordinates that are read box by box.
     codec : int
-        For a chunk on its way through the codec, of the source or the target.
+        For a chunk of the source or the target on its way through the codec.
     """
 
     source: int
@@ -106,50 +110,50 @@ class Needs:
     codec: int
 
     @classmethod
-    def of(cls, job: Job, name: str) -> Needs:
+    def of(cls, job: Job, group: Group) -> Needs:
         """From dtypes and chunks."""
-        read = [cls._of_variable(job, origin, own) for origin, own in job.variables(name).items()]
-        terms = [term for output in job.outputs[name] for term in output.terms]
-        own = {id(t.positions): t.positions for t in terms if t.positions is not None}
+        read = [cls._of_variable(job, name, variable) for name, variable in group.origins.items()]
+        alongs = [term.along for term in group.terms]
+        own = {a.name: a.array for a in alongs if isinstance(a, Positions)}
         # Positions, their halos and the strips cut from them.
         positions = sum(3 * max(8, one.dtype.itemsize) for one in own.values())
         result = max(one.result for one in read) + positions
         codec = max(one.codec for one in read)
-        codec = max(codec, 2 * result * math.prod(job.written(name)))
+        codec = max(codec, 2 * result * math.prod(group.written))
         return cls(sum(one.source for one in read), result, codec)
 
     @classmethod
-    def _of_variable(cls, job: Job, origin: Hashable, variable: xr.Variable) -> Needs:
+    def _of_variable(cls, job: Job, name: Hashable, variable: xr.Variable) -> Needs:
         item = variable.dtype.itemsize
         # Decoding makes a copy or two; the kernels take float and complex numbers as they are.
-        source = item * (3 if job.source.is_decoded(origin) else 1)
+        source = item * (3 if job.source.is_decoded(name) else 1)
         result = 16 if variable.dtype.kind == "c" else 8
         if variable.dtype.kind == "f":
             result = item
         if not variable.dtype.isnative or variable.dtype.kind in "iu" or item in (2, 16):
             source += 8
             result += 8
-        # Encoded and decoded, of what is read and of what is written, one after the other.
-        stored = item * math.prod(job.source.inseparable(origin))
-        # A shard is put together from its chunks.
+        # A chunk is encoded and decoded, first that of the source, then that of the target.
+        stored = item * math.prod(job.source.inseparable(name))
+        # A shard is also put together from its chunks.
         return cls(source, result, (3 if variable.encoding.get("shards") else 2) * stored)
 
     def of_region(self, cells: int, ahead: bool) -> int:
-        """For a region, and the one after it if that is read ahead."""
+        """For a region, and for the next one if that is read ahead."""
         return int(_KEPT * (cells * ((1 + ahead) * self.source + self.result) + self.codec))
 
 
 def planned(job: Job, target: str, crew: Crew, longest: int, *, waits: bool) -> Plan:
-    """Choose regions and how many of them are worked on at once.
+    """Choose regions, and how many of them are worked on at once.
 
     Parameters
     ----------
     job : Job
         What is to be done.
     target : str
-        Where to.
+        Path or URL.
     crew : Crew
-        Who works.
+        The processes that do the work.
     longest : int
         Most regions of a task.
     waits : bool
@@ -160,67 +164,68 @@ def planned(job: Job, target: str, crew: Crew, longest: int, *, waits: bool) -> 
     MemoryError
         If not even one region fits.
     """
-    needs = {name: Needs.of(job, name) for name in job.outputs}
+    needs = [Needs.of(job, group) for group in job.groups]
     room = crew.memory.n_bytes - crew.base - _own(needs)
     most = crew.n_threads * (_LANES_OF_A_THREAD if waits else 1)
     for n_lanes in range(most, 0, -1):
-        layouts = {
-            name: laid_out(
-                job.axes(name), need.of_region, room // n_lanes, n_lanes * crew.n_workers, longest
-            )
-            for name, need in needs.items()
-        }
-        found = {name: layout for name, layout in layouts.items() if layout is not None}
+        each, all_lanes = room // n_lanes, n_lanes * crew.n_workers
+        layouts = [
+            laid_out(group.axes(), need.of_region, each, all_lanes, longest)
+            for group, need in zip(job.groups, needs, strict=True)
+        ]
+        found = [layout for layout in layouts if layout is not None]
         if len(found) == len(needs):
             return _plan(job, target, crew, n_lanes, found, needs)
     raise MemoryError(_too_little(job, crew, needs))
 
 
-def _own(needs: Mapping[str, Needs]) -> int:
-    """What a process needs beside its lanes, in bytes."""
-    return _START + int(_KEPT * max((need.codec for need in needs.values()), default=0))
+def _own(needs: Sequence[Needs]) -> int:
+    """What a process needs besides its lanes, in bytes."""
+    return _START + int(_KEPT * max((need.codec for need in needs), default=0))
 
 
 def _plan(
-    job: Job, target: str, crew: Crew, n_lanes: int, layouts: Mapping[str, Layout],
-    needs: Mapping[str, Needs],
+    job: Job, target: str, crew: Crew, n_lanes: int, layouts: Sequence[Layout],
+    needs: Sequence[Needs],
 ) -> Plan:  # fmt: skip
     of_a_lane, n_chunks, n_read, n_decoded = 0, 0, 0, 0
-    for name, layout in layouts.items():
-        shape, outputs = job.shape(name), job.outputs[name]
-        largest = math.prod(max(sizes, default=0) for sizes in layout.cuts)
-        several = len(layout.cuts[layout.sweep]) > 1
-        terms = [term for output in outputs for term in output.terms]
-        ahead = several and any(term.axis == layout.sweep for term in terms)
-        of_a_lane = max(of_a_lane, needs[name].of_region(largest, ahead))
-        chunks = job.written(name)
-        n_chunks += len(outputs) * math.prod(
-            -(-side // chunk) for side, chunk in zip(shape, chunks, strict=True)
-        )
-        blocks = [-(-max(s, default=0) // c) for s, c in zip(layout.cuts, chunks, strict=True)]
-        n_bytes = sum(variable.nbytes for variable in job.variables(name).values())
+    for group, layout, need in zip(job.groups, layouts, needs, strict=True):
+        of_a_lane = max(of_a_lane, _of_a_lane(group, layout, need))
+        sides = zip(group.shape, group.written, strict=True)
+        n_chunks += len(group.results) * math.prod(-(-side // chunk) for side, chunk in sides)
+        pairs = zip(layout.largest, group.written, strict=True)
+        blocks = [-(-side // chunk) for side, chunk in pairs]
+        n_bytes = sum(variable.nbytes for variable in group.origins.values())
         n_read += n_bytes
-        n_decoded += int(n_bytes * cost(job.axes(name), blocks, layout.sweep, start=0))
-    template = job.template()
-    n_written = sum(derivative.nbytes for derivative in template.data_vars.values())
+        n_decoded += int(n_bytes * cost(group.axes(), blocks, layout.sweep, start=0))
+    n_written = sum(math.prod(group.shape) * group.itemsize for group in job.groups)
+    names = tuple(group.name for group in job.groups)
     return Plan(
-        shown(job.request.source), shown(target), layouts, crew.n_workers, n_lanes, crew.memory,
-        crew.base + _own(needs) + n_lanes * of_a_lane, n_chunks, n_read, n_decoded, n_written,
+        shown(job.request.source), shown(target), names, tuple(layouts), crew.n_workers, n_lanes,
+        crew.memory, crew.base + _own(needs) + n_lanes * of_a_lane, n_chunks, n_read, n_decoded,
+        n_written,
     )  # fmt: skip
 
 
-def _too_little(job: Job, crew: Crew, needs: Mapping[str, Needs]) -> str:
-    least = {}
-    for name, need in needs.items():
-        axes = job.axes(name)
+def _of_a_lane(group: Group, layout: Layout, need: Needs) -> int:
+    several = len(layout.cuts[layout.sweep]) > 1
+    ahead = several and any(term.axis == layout.sweep for term in group.terms)
+    return need.of_region(math.prod(layout.largest), ahead)
+
+
+def _too_little(job: Job, crew: Crew, needs: Sequence[Needs]) -> str:
+    least = []
+    for group, need in zip(job.groups, needs, strict=True):
+        axes = group.axes()
         cells = math.prod(max(axis.cut(1), default=0) for axis in axes)
-        least[name] = need.of_region(cells, any(axis.halo for axis in axes))
-    worst = max(least, key=lambda name: least[name])
-    chunk = " × ".join(map(str, job.written(worst)))
+        least.append(need.of_region(cells, any(axis.halo for axis in axes)))
+    most = max(least)
+    worst = job.groups[least.index(most)]
+    chunk = " × ".join(map(str, worst.written))
     own = crew.base + _own(needs)
     return (
         f"`memory` is {size(crew.memory.n_bytes)} ({crew.memory.origin}), but one chunk of "
-        f"{worst!r} ({chunk} cells) with its halo needs {size(least[worst])}, and the process "
-        f"{size(own)}: {size(own + least[worst])} in all; give more `memory`, or smaller chunks "
+        f"{worst.name!r} ({chunk} cells) with its halo needs {size(most)}, and the process "
+        f"{size(own)}: {size(own + most)} in all; give more `memory`, or smaller chunks "
         "with `chunks`, or rechunk the source"
     )

@@ -1,7 +1,7 @@
-"""Regions: the pieces in which a store is read, differentiated and written.  Plain integers.
+"""Regions: the boxes in which a store is read, differentiated and written.  Plain integers.
 
 A region is a box of whole chunks of the output.  Regions that follow one another along one axis,
-the `sweep`, make a run: who works through it keeps what the next region needs of the last one, so
+the `sweep`, form a run.  A worker keeps what the next region of the run needs of the last one, so
 that no chunk is read twice along that axis::
 
     sweep →     | run 0                 | run 1          |
@@ -21,15 +21,15 @@ from xgrad.arrays.chunks import merged
 
 Box = tuple[slice, ...]
 
-# Up to here a larger region is worth its memory, as a halo is a smaller part of it.  Not beyond:
-# a buffer of more than 32 MiB comes fresh from the system each time, and its page faults cost more
-# than the halo (1.6 times as long with 50 MB, docs/scaling.md).
+# Up to this size a larger region is worth its memory, because its halo is a smaller part of it.
+# Beyond it, a buffer exceeds 32 MiB and comes fresh from the system each time, and its page faults
+# cost more than the halo (1.6 times as long with 50 MB, docs/scaling.md).
 _ENOUGH_CELLS = 2**22
-# Starting on a region costs as much as decoding so many cells.
+# The start of a region costs as much as decoding so many cells.
 _START = 2**18
-# A larger region must save at least this part of the cost.
+# A larger region must save at least this fraction of the cost.
 _WORTH_IT = 0.02
-# Regions for each lane: all have work to the end, and a run that was stopped has finished some.
+# Regions for each lane, so that all lanes work to the end and a job that is stopped has results.
 _FOR_EACH_LANE = 8
 
 
@@ -48,14 +48,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Layout:
-    """How an array is cut into regions, and those are strung into runs.
+    """How an array is cut into regions, and how these are joined into runs.
 
     Attributes
     ----------
     cuts : tuple of tuple of int
         Sizes of the regions along each axis, in cells.
     sweep : int
-        The axis that runs follow.
+        Axis along which the regions of a run follow one another.
     length : int
         Most regions of a run.
 
@@ -76,18 +76,23 @@ class Layout:
         return tuple(tuple(itertools.starmap(slice, itertools.pairwise(e))) for e in edges)
 
     @property
+    def largest(self) -> tuple[int, ...]:
+        """Cells of the largest region along each axis."""
+        return tuple(max(sizes, default=0) for sizes in self.cuts)
+
+    @property
     def n_regions(self) -> int:
         """Number of regions."""
         return math.prod(map(len, self.cuts))
 
     @property
     def n_runs(self) -> int:
-        """Number of runs, if none of it has been done yet."""
+        """Number of runs, if no region is done yet."""
         along = len(self.cuts[self.sweep])
         return self.n_regions // max(1, along) * -(-along // self.length)
 
     def runs(self, is_done: Callable[[Box], bool] = lambda _: False) -> Iterator[Run]:
-        """Runs of the regions that are not done yet, made one by one."""
+        """Runs of the regions that are not done, made one by one."""
         cross = [b for axis, b in enumerate(self._bounds) if axis != self.sweep]
         for sides in itertools.product(*cross):
             run: list[Box] = []
@@ -105,18 +110,18 @@ class Layout:
 
 @dataclass(frozen=True)
 class Axis:
-    """What the cutting of one axis must heed.
+    """What limits how an axis is cut.
 
     Attributes
     ----------
     size : int
         Cells.
     chunk : int
-        Cells of a chunk (of a shard, where there are shards) of the output.
+        Cells of a chunk (of a shard, if there are shards) of the output.
     stored : int
         Cells of a chunk of the source.
     halo : int
-        Cells that a region needs of its neighbours; 0 for an axis that is not differentiated.
+        Cells that a region needs from each neighbour; 0 along other axes than those differentiated.
     least_at_ends : int
         Fewest cells of the first and the last region.
     around : bool
@@ -131,7 +136,7 @@ class Axis:
     around: bool = False
 
     def cut(self, n_chunks: int) -> tuple[int, ...]:
-        """Sizes of regions of `n_chunks` chunks, a region too small for its stencil merged.
+        """Sizes of regions of `n_chunks` chunks; those too small for a stencil are merged.
 
         Examples
         --------
@@ -144,7 +149,7 @@ class Axis:
         return merged(sizes, least, max(least, self.least_at_ends)) if sizes else ()
 
     def reads(self, cells: int) -> tuple[float, float]:
-        """How many cells are decoded per cell of a region: of its own, and for the two halos.
+        """Cells that are decoded for each cell of a region: for the region, and for its two halos.
 
         Examples
         --------
@@ -163,12 +168,12 @@ class Axis:
             return own, 0.0
         each = -(-self.halo // self.stored) * self.stored
         n_regions = -(-self.size // cells)
-        edges = 0 if self.around else 1 / n_regions  # beyond an edge there is nothing to read
+        edges = 0 if self.around else 1 / n_regions  # there is nothing to read beyond an edge
         return own, 2 * each / cells * (1 - edges)
 
 
 def cost(axes: Sequence[Axis], blocks: Sequence[int], sweep: int, start: int = _START) -> float:
-    """Cells decoded per cell, with the `start` of a region counted as cells.
+    """Cells that are decoded for each cell, with `start` cells for the start of a region.
 
     Examples
     --------
@@ -185,18 +190,18 @@ def cost(axes: Sequence[Axis], blocks: Sequence[int], sweep: int, start: int = _
 def laid_out(
     axes: Sequence[Axis], needs: Callable[[int, bool], int], room: int, n_lanes: int, longest: int
 ) -> Layout | None:
-    """Choose regions that need little decoding and fit into memory.
+    """Choose regions that fit into memory and need little decoding.
 
     Parameters
     ----------
     axes : sequence of Axis
         At least one.
     needs : callable
-        Bytes that a lane needs for a region of so many cells, and whether it reads ahead.
+        Bytes that a lane needs, from the cells of a region and whether the next one is read ahead.
     room : int
         Bytes for a lane.
     n_lanes : int
-        Lanes that are to have something to do.
+        Lanes that should all have work.
     longest : int
         Most regions of a run.
 
@@ -224,7 +229,7 @@ def laid_out(
         found.append((cost(axes, blocks, sweep), Layout(cuts, sweep, longest)))
     if not found:
         return None
-    # Equal costs: the earlier axis, along which neighbours in memory stay together.
+    # At equal costs the first axis, so that neighbours in memory stay together.
     _, best = min(found, key=lambda pair: pair[0])
     along = len(best.cuts[best.sweep])
     strips = best.n_regions // max(1, along)
@@ -249,7 +254,7 @@ def _larger(
     axes: Sequence[Axis], blocks: Sequence[int], sweep: int, needs: Callable[[int, bool], int],
     room: int, few: int,
 ) -> list[int] | None:  # fmt: skip
-    """Twice as many chunks along the axis where that saves most, if it is worth it and fits."""
+    """Double the region along the axis where that saves most, if it is worth it and fits."""
     now = cost(axes, blocks, sweep)
     best: list[int] | None = None
     least = now * (1 - _WORTH_IT)

@@ -1,51 +1,47 @@
-"""The target without its values: groups, arrays, attributes, coordinates."""
+"""The target without its values: arrays, attributes, coordinates."""
 
 from __future__ import annotations
 
 import datetime as dt
-import warnings
 from typing import Any, cast
 
 import xarray as xr
-import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
-from xgrad.jobs.assignment import Job
-from xgrad.stores.on_disk import shown
-from xgrad.workers import cluster as execution
+from xgrad.jobs.request import Group, Job
+from xgrad.stores.urls import shown
+from xgrad.stores.workplace import INCOMPLETE
+from xgrad.workers.threads import compute
 
-# Coordinates that are larger than this are copied chunk by chunk; in bytes.
+# Coordinates of more bytes are copied chunk by chunk.
 _LARGE = 2**24
-# Codecs of coordinates, which format 3 writes with its defaults.
+# Codecs that coordinates of a store of format 2 do not keep in one of format 3.
 _OF_FORMAT_2 = ("compressors", "filters")
 
 
 def skeleton(job: Job, zarr_format: int, *, checksum: bool) -> xr.Dataset:
-    """The labelled result with the storage of its source, and a line more in its history.
+    """The labelled result, stored as its source is, with a new line in its history.
 
     Parameters
     ----------
     job : Job
         What is to be done.
     zarr_format : {2, 3}
-        Of the target.
+        Format of the target.
     checksum : bool
         Whether each chunk gets a CRC32C.
 
     Returns
     -------
     Dataset
-        Lazy, with an encoding for each variable.
+        Lazy, with an encoding for each variable, and marked as unfinished.
     """
     result = job.template()
-    for group, made in job.made.items():
+    for group in job.groups:
         encoding = _encoding(job, group, zarr_format, checksum=checksum)
-        for one in made:
+        for one in group.results:
             result[one.name].encoding.update(encoding)
-    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    done = f"{now}: xgrad {job.request.operation} of {shown(job.request.source)}"
-    history = shown(job.data.attrs.get("history", ""))
-    result.attrs["history"] = f"{done}\n{history}".rstrip("\n")
+    result.attrs |= {"history": _history(job), INCOMPLETE: job.request.token}
     if zarr_format > job.source.zarr_format:
         for coord in result.coords.values():
             coord.encoding = {k: v for k, v in coord.encoding.items() if k not in _OF_FORMAT_2}
@@ -56,19 +52,24 @@ def skeleton(job: Job, zarr_format: int, *, checksum: bool) -> xr.Dataset:
     return result
 
 
-def _encoding(job: Job, name: str, zarr_format: int, *, checksum: bool) -> dict[str, Any]:
-    """Storage of what is made of some variables: that of the first of them."""
-    origin = next(iter(job.variables(name)))
-    given = job.data.variables[origin].encoding
-    written = job.written(name)
-    found: dict[str, Any] = {"chunks": written}
+def _history(job: Job) -> str:
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    done = f"{now}: xgrad {job.request.operation} of {shown(job.request.source)}"
+    before = shown(job.data.attrs.get("history", ""))
+    return f"{done}\n{before}".rstrip("\n")
+
+
+def _encoding(job: Job, group: Group, zarr_format: int, *, checksum: bool) -> dict[str, Any]:
+    """Storage of the results of a group: that of its first variable."""
+    given = job.data.variables[next(iter(group.origins))].encoding
+    found: dict[str, Any] = {"chunks": group.written}
     if given.get("shards") and not job.chunks:
-        found |= {"shards": written, "chunks": given["chunks"]}
+        found |= {"shards": group.written, "chunks": given["chunks"]}
     if given.get("compressors") is not None:
         found["compressors"] = given["compressors"]
         if zarr_format > job.source.zarr_format:
             found["compressors"] = [_of_format_3(codec) for codec in given["compressors"]]
-    if job.fill_value(origin) is not None:
+    if group.fill_value is not None:
         found["_FillValue"] = given["_FillValue"]
     if checksum:
         found |= _with_checksum(found, zarr_format)
@@ -76,29 +77,38 @@ def _encoding(job: Job, name: str, zarr_format: int, *, checksum: bool) -> dict[
 
 
 def _of_format_3(codec: Any) -> Any:
-    """The same compressor for format 3, or its default where that has no such."""
+    """The same compressor for format 3, or its default compressor if it has no equivalent."""
     given = codec.get_config()
     if given["id"] == "blosc":
-        shuffle = ("noshuffle", "shuffle", "bitshuffle")[max(0, given["shuffle"])]
-        return BloscCodec(cname=given["cname"], clevel=given["clevel"], shuffle=cast(Any, shuffle))
+        # The last one is AUTOSHUFFLE, -1: Blosc shuffles bytes, except in arrays of single bytes.
+        shuffle = ("noshuffle", "shuffle", "bitshuffle", "shuffle")[given["shuffle"]]
+        return BloscCodec(
+            cname=given["cname"],
+            clevel=given["clevel"],
+            shuffle=cast(Any, shuffle),
+            blocksize=given["blocksize"],
+        )
     if given["id"] == "gzip":
         return GzipCodec(level=given["level"])
-    return ZstdCodec(level=given["level"] if given["id"] == "zstd" else 0)
+    if given["id"] == "zstd":
+        return ZstdCodec(level=given["level"], checksum=given.get("checksum", False))
+    return ZstdCodec()
 
 
 def _with_checksum(encoding: dict[str, Any], zarr_format: int) -> dict[str, Any]:
     if zarr_format == 2:
         from numcodecs.checksum32 import CRC32C  # noqa: PLC0415  needs the package crc32c
 
-        # Before the compressor, which format 2 has only one of: of the bytes that a reader gets.
+        # A filter comes before the compressor, of which format 2 has only one: the checksum is of
+        # the decompressed bytes.
         return {"filters": [CRC32C()]}
     own = encoding.get("compressors")
     codecs = [ZstdCodec()] if own is None else list(own)
     return {"compressors": [*codecs, Crc32cCodec()]}
 
 
-def write(result: xr.Dataset, store: Any, zarr_format: Any, *, consolidated: bool) -> None:
-    """Write all but the values of the derivatives.
+def write(result: xr.Dataset, store: Any, zarr_format: Any) -> None:
+    """Write everything except the values of the results.  Metadata are not consolidated.
 
     Parameters
     ----------
@@ -107,18 +117,10 @@ def write(result: xr.Dataset, store: Any, zarr_format: Any, *, consolidated: boo
     store : object
         What zarr opens.
     zarr_format : {2, 3}
-        Of the store.
-    consolidated : bool
-        Whether to consolidate the metadata, which the last write of an object store does.
+        Format of the store.
     """
-    with warnings.catch_warnings():
-        # Consolidated metadata are no part of format 3 yet, but xarray looks for them first, and
-        # would warn each user who opens the store without.
-        warnings.filterwarnings("ignore", "Consolidated metadata", zarr.errors.ZarrUserWarning)
-        result.to_zarr(
-            store, mode="a", compute=False, zarr_format=zarr_format, consolidated=consolidated
-        )
+    result.to_zarr(store, mode="a", compute=False, zarr_format=zarr_format, consolidated=False)
     large = [name for name, coord in result.coords.items() if coord.chunks]
     if large:
         lazy = result.coords.to_dataset()[large]
-        execution.compute(lazy.to_zarr(store, mode="r+", compute=False, consolidated=False))
+        compute(lazy.to_zarr(store, mode="r+", compute=False, consolidated=False))

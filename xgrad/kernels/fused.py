@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,9 @@ from numpy.typing import NDArray
 
 from xgrad._jit import compiled
 from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, Table
+from xgrad.kernels.kinds import Tabled
 from xgrad.kernels.layout import Planes
+from xgrad.kernels.piece import Piece
 
 _COMPILED = frozenset(np.dtype(code) for code in "fd")
 
@@ -39,28 +40,6 @@ _APART = 24
 
 #: Of a term: no derivative; along the row; across rows.
 _VALUES, _ALONG, _ACROSS = 0, 1, 2
-
-
-@dataclass(frozen=True)
-class Part:
-    """A term over one block in memory.
-
-    Attributes
-    ----------
-    cells : tuple of three arrays
-        Cells below the block along `axis`, the block, and the cells above it.
-    table : array of shape (3 + w, n) or None
-        The stencils of the block's cells, see :data:`xgrad._typing.Table`; None for the values.
-    axis : int
-        Of the derivative; any for the values.
-    factor : float, array or None
-        What the term is multiplied by; an array has sides of 1 where it is the same.
-    """
-
-    cells: tuple[AnyArray, AnyArray, AnyArray]
-    table: Table | None = None
-    axis: int = 0
-    factor: Any = None
 
 
 # The loops go over flat memory with unsigned offsets.  To cut a row out of an array counts a
@@ -304,45 +283,46 @@ def _fold(
             _made_of(lines, line, apart, factors[r], is_norm, out, start, size)
 
 
-def fold(parts: Sequence[Part], how: str, out: AnyArray) -> bool:
-    """Make a block of its terms, if they lie in rows that compiled code can take.
+def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:
+    """Combine terms over a block, if compiled code can take them row by row.
 
     ``out = sum(factor * term)``, or ``sqrt(sum((factor * term)**2))``; terms have the dtype of the
     data, and all else is done in float64 and rounded once.
 
     Parameters
     ----------
-    parts : sequence of Part
+    pieces : sequence of Piece
         The terms.
     how : str
-        "sum" or "norm"; it takes nothing else.
+        "sum" or "norm"; anything else is refused.
     out : array of the shape of the block
-        Where it goes.
+        Where the result goes.
 
     Returns
     -------
     bool
-        Whether it was done.  Nothing has been touched if not.
+        Whether it was done.  If not, nothing has been written.
 
     Examples
     --------
+    >>> from xgrad.kernels.cells import Cells
     >>> f = np.arange(64.0)
-    >>> fold([Part((f[:0], f, f[:0]), factor=3.0)], "norm", out := f * 0), out[4]
+    >>> fold([Piece(Cells.alone(f), factor=3.0)], "norm", out := f * 0), out[4]
     (True, np.float64(12.0))
     """
     order = Planes.of(out, 0).order
-    n_across = _axes_across(parts, order, out.shape)
+    n_across = _axes_across(pieces, order, out.shape)
     size = math.prod(out.shape[k] for k in order[n_across:])
-    fits = _SHORT_ROW <= size <= _LONG_ROW and len(parts) <= _MOST_TERMS
+    fits = _SHORT_ROW <= size <= _LONG_ROW and len(pieces) <= _MOST_TERMS
     if not fits or how not in ("sum", "norm") or not _is_plain(out, order, out.dtype):
         return False
-    if not all(_is_plain(part.cells[1], order, out.dtype) for part in parts):
+    if not all(_is_simple(one, order, out.dtype) for one in pieces):
         return False
-    tables = _tables(parts, out.dtype)
-    factors = _factors(parts, order, n_across, out.shape)
+    tables = _tables(pieces, out.dtype)
+    factors = _factors(pieces, order, n_across, out.shape)
     if tables is None or factors is None:
         return False
-    placed = [_placed(part, order, n_across, out.shape) for part in parts]
+    placed = [_placed(one, order, n_across, out.shape) for one in pieces]
     wheres, below, f, above = zip(*placed, strict=True)
     flat = out.transpose(order).reshape(-1)
     assert np.may_share_memory(flat, out)
@@ -353,15 +333,15 @@ def fold(parts: Sequence[Part], how: str, out: AnyArray) -> bool:
     return True
 
 
-def _axes_across(parts: Sequence[Part], order: list[int], shape: tuple[int, ...]) -> int:
+def _axes_across(pieces: Sequence[Piece], order: list[int], shape: tuple[int, ...]) -> int:
     """How many axes of memory lie before those of a row.
 
     A row has the last axes, after all that are differentiated along or that factors depend on: one
     at least.
     """
-    places = [order.index(part.axis) for part in parts if part.table is not None]
-    for part in parts:
-        sides = np.shape(part.factor)
+    places = [order.index(one.cells.axis) for one in pieces if one.stencil is not None]
+    for one in pieces:
+        sides = np.shape(one.factor)
         places += [k for k, axis in enumerate(order) if sides and sides[axis] > 1]
     found = min(max(places, default=-1) + 1, len(shape) - 1)
     while found < len(shape) - 1 and math.prod(shape[k] for k in order[found:]) > _LONG_ROW:
@@ -369,56 +349,68 @@ def _axes_across(parts: Sequence[Part], order: list[int], shape: tuple[int, ...]
     return found
 
 
+def _is_simple(piece: Piece, order: list[int], dtype: np.dtype[Any]) -> bool:
+    """Whether a term has a table of weights, or none, and its cells are plain rows."""
+    tabled = piece.stencil is None or isinstance(piece.stencil, Tabled)
+    return tabled and _is_plain(piece.cells.block, order, dtype)
+
+
 def _is_plain(array: AnyArray, order: list[int], dtype: np.dtype[Any]) -> bool:
     """Whether compiled code can take an array as rows, without a copy."""
     return dtype in _COMPILED and array.dtype == dtype and array.transpose(order).flags.c_contiguous
 
 
-def _tables(parts: Sequence[Part], dtype: np.dtype[Any]) -> list[Table] | None:
+def _tables(pieces: Sequence[Piece], dtype: np.dtype[Any]) -> list[Table] | None:
     """Stencils of all terms in one dtype; None where they are of several."""
-    given = [part.table for part in parts if part.table is not None]
+    given = [table for one in pieces if (table := _table(one)) is not None]
     # float32 weights of float64 data are exact in float64: one variant less to compile.
     dtypes = {np.result_type(dtype, table.dtype) for table in given}
     if len(dtypes) > 1 or not dtypes <= _COMPILED:
         return None
     (common,) = dtypes or {dtype}
     none = np.empty((WEIGHTS, 0), common)
-    tables = (none if part.table is None else part.table for part in parts)
+    tables = (none if (table := _table(one)) is None else table for one in pieces)
     return [_frozen(table, common).reshape(-1) for table in tables]
 
 
+def _table(piece: Piece) -> Table | None:
+    return piece.stencil.table if isinstance(piece.stencil, Tabled) else None
+
+
 def _factors(
-    parts: Sequence[Part], order: list[int], n_across: int, shape: tuple[int, ...]
+    pieces: Sequence[Piece], order: list[int], n_across: int, shape: tuple[int, ...]
 ) -> NDArray[np.float64] | None:
     """Factors of each row, or of all of them; None where they differ within one."""
-    found = [1.0 if part.factor is None else part.factor for part in parts]
-    if any(np.iscomplexobj(one) for one in found):
+    found = [1.0 if one.factor is None else one.factor for one in pieces]
+    if any(np.iscomplexobj(factor) for factor in found):
         return None
     across = [shape[k] for k in order[:n_across]]
-    if all(np.ndim(one) == 0 for one in found):
+    if all(np.ndim(factor) == 0 for factor in found):
         across = [1] * n_across
     rows = np.ones((*across, _MOST_TERMS))
-    for t, one in enumerate(found):
-        if np.ndim(one):
-            spread = np.transpose(one, order)
+    for t, factor in enumerate(found):
+        if np.ndim(factor):
+            spread = np.transpose(factor, order)
             if any(side > 1 for side in spread.shape[n_across:]):
                 return None
-            one = spread.reshape(spread.shape[:n_across])  # noqa: PLW2901
-        rows[..., t] = one
+            rows[..., t] = spread.reshape(spread.shape[:n_across])
+        else:
+            rows[..., t] = factor
     return _frozen(rows.reshape(-1, _MOST_TERMS), np.dtype(np.float64))
 
 
 def _placed(
-    part: Part, order: list[int], n_across: int, shape: tuple[int, ...]
+    one: Piece, order: list[int], n_across: int, shape: tuple[int, ...]
 ) -> tuple[tuple[int, ...], AnyArray, AnyArray, AnyArray]:
     """How a term lies in memory, and its cells as rows."""
-    dtype, place = part.cells[1].dtype, order.index(part.axis)
-    below, f, above = (_frozen(cells.transpose(order), dtype) for cells in part.cells)
+    dtype, place = one.cells.block.dtype, order.index(one.cells.axis)
+    below, f, above = (_frozen(cells.transpose(order), dtype) for cells in one.cells.parts)
     flat = below.reshape(-1), f.reshape(-1), above.reshape(-1)
-    if part.table is None:
+    table = _table(one)
+    if table is None:
         return (_VALUES, 0, 0, 0, 0), *flat
     n, n_below, n_above = f.shape[place], below.shape[place], above.shape[place]
-    first, last = part.table[FIRST].astype(np.intp), part.table[LAST].astype(np.intp)
+    first, last = table[FIRST].astype(np.intp), table[LAST].astype(np.intp)
     # Compiled code checks no index: a halo that is too thin would read foreign memory.
     assert (first + np.arange(n)).min() >= -n_below
     assert (last + np.arange(n)).max() < n + n_above

@@ -27,9 +27,9 @@ _cells_without = 0
 
 
 def are_loaded(cells: int) -> bool:
-    """Whether compiled loops are at hand, or worth loading for so many cells more.
+    """Whether compiled loops are loaded, or worth loading for so many more cells.
 
-    Who differentiates a few small arrays never waits for numba, and the bits are the same
+    A few small arrays never wait for numba, and the bits are the same
     (``test_numpys_loops_have_the_bits_of_the_compiled_ones``).
 
     Examples
@@ -37,11 +37,14 @@ def are_loaded(cells: int) -> bool:
     >>> are_loaded(2**20)
     True
     """
+    loaded = "xgrad.kernels.tabled_loops" in sys.modules
+    return loaded or cells > _FEW_CELLS or _cells_without + cells > _MANY_CELLS
+
+
+def _count(cells: int) -> None:
+    """Remember how many cells numpy's loops have done while compiled ones were not loaded."""
     global _cells_without  # noqa: PLW0603
-    if "xgrad.kernels.tabled_loops" in sys.modules or cells > _FEW_CELLS:
-        return True
     _cells_without += cells
-    return _cells_without > _MANY_CELLS
 
 
 def _reach(table: Table, offset: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -114,17 +117,20 @@ def differentiate(
     planes = Planes.of(out, axis)
     times = f.dtype.kind in "mM"
     native = out.dtype.newbyteorder("=")
+    compilable = native in _COMPILED and table.dtype in _COMPILED
     data_dtype = f.dtype.newbyteorder("=") if times else native
     below, f, above = (planes.view(part, data_dtype) for part in (below, f, above))
     result = planes.result(out, native)
     if times:
         _of_times(table, below, f, above, result)
-    elif native in _COMPILED and table.dtype in _COMPILED and are_loaded(out.size):
-        from xgrad.kernels import tabled_loops as loops  # noqa: PLC0415  it loads numba
+    elif compilable and are_loaded(out.size):
+        from xgrad.kernels import tabled_loops  # noqa: PLC0415  it loads numba
 
-        loops.differentiate(table, below, f, above, result)
+        tabled_loops.differentiate(table, below, f, above, result)
     else:
-        # What overflows, and infinity less infinity, is seen in the result, as in compiled code.
+        if compilable:
+            _count(out.size)
+        # Overflow, and infinity less infinity, show in the result, as with compiled code.
         with np.errstate(all="ignore"):
             _in_numpy(table, below, f, above, result)
     planes.put(result, out)

@@ -1,13 +1,14 @@
-"""Names of coordinates: as they are, or as the CF conventions know them."""
+"""Names of dimensions and coordinates: as they are, or as the CF conventions know them."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import xarray as xr
 
 from xgrad.errors import CoordinateError
+from xgrad.labels import cf
 
 _Labelled: TypeAlias = xr.DataArray | xr.Dataset
 
@@ -18,12 +19,12 @@ def resolved(obj: _Labelled, name: Hashable, argument: str = "dim") -> Hashable:
     Parameters
     ----------
     obj : DataArray or Dataset
-        What has it.
+        Has the dimension or coordinate.
     name : hashable
-        A dimension or coordinate; else, where cf_xarray is installed, an axis such as ``"X"``, a
-        kind of coordinate such as ``"longitude"``, or a standard name, of one 1-D coordinate.
+        A dimension or coordinate; otherwise an axis such as ``"X"``, a kind of coordinate such as
+        ``"longitude"``, or a standard name, of one 1-D coordinate.
     argument : str, default: "dim"
-        Where the name was given, for the message.
+        The argument that holds the name, for the message.
 
     Returns
     -------
@@ -33,7 +34,7 @@ def resolved(obj: _Labelled, name: Hashable, argument: str = "dim") -> Hashable:
     Raises
     ------
     CoordinateError
-        If there is none, or several.
+        If the name means nothing, or several coordinates.
 
     Examples
     --------
@@ -43,8 +44,10 @@ def resolved(obj: _Labelled, name: Hashable, argument: str = "dim") -> Hashable:
     """
     found = find(obj, name, argument)
     if found is None:
+        more = "" if cf.has_cf_xarray() else "; `pip install 'xgrad[cf]'` finds more of them"
         raise CoordinateError(
-            f"`{argument}` names {name!r}, which does not exist; {choices(obj)}{_in_cf(obj)}"
+            f"`{argument}` names {name!r}, which does not exist; {choices(obj)}; CF names are "
+            f"{cf.listed(obj)}{more}"
         )
     return found
 
@@ -55,16 +58,16 @@ def resolved_keys(obj: _Labelled, given: Any, argument: str) -> Any:
     Parameters
     ----------
     obj : DataArray or Dataset
-        What has them.
+        Has the dimensions and coordinates.
     given : mapping or anything
-        What is no mapping stays as it is, and so do names that mean nothing.
+        Anything but a mapping is returned as it is, and so are names that mean nothing.
     argument : str
-        Where it was given, for the message.
+        The argument that holds the mapping, for the message.
 
     Raises
     ------
     CoordinateError
-        If a name means several coordinates, or two names one.
+        If a name means several coordinates, or two names mean the same one.
 
     Examples
     --------
@@ -87,6 +90,44 @@ def resolved_keys(obj: _Labelled, given: Any, argument: str) -> Any:
     return {name: given[key] for name, key in real.items()}
 
 
+def resolved_spacing(obj: _Labelled, given: Any) -> Any:
+    """``spacing`` with the real names of dimensions and of the coordinates that it names.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        Has the dimensions and coordinates.
+    given : mapping or anything
+        Per dimension a step, positions or a name.  Names that mean nothing stay as they are.
+
+    Raises
+    ------
+    CoordinateError
+        If a name means several coordinates, or two names mean the same dimension.
+
+    Examples
+    --------
+    >>> coords = {"p": ("x", [1.0, 2.0], {"standard_name": "air_pressure"})}
+    >>> resolved_spacing(xr.DataArray([0.0, 1.0], coords, "x"), {"x": "vertical"})
+    {'x': 'p'}
+    """
+    keyed = resolved_keys(obj, given, "spacing")
+    if not isinstance(keyed, Mapping):
+        return keyed
+    return {dim: _positions_named(obj, dim, value) for dim, value in keyed.items()}
+
+
+def _positions_named(obj: _Labelled, dim: Hashable, value: Any) -> Any:
+    variables = obj.variables if isinstance(obj, xr.Dataset) else obj.coords
+    if not isinstance(value, str) or value in variables:
+        return value
+    along = [name for name, coord in obj.coords.items() if dim in coord.dims]
+    lines = [name for name in along if obj.coords[name].ndim == 1]
+    found = _the_one(obj, value, "spacing", lines)
+    found = _the_one(obj, value, "spacing", along) if found is None else found
+    return value if found is None else found
+
+
 def find(obj: _Labelled, name: Hashable, argument: str = "dim") -> Hashable | None:
     """As :func:`resolved`; None if the name means nothing.
 
@@ -97,26 +138,33 @@ def find(obj: _Labelled, name: Hashable, argument: str = "dim") -> Hashable | No
     """
     if name in obj.dims or name in obj.coords:
         return name
-    kinds = _cf(obj) or {}
-    found = list(dict.fromkeys(one for known in kinds.values() for one in known.get(name, ())))
-    lines = [one for one in found if obj.coords[one].ndim == 1]
-    if len(lines) == 1:
-        return lines[0]
-    if lines:
+    variables = obj.coords.variables
+    lines = [one for one, variable in variables.items() if variable.ndim == 1]
+    found = _the_one(obj, name, argument, lines)
+    others = cf.meant(obj, name, variables) if found is None else []
+    if others:
+        dims = {one: variables[one].dims for one in others}
         raise CoordinateError(
-            f"`{argument}` names {name!r}, which is several coordinates: {lines}; name one"
+            f"`{argument}` names {name!r}, whose coordinates are not 1-D: {dims}; name the "
+            f"dimension to differentiate along, with `spacing={{dim: {others[0]!r}}}`"
         )
-    if found:
-        dims = {one: obj.coords[one].dims for one in found}
+    return found
+
+
+def _the_one(
+    obj: _Labelled, name: Hashable, argument: str, among: Iterable[Hashable]
+) -> Hashable | None:
+    """The only coordinate that a CF name means; None if there is none."""
+    found = cf.meant(obj, name, among)
+    if len(found) > 1:
         raise CoordinateError(
-            f"`{argument}` names {name!r}, whose coordinates are not of one dimension: {dims}; "
-            f"name the dimension to differentiate along, with `spacing={{dim: {found[0]!r}}}`"
+            f"`{argument}` names {name!r}, which is several coordinates: {found}; name one"
         )
-    return None
+    return found[0] if found else None
 
 
 def choices(obj: _Labelled) -> str:
-    """The names that there are, in words.
+    """The dimensions and 1-D coordinates of an object, in words.
 
     Examples
     --------
@@ -127,31 +175,3 @@ def choices(obj: _Labelled) -> str:
     others = [name for name in coords if name not in obj.dims]
     also = f", 1-D coordinates {others}" if others else ""
     return f"dimensions are {list(obj.dims)}{also}"
-
-
-def _in_cf(obj: _Labelled) -> str:
-    kinds = _cf(obj)
-    if kinds is None:
-        return "; with `pip install 'xgrad[cf]'` CF names would be looked for as well"
-    found = [f"{kind} {known}" for kind, known in kinds.items() if known]
-    return "; CF names are " + (", ".join(found) if found else "none")
-
-
-def _cf(obj: _Labelled) -> dict[str, dict[Any, list[Hashable]]] | None:
-    """What cf_xarray finds among the coordinates, per kind of name; None without it."""
-    try:
-        import cf_xarray  # noqa: F401, PLC0415  (registers .cf)
-    except ImportError:
-        return None
-    cf = obj.cf
-    kinds = {
-        "axes": cf.axes, "coordinates": cf.coordinates, "standard names": cf.standard_names,
-    }  # fmt: skip
-    return {
-        kind: {
-            called: coords
-            for called, names in known.items()
-            if (coords := [name for name in names if name in obj.coords])
-        }
-        for kind, known in kinds.items()
-    }

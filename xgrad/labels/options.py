@@ -1,4 +1,4 @@
-"""What a user may ask for beside the dimensions: checked, and made into a scheme per dimension."""
+"""The options of a derivative: the record of them, its checks, and the scheme of each dimension."""
 
 from __future__ import annotations
 
@@ -12,21 +12,14 @@ import numpy as np
 
 from xgrad._typing import Accuracy, Boundary, DatetimeUnit
 from xgrad.errors import CoordinateError
+from xgrad.labels.cf import full_turn
 from xgrad.labels.quantities import is_quantity, number_in
-from xgrad.labels.spacing import seconds
 from xgrad.labels.sphere import RADIUS
+from xgrad.labels.times import seconds
 from xgrad.labels.units import OF_TIME
 from xgrad.stencils.scheme import Scheme
 
 _NAMED = ("one-sided", "periodic", "extend", "reflect", "nan")
-
-# CF units of a coordinate that goes round: CF conventions, section 4.2, and UDUNITS' radian.
-_FULL_TURN = {
-    **dict.fromkeys(
-        ["degrees_east", "degree_east", "degree_E", "degrees_E", "degreeE", "degreesE"], 360.0
-    ),
-    **dict.fromkeys(["radian", "radians", "rad"], 2 * math.pi),
-}
 
 
 def _is_one_of(value: Any, choices: tuple[int, ...]) -> bool:
@@ -49,14 +42,14 @@ def _is_number(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a derivative, as they were given.
+    """The options of a derivative, as the user gave them.
 
     Attributes
     ----------
     order : int
         Order of the derivative.
     spacing, boundary, period : mappings or single values
-        Per dimension, under its name or that of the coordinate asked for.
+        Per dimension; the keys are names of dimensions or of the coordinates asked for.
     edge_order, accuracy, skipna, validate, datetime_unit, metric, radius
         See :func:`xgrad.gradient`.
 
@@ -115,17 +108,32 @@ class Options:
 
     @property
     def length_of_radius(self) -> float:
-        """`radius`, that of the Earth where none was given."""
+        """`radius`, by default that of the Earth."""
         return RADIUS if self.radius is None else float(self.radius)
 
     @property
     def unit_of_time(self) -> DatetimeUnit:
-        """`datetime_unit`, seconds where none was given."""
+        """`datetime_unit`, by default seconds."""
         unit: DatetimeUnit = self.datetime_unit or "s"
         return unit
 
     def require_known_names(self, names: Iterable[Hashable], dims: Iterable[Hashable]) -> None:
-        """Refuse an option for something that is not differentiated along."""
+        """Refuse an option for a dimension that is not differentiated along.
+
+        Parameters
+        ----------
+        names : iterable of hashable
+            The dimensions or coordinates asked for.
+        dims : iterable of hashable
+            Their dimensions.
+
+        Raises
+        ------
+        TypeError
+            If `spacing` or `period` is not a mapping.
+        CoordinateError
+            If an option names anything else.
+        """
         spacing = self.spacing if isinstance(self.spacing, Mapping) else {}
         positions = [value for value in spacing.values() if isinstance(value, str)]
         known = [*dict.fromkeys([*names, *dims, *positions])]
@@ -143,7 +151,7 @@ class Options:
                     )
 
     def scheme(self, *names: Hashable) -> Scheme:
-        """Scheme along a dimension, known by any of `names`."""
+        """The scheme of the dimension that has one of `names`."""
         pair = self._boundary(names)
         edge = int(self.edge_order)
         return Scheme(int(self.order), int(self.accuracy), edge, bool(self.skipna), pair)
@@ -160,13 +168,28 @@ class Options:
                 raise ValueError(f"`boundary` is {one!r}; give a number or one of {_NAMED}")
         if (pair[0] == "periodic") != (pair[1] == "periodic"):
             raise ValueError(
-                f"`boundary` is {given!r}: what leaves on one side enters on the other; give "
-                "'periodic' for both"
+                f"`boundary` is {given!r}: a periodic dimension has no edge on either side; "
+                "give 'periodic' for both"
             )
         return pair
 
     def full_period(self, units: Any, *names: Hashable, is_time: bool = False) -> float | None:
-        """Period along a dimension, known by any of `names`; None if it is not periodic."""
+        """The period of the dimension that has one of `names`; None if it is not periodic.
+
+        Parameters
+        ----------
+        units : str or anything
+            Unit of its positions, if it is known.
+        *names : hashable
+            The dimension and its coordinates.
+        is_time : bool, default: False
+            Whether its positions are times.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the period is missing, is not wanted or is not a positive number.
+        """
         given = next((self.period[name] for name in names if name in (self.period or {})), None)
         if "periodic" not in self._boundary(names):
             if given is not None:
@@ -176,7 +199,7 @@ class Options:
                 )
             return None
         if given is None:
-            given = _FULL_TURN.get(units) if isinstance(units, str) else None
+            given = full_turn(units)
         if given is None:
             raise ValueError(
                 f"`boundary` of {names[0]!r} is 'periodic', but its period is unknown (its units "
@@ -192,7 +215,7 @@ class Options:
         if isinstance(given, dt.timedelta | np.timedelta64):
             if not is_time:
                 raise TypeError(
-                    f"`period` of {name!r} is {given!r}, but its positions are no times; give "
+                    f"`period` of {name!r} is {given!r}, but its positions are not times; give "
                     "a number in their unit"
                 )
             try:

@@ -1,4 +1,4 @@
-"""Quantities of pint in, quantities out, and results in the unit asked for; pint only if needed."""
+"""Quantities of pint in and out, and results in the unit asked for; pint is imported if needed."""
 
 from __future__ import annotations
 
@@ -11,26 +11,24 @@ from typing import Any, Self, TypeVar
 
 import xarray as xr
 
+from xgrad.labels.cf import are_degrees
 from xgrad.labels.units import factors
 
 _Result = TypeVar("_Result", xr.DataArray, xr.Dataset)
 
-# An attribute of what was a quantity, inside an operation on a Dataset that has other variables
-# too: attributes are what an operation hands on from a variable to its result.
+# Marks the variables of a Dataset that were quantities while an operation runs: an operation copies
+# attributes from a variable to its result.
 _MARK = "xgrad_was_a_quantity"
 
-# CF's degrees with a direction, which pint's own registry does not know.
-_DEGREES = re.compile(r"degrees?_?(north|east|true|[NET])")
-
-# What pint raises for a text that is no unit: AttributeError for an unknown name, and what comes of
-# Python's tokens, which it reads.
+# The errors that pint raises for a text that is not a unit: AttributeError for an unknown name, and
+# those of Python's tokenizer and operators, with which it reads the text.
 _UNREADABLE = (
     AttributeError, TypeError, ValueError, LookupError, ArithmeticError, AssertionError, TokenError,
 )  # fmt: skip
 
 
 class Step(float):
-    """A Python number with a unit: as weak in numpy's promotion as one without.
+    """A Python number with a unit: as weak in numpy's promotion as one without a unit.
 
     Examples
     --------
@@ -57,26 +55,27 @@ def through(
     obj : DataArray or Dataset
         Data and coordinates may be quantities, also lazy ones.
     operation : callable
-        Takes `obj` with plain numbers and ``units`` in the attributes, and gives a DataArray or
-        Dataset that has ``units`` in its attributes too.
+        Takes `obj` with plain numbers and ``units`` in the attributes, and returns a DataArray or
+        Dataset with ``units`` in its attributes.
     units : str, optional
         Unit to convert the result to.
 
     Returns
     -------
     DataArray or Dataset
-        What `operation` gives.  Results of quantities are quantities of the same registry, if
-        their unit is known, and coordinates are those of `obj`.  Of a Dataset in which some
-        variables only are quantities, those results are that keep their attributes.
+        The result of `operation`.  Results of quantities are quantities of the same registry if
+        their unit is known, and coordinates are those of `obj`.  If only some variables of a
+        Dataset are quantities, the results that keep the attributes of these are quantities.
 
     Raises
     ------
     ImportError
-        If `units` needs a package that is not there.
+        If `units` needs a package that is not installed.
     ValueError
-        If `units` is no unit, or the result cannot be converted to it.
+        If `units` is not a unit, or the result cannot be converted to it.
     TypeError
-        If `units` is no string, or dask holds quantities, in place of a quantity that holds dask.
+        If `units` is not a string, or a dask array holds quantities (a quantity may hold a dask
+        array).
 
     Examples
     --------
@@ -114,7 +113,7 @@ def through(
 
 
 def is_quantity(value: Any) -> bool:
-    """Whether a value is a quantity of pint, without importing it: who has one, has imported it.
+    """Whether a value is a quantity of pint, which is not imported: whoever has one has done so.
 
     Examples
     --------
@@ -126,7 +125,7 @@ def is_quantity(value: Any) -> bool:
 
 
 def positions(spacing: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
-    """``spacing`` with numbers that carry ``units`` in place of quantities.
+    """``spacing`` with numbers that carry ``units`` instead of quantities.
 
     Parameters
     ----------
@@ -145,21 +144,21 @@ def positions(spacing: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
 
 
 def number_in(quantity: Any, units: Any, what: str) -> float:
-    """Magnitude of a quantity in a unit.
+    """The magnitude of a quantity in a unit.
 
     Parameters
     ----------
     quantity : Quantity
         One number.
     units : str or anything
-        Unit in the form of the CF conventions, if it is known.
+        Unit as the CF conventions write it, if it is known.
     what : str
-        What the quantity is, for the message.
+        The quantity in words, for the message.
 
     Raises
     ------
     ValueError
-        If the unit is unknown, or of another dimension.
+        If the unit is unknown, or measures something else.
 
     Examples
     --------
@@ -171,8 +170,8 @@ def number_in(quantity: Any, units: Any, what: str) -> float:
     unit = _unit(units, registry)
     if unit is None or not unit.is_compatible_with(quantity.units):
         raise ValueError(
-            f"{what} is {quantity}, but the unit of its positions is {units!r}; give a quantity of "
-            "that dimension, or a number"
+            f"{what} is {quantity}, but the unit of its positions is {units!r}; give a quantity "
+            "that converts to this unit, or a number"
         )
     return float(quantity.to(unit).magnitude)
 
@@ -186,12 +185,12 @@ def _position(dim: Any, value: Any) -> Any:
     if isinstance(magnitude, int | float) and not hasattr(magnitude, "dtype"):
         return Step(magnitude, units)
     if getattr(magnitude, "ndim", 2) > 1:
-        return magnitude  # which dimensions these are is not known: refused later on
+        return magnitude  # its dimensions have no names: refused later on
     return xr.DataArray(magnitude, dims=(dim,)[: magnitude.ndim], attrs={"units": units})
 
 
 def _held(obj: Any) -> Iterator[tuple[Hashable, Any]]:
-    """Names and arrays of all variables, the data before the coordinates."""
+    """Names and arrays of all variables, data first, then coordinates."""
     # Not `.data`, which would load a variable of an open file.
     if isinstance(obj, xr.Dataset):
         yield from ((name, obj.variables[name]._data) for name in obj.data_vars)
@@ -204,7 +203,7 @@ def _held(obj: Any) -> Iterator[tuple[Hashable, Any]]:
 
 
 def _registry(obj: Any) -> Any:
-    """The registry of the first quantity; None if there is none."""
+    """The registry of the first quantity; None if there are no quantities."""
     found = None
     for name, data in _held(obj):
         if is_quantity(data):
@@ -251,7 +250,7 @@ def _stripped(obj: Any) -> Any:
 
 
 def _with_the_quantities(result: Any, obj: xr.DataArray | xr.Dataset) -> Any:
-    """Give coordinates back the quantities, and the indexes, that they have in the input."""
+    """Restore the quantities, and the indexes, of the coordinates of the input."""
     names = [
         name
         for name in _quantified(obj)
@@ -264,7 +263,7 @@ def _with_the_quantities(result: Any, obj: xr.DataArray | xr.Dataset) -> Any:
 
 
 def _text(quantity: Any) -> str:
-    """Its unit as CF writes it; as one name in brackets if CF has no words for it."""
+    """Its unit as CF writes it, or as one name in brackets if CF cannot write it."""
     units = _product(quantity.unit_items(), quantity._REGISTRY)
     items = list(quantity._REGISTRY.Quantity(1.0, units).unit_items())
     if all(power == int(power) and not re.search(r"\W|\d", name) for name, power in items):
@@ -274,7 +273,7 @@ def _text(quantity: Any) -> str:
 
 
 def _product(items: Any, registry: Any) -> Any:
-    """Unit of differences: of a unit with an offset, such as degrees Celsius, its delta."""
+    """Unit of differences: a unit with an offset, such as degrees Celsius, becomes its delta."""
     product = registry.Unit("dimensionless")
     for name, power in items:
         one = registry.Quantity(1.0, name)
@@ -283,7 +282,7 @@ def _product(items: Any, registry: Any) -> Any:
 
 
 def _unit(text: Any, registry: Any) -> Any:
-    """The unit that a text means to a registry; None if it means nothing."""
+    """The unit that a registry reads in a text; None if it cannot read it."""
     if not isinstance(text, str):
         return None
     try:
@@ -302,7 +301,7 @@ def _parsed(name: str, registry: Any) -> Any:
     try:
         return registry.Unit(name)
     except AttributeError:
-        if _DEGREES.fullmatch(name) is None:
+        if not are_degrees(name):
             raise
         return registry.Unit("degree")
 
@@ -312,7 +311,7 @@ def _udunits(units: Any) -> Any:
     try:
         import pint  # noqa: PLC0415
 
-        # To import cf_xarray's registry makes it the one of the whole process: undone here.
+        # Importing cf_xarray's registry makes it that of the whole process: undone here.
         before = pint.get_application_registry().get()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it wants matplotlib
@@ -320,7 +319,7 @@ def _udunits(units: Any) -> Any:
         pint.set_application_registry(before)
     except ImportError as error:
         raise ImportError(
-            f"`units` is {units!r}, and to convert to it takes pint and cf_xarray: "
+            f"`units` is {units!r}, and conversion needs pint and cf_xarray: "
             "`pip install 'xgrad[units]'`"
         ) from error
     return registry
@@ -350,8 +349,8 @@ def _converted(
         )
     if not unit.is_compatible_with(target):
         raise ValueError(
-            f"`units` is {units!r}, but {name!r} is in {own!r}, which is of another dimension; "
-            "give a unit that it converts to"
+            f"`units` is {units!r}, but {name!r} is in {own!r}, which does not convert to it; give "
+            "a unit of the same dimension"
         )
     # A Python number, weak in promotion, keeps the dtype.
     factor = float((1.0 * unit).to(target).magnitude)

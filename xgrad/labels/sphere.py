@@ -39,7 +39,7 @@ def at_pole(latitude: AnyArray) -> AnyArray:
 
 
 def per_cosine(latitude: AnyArray, at_the_pole: Any = np.nan) -> AnyArray:
-    """``1 / cos(φ)``, and something else at a pole.
+    """``1 / cos(φ)``, with another value at a pole.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def per_cosine(latitude: AnyArray, at_the_pole: Any = np.nan) -> AnyArray:
 
 
 def tangent(latitude: AnyArray) -> AnyArray:
-    """``tan(φ)``, and 0 at a pole.
+    """``tan(φ)``, or 0 at a pole.
 
     Examples
     --------
@@ -74,10 +74,10 @@ def cosine(latitude: AnyArray) -> AnyArray:
 
 
 def per_mean_cosine(latitude: AnyArray) -> AnyArray:
-    """``1 / cos(φ)``; at a pole with the mean cosine of the half cell that lies on its side.
+    """``1 / cos(φ)``; at a pole, with the mean cosine of the half cell beside it.
 
-    With it the flux form closes: the sum of divergence times area, with half a cell at each pole,
-    is the flow through nothing.
+    This closes the flux form: the sum of divergence times area over the sphere, with half a cell at
+    each pole, is zero.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def per_mean_cosine(latitude: AnyArray) -> AnyArray:
 
 
 def arc(latitude: Any, longitude: Any, other_latitude: Any, other_longitude: Any) -> Any:
-    """Angle between two places, by the haversine formula, which is exact for neighbours too.
+    """Angle between two places, by the haversine formula, which is precise for neighbours too.
 
     Examples
     --------
@@ -108,10 +108,10 @@ def arc(latitude: Any, longitude: Any, other_latitude: Any, other_longitude: Any
 
 
 def path(latitude: AnyArray, longitude: AnyArray, axis: int) -> AnyArray:
-    """Angle travelled along an axis of a grid, from its first cell.
+    """Angle along an axis of a grid, from its first cell.
 
-    Counted eastward or northward: it falls where the axis runs on the whole to the west or, if it
-    runs more across the latitudes, to the south.
+    Counted eastward or northward: it falls if the axis runs mostly to the west or, if it runs
+    mostly across the latitudes, to the south.
 
     Parameters
     ----------

@@ -1,15 +1,15 @@
-"""Unit strings in the form of the CF conventions: what stands in ``attrs["units"]``, no numbers."""
+"""Unit strings as the CF conventions write them in ``attrs["units"]``."""
 
 from __future__ import annotations
 
 import re
 
-# "m", "s-1", "m^2", "s**-2": a name with an exponent; several of them are separated by a space, a
-# dot or a star.  Anything else (a slash, a factor) is kept whole, in brackets, which are a name.
+# "m", "s-1", "m^2", "s**-2": a name with an exponent.  Factors are separated by a space, a dot or a
+# star.  Anything else (a slash, a number) is kept whole, in brackets, as one name.
 _FACTOR = re.compile(r"(?P<name>°?[^\W\d]+|[%°'\"]|\([^()]*\))(?:\^|\*\*)?(?P<power>[+-]?\d+)?")
 _BETWEEN = re.compile(r"(?:[\s.]+|(?<!\*)\*(?!\*))(?![^()]*\))")
 
-#: The name in UDUNITS of each numpy time unit: "m" is a minute there, and a metre here.
+#: The UDUNITS name of each unit of time in numpy, whose "m" is a minute.
 OF_TIME = {
     "W": "week",
     "D": "day",
@@ -26,7 +26,7 @@ OF_TIME = {
 
 
 def factors(units: str) -> dict[str, int]:
-    """Take a unit apart: names and their exponents.
+    """Split a unit into names and their exponents.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def factors(units: str) -> dict[str, int]:
     Returns
     -------
     dict of str to int
-        What is not understood is one name in brackets; dimensionless units have none.
+        A unit that is not understood is one name in brackets; a dimensionless one has no names.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def factors(units: str) -> dict[str, int]:
 
 
 def quotient(numerator: str, denominator: str) -> str:
-    """Unit of a derivative: `numerator` per `denominator`.
+    """The unit of a derivative: `numerator` per `denominator`.
 
     Parameters
     ----------

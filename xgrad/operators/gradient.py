@@ -1,78 +1,33 @@
-"""The labelled operation: which variables and dimensions, what the results are called."""
+"""The gradient and single derivatives of labelled data."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Hashable, Iterable
+from typing import Any, TypeVar, Unpack
 
-import numpy as np
 import xarray as xr
 
-from xgrad._typing import Accuracy, BoundaryLike, DatetimeUnit, Dim, EdgeOrder, Metric, SpacingLike
-from xgrad.errors import ChunkError, CoordinateError
-from xgrad.labels import names, quantities
-from xgrad.labels import spacing as coordinates
+from xgrad._typing import Dim, LabelledFieldOptions, LabelledOptions
+from xgrad.arrays.combine import combine
+from xgrad.arrays.term import Term
+from xgrad.labels.attributes import described, label_of
+from xgrad.labels.keywords import spelled_out
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
-from xgrad.labels.units import OF_TIME, quotient
-from xgrad.operators.place import Sphere, with_the_globe
-from xgrad.operators.result import Combination, Part, labelled
-from xgrad.stencils.scheme import Scheme
-
-# Attributes that describe the values of a variable, and are untrue of its derivative.
-_OF_THE_VALUES = frozenset(
-    [
-        "units",
-        "long_name",
-        "standard_name",
-        "short_name",
-        "calendar",
-        "positive",
-        "axis",
-        "bounds",
-        "climatology",
-        "coordinates",
-        "cell_methods",
-        "ancillary_variables",
-        "valid_min",
-        "valid_max",
-        "valid_range",
-        "actual_range",
-        "missing_value",
-        "_FillValue",
-        "scale_factor",
-        "add_offset",
-        "_Unsigned",
-        "flag_values",
-        "flag_masks",
-        "flag_meanings",
-        "number_of_significant_digits",
-        "least_significant_digit",
-        "dtype",
-    ]
-)
+from xgrad.labels.times import seconds
+from xgrad.operators.evaluate import labelled, like, on_numbers
+from xgrad.operators.result import Result
+from xgrad.operators.selection import select
+from xgrad.operators.terms import differentiable, term_of, units_of
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
 _ORDINALS = {1: "", 2: "second ", 3: "third ", 4: "fourth "}
 
 
+@spelled_out(LabelledFieldOptions)
 def gradient(
-    obj: xr.DataArray | xr.Dataset,
-    dim: Dim = None,
-    *,
-    spacing: SpacingLike = None,
-    edge_order: EdgeOrder = 1,
-    datetime_unit: DatetimeUnit | None = None,
-    boundary: BoundaryLike = "one-sided",
-    period: Mapping[Any, Any] | None = None,
-    skipna: bool = False,
-    accuracy: Accuracy = 2,
-    validate: bool = True,
-    metric: Metric | None = None,
-    radius: float | None = None,
-    units: str | None = None,
+    obj: xr.DataArray | xr.Dataset, dim: Dim = None, **options: Unpack[LabelledFieldOptions]
 ) -> xr.Dataset:
     """Gradient of labelled data, by default with the numbers of ``numpy.gradient``.
 
@@ -168,27 +123,18 @@ def gradient(
     >>> gradient(da, "x", boundary="extend").dt_dx.values
     array([0.5, 2. , 2. ])
     """
-    options = Options(
-        1, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate,
-        metric, radius,
-    )  # fmt: skip
-    return quantities.through(obj, lambda plain: _gradient(plain, dim, options), units)
+    found: xr.Dataset = on_numbers(
+        obj, options, lambda plain, own: labelled(plain, gradients(plain, dim, own))
+    )
+    return found
 
 
+@spelled_out(LabelledOptions)
 def derivative(
     obj: _Object,
     dim: Hashable | Iterable[Hashable],
     order: int = 1,
-    *,
-    spacing: SpacingLike = None,
-    edge_order: EdgeOrder = 1,
-    datetime_unit: DatetimeUnit | None = None,
-    boundary: BoundaryLike = "one-sided",
-    period: Mapping[Any, Any] | None = None,
-    skipna: bool = False,
-    accuracy: Accuracy = 2,
-    validate: bool = True,
-    units: str | None = None,
+    **options: Unpack[LabelledOptions],
 ) -> _Object:
     """One derivative of labelled data: of higher order, or mixed.
 
@@ -231,155 +177,17 @@ def derivative(
     >>> derivative(da, "x", order=2).values.round(12)
     array([2., 2., 2., 2.])
     """
-    options = Options(
-        order, spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
-    )
     dims = [dim] if dim is None else dim
-    found: _Object = quantities.through(obj, lambda plain: _derivative(plain, dims, options), units)
+    found: _Object = on_numbers(
+        obj,
+        {"order": order, **options},
+        lambda plain, own: like(plain, derivatives(plain, dims, own)),
+    )
     return found
 
 
-def _gradient(obj: Any, dim: Dim, options: Options) -> xr.Dataset:
-    found = first_derivatives(obj, dim, options)
-    return labelled(obj, found, lambda one: one.values(validate=options.validate))
-
-
-def _derivative(obj: Any, dim: Dim, options: Options) -> Any:
-    asked = asked_for(obj, dim, options)
-    found = possible(obj, asked.variables, [tuple(asked.spacings)], asked.options)
-    attrs: Any = obj.attrs if isinstance(obj, xr.Dataset) else {}
-    made = {one.name: chained(one, asked.options) for one in found}
-    results = xr.Dataset(made, obj.coords, attrs)
-    if isinstance(obj, xr.Dataset):
-        return results
-    (result,) = results.data_vars.values()
-    return result
-
-
-def derivative_name(name: Hashable, *coords: Hashable, order: int = 1) -> str:
-    """Name of a derivative.
-
-    Examples
-    --------
-    >>> derivative_name("temperature", "time"), derivative_name(None, "time")
-    ('dtemperature_dtime', 'd_dtime')
-    >>> derivative_name("t", "x", order=2), derivative_name("t", "x", "y")
-    ('d2t_dx2', 'd2t_dxdy')
-    """
-    total = order * len(coords)
-    below = "".join(f"d{coord}{order if order > 1 else ''}" for coord in coords)
-    return f"d{total if total > 1 else ''}{'' if name is None else name}_{below}"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is differentiated, along what and how.
-
-    Attributes
-    ----------
-    variables : dict
-        By name.
-    spacings : list of Spacing
-        In the order asked for.
-    options : Options
-        With what follows from the coordinates.
-    place : Sphere or None
-        Where `metric` puts the cells.
-    """
-
-    variables: dict[Hashable, xr.Variable]
-    spacings: list[Spacing]
-    options: Options
-    place: Sphere | None
-
-
-def concerns(obj: xr.Dataset, dim: Dim) -> bool:
-    """Whether there is something to differentiate along each of `dim`.
-
-    Parameters
-    ----------
-    obj : Dataset
-        Its numeric variables count.
-    dim : hashable, iterable of hashable or None
-        As for :func:`gradient`.
-
-    Examples
-    --------
-    >>> ds = xr.Dataset({"t": ("x", [0.0, 1.0]), "name": ("y", ["a", "b"])})
-    >>> concerns(ds, "x"), concerns(ds, "y"), concerns(ds, None)
-    (True, False, True)
-    """
-    used = {d for variable in _variables(obj).values() for d in variable.dims}
-    if dim is None:
-        return bool(used)
-    found = [names.find(obj, name) for name in _listed(dim)]
-    return all(name is not None and _dim_of(obj, name) in used for name in found)
-
-
-def asked_for(obj: Any, dim: Dim, options: Options) -> Asked:
-    """Find variables and positions.
-
-    Parameters
-    ----------
-    obj, dim
-        As for :func:`gradient`.
-    options : Options
-        As they were given.
-
-    Raises
-    ------
-    TypeError, ValueError, CoordinateError
-        As :func:`gradient`.
-    """
-    if not isinstance(obj, xr.DataArray | xr.Dataset):
-        raise TypeError(
-            f"`obj` is a {type(obj).__module__}.{type(obj).__qualname__}; give an xarray DataArray "
-            "or Dataset"
-        )
-    variables = _variables(obj)
-    asked = _names(obj, dim, variables)
-    options = with_the_globe(obj, asked, _under_real_names(obj, options))
-    place = Sphere.of(obj, options)
-    spacings = _spacings(obj, asked, options)
-    if place is not None:
-        spacings = [place.spacing(along, options) for along in spacings]
-    if isinstance(obj, xr.Dataset):  # its variables may serve as positions
-        used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
-        variables = {name: variable for name, variable in variables.items() if name not in used}
-    for along in spacings:
-        if not any(along.dim in variable.dims for variable in variables.values()):
-            raise ValueError(f"nothing to differentiate along {along.dim!r}: {_dtypes(obj)}")
-    _require_a_time(variables, spacings, options)
-    return Asked(variables, spacings, options, place)
-
-
-@dataclass(frozen=True)
-class Derivative:
-    """One derivative that was asked for and found possible.
-
-    Attributes
-    ----------
-    name : str
-        Of the result.
-    origin : hashable
-        Name of what is differentiated.
-    variable : Variable
-        What is differentiated.
-    chain : tuple of Spacing
-        Along what, one after another.
-    schemes : tuple of Scheme
-        How, along each of them.
-    """
-
-    name: str
-    origin: Hashable
-    variable: xr.Variable
-    chain: tuple[Spacing, ...]
-    schemes: tuple[Scheme, ...]
-
-
-def first_derivatives(obj: Any, dim: Dim, options: Options) -> list[Combination]:
-    """What :func:`gradient` gives, checked and not begun.
+def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
+    """The results of :func:`gradient`, checked; nothing is computed.
 
     Parameters
     ----------
@@ -396,358 +204,74 @@ def first_derivatives(obj: Any, dim: Dim, options: Options) -> list[Combination]
     Examples
     --------
     >>> da = xr.DataArray([0.0, 1.0, 4.0], dims="x", name="t")
-    >>> [found.name for found in first_derivatives(da, "x", Options())]
+    >>> [found.name for found in gradients(da, "x", Options())]
     ['dt_dx']
     """
-    asked = asked_for(obj, dim, options)
+    asked = select(obj, dim, options)
+    chains = [(along,) for along in asked.spacings]
     found = []
-    for one in possible(obj, asked.variables, [(a,) for a in asked.spacings], asked.options):
-        (along,), (scheme,) = one.chain, one.schemes
-        eastward = asked.place is not None and asked.place.is_eastward(along.dim)
-        factor = asked.place.eastward() if asked.place is not None and eastward else None
-        part = Part(one.origin, one.variable, along, scheme, factor)
-        times = one.variable.dtype.kind in "mM"
-        unit = coordinates.seconds(options.unit_of_time) if times else 1.0
-        attrs = attributes(one, options)
-        found.append(Combination(one.name, (part,), attrs, seconds=unit))
+    for called, name, chain in differentiable(obj, asked.variables, chains, asked.options):
+        variable, (along,) = asked.variables[name], chain
+        term = term_of(name, variable, along, asked.options, factor=asked.factor(along))
+        attrs = attributes(name, variable, chain, asked.options)
+        unit = _seconds(variable, asked.options)
+        found.append(Result(called, {name: variable}, (term,), attrs, seconds=unit))
     return found
 
 
-def possible(
-    obj: xr.DataArray | xr.Dataset,
-    variables: dict[Hashable, xr.Variable],
-    chains: list[tuple[Spacing, ...]],
-    options: Options,
-) -> list[Derivative]:
-    """All derivatives: of each variable along each chain of dimensions that it has.
-
-    Parameters
-    ----------
-    obj : DataArray or Dataset
-        What has the variables.
-    variables, chains, options
-        From :func:`asked_for`.
-
-    Raises
-    ------
-    ChunkError, CoordinateError, TypeError, ValueError
-        If a variable is too short, or its dtype or its shape does not go with what is asked for.
-    """
-    jobs = [
-        (name, variable, chain)
-        for name, variable in variables.items()
-        for chain in chains
-        if all(_takes_part(variable, along, obj) for along in chain)
+def derivatives(obj: Any, dim: Dim, options: Options) -> list[Result]:
+    """The results of :func:`derivative`, checked; all but the last of several is computed."""
+    asked = select(obj, dim, options)
+    chain = tuple(asked.spacings)
+    found = differentiable(obj, asked.variables, [chain], asked.options)
+    return [
+        mixed(called, name, asked.variables[name], chain, asked.options)
+        for called, name, chain in found
     ]
-    if not jobs:
-        dims = [along.dim for along in chains[0]]
-        raise ValueError(f"no variable has all of the dimensions {dims}: {_dtypes(obj)}")
-    for name, variable, chain in jobs:
-        for along in chain:
-            _check(name, variable, along, options.scheme(along.name, along.dim))
-    found: dict[str, Derivative] = {}
-    for name, variable, chain in jobs:
-        called = derivative_name(name, *(along.name for along in chain), order=options.order)
-        if called in found or called in obj.coords or called in obj.dims:
-            raise ValueError(
-                f"two things would be called {called!r}, one of them the derivative of {name!r} "
-                f"with respect to {chain[0].name!r}; rename one"
-            )
-        schemes = tuple(_schemes(variable, chain, options))
-        found[called] = Derivative(called, name, variable, chain, schemes)
-    return list(found.values())
 
 
-def _schemes(
-    variable: xr.Variable, chain: tuple[Spacing, ...], options: Options
-) -> Iterator[Scheme]:
+def mixed(
+    called: str, name: Hashable, variable: xr.Variable, chain: tuple[Spacing, ...], options: Options
+) -> Result:
+    """One derivative after another.
+
+    Parameters
+    ----------
+    called : str
+        The name of the result.
+    name : hashable
+        Of the variable.
+    variable : Variable
+        What is differentiated.
+    chain : tuple of Spacing
+        Along what.
+    options : Options
+        How.
+    """
+    inner = variable
+    terms: list[Term] = []
     for place, along in enumerate(chain):
-        scheme = options.scheme(along.name, along.dim)
-        if variable.dtype.kind in "iu":
-            scheme = replace(scheme, skipna=False)  # integers have no missing value
-        if place:
-            # The value beyond an edge is a constant there, which has no derivative.
-            left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
-            scheme = replace(scheme, boundary=(left, right))
-        yield scheme
+        if terms:
+            inner = xr.Variable(variable.dims, combine({name: inner.data}, terms))
+        terms = [term_of(name, inner, along, options, is_inner=place > 0)]
+    attrs = attributes(name, variable, chain, options)
+    return Result(called, {name: inner}, tuple(terms), attrs, seconds=_seconds(variable, options))
 
 
-def _takes_part(variable: xr.Variable, along: Spacing, obj: xr.DataArray | xr.Dataset) -> bool:
-    """Whether a variable has what is needed; of a DataArray it is an error later on if not."""
-    needed = [along.dim]
-    if along.positions is not None and isinstance(obj, xr.Dataset):
-        needed += along.positions.dims
-    return all(dim in variable.dims for dim in needed)
+def _seconds(variable: xr.Variable, options: Options) -> float:
+    """The kernels give the derivatives of times in seconds."""
+    is_time = variable.dtype.kind in "mM"
+    return seconds(options.unit_of_time) if is_time else 1.0
 
 
-def _require_a_time(
-    variables: Mapping[Hashable, xr.Variable], spacings: list[Spacing], options: Options
-) -> None:
-    if options.datetime_unit is None or any(along.is_time for along in spacings):
-        return
-    dims = {along.dim for along in spacings}
-    if any(v.dtype.kind in "mM" and dims & set(v.dims) for v in variables.values()):
-        return
-    raise ValueError(
-        f"`datetime_unit` is {options.datetime_unit!r}, but neither the data nor a coordinate "
-        f"among {[along.name for along in spacings]} is a time; leave it out"
-    )
-
-
-def _variables(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
-    """What can be differentiated: of a Dataset the numeric variables, a DataArray must be one."""
-    if isinstance(obj, xr.Dataset):
-        return {
-            name: obj.variables[name]
-            for name in obj.data_vars
-            if _is_numeric(obj.variables[name].dtype)
-        }
-    if obj.dtype.kind == "b":
-        raise TypeError(
-            f"data {obj.name!r} is bool, whose differences numpy does not define; cast it with "
-            "`.astype(float)`"
-        )
-    if not _is_numeric(obj.dtype):
-        raise TypeError(
-            f"data {obj.name!r} has dtype {obj.dtype}; convert it to numbers with `.astype(float)`"
-        )
-    return {obj.name: obj.variable}
-
-
-def _is_numeric(dtype: Any) -> bool:
-    # A pandas dtype such as Int64 has a kind as well, but its arrays are not numpy's.
-    return isinstance(dtype, np.dtype) and dtype.kind in "fciumM"
-
-
-def _names(
-    obj: xr.DataArray | xr.Dataset, dim: Dim, variables: Mapping[Hashable, xr.Variable]
-) -> list[Hashable]:
-    """The names of the dimensions and coordinates asked for, each once and each of some use."""
-    used = [d for d in obj.dims if any(d in variable.dims for variable in variables.values())]
-    if dim is None:
-        if not used:
-            raise ValueError(f"nothing to differentiate: {_dtypes(obj)}")
-        return used
-    found = [names.resolved(obj, name) for name in _listed(dim)]
-    if not found:
-        raise CoordinateError(f"`dim` is empty; {names.choices(obj)}")
-    for i, name in enumerate(found):
-        if name in found[:i]:
-            raise CoordinateError(f"`dim` names {name!r} twice: {_listed(dim)}")
-    return found
-
-
-def _listed(dim: Dim) -> list[Hashable]:
-    return list(dim) if isinstance(dim, Iterable) and not isinstance(dim, str) else [dim]
-
-
-def _dim_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> Hashable:
-    """The dimension that a 1-D coordinate lies along; else the name itself."""
-    return obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
-
-
-def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
-    """Options by the real names of coordinates, and steps that are quantities as numbers."""
-    boundary = names.resolved_keys(obj, options.boundary, "boundary")
-    period = names.resolved_keys(obj, options.period, "period")
-    spacing = quantities.positions(names.resolved_keys(obj, options.spacing, "spacing"))
-    return replace(options, spacing=spacing, boundary=boundary, period=period)
-
-
-def _dtypes(obj: xr.DataArray | xr.Dataset) -> str:
-    if isinstance(obj, xr.DataArray):
-        return f"{obj.name!r} has no dimension"
-    found = {name: f"{variable.dtype} {variable.dims}" for name, variable in obj.data_vars.items()}
-    return f"no variable is numeric and has a dimension asked for; variables are {found}"
-
-
-def _spacings(
-    obj: xr.DataArray | xr.Dataset, asked: list[Hashable], options: Options
-) -> list[Spacing]:
-    dims = [_dim_of(obj, name) for name in asked]
-    options.require_known_names(asked, dims)
-    for key, value in (options.spacing or {}).items():
-        if key not in obj.dims and not (isinstance(value, str) and value == "uniform"):
-            raise CoordinateError(
-                f"`spacing` names {key!r}, which is a coordinate along {obj.coords[key].dims}; "
-                "name the dimension"
-            )
-        if key not in asked:
-            coord = asked[dims.index(key)]
-            raise CoordinateError(
-                f"`spacing` names {key!r}, but `dim` names {coord!r} along it, whose positions "
-                f"would not be used; name {key!r} in both"
-            )
-    spacings = [_spacing(obj, name, options) for name in asked]
-    seen: set[Hashable] = set()
-    for along in spacings:
-        if along.name in seen:
-            raise CoordinateError(f"`dim` and `spacing` name {along.name!r} twice: {asked}")
-        seen.add(along.name)
-    return spacings
-
-
-def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -> Spacing:
-    unit = options.unit_of_time
-    value: Any = (options.spacing or {}).get(name)
-    found = isinstance(value, str) and (value in obj.coords or value in _data_of(obj))
-    even = isinstance(value, str) and value == "uniform" and not found
-    if value is None or even:
-        # Not coords.get, which makes up a coordinate for a dimension without one.
-        value = obj.coords[name] if name in obj.coords else None  # noqa: SIM401
-    elif found:
-        value = obj[value]
-    elif isinstance(value, str):
-        raise CoordinateError(
-            f"`spacing` for {name!r} names {value!r}, which is no coordinate; {names.choices(obj)}"
-        )
-    attrs = getattr(value, "attrs", {})
-    dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
-    called = [value.name] if isinstance(value, xr.DataArray) and value.name is not None else []
-    times = isinstance(value, xr.DataArray) and coordinates.is_time(value)
-    period = options.full_period(attrs.get("units"), name, *dims, *called, is_time=times)
-    if value is None:
-        if even:
-            raise CoordinateError(
-                f"`spacing` for {name!r} is 'uniform', but there is no such coordinate; leave it "
-                "out for a spacing of 1"
-            )
-        along = coordinates.along_index(name)
-        return coordinates.around(along, obj.sizes[name], period)
-    if even:
-        return coordinates.uniform(value, unit, period)
-    given = name in (options.spacing or {})
-    if given and isinstance(value, xr.DataArray) and value.ndim > 1:
-        return coordinates.of_several_dimensions(value, name, period)
-    if found or not given:
-        return coordinates.from_coordinate(value, unit, dim=name if given else None, period=period)
-    return coordinates.from_value(name, obj.sizes[name], value, unit, period)
-
-
-def _data_of(obj: xr.DataArray | xr.Dataset) -> Iterable[Hashable]:
-    return obj.data_vars if isinstance(obj, xr.Dataset) else ()
-
-
-def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:
-    size = variable.sizes[along.dim]
-    if np.isnan(size):
-        raise ChunkError(
-            f"variable {name!r} has unknown chunk sizes along {along.dim!r}, so that its edges "
-            "cannot be found; call `.compute_chunk_sizes()` on the dask array first"
-        )
-    if size < scheme.needed:
-        what = f"`edge_order={scheme.edge_order}`"
-        if not scheme.is_numpys or scheme.boundary != ("one-sided", "one-sided"):
-            what = f"`order={scheme.order}` with `accuracy={scheme.accuracy}` and `boundary="
-            what += f"{scheme.boundary}`"
-        raise ValueError(
-            f"dimension {along.dim!r} of {name!r} has size {size}; {what} needs at least "
-            f"{scheme.needed}; name other dimensions in `dim`"
-        )
-    _check_boundary(name, variable, along, scheme)
-    _check_positions(name, variable, along, scheme)
-
-
-def _check_boundary(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:
-    kind = variable.dtype.kind
-    for number in scheme.boundary:
-        if isinstance(number, str):
-            continue
-        if kind in "mM" or (kind != "c" and isinstance(number, complex | np.complexfloating)):
-            raise TypeError(
-                f"`boundary` of {along.dim!r} is {number!r}, which {name!r} of dtype "
-                f"{variable.dtype} cannot hold; give a number of its kind or 'extend'"
-            )
-
-
-def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:
-    positions = along.positions
-    if variable.dtype.kind in "mM" and (scheme.skipna or positions is not None):
-        raise TypeError(
-            f"{name!r} has dtype {variable.dtype}, and times as data go neither with `skipna` nor "
-            "with positions of several dimensions; subtract one of them and divide by a unit first"
-        )
-    if positions is None:
-        return
-    missing = [dim for dim in positions.dims if dim not in variable.dims]
-    if missing:
-        raise CoordinateError(
-            f"positions {along.name!r} have dimensions {positions.dims}, which do not broadcast "
-            f"against {name!r} with {variable.dims}: it lacks {missing}"
-        )
-    for dim, side in positions.sizes.items():
-        if side != variable.sizes[dim]:
-            raise CoordinateError(
-                f"positions {along.name!r} have size {side} along {dim!r}, but {name!r} has "
-                f"{variable.sizes[dim]}; give positions of the same size"
-            )
-
-
-def chained(one: Derivative, options: Options) -> xr.Variable:
-    """One derivative after another, with its attributes.
-
-    Parameters
-    ----------
-    one : Derivative
-        From :func:`possible`.
-    options : Options
-        Those that it was asked for with.
-    """
-    variable = one.variable
-    for along, scheme in zip(one.chain, one.schemes, strict=True):
-        step = Combination(one.name, (Part(one.origin, variable, along, scheme),))
-        variable = xr.Variable(variable.dims, step.values(validate=options.validate))
-    data = variable.data
-    if one.variable.dtype.kind in "mM" and options.unit_of_time != "s":
-        data = data / coordinates.seconds(options.unit_of_time)  # the kernel gives seconds
-    return xr.Variable(variable.dims, data, attributes(one, options))
-
-
-def attributes(one: Derivative, options: Options) -> dict[Hashable, Any]:
-    """Attributes of a derivative: those of the variable that stay true, its units, what it is.
-
-    Parameters
-    ----------
-    one : Derivative
-        From :func:`possible`.
-    options : Options
-        Those that it was asked for with.
-    """
-    chain = one.chain
+def attributes(
+    name: Hashable, variable: xr.Variable, chain: tuple[Spacing, ...], options: Options
+) -> dict[Hashable, Any]:
+    """Attributes of a derivative: units, long name, and those of the variable that stay true."""
     respect = " and ".join(along.label for along in chain)
     if len(chain) == 1:
         what, which = f"{_ORDINALS[options.order]}derivative", ""
     else:
         what, which = "mixed derivative", f", order {options.order} in each" * (options.order > 1)
-    text = f"{what} of {label_of(one.origin, one.variable)} with respect to {respect}{which}"
-    own_units = units_of(one.variable, chain, options)
-    return described(one.variable, text, own_units)
-
-
-def label_of(name: Hashable, variable: xr.Variable) -> str:
-    """A variable in words."""
-    return str(variable.attrs.get("long_name") or ("data" if name is None else name))
-
-
-def units_of(variable: xr.Variable, chain: Iterable[Spacing], options: Options) -> str | None:
-    """Units of a derivative of ``options.order`` along each of `chain`; None where unknown."""
-    times = variable.dtype.kind in "mM"
-    own_units = OF_TIME[options.unit_of_time] if times else variable.attrs.get("units")
-    for along in chain:
-        for _ in range(options.order):
-            if not (isinstance(own_units, str) and isinstance(along.units, str)):
-                return None
-            own_units = quotient(own_units, along.units)
-    return own_units if isinstance(own_units, str) else None
-
-
-def described(variable: xr.Variable, long_name: str, own_units: str | None) -> dict[Hashable, Any]:
-    """Attributes of a variable that are true of what is made of it, and its own."""
-    attrs = {key: value for key, value in variable.attrs.items() if _survives(key)}
-    if own_units is not None:
-        attrs["units"] = own_units
-    return attrs | {"long_name": long_name}
-
-
-def _survives(attribute: Hashable) -> bool:
-    return attribute not in _OF_THE_VALUES and not str(attribute).startswith("GRIB_")
+    text = f"{what} of {label_of(name, variable)} with respect to {respect}{which}"
+    return described(variable, text, units_of(variable, chain, options))

@@ -8,7 +8,7 @@ import xarray as xr
 
 from xgrad._typing import Dim
 from xgrad.errors import CoordinateError
-from xgrad.operators.gradient import concerns
+from xgrad.operators.selection import concerns
 
 
 def mapped(

@@ -1,1 +1,1 @@
-"""Steps between cells → the weights of finite differences."""
+"""From the steps between cells to the weights of finite differences."""

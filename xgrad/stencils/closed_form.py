@@ -1,4 +1,9 @@
-"""Weights of numpy's stencils in closed form."""
+"""Weights of numpy's three-point stencils in closed form.
+
+The only place with these formulas: arrays of steps are passed to them as they are, and
+:mod:`xgrad.kernels.three_points` compiles them for single cells.  No number stands in them, since
+numba would compute ``2.0 * h`` of a float32 step in float64, and numpy does not.
+"""
 
 from __future__ import annotations
 
@@ -25,27 +30,51 @@ def between(h1: Any, h2: Any) -> tuple[Any, Any, Any]:
     return -h2 / (h1 * (h1 + h2)), (h2 - h1) / (h1 * h2), h1 / (h2 * (h1 + h2))
 
 
-def from_left(h1: Any, h2: Any, *, even: bool) -> tuple[Any, Any, Any]:
+def from_left(h1: Any, h2: Any) -> tuple[Any, Any, Any]:
     """Weights of three cells, for the first derivative at the leftmost; see :func:`between`.
 
     Examples
     --------
-    >>> from_left(1.0, 1.0, even=True)
-    (-1.5, 2.0, -0.5)
+    >>> from_left(1.0, 2.0)
+    (-1.3333333333333333, 1.5, -0.16666666666666666)
     """
-    if even:
-        return -1.5 / h1, 2.0 / h1, -0.5 / h1
-    return -(2.0 * h1 + h2) / (h1 * (h1 + h2)), (h1 + h2) / (h1 * h2), -h1 / (h2 * (h1 + h2))
+    return -(h1 + h1 + h2) / (h1 * (h1 + h2)), (h1 + h2) / (h1 * h2), -h1 / (h2 * (h1 + h2))
 
 
-def from_right(h1: Any, h2: Any, *, even: bool) -> tuple[Any, Any, Any]:
+def from_right(h1: Any, h2: Any) -> tuple[Any, Any, Any]:
     """Weights of three cells, for the first derivative at the rightmost; see :func:`between`.
 
     Examples
     --------
-    >>> from_right(1.0, 1.0, even=True)
+    >>> from_right(2.0, 1.0)
+    (0.16666666666666666, -1.5, 1.3333333333333333)
+    """
+    return h2 / (h1 * (h1 + h2)), -(h2 + h1) / (h1 * h2), (h2 + h2 + h1) / (h2 * (h1 + h2))
+
+
+def from_left_even(h: Any) -> tuple[Any, Any, Any]:
+    """Weights ``-3/2, 2, -1/2`` over `h`, with numpy's bits for an even axis.
+
+    Examples
+    --------
+    >>> from_left_even(1.0)
+    (-1.5, 2.0, -0.5)
+    """
+    one = h / h
+    two = one + one
+    half = one / two
+    return -(one + half) / h, two / h, -half / h
+
+
+def from_right_even(h: Any) -> tuple[Any, Any, Any]:
+    """Weights ``1/2, -2, 3/2`` over `h`, with numpy's bits for an even axis.
+
+    Examples
+    --------
+    >>> from_right_even(1.0)
     (0.5, -2.0, 1.5)
     """
-    if even:
-        return 0.5 / h2, -2.0 / h2, 1.5 / h2
-    return h2 / (h1 * (h1 + h2)), -(h2 + h1) / (h1 * h2), (2.0 * h2 + h1) / (h2 * (h1 + h2))
+    one = h / h
+    two = one + one
+    half = one / two
+    return half / h, -two / h, (one + half) / h

@@ -1,4 +1,4 @@
-"""Weights of stencils for any derivative and positions, by Fornberg's algorithm."""
+"""Weights for derivatives of any order at any positions, by Fornberg's algorithm."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from xgrad._jit import compiled
 
 @compiled
 def weights(x: Any, order: int, table: Any) -> None:
-    """Weights of the derivative of `order` at 0 from values at the positions `x`.
+    """Compute the weights of a derivative at 0, given the positions of the values.
 
-    They are exact for polynomials of degree ``x.size - 1``.  With ``c[k, i, j]`` the weight of
-    point j of the first i + 1 points for the derivative of order k::
+    The weights are exact for polynomials up to degree ``x.size - 1``.  ``c[k, i, j]`` is the weight
+    of point j for the derivative of order k if only the first i + 1 points are used::
 
         c[k, i, j] = (x[i] c[k, i-1, j] - k c[k-1, i-1, j]) / (x[i] - x[j])              j < i
         c[k, i, i] = w[i-2] / w[i-1] (k c[k-1, i-1, i-1] - x[i-1] c[k, i-1, i-1])
@@ -27,7 +27,7 @@ def weights(x: Any, order: int, table: Any) -> None:
     order : int
         Order of the derivative, less than n.
     table : float64 array of shape (order + 1, n or more)
-        Overwritten; the weights are ``table[order, :n]``.
+        Overwritten: ``table[order, :n]`` are the weights.
 
     References
     ----------
@@ -60,7 +60,7 @@ def weights(x: Any, order: int, table: Any) -> None:
 
 @compiled
 def window(steps: Any, cell: int, first: int, x: Any) -> None:
-    """Distances from a cell to those of its stencil, summed up from the cell.
+    """Sum up the distances from a cell to the cells of its stencil, starting at the cell.
 
     Parameters
     ----------
@@ -88,20 +88,21 @@ def window(steps: Any, cell: int, first: int, x: Any) -> None:
 
 @compiled
 def fill(steps: Any, order: int, offset: int, first: Any, count: Any, out: Any) -> None:
-    """Weights of all cells of an axis.
+    """Compute the weights of all cells along an axis.
 
     Parameters
     ----------
     steps : float64 array
-        Distances between all positions, ghosts included.
+        Distances between neighbouring positions, including ghosts.
     order : int
         Order of the derivative.
     offset : int
-        Ghosts below the first cell.
+        Number of ghosts below the first cell.
     first, count : int arrays of shape (n,)
-        For each cell the first cell of its stencil, relative to its own, and the cells it has.
+        For each cell, the first cell of its stencil, relative to the cell itself, and the number of
+        cells of its stencil.
     out : float64 array of shape (widest, n)
-        Overwritten with the weights; what lies beyond `count` with zeros.
+        Overwritten with the weights, followed by zeros where `count` is less than `widest`.
 
     Examples
     --------

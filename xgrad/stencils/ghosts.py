@@ -1,4 +1,4 @@
-"""Ghost cells: what stands beyond the edges of an array.  numpy only.
+"""Ghost cells: the values, positions and steps assumed beyond the edges of an array.
 
 ::
 
@@ -6,7 +6,7 @@
     extend      a a | a b c ... x y z | z z     at the edge spacing
     reflect     c b | a b c ... x y z | y x     mirrored spacing
     a number v  v v | a b c ... x y z | v v     at the edge spacing
-    nan           NaN                           nothing that meets it has a derivative
+    nan           NaN                           stencils that reach a ghost give NaN
     one-sided       | a b c ... x y z |         no ghosts: the stencil stays inside
 """
 
@@ -18,30 +18,29 @@ import numpy as np
 
 from xgrad._typing import AnyArray, Boundary, Steps
 
-#: Boundaries whose ghosts are copies of cells, so that any dtype holds them.
-OF_THE_CELLS = frozenset({"one-sided", "periodic", "extend", "reflect"})
-
 
 def values(face: AnyArray, boundary: Boundary, depth: int, axis: int, *, below: bool) -> AnyArray:
-    """Cells beyond an edge, made from the cells at it; periodic ones come from the other edge.
+    """Values of the ghost cells beyond an edge that is not periodic.
+
+    Periodic ghosts are copies of the cells at the other edge: the caller has them.
 
     Parameters
     ----------
     face : array of shape (..., depth + 1 or more, ...)
-        The outermost cells of the array along `axis`; `depth` of them do unless reflected.
+        The outermost cells of the array along `axis`.  Without "reflect", `depth` are enough.
     boundary : str or number
-        What stands beyond.
+        What is assumed beyond the edge.
     depth : int
         Number of ghosts.
     axis : int
         Axis of `face`.
     below : bool
-        Whether the edge is the first cell or the last.
+        True for the edge at the first cell, False for the edge at the last.
 
     Returns
     -------
     array of shape (..., depth, ...)
-        In the order of the axis; empty for a one-sided edge.
+        In the order of the axis.  Empty for a one-sided edge.
 
     Examples
     --------
@@ -63,7 +62,7 @@ def values(face: AnyArray, boundary: Boundary, depth: int, axis: int, *, below: 
         boundary = np.nan
         if face.dtype.kind in "mM":
             return np.full(shape, "NaT", face.dtype)
-    # Integers cannot hold a NaN or a half; the kernel weighs them as float64 anyway.
+    # Integers cannot hold NaN or 0.5; the kernels compute with float64 in any case.
     dtype = face.dtype if face.dtype.kind in "fc" else np.dtype("f8")
     return np.full(shape, boundary, dtype)
 
@@ -71,9 +70,9 @@ def values(face: AnyArray, boundary: Boundary, depth: int, axis: int, *, below: 
 def positions(
     face: AnyArray, boundary: Boundary, depth: int, axis: int, *, below: bool
 ) -> AnyArray:
-    """Positions beyond an edge: mirrored, or continued at the edge spacing.
+    """Positions of the ghost cells beyond an edge: mirrored, or continued at the edge spacing.
 
-    Parameters are those of :func:`values`.
+    Parameters and result are those of :func:`values`.
 
     Examples
     --------
@@ -101,18 +100,23 @@ def positions(
 def steps(
     inside: Steps, boundary: tuple[Boundary, Boundary], depth: int, seam: Any
 ) -> tuple[AnyArray, AnyArray]:
-    """Distances between the ghosts on either side, of `depth` or no elements.
+    """Steps between the ghosts beyond both edges, up to the outermost cell.
 
     Parameters
     ----------
     inside : number or array of shape (n - 1,)
-        Steps between the cells of the array; a number for an even axis.
+        Steps between the cells of the array; a number if the axis is even.
     boundary : tuple of (str or number)
-        What stands beyond the left and the right edge.
+        What is assumed beyond the left and the right edge.
     depth : int
-        Number of ghosts on a side.
+        Number of ghosts beyond each edge.
     seam : number or None
-        From the last cell to the first one of the next period.
+        Step from the last cell to the first cell of the next period, for a periodic axis.
+
+    Returns
+    -------
+    tuple of two arrays of shape (depth,)
+        In the order of the axis.  Empty for a one-sided edge.
 
     Examples
     --------
@@ -137,72 +141,3 @@ def steps(
             away = np.full(depth, np.nan if kind == "nan" else ends[0], along.dtype)
         sides.append(away)
     return sides[0][::-1], sides[1]
-
-
-def around(differences: AnyArray, least: AnyArray, period: float | None) -> AnyArray:
-    """Steps of columns that may begin anew inside the array, all in the direction of the column.
-
-    Decided for each pair: shifted by whole blocks, the positions would be rounded otherwise in
-    each chunk.
-
-    Parameters
-    ----------
-    differences : array
-        Of neighbouring positions, the two sides of the seam among them.
-    least : array that broadcasts
-        Of each column its least step: positive where it ascends; from :func:`turns`.
-    period : float or None
-        What the positions may jump by.
-
-    Examples
-    --------
-    >>> around(np.diff([340.0, 350.0, 0.0, 10.0]), np.array([10.0]), 360.0)
-    array([10., 10., 10.])
-    """
-    if period is None:
-        return differences
-    back, ahead = (least > 0) & (differences < 0), (least < 0) & (differences > 0)
-    shift = np.where(back, period, np.where(ahead, -period, 0)).astype(differences.dtype)
-    steps: AnyArray = np.where(back | ahead, differences + shift, differences)
-    return steps
-
-
-def turns(
-    least: AnyArray, greatest: AnyArray, total: AnyArray, count: int, period: float
-) -> tuple[AnyArray, AnyArray]:
-    """Extreme steps of columns on a circle, NaN for those that go around once or more.
-
-    Parameters
-    ----------
-    least, greatest, total : arrays
-        Of the `count` steps of each column, all taken upwards: ``x[i+1] - x[i]``, and a period
-        more where that is negative.
-    count : int
-        At least 2.
-    period : float
-        All the way around.
-
-    Examples
-    --------
-    >>> steps = np.mod(np.diff([20.0, 10.0, 0.0, 350.0]), 360.0)
-    >>> turns(steps.min(), steps.max(), steps.sum(), 3, 360.0)
-    (np.float64(-10.0), np.float64(-10.0))
-    """
-    almost = period * (1 - 1e-6)
-    up = (least > 0) & (total < almost)
-    down = (least > 0) & (count * period - total < almost)
-    shift = np.where(up, 0, np.where(down, -period, np.nan)).astype(np.asarray(least).dtype)
-    return least + shift, greatest + shift
-
-
-def upwards(differences: AnyArray, period: float) -> AnyArray:
-    """Steps on a circle, all taken upwards; see :func:`turns`.
-
-    Examples
-    --------
-    >>> upwards(np.array([10.0, -350.0]), 360.0)
-    array([10., 10.])
-    """
-    whole = differences.dtype.type(period)
-    steps: AnyArray = np.where(differences < 0, differences + whole, differences)
-    return steps

@@ -1,4 +1,4 @@
-"""Which cells a derivative is made of: how many, how far, and what stands beyond the edges."""
+"""The choices that define a stencil, and the number of cells that follow from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xgrad._typing import Boundary
 
 @dataclass(frozen=True)
 class Scheme:
-    """The choices that do not depend on the positions.
+    """What defines a stencil, apart from the positions of the cells.
 
     Attributes
     ----------
@@ -18,11 +18,12 @@ class Scheme:
     accuracy : int
         Order of accuracy, 2, 4, 6 or 8.
     edge_order : int
-        Order of accuracy at one-sided edges, where numpy's stencil (order 1, accuracy 2) is used.
+        Order of accuracy at one-sided edges, 1 or 2.  Only for the stencil of `numpy.gradient`
+        (order 1, accuracy 2).
     skipna : bool
-        Whether a missing neighbour is an edge.
+        Whether a missing neighbour is treated as an edge.
     boundary : tuple of (str or number)
-        What lies beyond the left and the right edge.
+        What is assumed beyond the left and the right edge; see :mod:`xgrad.stencils.ghosts`.
 
     Examples
     --------
@@ -42,43 +43,43 @@ class Scheme:
 
     @property
     def is_numpys(self) -> bool:
-        """Whether the stencil is that of ``numpy.gradient``."""
+        """Whether this is the stencil of `numpy.gradient`."""
         return self.order == 1 and self.accuracy == 2
 
     @property
     def half(self) -> int:
-        """Cells of a central stencil on either side of its own."""
+        """Number of cells on each side of a central stencil."""
         return (self.order - 1) // 2 + self.accuracy // 2
 
     @property
     def edge(self) -> int:
-        """Cells of a one-sided stencil."""
+        """Number of cells of a one-sided stencil."""
         return self.edge_order + 1 if self.is_numpys else self.order + self.accuracy
 
     @property
     def reach(self) -> int:
-        """How far a stencil of either kind reaches away from its cell."""
+        """How many cells away any of the stencils reaches."""
         return max(self.half, self.edge - 1)
 
     @property
     def depth(self) -> int:
-        """Cells of the halo.  A one-sided stencil may begin at any cell that lies at a gap."""
+        """Number of halo cells; with `skipna` any cell may need a one-sided stencil."""
         return self.reach if self.skipna else self.half
 
     @property
     def face(self) -> int:
-        """Cells at the end of a chunk that make its neighbour's halo, or its own mirror image."""
+        """Number of end cells of a chunk that its neighbour's halo or its own ghosts need."""
         return self.depth + ("reflect" in self.boundary)
 
     @property
     def face_of_columns(self) -> int:
-        """The same where ghost positions continue the edge spacing, which takes two cells."""
+        """As `face`, for positions: continuing the edge spacing takes two of them."""
         continued = set(self.boundary) - {"one-sided", "periodic", "reflect"}
         return max(self.face, 2) if continued else self.face
 
     @property
     def needed(self) -> int:
-        """Fewest cells of a dimension."""
+        """Smallest number of cells along the dimension."""
         periodic = "periodic" in self.boundary
         one_sided = "one-sided" in self.boundary
         return max(2, self.face, one_sided * self.edge, periodic * (2 * self.half + 1))

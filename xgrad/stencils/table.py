@@ -1,8 +1,8 @@
-"""From the spacing of an axis to the weights of its finite differences.
+"""Tables of weights for a whole axis.
 
-A table (see :data:`xgrad._typing.Table`) is made once for the whole axis and then cut into the
-columns of each chunk.  Whether an axis is even is decided here, never in a chunk: a chunk that
-happens to be even would otherwise divide where its neighbours multiply
+A table (see :data:`xgrad._typing.Table`) is computed once for the whole axis; each chunk gets its
+columns of it.  Whether an axis is even is also decided here and never in a chunk.  Otherwise a
+chunk that happens to be even would divide where its neighbours multiply, and round differently
 (``test_an_axis_that_is_even_in_one_chunk_only``).
 """
 
@@ -15,38 +15,39 @@ from numpy.typing import DTypeLike, NDArray
 
 from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, CoastalTable, Steps, Table
 from xgrad.errors import CoordinateError
-from xgrad.stencils import closed_form as weights
-from xgrad.stencils import ghosts as boundaries
+from xgrad.stencils import closed_form, ghosts
 from xgrad.stencils.scheme import Scheme
 
 
 def table_of(steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None) -> Table:
-    """Table of a derivative along an axis of `size` cells.
+    """Table of a derivative along an axis.
 
     Parameters
     ----------
     steps : float or array of shape (size - 1,)
         The distance from each position to the next, in the unit of the coordinate.  A Python
-        float is weak: it takes the precision of the data.  A numpy scalar or array keeps its own.
+        float is weak: it takes the precision of the data.  A numpy scalar or array keeps its
+        own precision.
     size : int
-        Cells along the axis, at least ``scheme.needed``.
+        Number of cells along the axis, at least ``scheme.needed``.
     scheme : Scheme
         Order, accuracy and boundaries.
     dtype : dtype
-        Real dtype of the data, which a weak step takes.
+        Real dtype of the data, and of the table if the step is weak.
     seam : float, optional
-        For a periodic axis, the step from its last cell to the first one of the next period.
+        Step from the last cell to the first cell of the next period, for a periodic axis.
 
     Returns
     -------
     array of shape (3 + w, size)
-        One column per cell, in the layout of :data:`xgrad._typing.Table`.  With numpy's stencil
-        of the dtype of the steps; else of float64, in which the weights are accurate.
+        One column per cell, in the layout of :data:`xgrad._typing.Table`.  It has the dtype of
+        the steps for the stencil of `numpy.gradient`, and is float64 for all others, whose weights
+        would lose accuracy in a smaller dtype.
 
     Raises
     ------
     CoordinateError
-        If a weak step vanishes in `dtype`.
+        If a weak step rounds to zero in `dtype`.
 
     Examples
     --------
@@ -55,12 +56,12 @@ def table_of(steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: An
            [-8., -8., -8.],
            [ 4.,  4.,  4.]])
     """
-    ghosts = boundaries.steps(steps, scheme.boundary, scheme.half, seam)
+    beyond = ghosts.steps(steps, scheme.boundary, scheme.half, seam)
     if not scheme.is_numpys:
-        return _any_derivative(steps, size, scheme, ghosts)
+        return _any_derivative(steps, size, scheme, beyond)
     edge_order = scheme.edge_order if "one-sided" in scheme.boundary else 1
     table = first_derivative(steps, size, edge_order, dtype)
-    for cell, ghost in ((0, ghosts[0][-1:]), (size - 1, ghosts[1][:1])):
+    for cell, ghost in ((0, beyond[0][-1:]), (size - 1, beyond[1][:1])):
         if ghost.size:
             inner = np.asarray(steps) if np.ndim(steps) == 0 else steps[-1 if cell else 0]  # type: ignore[index]
             _fill_centre(table, cell, *((inner, ghost[0]) if cell else (ghost[0], inner)))
@@ -68,17 +69,22 @@ def table_of(steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: An
 
 
 def of_products(table: Table, inside: AnyArray) -> Table:
-    """The table for the derivative of a product, applied to one of its two factors.
+    """Table of the derivative of a product ``c f``, applied to ``f`` with a known factor ``c``.
 
-    ``d(c f)/dx = sum(w[k] c[k] f[k])``: the weights take up the known factor, so that the product
-    is never made.  Beyond the edges it is what it is at them.
+    ``d(c f)/dx = sum(w[k] c[k] f[k])``: the weights absorb the factor, so that the product is never
+    computed.  Beyond an edge the factor has the value at the edge.
 
     Parameters
     ----------
     table : array of shape (3 + w, size)
         From :func:`table_of`.
     inside : array of shape (size,)
-        The known factor.
+        The known factor, at the cells.
+
+    Returns
+    -------
+    array of the shape of `table`
+        At least float64.  Quotients have become weights: the row of steps is zero.
 
     Examples
     --------
@@ -104,9 +110,9 @@ def of_products(table: Table, inside: AnyArray) -> Table:
 def coastal_table(
     steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None
 ) -> CoastalTable:
-    """What the cells along an axis are made of where neighbours may be missing.
+    """Table of the first derivative along an axis on which neighbours may be missing.
 
-    Parameters are those of :func:`table_of`; the scheme has numpy's stencil.
+    Parameters are those of :func:`table_of`; the scheme must be that of `numpy.gradient`.
 
     Returns
     -------
@@ -120,23 +126,22 @@ def coastal_table(
            [ 1.,  2., nan]])
     """
     table = table_of(steps, size, scheme, dtype, seam)
-    ghosts = boundaries.steps(steps, scheme.boundary, 2, seam)
-    # A weak step is divided by in float64, as Python does, before it takes the data's precision.
+    beyond = ghosts.steps(steps, scheme.boundary, 2, seam)
+    # As in Python, a weak step divides in float64; only the quotient takes the data's precision.
     along = np.full(size + 3, np.nan, np.asarray(steps).dtype)
-    along[2 - len(ghosts[0]) : 2], along[size + 1 : size + 1 + len(ghosts[1])] = ghosts
+    along[2 - len(beyond[0]) : 2], along[size + 1 : size + 1 + len(beyond[1])] = beyond
     along[2 : size + 1] = steps
     far_left, left, right, far_right = (along[k : k + size] for k in range(4))
     even = np.ndim(steps) == 0
     coastal = np.empty((12, size), table.dtype)
     coastal[:4] = table[[WEIGHTS, WEIGHTS + 1, WEIGHTS + 2, STEP]]
     coastal[4], coastal[5] = left, right
-    for rows, one_sided, h1, h2 in (
-        (slice(6, 9), weights.from_left, right, far_right),
-        (slice(9, 12), weights.from_right, far_left, left),
+    for rows, uneven, as_even, h1, h2 in (
+        (slice(6, 9), closed_form.from_left, closed_form.from_left_even(right), right, far_right),
+        (slice(9, 12), closed_form.from_right, closed_form.from_right_even(left), far_left, left),
     ):
-        as_even = one_sided(h1, h2, even=True)
-        coastal[rows] = np.where(even & (h1 == h2), as_even, one_sided(h1, h2, even=False))
-    # Beyond the boundary "nan" lies no gap: no one-sided difference stands in for the central one.
+        coastal[rows] = np.where(even & (h1 == h2), as_even, uneven(h1, h2))
+    # The boundary "nan" is not a gap: no one-sided difference replaces the central one there.
     if scheme.boundary[0] == "nan":
         coastal[4:, 0] = np.nan
     if scheme.boundary[1] == "nan":
@@ -145,7 +150,7 @@ def coastal_table(
 
 
 def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArray:
-    """Steps around each cell, for stencils that are made where they are used.
+    """Steps around each cell, for stencils whose weights are computed cell by cell.
 
     Parameters are those of :func:`table_of`.
 
@@ -161,7 +166,7 @@ def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArr
            [ 1.,  2., nan]])
     """
     depth = scheme.depth
-    left, right = boundaries.steps(steps, scheme.boundary, depth, seam)
+    left, right = ghosts.steps(steps, scheme.boundary, depth, seam)
     along = np.full(size - 1 + 2 * depth, np.nan)
     along[depth : depth + size - 1] = steps
     along[depth - len(left) : depth] = left
@@ -170,22 +175,22 @@ def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArr
 
 
 def _fill_centre(table: Table, cell: int, h1: Any, h2: Any) -> None:
-    """Between two steps: the quotient where they are equal, as numpy has it for an even axis."""
+    """Central difference between two steps: a quotient if they are equal, as in numpy."""
     table[:, cell] = 0
     table[FIRST, cell], table[LAST, cell] = -1, 1
     if h1 == h2:
         table[STEP, cell] = 2.0 * h1
         return
-    table[WEIGHTS:, cell] = weights.between(h1, h2)
+    table[WEIGHTS:, cell] = closed_form.between(h1, h2)
 
 
 def _any_derivative(
-    steps: Steps, size: int, scheme: Scheme, ghosts: tuple[AnyArray, AnyArray]
+    steps: Steps, size: int, scheme: Scheme, beyond: tuple[AnyArray, AnyArray]
 ) -> Table:
-    """Central stencils where the cells for them exist; else those nearest to the edge."""
+    """Central stencils where they fit; elsewhere the one-sided stencil at the edge."""
     from xgrad.stencils import fornberg  # noqa: PLC0415  it loads numba
 
-    left, right = ghosts
+    left, right = beyond
     inside = np.broadcast_to(np.asarray(steps, np.float64), size - 1)
     all_steps = np.concatenate([left, inside, right]).astype(np.float64)
     cells = np.arange(size)
@@ -203,29 +208,30 @@ def _any_derivative(
 
 
 def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike) -> Table:
-    """Table of the first derivative: central differences inside, one-sided ones at the edges.
+    """Table of the first derivative: central differences inside, one-sided at the edges.
 
-    The scalar formulas, with ``h1 = x[i] - x[i-1]`` and ``h2 = x[i+1] - x[i]``::
+    With ``h1 = x[i] - x[i-1]`` and ``h2 = x[i+1] - x[i]``::
 
         even:    f'[i] = (f[i+1] - f[i-1]) / (2 h)
         uneven:  f'[i] =      -h2 / (h1 (h1 + h2)) f[i-1]
                          + (h2 - h1) / (h1 h2)     f[i]
                          +   h1 / (h2 (h1 + h2))   f[i+1]
 
-    At the edges ``edge_order=1`` is ``(f[1] - f[0]) / h1`` and ``edge_order=2`` is the derivative
-    at the edge of the parabola through the three outermost points.
+    At the edges, ``edge_order=1`` is ``(f[1] - f[0]) / h1``, and ``edge_order=2`` differentiates
+    the parabola through the three outermost points.
 
     Parameters
     ----------
     steps : float or array of shape (size - 1,)
         The distance from each position to the next, in the unit of the coordinate.  A Python
-        float is weak: it takes the precision of the data.  A numpy scalar or array keeps its own.
+        float is weak: it takes the precision of the data.  A numpy scalar or array keeps its
+        own precision.
     size : int
-        Cells along the axis, at least ``edge_order + 1``.
+        Number of cells along the axis, at least ``edge_order + 1``.
     edge_order : {1, 2}
         Order of accuracy at the two edges.
     dtype : dtype
-        Real dtype of the data, which a weak step takes.
+        Real dtype of the data, and of the table if the step is weak.
 
     Returns
     -------
@@ -235,12 +241,12 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
     Raises
     ------
     CoordinateError
-        If a weak step vanishes in `dtype`.
+        If a weak step rounds to zero in `dtype`.
 
     References
     ----------
-    Quarteroni, Sacco, Saleri, *Numerical Mathematics* (Springer 2007), section 10.10.1 (the
-    finite differences); the order of the operations is that of ``numpy.gradient``.
+    Quarteroni, Sacco, Saleri, *Numerical Mathematics* (Springer 2007), section 10.10.1.  The
+    order of the operations is that of `numpy.gradient`, for the same bits.
 
     Examples
     --------
@@ -253,7 +259,7 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
            [ 0.   ,  0.5  ,  0.167,  0.   ],
            [ 0.   ,  0.167,  0.133,  0.   ]])
     """
-    # np.float64 is a float as well: what makes a step weak is that numpy does not know it.
+    # np.float64 is a subclass of float, so `isinstance(steps, float)` would not do.
     weak = not isinstance(steps, np.ndarray | np.generic)
     table = np.zeros((WEIGHTS + 3, size), np.dtype(dtype) if weak else np.asarray(steps).dtype)
     table[FIRST], table[LAST] = -1, 1
@@ -274,21 +280,18 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
 
 def _fill_even(table: Table, h: Steps, edge_order: int) -> None:
     table[STEP, 1:-1] = 2.0 * h
-    _fill_edges(table, h, h, h, h, edge_order, even=True)
+    if edge_order == 1:
+        table[STEP, 0] = table[STEP, -1] = h
+    else:
+        table[WEIGHTS:, 0] = closed_form.from_left_even(h)
+        table[WEIGHTS:, -1] = closed_form.from_right_even(h)
 
 
 def _fill_uneven(table: Table, steps: NDArray[np.floating[Any]], edge_order: int) -> None:
-    for row, inside in enumerate(weights.between(steps[:-1], steps[1:]), WEIGHTS):
+    for row, inside in enumerate(closed_form.between(steps[:-1], steps[1:]), WEIGHTS):
         table[row, 1:-1] = inside
-    inner = (steps[1], steps[-2]) if edge_order == 2 else (steps[0], steps[0])
-    _fill_edges(table, steps[0], inner[0], inner[1], steps[-1], edge_order, even=False)
-
-
-def _fill_edges(
-    table: Table, h1: Any, h2: Any, h3: Any, h4: Any, edge_order: int, *, even: bool
-) -> None:
     if edge_order == 1:
-        table[STEP, 0], table[STEP, -1] = h1, h4
+        table[STEP, 0], table[STEP, -1] = steps[0], steps[-1]
     else:
-        table[WEIGHTS:, 0] = weights.from_left(h1, h2, even=even)
-        table[WEIGHTS:, -1] = weights.from_right(h3, h4, even=even)
+        table[WEIGHTS:, 0] = closed_form.from_left(steps[0], steps[1])
+        table[WEIGHTS:, -1] = closed_form.from_right(steps[-2], steps[-1])

@@ -1,1 +1,1 @@
-"""Where stores are read and made."""
+"""Stores: where data are read from and where results are written."""

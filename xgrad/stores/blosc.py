@@ -1,4 +1,4 @@
-"""A Zarr store that refuses a chunk which was cut off, where its codec would not notice."""
+"""A Zarr store that detects truncated Blosc chunks, which their codec does not."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from zarr.codecs import BloscCodec
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.storage import WrapperStore
 
-# The header of a Blosc frame ends with the length of the frame, as a little-endian uint32.
+# The header of a Blosc frame ends with the length of the frame, a little-endian uint32.
 _HEADER, _LENGTH = 16, slice(12, 16)
 
 
 class Whole(WrapperStore[Store]):
-    """Looks at the length of each chunk that Blosc has compressed.
+    """Checks the length of each Blosc chunk.
 
-    Blosc takes the end of a frame that was cut off from whatever lies behind it in memory, and
-    gives garbage without an error (``test_a_truncated_chunk_is_an_error``).  The other codecs
-    notice by themselves.
+    Blosc reads the missing end of a truncated frame from whatever follows it in memory, and
+    returns garbage without an error (``test_a_truncated_chunk_is_an_error``).  The other codecs
+    detect truncation themselves.
     """
 
     def __init__(self, store: Store, folders: tuple[str, ...] = ()) -> None:
@@ -35,12 +35,12 @@ class Whole(WrapperStore[Store]):
         prototype: BufferPrototype | None = None,
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
-        """As of any store of zarr's own, of which xarray asks for files without a prototype.
+        """Read a chunk or a file; xarray reads files without a prototype.
 
         Raises
         ------
         OSError
-            If the chunk is shorter than it says of itself.
+            If the chunk is shorter than its header says.
         """
         prototype = prototype or default_buffer_prototype()
         found = await self._store.get(key, prototype, byte_range)
@@ -54,7 +54,7 @@ class Whole(WrapperStore[Store]):
 
 
 def of_blosc(group: Any) -> tuple[str, ...]:
-    """Folders of the arrays below a group whose chunks are Blosc frames."""
+    """Folders of the arrays of a group whose chunks are Blosc frames."""
     found = []
     for name, array in group.arrays():
         codecs = array.compressors
@@ -70,4 +70,4 @@ def _require_whole(key: str, found: Buffer) -> None:
     if n_bytes >= _HEADER:
         expected = int.from_bytes(found[_LENGTH].to_bytes(), "little")
     if n_bytes < expected:
-        raise OSError(f"the chunk {key!r} is cut off: it has {n_bytes} of {expected} bytes")
+        raise OSError(f"the chunk {key!r} is truncated: it has {n_bytes} of {expected} bytes")

@@ -1,4 +1,4 @@
-"""A workplace in an Icechunk repository: nothing is to be seen of a store before its one commit."""
+"""A workplace in an Icechunk repository: readers see nothing of a store before its one commit."""
 
 from __future__ import annotations
 
@@ -6,58 +6,47 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any
 
 import zarr
 
-from xgrad.stores.on_disk import Workplace, shown
+from xgrad.stores.urls import ICECHUNK, shown
+from xgrad.stores.workplace import Workplace, make_root, unmark
 
-_PREFIX = "icechunk:"
 _BRANCH = "main"
 
 
-def is_versioned(target: object) -> bool:
-    """Whether a target is an Icechunk repository.
-
-    Examples
-    --------
-    >>> is_versioned("icechunk:/data/repo"), is_versioned("out.zarr")
-    (True, False)
-    """
-    return isinstance(target, str) and target.startswith(_PREFIX)
-
-
 class _Session:
-    """A workplace in a writable session.  What was not committed is not there: nothing resumes."""
+    """A workplace in a writable session.  What is not committed is lost: nothing is resumed."""
 
     zarr_format = 3
-    attributes: ClassVar[dict[str, str]] = {}
 
     def __init__(self, session: Any, message: str) -> None:
         self._session, self._message = session, message
         self.store = session.store
 
-    def remembered(self) -> dict[str, str] | None:
+    def begin(self, zarr_format: int, run: str) -> None:
+        make_root(self.store, zarr_format, run)
+
+    def remember(self, job: str) -> None:
+        pass
+
+    def remembered(self) -> str | None:
         return None
 
-    def begin(self, zarr_format: int) -> None:
-        zarr.open_group(self.store, mode="w", zarr_format=cast(Any, zarr_format))
-
-    def remember(self, job: dict[str, str]) -> None:
+    def finish(self, line: str) -> None:
         pass
 
     def finished(self) -> Iterable[str]:
         return []
 
-    def finish(self, region: str) -> None:
-        pass
-
     def publish(self) -> None:
+        unmark(self.store)
         self._session.commit(self._message)
 
 
 def _storage(target: str) -> Any:
-    # It prints to stdout, what a local disk cannot do among other things, unless told not to.
+    # By default Icechunk prints warnings to stdout, for example about what a local disk cannot do.
     os.environ.setdefault("ICECHUNK_LOG", "error")
     try:
         import icechunk  # noqa: PLC0415  an extra: imported where it is used
@@ -66,13 +55,13 @@ def _storage(target: str) -> Any:
             f"`target` {shown(target)!r} needs Icechunk; install it with "
             "`pip install 'xgrad[icechunk]'`"
         ) from error
-    place = target.removeprefix(_PREFIX)
+    place = target.removeprefix(ICECHUNK)
     if place.startswith("s3://"):
         bucket, _, prefix = place.removeprefix("s3://").partition("/")
         return icechunk.s3_storage(bucket=bucket, prefix=prefix, from_env=True)
     if "://" in place:
         raise ValueError(
-            f"`target` {shown(target)!r} is on no storage that is known here; give "
+            f"`target` {shown(target)!r} names an unknown kind of storage; give "
             "icechunk:/path or icechunk:s3://bucket/prefix"
         )
     return icechunk.local_filesystem_storage(str(Path(place).resolve()))
@@ -80,21 +69,21 @@ def _storage(target: str) -> Any:
 
 @contextmanager
 def in_repository(target: str, message: str, *, overwrite: bool) -> Iterator[Workplace]:
-    """Open the repository, or make it, and a session on its branch ``main``.
+    """Open or make a repository, and a writable session on its branch ``main``.
 
     Parameters
     ----------
     target : str
         ``icechunk:/path`` or ``icechunk:s3://bucket/prefix``.
     message : str
-        Of the commit.
+        Message of the commit.
     overwrite : bool
-        Whether the commit may replace what is there.  Earlier versions stay in any case.
+        Whether the commit may replace existing data.  Earlier versions are kept in any case.
 
     Raises
     ------
     FileExistsError
-        If the branch holds something and may not be replaced.
+        If the branch has data that may not be replaced.
     ImportError
         If Icechunk is not installed.
     """
@@ -103,10 +92,10 @@ def in_repository(target: str, message: str, *, overwrite: bool) -> Iterator[Wor
 
     session = icechunk.Repository.open_or_create(storage).writable_session(_BRANCH)
     try:
-        holds_something = bool(list(zarr.open_group(session.store, mode="r").members()))
+        has_data = bool(list(zarr.open_group(session.store, mode="r").members()))
     except FileNotFoundError:
-        holds_something = False
-    if holds_something and not overwrite:
+        has_data = False
+    if has_data and not overwrite:
         raise FileExistsError(
             f"`target` {shown(target)!r} holds data; choose another, or replace them in a new "
             "version with `overwrite`"

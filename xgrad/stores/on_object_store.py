@@ -1,7 +1,7 @@
 """A workplace on an object store, where nothing can be renamed.
 
-The store is made under its own name, and the attribute ``xgrad_incomplete`` of its root says that
-it is not complete, until the last write removes it.  What a next run needs to go on lies beside
+The store is written under its own name.  The attribute ``xgrad_incomplete`` of its root marks it as
+unfinished until the last write removes it.  What the next run must know to resume it is kept beside
 it, under ``<target>.partial``.
 """
 
@@ -15,88 +15,64 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar, cast
+from typing import Any
 from urllib.parse import quote, unquote
 
 import fsspec
-import zarr
 
-from xgrad.stores.on_disk import Workplace, consolidate, local_path, shown
+from xgrad.stores.urls import is_remote, shown
+from xgrad.stores.workplace import INCOMPLETE, Workplace, consolidate, make_root
 
-#: Attribute of the root of a store that is being made.
-INCOMPLETE = "xgrad_incomplete"
-
-# A lock is renewed so often, and taken over when it has not been renewed for so long; in seconds.
+# Seconds between renewals of a lock, and after which a lock that was not renewed is taken over.
 _HEARTBEAT, _PATIENCE = 15.0, 90.0
 
-
-# Where the metadata of a root hold its attributes.  The last one says whether a store is complete.
+# Where the metadata of a root have its attributes, in the order in which readers look for them.
 _ATTRIBUTES = {".zmetadata": ("metadata", ".zattrs"), ".zattrs": (), "zarr.json": ("attributes",)}
 
 
-def is_remote(target: object) -> bool:
-    """Whether a target lies on an object store.
-
-    Examples
-    --------
-    >>> is_remote("s3://bucket/out.zarr"), is_remote("file:///data/out.zarr")
-    (True, False)
-    """
-    return isinstance(target, str) and local_path(target) is None
-
-
 class _Prefix:
-    """A workplace under a URL."""
+    """The workplace of a URL."""
 
     zarr_format = None
-    attributes: ClassVar[dict[str, str]] = {INCOMPLETE: "xgrad is writing it"}
 
     def __init__(self, url: str) -> None:
         self.store = url.rstrip("/")
-        # Listings must not be kept: other processes write here.
+        # Listings must not be cached, as other processes write here.
         self.fs, self.root = fsspec.core.url_to_fs(self.store, use_listings_cache=False)
         self.beside = f"{self.root}.partial"
-        self._job = f"{self.beside}/job.json"
+        self._job, self._lock = f"{self.beside}/job.json", f"{self.beside}/lock"
         self._marks = f"{self.beside}/finished"
 
-    def remembered(self) -> dict[str, str] | None:
-        found = self._read(self._job)
-        # Who removed the store has left nothing to go on with.
-        return dict(json.loads(found)) or None if found and self._is_incomplete() else None
-
-    def begin(self, zarr_format: int) -> None:
-        # An empty job says whose the store is, and that there is nothing to go on with.
-        self.remember({})
+    def begin(self, zarr_format: int, run: str) -> None:
+        # An empty job says that xgrad has begun a store here, and that there is nothing to resume.
+        self.remember("")
         if self.fs.exists(self._marks):
             self.fs.rm(self._marks, recursive=True)
-        # The metadata of its root say that it may be removed, and go last.
+        # The metadata of the root say that the store may be removed, so they go last.
         every = self.fs.find(self.root)
         below = [path for path in every if path.rpartition("/")[0] != self.root]
         if below:
             self.fs.rm(below)
-        # The first write: from here on the store says of itself that it is not complete.
-        zarr.open_group(
-            self.store,
-            mode="w",
-            zarr_format=cast(Any, zarr_format),
-            attributes={**self.attributes},
-        )
+        make_root(self.store, zarr_format, run)
 
-    def remember(self, job: dict[str, str]) -> None:
-        self.fs.pipe_file(self._job, json.dumps(job).encode())
+    def remember(self, job: str) -> None:
+        self.fs.pipe_file(self._job, job.encode())
+
+    def remembered(self) -> str | None:
+        found = self._read(self._job)
+        return found.decode() if found else None
+
+    def finish(self, line: str) -> None:
+        self.fs.pipe_file(f"{self._marks}/{quote(line, safe='')}", b"finished")
 
     def finished(self) -> Iterable[str]:
         if not self.fs.exists(self._marks):
             return []
         return [unquote(path.rsplit("/", 1)[1]) for path in self.fs.find(self._marks)]
 
-    def finish(self, region: str) -> None:
-        self.fs.pipe_file(f"{self._marks}/{quote(region, safe='')}", b"finished")
-
     def publish(self) -> None:
-        version = 2 if self._read(f"{self.root}/zarr.json") is None else 3
-        # Readers look at the consolidated metadata first: they are there when the attribute goes.
-        consolidate(self.store, version)
+        # Readers look at the consolidated metadata first: they must exist when the mark goes.
+        consolidate(self.store)
         for name, keys in _ATTRIBUTES.items():
             found = self._read(f"{self.root}/{name}")
             if found is not None:
@@ -109,12 +85,12 @@ class _Prefix:
         return self._read(self._job) is not None
 
     def is_free(self) -> bool:
-        """Whether nothing lies there but what xgrad has begun."""
+        """Whether the target has nothing but what xgrad has begun."""
         if not self.is_begun():
             return not self.fs.exists(self.root)
         if self._is_incomplete():
             return True
-        # Killed between the first two writes, or when an earlier store had been removed for them.
+        # A process was killed between its first two writes, or after it had removed a store.
         try:
             names = {path.rsplit("/", 1)[1] for path in self.fs.ls(self.root, detail=False)}
         except FileNotFoundError:
@@ -122,7 +98,7 @@ class _Prefix:
         return names <= {".zgroup"}
 
     def tidy(self) -> None:
-        """Remove what tells of a job that has ended."""
+        """Remove what was kept about a job that has ended."""
         for path in (self._marks, self._job):
             if self.fs.exists(path):
                 self.fs.rm(path, recursive=True)
@@ -131,13 +107,13 @@ class _Prefix:
         for name in ("zarr.json", ".zattrs"):
             found = self._read(f"{self.root}/{name}")
             if found is not None:
-                with suppress(ValueError, TypeError, KeyError):  # of another program
+                with suppress(ValueError, TypeError, KeyError):  # written by another program
                     return INCOMPLETE in _inside(json.loads(found), _ATTRIBUTES[name])
         return False
 
     def holder(self) -> dict[str, Any] | None:
-        """Who holds the lock, None if nobody does or it is stale."""
-        found = self._read(f"{self.beside}/lock")
+        """The lock of the process that holds the workplace, None if it is stale or missing."""
+        found = self._read(self._lock)
         if found is None:
             return None
         lock: dict[str, Any] = json.loads(found)
@@ -147,11 +123,11 @@ class _Prefix:
 
     def hold(self, name: str) -> None:
         lock = {"name": name, "host": socket.gethostname(), "pid": os.getpid()}
-        self.fs.pipe_file(f"{self.beside}/lock", json.dumps(lock | {"time": time.time()}).encode())
+        self.fs.pipe_file(self._lock, json.dumps(lock | {"time": time.time()}).encode())
 
     def release(self) -> None:
-        if self.fs.exists(f"{self.beside}/lock"):
-            self.fs.rm(f"{self.beside}/lock")
+        if self.fs.exists(self._lock):
+            self.fs.rm(self._lock)
 
     def _read(self, path: str) -> bytes | None:
         try:
@@ -177,27 +153,29 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def refuse(source: object, target: str, *, overwrite: bool, tidies: bool = False) -> None:
-    """Refuse what would destroy something.
+def check(source: object, target: str, *, overwrite: bool, tidies: bool = False) -> None:
+    """Check that a store can be written to a URL without loss.
 
     Parameters
     ----------
     source, target : object and str
         What is read and what is to be written.
     overwrite : bool
-        Whether the user asked for what is there to be replaced.
+        Whether the user wants to replace an existing store.
     tidies : bool, default: False
-        Whether to remove what an unfinished job has left beside a store that is not its own, or is
-        complete.
+        Whether to remove what an unfinished job left beside a store that is complete or that it
+        did not write.
 
     Raises
     ------
     ValueError
         If source and target overlap.
     FileExistsError
-        If something is there that is not the unfinished store of a job.
+        If the target has anything but an unfinished store of xgrad.
     ImportError
         If the package for this kind of URL is not installed.
+    OSError
+        If the object store cannot be reached.
     """
     try:
         place = _Prefix(target)
@@ -207,26 +185,31 @@ def refuse(source: object, target: str, *, overwrite: bool, tidies: bool = False
             f"`target` {shown(target)!r} needs a package: {error}; for s3:// install it with "
             "`pip install 'xgrad[s3]'`"
         ) from error
-    except Exception as error:  # each kind of store has errors of its own
+    except Exception as error:  # each kind of object store has its own errors
         raise OSError(f"`target` {shown(target)!r} cannot be reached: {shown(error)}") from error
-    here = str(source).rstrip("/")
-    if is_remote(here):
-        _, origin = fsspec.core.url_to_fs(here)
-        if origin == place.root:
-            raise ValueError(f"`target` {shown(target)!r} is the source; give another URL")
-        for one, other in ((origin, place.root), (place.root, origin), (origin, place.beside)):
-            if f"{one}/".startswith(f"{other}/"):
-                raise ValueError(
-                    f"`target` {shown(target)!r} and source {shown(source)!r} lie one in the "
-                    "other; give a URL outside"
-                )
+    _refuse_overlap(source, target, place)
     if is_free:
         return
     if tidies and place.is_begun() and place.holder() is None:
         place.tidy()
         place.release()
-    remedy = "; `overwrite` cannot replace it, as nothing is renamed there" if overwrite else ""
+    remedy = "; `overwrite` works on disk only, where a store can be renamed" if overwrite else ""
     raise FileExistsError(f"{_exists(target)}{remedy}")
+
+
+def _refuse_overlap(source: object, target: str, place: _Prefix) -> None:
+    here = str(source).rstrip("/")
+    if not is_remote(here):
+        return
+    _, origin = fsspec.core.url_to_fs(here)
+    if origin == place.root:
+        raise ValueError(f"`target` {shown(target)!r} is the source; give another URL")
+    for one, other in ((origin, place.root), (place.root, origin), (origin, place.beside)):
+        if f"{one}/".startswith(f"{other}/"):
+            raise ValueError(
+                f"`target` {shown(target)!r} and source {shown(source)!r} contain one another; "
+                "give a URL outside"
+            )
 
 
 def _exists(target: str) -> str:
@@ -235,15 +218,15 @@ def _exists(target: str) -> str:
 
 @contextmanager
 def at_url(target: str) -> Iterator[Workplace]:
-    """Hold the workplace at a URL that :func:`refuse` let pass.
+    """Open the workplace of a URL that passed :func:`check`, for this process alone.
 
-    Two runs that start within the same second may both believe that they hold it: object stores
-    have no lock of their own.
+    Object stores have no locks: two runs that start within the same second may both believe that
+    they hold the workplace.
 
     Raises
     ------
     FileExistsError
-        If another live process holds it, or another store lies there by now.
+        If another live process holds it, or the target has another store by now.
     """
     place = _Prefix(target)
     name, held = uuid.uuid4().hex, place.holder()
@@ -257,6 +240,13 @@ def at_url(target: str) -> Iterator[Workplace]:
     if not place.is_free():
         place.release()
         raise FileExistsError(_exists(target))
+    with _renewed(place, name):
+        yield place
+
+
+@contextmanager
+def _renewed(place: _Prefix, name: str) -> Iterator[None]:
+    """Renew the lock on a workplace for as long as the block takes, and then release it."""
     over = threading.Event()
 
     def renew() -> None:
@@ -266,7 +256,7 @@ def at_url(target: str) -> Iterator[Workplace]:
     heart = threading.Thread(target=renew, daemon=True)
     heart.start()
     try:
-        yield place
+        yield
     finally:
         over.set()
         heart.join()

@@ -1,1 +1,1 @@
-"""Who works: threads, processes, a cluster."""
+"""Workers: threads of this process, processes of this machine, or a cluster, and their memory."""

@@ -1,39 +1,27 @@
-"""Where dask's work runs: threads of this process, processes started here, or a running cluster."""
+"""Connect to a cluster or start one, and ask its processes for their threads and their memory."""
 
 from __future__ import annotations
 
 import logging
-import math
 import os
 import signal
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sized
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from typing import Any, TypeVar
+from typing import Any
 
 import dask
 import zarr
-from dask.base import compute as dask_compute
-from dask.diagnostics.progress import ProgressBar
 from dask.system import CPU_COUNT
 
-from xgrad.workers import memory as machine
+from xgrad.workers import memory as limits
+from xgrad.workers import threads
 from xgrad.workers.memory import Memory
 
-_Task = TypeVar("_Task")
-_Part = TypeVar("_Part")
-
-# How long to wait for the answer of a scheduler.
+# How long to wait for an answer of a scheduler.
 _PATIENCE = "10s"
-# Tasks that wait on a cluster, for each thread that works: none ever has nothing to do.
-_WAITING = 1.5
-# How often the scheduler is asked how many workers there are, in seconds.
-_ASK_AGAIN = 1.0
 
 
 @contextmanager
@@ -42,7 +30,7 @@ def cluster(
     scheduler: str | None = None,
     *,
     security: Any = None,
-    retries: int = 2,
+    deaths: int = 2,
 ) -> Iterator[Any]:
     """Connect to a cluster for the time of a ``with`` block.
 
@@ -54,13 +42,15 @@ def cluster(
         Address of a running ``dask.distributed`` scheduler, as ``tcp://host:8786``.
     security : distributed.Security, optional
         Certificates for a ``tls://`` address.  Default: those of dask's configuration.
-    retries : int, default: 2
-        Of the processes started here: so many may die over a task before it is given up.
+    deaths : int, default: 2
+        How many processes that are started here may die over a task before it is given up.  A
+        running cluster has its own setting, ``distributed.scheduler.allowed-failures``.
 
     Yields
     ------
     distributed.Client or None
-        The active client where neither is given.  None where there is none: threads do the work.
+        With neither `workers` nor `scheduler`, the active client.  None if there is none: then
+        threads do the work.
 
     Raises
     ------
@@ -77,69 +67,75 @@ def cluster(
     ...     print(client)
     None
     """
-    if workers is not None and scheduler is not None:
-        raise ValueError(
-            f"`workers` is {workers} and `scheduler` is {scheduler!r}; give one of the two"
-        )
-    if security is not None and scheduler is None:
-        raise ValueError("`security` is given without `scheduler`, whose it is; leave it out")
+    _check(workers, scheduler, security)
     if workers is None and scheduler is None:
         yield _active_client()
         return
-    if workers is not None and workers < 1:
-        raise ValueError(f"`workers` is {workers}; give a positive number of processes")
     try:
         import distributed  # noqa: PLC0415  an extra: imported where it is used
     except ImportError as error:
         raise ImportError(
             "workers need dask.distributed; install it with `pip install 'xgrad[distributed]'`"
         ) from error
-    if workers is not None:
-        with (
-            dask.config.set({"distributed.scheduler.allowed-failures": retries}),
-            _started(workers) as local,
-            distributed.Client(local, set_as_default=False) as client,
-        ):
+    if scheduler is not None:
+        with _connected(scheduler, security or distributed.Security()) as client:
             yield client
         return
-    security = security or distributed.Security()  # that of dask's configuration
-    if scheduler is not None and scheduler.startswith("tls://"):
-        _require_certificates(scheduler, security)
-    try:
-        # Never the default: one that fails to connect would stay it, and hang what comes next.
-        client = distributed.Client(
-            scheduler, timeout=_PATIENCE, set_as_default=False, security=security
-        )
-    except (OSError, ValueError) as error:
-        raise OSError(f"no dask scheduler answers at `scheduler` {scheduler!r}: {error}") from error
-    with client:
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": deaths}),
+        _started(workers) as local,
+        distributed.Client(local, set_as_default=False) as client,
+    ):
         yield client
 
 
+def _check(workers: int | None, scheduler: str | None, security: Any) -> None:
+    if workers is not None and scheduler is not None:
+        raise ValueError(
+            f"`workers` is {workers} and `scheduler` is {scheduler!r}; give one of the two"
+        )
+    if security is not None and scheduler is None:
+        raise ValueError("`security` is given without `scheduler`; give both or neither")
+    if workers is not None and workers < 1:
+        raise ValueError(f"`workers` is {workers}; give a positive number of processes")
+
+
+def _connected(scheduler: str, security: Any) -> Any:
+    from distributed import Client  # noqa: PLC0415
+
+    if scheduler.startswith("tls://"):
+        _require_certificates(scheduler, security)
+    try:
+        # Never the default client: one that fails to connect would stay the default, and the next
+        # computation would hang.
+        return Client(scheduler, timeout=_PATIENCE, set_as_default=False, security=security)
+    except (OSError, ValueError) as error:
+        raise OSError(f"no dask scheduler answers at `scheduler` {scheduler!r}: {error}") from error
+
+
 def _require_certificates(scheduler: str, security: Any) -> None:
-    """Refuse what distributed would not say a word of, or wait for ever with."""
+    """Refuse what distributed would not mention, or wait for forever."""
     try:
         context = security.get_connection_args("client").get("ssl_context")
     except OSError as error:
         raise OSError(f"the certificates of `security` cannot be read: {error}") from error
     if context is None:
         raise ValueError(
-            f"`scheduler` {scheduler!r} wants certificates; give them with `security`, an "
-            "authority, a certificate and its key, or in the configuration of dask, under "
-            "distributed.comm.tls"
+            f"`scheduler` {scheduler!r} needs certificates; give an authority, a certificate and "
+            "its key with `security`, or in the configuration of dask under distributed.comm.tls"
         )
 
 
-def _started(workers: int) -> Any:
-    """Processes of this machine, which leave an interrupt from the terminal to this one.
+def _started(workers: int | None) -> Any:
+    """Start processes on this machine, which ignore an interrupt from the terminal and log nothing.
 
-    They inherit that it is blocked, as the thread does that starts those that replace the dead.
-    Otherwise each that is interrupted as it starts prints a traceback.  Nor do they print what
-    they log: it is raised here.
+    They inherit the blocked signal, as does the thread that replaces dead processes.  If it were
+    not blocked, a process that is interrupted as it starts would print a traceback.  Errors of the
+    workers are raised here, so they are not logged as well.
     """
     from distributed import LocalCluster  # noqa: PLC0415
 
-    # Else the first process starts it, and Python unblocks the interrupt once it has
+    # Otherwise the first process starts it, and Python then unblocks the interrupt
     # (``test_workers_leave_an_interrupt_to_this_process``).
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -149,54 +145,11 @@ def _started(workers: int) -> Any:
             silence_logs=logging.CRITICAL,
         )  # fmt: skip
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile comes now
-
-
-def compute(lazy: Any, client: Any = None, *, progress: bool = False) -> Any:
-    """Compute a dask collection, with a progress bar on stderr if asked for.
-
-    Parameters
-    ----------
-    lazy : dask collection
-        What to compute.
-    client : distributed.Client, optional
-        The cluster; without one dask's threads do the work.
-    progress : bool, default: False
-        Show a bar.
-
-    Returns
-    -------
-    object
-        The result.
-
-    Examples
-    --------
-    >>> import dask.array as da
-    >>> compute(da.ones(4, chunks=2).sum())
-    np.float64(4.0)
-    """
-    if client is None:
-        # A pool of its own, which is waited for: after an error the threads of dask's pool would
-        # go on with the chunk they have, and write it into a folder that is being removed.
-        count = dask.config.get("num_workers", None) or CPU_COUNT
-        with (
-            ProgressBar(out=sys.stderr if progress else _Nowhere()),
-            ThreadPoolExecutor(count) as pool,
-        ):
-            (result,) = dask_compute(lazy, scheduler="threads", pool=pool)
-        return result
-    # A task that failed is tried twice more: a worker that runs out of memory takes others' down.
-    future = client.compute(lazy, retries=2)
-    if progress:
-        from distributed import progress as bar  # noqa: PLC0415
-
-        with client.as_current():  # the bar asks the current client where the scheduler is
-            bar(future)
-    return client.gather(future)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # a blocked one arrives now
 
 
 def _active_client() -> Any:
-    # Who has a client has imported distributed.
+    # Without distributed there is no client; it takes long to import.
     distributed = sys.modules.get("distributed")
     if distributed is None:
         return None
@@ -208,7 +161,7 @@ def _active_client() -> Any:
 
 @dataclass(frozen=True)
 class Crew:
-    """Who works.
+    """The processes that do the work.
 
     Attributes
     ----------
@@ -219,7 +172,7 @@ class Crew:
     memory : Memory
         What each may take.
     base : int
-        What each takes already, in bytes.
+        What each takes before it works, in bytes.
     """
 
     n_workers: int
@@ -228,7 +181,7 @@ class Crew:
     base: int
 
 
-def crew(client: Any, memory: int | None, taken: Callable[[], int]) -> Crew:
+def crew(client: Any, memory: int | None, loaded: Callable[[], int]) -> Crew:
     """Ask the processes that will work for their threads and their memory.
 
     Parameters
@@ -237,64 +190,64 @@ def crew(client: Any, memory: int | None, taken: Callable[[], int]) -> Crew:
         From :func:`cluster`.
     memory : int or None
         What each process may take, in bytes; None for half of what it can have.
-    taken : callable
-        Says in a process what it takes already.
+    loaded : callable
+        Loads in a process what the work needs, and returns its resident memory in bytes.
 
     Examples
     --------
-    >>> crew(None, 10**9, machine.resident).n_workers
+    >>> crew(None, 10**9, limits.resident).n_workers
     1
     """
-    # Before what is allowed: what is loaded takes some of it.
+    # Load first: the address space that is left decreases by what is loaded.
     if client is None:
-        base = taken()
-        n_threads = dask.config.get("num_workers", None) or CPU_COUNT
-        return Crew(1, n_threads, machine.allowed(memory), base)
+        base = loaded()
+        return Crew(1, threads.count(), limits.allowed(memory), base)
     client.wait_for_workers(1)
-    threads = client.nthreads()
-    bases = client.run(taken)
-    allowed = list(client.run(machine.allowed, memory).values())
+    n_threads = client.nthreads()
+    bases = client.run(loaded)
+    allowed = list(client.run(limits.allowed, memory).values())
     for worker in client.scheduler_info(n_workers=-1)["workers"].values():
         # dask pauses a worker at 80% of its limit, and kills it at 95%.
         limit = int(0.75 * worker["memory_limit"])
         if limit:
             allowed.append(Memory(limit, "three quarters of what dask allows a worker"))
     least = min(allowed, key=lambda one: one.n_bytes)
-    return Crew(len(threads), max(threads.values()), least, max(bases.values()))
+    return Crew(len(n_threads), max(n_threads.values()), least, max(bases.values()))
 
 
 def peak_memory(client: Any) -> int:
-    """Largest resident memory that a process that works ever had, in bytes.
+    """Largest resident memory that a working process ever had, in bytes.
 
     Examples
     --------
-    >>> peak_memory(None) == machine.peak_memory()
+    >>> peak_memory(None) == limits.peak_memory()
     True
     """
     if client is None:
-        return machine.peak_memory()
-    peak: int = max(client.run(machine.peak_memory).values())
+        return limits.peak_memory()
+    peak: int = max(client.run(limits.peak_memory).values())
     return peak
 
 
 def own_process() -> None:
-    """Let zarr decode in as many threads as there are processors, in a process of our own.
+    """Configure a process that does nothing but xgrad's work, as the command does.
 
-    Each thread keeps the memory of the last chunk that it decoded: the six of zarr's default take
-    150 MB more with chunks of 25 MB, and no less time.
+    zarr gets as many threads that decode as there are processors.  Each thread keeps the memory of
+    the last chunk that it decoded: zarr's default of six takes 150 MB more with chunks of 25 MB,
+    and is not faster.  Other packages log nothing.
     """
     zarr.config.set({"threading.max_workers": CPU_COUNT})
     # When several chunks fail at once, zarr raises one error and asyncio logs the others.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    # What befalls a worker is told in one line at the end, if it could not be mended.  distributed
-    # gives the last two levels of their own.
+    # Errors of workers are repaired, or reported in one line at the end.  distributed sets the
+    # levels of the last two itself.
     loud = ["distributed", "distributed.client", "distributed.gc"]
     dask.config.set({"logging": dict.fromkeys(loud, "critical")})
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
 
 
 def certificates(ca_file: str | None, cert: str | None, key: str | None) -> Any:
-    """Settings for a ``tls://`` scheduler, None where none are given.
+    """Settings for a ``tls://`` scheduler, None if no file is given.
 
     Examples
     --------
@@ -308,181 +261,3 @@ def certificates(ca_file: str | None, cert: str | None, key: str | None) -> Any:
     return Security(
         tls_ca_file=ca_file, tls_client_cert=cert, tls_client_key=key, require_encryption=True
     )
-
-
-def drive(
-    client: Any,
-    tasks: Iterable[_Task],
-    do: Callable[[_Task], Iterable[_Part]],
-    finished: Callable[[_Task, _Part], None],
-    *,
-    n_lanes: int,
-    retries: int,
-) -> None:
-    """Work through tasks, of which only so many are known at once as can be worked on.
-
-    Parameters
-    ----------
-    client : distributed.Client or None
-        The cluster; without one threads of this process do the work.
-    tasks : iterable
-        Made one by one, when they are needed.
-    do : callable
-        Does a task, part by part; on a cluster in another process.
-    finished : callable
-        Called in this process, with a task and a part of it that is finished.
-    n_lanes : int
-        Tasks at once in each process.
-    retries : int
-        How often a cluster tries a task again whose worker died or which failed.
-
-    Raises
-    ------
-    Exception
-        The first error of a task, once the other threads have ended.  Workers of a cluster finish
-        the task that they are at.
-    ConnectionError
-        If the scheduler has gone.
-    RuntimeError
-        If a task killed its workers.  The message names it.
-
-    Examples
-    --------
-    >>> drive(None, ["ab", "c"], iter, print, n_lanes=1, retries=0)
-    ab a
-    ab b
-    c c
-    """
-    if client is None:
-        _in_threads(tasks, do, finished, n_lanes)
-    else:
-        _on_cluster(client, tasks, do, finished, n_lanes, retries)
-
-
-def _on_cluster(
-    client: Any,
-    tasks: Iterable[_Task],
-    do: Callable[[_Task], Iterable[_Part]],
-    finished: Callable[[_Task, _Part], None],
-    n_lanes: int,
-    retries: int,
-) -> None:
-    """Let a cluster work.
-
-    Not through ``client.get_executor``: one of its futures that is cancelled while its result is
-    fetched never ends, and who waits for it after an error of another waits for ever.
-    """
-    from distributed import as_completed  # noqa: PLC0415  who has a client has imported it
-
-    running: dict[Any, _Task] = {}
-    ended = as_completed(loop=client.loop, with_results=True, raise_errors=False)
-
-    def submit(task: _Task) -> None:
-        future = client.submit(_all_of, do, task, pure=False, retries=retries)
-        running[future] = task
-        ended.add(future)
-
-    def collect() -> None:
-        future, result = next(ended)
-        task = running.pop(future)
-        # By what has come, not by the future's state: its worker may have died since.
-        if isinstance(result, list):
-            for part in result:
-                finished(task, part)
-        elif isinstance(result, tuple):  # type, error, traceback
-            raise _told(result[1], task)
-        elif client.status == "running":
-            submit(task)  # lost through no fault of its own: workers were restarted
-        else:
-            raise ConnectionError(f"the dask scheduler at {client.scheduler.address} has gone")
-
-    asked, n_workers = 0.0, 1
-
-    def room() -> int:
-        nonlocal asked, n_workers
-        if time.monotonic() - asked > _ASK_AGAIN:  # workers come and go
-            asked = time.monotonic()
-            with suppress(OSError):  # `collect` tells of a scheduler that has gone
-                n_workers = len(client.nthreads())
-        return max(1, math.ceil(_WAITING * n_lanes * n_workers))
-
-    try:
-        _bounded(tasks, submit, collect, running, room)
-    finally:
-        client.cancel(list(running))
-
-
-def _all_of(do: Callable[[_Task], Iterable[_Part]], task: _Task) -> list[_Part]:
-    return list(do(task))
-
-
-def _told(error: Exception, task: object) -> Exception:
-    if type(error).__name__ != "KilledWorker":
-        return error
-    told = RuntimeError(
-        f"every worker that was given {task} died; it may need more memory than a worker has, or "
-        "kill its process"
-    )
-    told.__cause__ = error
-    return told
-
-
-def _in_threads(
-    tasks: Iterable[_Task],
-    do: Callable[[_Task], Iterable[_Part]],
-    finished: Callable[[_Task, _Part], None],
-    n_lanes: int,
-) -> None:
-    running: set[Future[None]] = set()
-    over, one_at_a_time = threading.Event(), threading.Lock()
-
-    def work(task: _Task) -> None:
-        for part in do(task):
-            with one_at_a_time:
-                finished(task, part)
-            if over.is_set():
-                return
-
-    def collect() -> None:
-        ended, _ = wait(running, return_when=FIRST_COMPLETED)
-        running.difference_update(ended)
-        for future in ended:
-            future.result()
-
-    with ThreadPoolExecutor(n_lanes) as pool:
-        try:
-            _bounded(
-                tasks,
-                lambda task: running.add(pool.submit(work, task)),
-                collect,
-                running,
-                lambda: n_lanes,
-            )
-        finally:
-            over.set()  # after an error the others stop behind the part that they are at
-
-
-def _bounded(
-    tasks: Iterable[_Task],
-    submit: Callable[[_Task], None],
-    collect: Callable[[], None],
-    running: Sized,
-    room: Callable[[], int],
-) -> None:
-    """Keep as many tasks at work as there is room for, until one fails."""
-    for task in tasks:
-        while len(running) >= room():
-            collect()
-        submit(task)
-    while running:
-        collect()
-
-
-class _Nowhere:
-    """A file for a progress bar that is not wanted."""
-
-    def write(self, _text: str) -> None:
-        pass
-
-    def flush(self) -> None:
-        pass

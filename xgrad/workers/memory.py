@@ -1,4 +1,4 @@
-"""How much memory this process has and how much it may take: read from the system, in bytes."""
+"""How much memory this process has, and how much it may take: from the system, in bytes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _STATUS = Path("/proc/self/status")
 
 @dataclass(frozen=True)
 class Memory:
-    """An amount of memory, and where it comes from.
+    """An amount of memory, and what sets it.
 
     Attributes
     ----------
     n_bytes : int
         Resident memory of a process, in bytes.
     origin : str
-        What sets it, in words.
+        What sets the amount, in words.
     """
 
     n_bytes: int
@@ -47,7 +47,7 @@ def peak_memory() -> int:
     True
     """
     if _STATUS.exists():
-        # Not getrusage: its maximum starts from that of the process that started this one.
+        # Not getrusage, whose maximum includes that of the parent process.
         return _status("VmHWM")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
@@ -70,7 +70,7 @@ def allowed(asked: int | None = None) -> Memory:
     Returns
     -------
     Memory
-        What was asked for, unless the process would die before it.
+        What was asked for, unless the process could not have it.
 
     Examples
     --------
@@ -110,8 +110,8 @@ def _of_cgroups(
 ) -> list[Memory]:
     """Limits of the control group of this process and of those that hold it, versions 1 and 2.
 
-    In a container the path of the group may be one of the host, which is not to be seen: then the
-    root of what is seen is the own group.
+    In a container the path of the group may be that of the host, which the container cannot see:
+    then its group is the root that it sees.
     """
     found = []
     try:
@@ -140,8 +140,8 @@ def _of_cgroups(
 def _of_address_space() -> list[Memory]:
     """What ``RLIMIT_AS`` (``ulimit -v``) leaves.
 
-    It counts addresses: libraries and the stacks of threads, which are never all resident, take a
-    gigabyte or two of it from the start.
+    The limit counts addresses.  Libraries and the stacks of threads, which are never wholly
+    resident, take one or two gigabytes of it from the start.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY or not _STATUS.exists():

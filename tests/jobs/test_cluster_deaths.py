@@ -1,0 +1,129 @@
+"""Workers and schedulers that die."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import distributed
+import pytest
+import xarray as xr
+
+import xgrad
+from tests.command import fails, started, wait_until
+from tests.jobs.helpers import assert_equal, finished, with_codec
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+
+    with distributed.LocalCluster(
+        n_workers=3, threads_per_worker=1, dashboard_address=":0"
+    ) as processes:
+        yield processes
+
+
+def test_a_killed_worker_costs_its_tasks_only(
+    source: Path, tmp_path: Path, expected: xr.Dataset, cluster: Any
+) -> None:
+    target = tmp_path / "out.zarr"
+    process = started("gradient", source, target, "--scheduler", cluster.scheduler_address)
+    assert wait_until(lambda: bool(finished(target)), process), "it was to be killed half-way"
+    os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+    _, shown = process.communicate()
+    assert process.returncode == 0, shown
+    assert_equal(target, expected)
+
+
+def test_the_active_client_is_used(source: Path, tmp_path: Path, cluster: Any) -> None:
+
+    with distributed.Client(cluster) as client:
+        xgrad.gradient_to_zarr(source, tmp_path / "out.zarr", dim="x")
+        done = client.run(
+            lambda: (
+                "xgrad.jobs.assignment" in sys.modules
+                and len(sys.modules["xgrad.jobs.assignment"]._OPEN)
+            )
+        )
+        assert any(done.values()), "the workers have worked"
+    assert (tmp_path / "out.zarr").exists()
+
+
+@pytest.mark.thorough
+def test_a_scheduler_that_dies_is_reported_in_one_line(source: Path, tmp_path: Path) -> None:
+    address, target = tmp_path / "scheduler.json", tmp_path / "out.zarr"
+    of_it = ["--scheduler-file", str(address), "--dashboard-address", ":0"]
+    python = [sys.executable, "-m"]
+    scheduler = subprocess.Popen(
+        [*python, "distributed.cli.dask_scheduler", "--port", "0", *of_it],
+        stderr=subprocess.DEVNULL,
+    )
+    worker = subprocess.Popen(
+        [*python, "distributed.cli.dask_worker", "--nthreads", "1", *of_it],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert wait_until(address.exists, scheduler)
+        where = json.loads(address.read_text())["address"]
+        process = started("gradient", source, target, "--scheduler", where)
+        assert wait_until(lambda: bool(finished(target)), process)
+        scheduler.kill()
+        _, shown = process.communicate()
+        assert process.returncode == 1
+        assert shown == f"Error: the dask scheduler at {where} has gone\n"
+        assert not target.exists()
+    finally:
+        for one in (scheduler, worker):
+            one.kill()
+            one.wait()
+
+
+# A codec that kills its process when it decodes a chunk that begins with 666.
+DEADLY = """
+import os, signal
+import numcodecs
+import numpy as np
+
+class Deadly(numcodecs.abc.Codec):
+    codec_id = "deadly"
+
+    def encode(self, buf):
+        return buf
+
+    def decode(self, buf, out=None):
+        if np.frombuffer(buf, "f4")[0] == 666:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return buf
+
+numcodecs.register_codec(Deadly)
+"""
+
+
+def test_a_region_that_kills_its_workers_is_named(tmp_path: Path) -> None:
+    environment = with_codec(tmp_path, DEADLY)
+    make = (
+        "import numpy as np, xarray as xr, sitecustomize\n"
+        "values = np.ones((40, 50, 60), 'f4'); values[36, 0, 0] = 666\n"
+        "encoding = {'t': {'chunks': (2, 50, 60), 'filters': [sitecustomize.Deadly()]}}\n"
+        "given = xr.Dataset({'t': (('time', 'y', 'x'), values)})\n"
+        "given.to_zarr('in.zarr', encoding=encoding, zarr_format=2)\n"
+    )
+    subprocess.run([sys.executable, "-c", make], check=True, cwd=tmp_path, env=environment)
+    target = tmp_path / "out.zarr"
+    fails("every worker that was given variable 't', time", "gradient", tmp_path / "in.zarr",
+          target, "--workers", 3, "--retries", 1, "--dim", "x", env=environment)  # fmt: skip
+    assert not target.exists()
+    assert finished(target), "the others are kept for the next run"
+
+
+def test_an_error_of_a_worker_is_reported_in_one_line(source: Path, tmp_path: Path) -> None:
+    (source / "t" / "20.1.0").write_bytes(b"rubbish")
+    fails("variable 't' could not be read in the region time", "gradient", source,
+          tmp_path / "out.zarr", "--workers", 1, "--retries", 0, "--dim", "x")  # fmt: skip
+    assert not (tmp_path / "out.zarr").exists()

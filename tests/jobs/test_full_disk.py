@@ -1,0 +1,29 @@
+"""The disk is full in the middle of a job."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import xarray as xr
+
+from tests.command import run, started, wait_until
+from tests.jobs.helpers import assert_equal, finished
+
+
+def test_a_job_that_filled_the_disk_is_resumed(
+    source: Path, tmp_path: Path, expected: xr.Dataset
+) -> None:
+    target = tmp_path / "out.zarr"
+    process = started("gradient", source, target)
+    assert wait_until(lambda: len(finished(target)) >= 2, process)
+    # From now on no file may grow beyond this, as if the disk were full.
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1000, 1000))
+    _, shown = process.communicate()
+    assert process.returncode == 1
+    assert "File too large" in shown
+    assert len(shown.splitlines()) == 1
+    assert not target.exists()
+    assert len(finished(target)) >= 2
+    assert run("gradient", source, target).returncode == 0
+    assert_equal(target, expected)

@@ -1,0 +1,56 @@
+"""The installed command is killed, and resumed without a lost bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import xarray as xr
+
+from tests.command import fails, run, started, stopped
+from tests.jobs.helpers import assert_equal, finished, kill_when, seeded
+
+
+def test_a_job_that_is_killed_ten_times_loses_no_bit(
+    source: Path, tmp_path: Path, expected: xr.Dataset
+) -> None:
+    target, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
+    rng = seeded()
+    # At random moments of the start, while regions are written, and as the last ones are.
+    more = sorted(rng.integers(0, 3, size=8))
+    moments: list[Callable[[], bool]] = [
+        partial.exists,
+        (partial / "store.zarr").exists,
+    ]
+    killed = 0
+    for k in range(10):
+        before = finished(target)
+        process = started("gradient", source, target)
+        if k < 2:
+            ready = moments[k]
+        else:
+            wanted = len(before) + more[k - 2]
+            ready = lambda wanted=wanted: len(finished(target)) >= wanted  # noqa: E731
+        killed += kill_when(process, ready)
+        assert not target.exists() or not partial.exists()
+        after = finished(target)
+        assert after[: len(before)] == before, "nothing that was finished is forgotten"
+        assert len(set(after)) == len(after), "and nothing is done twice"
+    assert killed >= 5, "else nothing was tried"
+    if not target.exists():
+        assert run("gradient", source, target).returncode == 0
+    assert_equal(target, expected)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.zarr", "out.zarr"]
+    leftover = [path for path in target.rglob("*") if path.name.endswith(".partial")]
+    assert leftover == []
+
+
+def test_two_processes_do_not_write_one_target(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.zarr"
+    first = started("gradient", source, target, "--dim", "x")
+    with stopped(first, lambda: bool(finished(target))):
+        fails("is being written by another process; wait for it", "gradient", source, target,
+              "--dim", "x")  # fmt: skip
+    _, shown = first.communicate()
+    assert (first.returncode, shown) == (0, "")
+    assert target.exists()

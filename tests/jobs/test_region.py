@@ -1,0 +1,110 @@
+"""What a job writes is what the accessor computes, to the bit, however it is cut into regions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.jobs.helpers import OPTIONS, SMALL, compare, small
+from xgrad.jobs.api import gradient_to_zarr
+from xgrad.jobs.assignment import loaded
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("chunks", [(4, 2, 3), (1, 7, 11)])
+def test_a_job_gives_the_bits_of_the_accessor(name: str, chunks: Any, tmp_path: Path) -> None:
+    given, options = small(), OPTIONS[name]
+    encoding = {"t": {"chunks": chunks}, "height": {"chunks": (5, 3, 4)}}
+    given.to_zarr(tmp_path / "in.zarr", encoding=encoding, zarr_format=2)
+    gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", "t", **options)
+    compare(tmp_path / "out.zarr", given, options)
+
+
+@pytest.mark.parametrize("dtype", ["f2", ">f4", "f8", "c8", ">c16", "u1", "i8", "M8[s]"])
+def test_a_job_takes_any_dtype(dtype: str, tmp_path: Path) -> None:
+    given = small(dtype)[["t"]]
+    given.to_zarr(
+        tmp_path / "in.zarr",
+        encoding={"t": {"chunks": (4, 2, 3)}},
+        zarr_format=2,
+    )
+    gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", "t")
+    with xr.open_zarr(tmp_path / "in.zarr") as stored:
+        compare(tmp_path / "out.zarr", stored.load(), {})
+
+
+@given(
+    chunks=st.tuples(*(st.integers(1, side) for side in SMALL.values())),
+    written=st.dictionaries(st.sampled_from(list(SMALL)), st.integers(1, 15)),
+    name=st.sampled_from(list(OPTIONS)),
+    room=st.sampled_from([None, 8 * 10**8]),
+)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=max(1, settings().max_examples // 8),  # each one writes two stores
+)
+def test_no_bit_depends_on_the_regions(
+    chunks: Any, written: Any, name: str, room: Any, tmp_path_factory: Any
+) -> None:
+    folder, given, options = tmp_path_factory.mktemp("job"), small(), OPTIONS[name]
+    given.to_zarr(
+        folder / "in.zarr",
+        encoding={"t": {"chunks": chunks}},
+        zarr_format=2,
+        write_empty_chunks=True,
+    )
+    gradient_to_zarr(
+        folder / "in.zarr",
+        folder / "out.zarr",
+        "t",
+        chunks=written,
+        memory=room and loaded() + room,
+        **options,
+    )
+    compare(folder / "out.zarr", given, options)
+
+
+@pytest.mark.parametrize("fill_value", [np.nan, -999.0, 1e20])
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_fill_values_are_kept(fill_value: float, zarr_format: Any, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
+    encoding = {"t": {"_FillValue": np.float32(fill_value), "compressors": None}}
+    small()[["t"]].to_zarr(source, consolidated=False, encoding=encoding, zarr_format=zarr_format)
+    gradient_to_zarr(source, target)
+    with xr.open_zarr(target) as found:
+        np.testing.assert_equal(found.dt_dx.encoding["_FillValue"], np.float32(fill_value))
+    raw: Any = zarr.open_group(target)["dt_dx"]
+    assert np.isnan(raw[:]).any() == np.isnan(fill_value)
+    compare(target, small(), {})
+
+
+def test_a_derivative_that_equals_the_fill_value_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "in.zarr"
+    given = xr.Dataset({"t": ("x", np.arange(5.0) * -999)})
+    given.to_zarr(source, encoding={"t": {"_FillValue": -999.0}}, zarr_format=2)
+    with pytest.raises(RuntimeError, match=r"a result is -999, the `_FillValue`"):
+        gradient_to_zarr(source, tmp_path / "out.zarr", retries=0, allow_missing=True)
+    given.to_zarr(source, mode="w", encoding={"t": {"_FillValue": 0.0}}, zarr_format=2)
+    gradient_to_zarr(source, tmp_path / "out.zarr", restart=True)
+
+
+def test_chunks_of_only_nan_are_written(tmp_path: Path) -> None:
+    given = small()[["t"]]
+    given.t[4:8] = np.nan
+    given.to_zarr(
+        tmp_path / "in.zarr",
+        encoding={"t": {"chunks": (4, 7, 11)}},
+        write_empty_chunks=True,
+        consolidated=False,
+    )
+    gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", dim="x")
+    array: Any = zarr.open_group(tmp_path / "out.zarr")["dt_dx"]
+    assert array.nchunks_initialized == array.nchunks == 4

@@ -1,0 +1,71 @@
+"""What a request may name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xgrad.jobs.api import gradient_to_zarr
+from xgrad.jobs.request import Job, Request
+
+
+def test_invalid_names_of_results_and_useless_variables_are_refused(tmp_path: Path) -> None:
+    made = xr.Dataset({"t": ("m/z", np.arange(4.0)), "text": ("m/z", list("abcd")), "one": 1.0})
+    made.to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    with pytest.raises(ValueError, match=r"would be called 'dt_dm/z', .*; rename the dimension"):
+        gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr")
+    made.rename({"m/z": "mz"}).to_zarr(tmp_path / "in.zarr", mode="w", zarr_format=2)
+    for name in ("text", "one"):
+        with pytest.raises(ValueError, match=f"`variables` names '{name}', .*; leave it out"):
+            gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", ["t", name])
+    assert [path.name for path in tmp_path.iterdir()] == ["in.zarr"]
+
+
+def job(folder: Path, given: xr.Dataset, *, encoding: Any = None, **options: Any) -> Job:
+    given.to_zarr(folder / "in.zarr", mode="w", encoding=encoding, zarr_format=2)
+    request: Any = {"variables": None, "dim": "x", "chunks": {}, "options": {}, "token": "a run"}
+    return Job(Request(str(folder / "in.zarr"), **{**request, **options}))
+
+
+@pytest.mark.parametrize("names", ["abc", "cab"])
+def test_groups_are_counted_in_the_order_of_their_names(names: str, tmp_path: Path) -> None:
+    given = xr.Dataset({name: (("y", "x"), np.ones((4, 6), "f4")) for name in names})
+    groups = job(tmp_path, given).groups
+    assert [(group.index, group.name) for group in groups] == [(0, "a"), (1, "b"), (2, "c")]
+    for group in groups:
+        assert (group.dims, group.shape, group.itemsize) == (("y", "x"), (4, 6), 4)
+
+
+def test_a_group_has_the_variables_that_a_result_needs_together(tmp_path: Path) -> None:
+    given = xr.Dataset({name: (("y", "x"), np.ones((4, 6))) for name in ("u", "v")})
+    chunks = {"u": {"chunks": (2, 6)}, "v": {"chunks": (4, 3)}}
+    components = {"x": "u", "y": "v"}
+    (group,) = job(
+        tmp_path, given, encoding=chunks, variables=("u", "v"), dim=components,
+        operation="divergence",
+    ).groups  # fmt: skip
+    assert group.name == "u, v"
+    assert group.written == (2, 6), "as the first variable"
+    assert group.stored == (4, 6), "what is read together of either"
+    assert [axis.halo for axis in group.axes()] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [
+        ({"_FillValue": -999.0}, -999.0),
+        ({"_FillValue": 0.0}, None),  # a common derivative
+        ({"_FillValue": -999, "dtype": "i2", "scale_factor": 0.1}, None),
+        ({}, np.nan),  # which xarray writes
+    ],
+)
+def test_a_fill_value_is_kept_if_it_can_only_mean_missing(
+    encoding: Any, expected: Any, tmp_path: Path
+) -> None:
+    given = xr.Dataset({"t": ("x", np.ones(4))})
+    (group,) = job(tmp_path, given, encoding={"t": encoding}).groups
+    np.testing.assert_equal(group.fill_value, expected)

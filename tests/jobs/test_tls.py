@@ -1,0 +1,57 @@
+"""Certificates of a cluster."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import distributed
+import pytest
+
+from tests.command import run
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> dict[str, str]:
+    from distributed import Security
+
+    found = {}
+    temporary = Security.temporary()
+    for name, content in {
+        "ca-file": temporary.tls_ca_file,
+        "cert": temporary.tls_client_cert,
+        "key": temporary.tls_client_key,
+    }.items():
+        path = tmp_path / f"{name}.pem"
+        path.write_text(str(content))
+        found[name] = str(path)
+    return found
+
+
+def test_tls_settings_reach_the_scheduler(
+    source: Path, tmp_path: Path, tls: dict[str, str]
+) -> None:
+
+    files = {
+        f"tls_{role}_{kind}": tls[kind]
+        for role in ("client", "worker", "scheduler")
+        for kind in ("cert", "key")
+    }
+    security = distributed.Security(tls_ca_file=tls["ca-file"], require_encryption=True, **files)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=":0", security=security,
+        protocol="tls://",
+    ) as processes:  # fmt: skip
+        address = processes.scheduler_address
+        assert address.startswith("tls://")
+        common = ("gradient", source, tmp_path / "out.zarr", "--dim", "x", "--scheduler", address)
+        options = [part for name, path in tls.items() for part in (f"--tls-{name}", path)]
+        assert run(*common, *options).returncode == 0
+        # And those of dask's configuration.
+        configured = {
+            **os.environ,
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE": tls["ca-file"],
+            "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT": tls["cert"],
+            "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY": tls["key"],
+        }
+        assert run(*common, "--overwrite", env=configured).returncode == 0

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+import xarray as xr
+
+from xgrad.labels.attributes import described, label_of
+
+
+def variable(**attrs: object) -> xr.Variable:
+    return xr.Variable("x", [0.0, 1.0], attrs)
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    ["standard_name", "valid_range", "_FillValue", "cell_methods", "GRIB_units", "GRIB_paramId"],
+)
+def test_what_describes_the_values_is_dropped(attribute: str) -> None:
+    found = described(variable(**{attribute: 1, "source": "a ship"}), "slope", None)
+    assert found == {"source": "a ship", "long_name": "slope"}
+
+
+@pytest.mark.parametrize("attribute", ["source", "history", "grid_mapping", "institution"])
+def test_what_does_not_describe_the_values_is_kept(attribute: str) -> None:
+    given = variable(**{attribute: "as it was"})
+    assert described(given, "slope", "K m-1") == {
+        attribute: "as it was", "units": "K m-1", "long_name": "slope",
+    }  # fmt: skip
+    assert given.attrs == {attribute: "as it was"}
+
+
+def test_units_and_name_are_those_of_the_result_alone() -> None:
+    given = variable(units="K", long_name="temperature")
+    assert described(given, "slope", "K m-1") == {"units": "K m-1", "long_name": "slope"}
+    assert described(given, "slope", None) == {"long_name": "slope"}
+
+
+def test_the_long_name_is_the_label_and_then_the_name() -> None:
+    assert label_of("t", variable(long_name="air temperature")) == "air temperature"
+    assert label_of("t", variable(long_name="")) == "t"
+    assert label_of(None, variable()) == "data"
+    assert label_of(("a", 1), variable()) == "('a', 1)"

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.helpers import same_bits
+from xgrad.errors import CoordinateError
+from xgrad.labels.positions import Line, cost_of_rounding, steps_between
+
+
+def steps(values: Any, period: float | None = None) -> Any:
+    return steps_between(np.asarray(values), "coordinate 'x'", period)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u8", "i4", "f2", "f4", "f8"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers(dtype: str, sign: int) -> None:
+    values = np.array([0, 1, 3, 7], dtype)[::sign]
+    found = steps(values)
+    # Unsigned integers would wrap if they were subtracted as they are.
+    assert found.tolist() == ([1, 2, 4] if sign == 1 else [-4, -2, -1])
+    assert found.dtype == (np.dtype(dtype) if dtype[0] == "f" else np.float64)
+
+
+def test_even_positions_become_one_strong_step() -> None:
+    found = steps(np.array([0, 2, 4], "f4"))
+    assert isinstance(found, np.float32)
+    assert found == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0, 2.0, 2.0, 3.0], r"'x' has the same position twice at index 1 and 2 .*2\.0 and 2\.0"),
+        ([1.0, np.nan, 3.0], r"'x' is not finite at index 1 \(value nan\)"),
+        ([1.0, np.inf, 3.0], r"'x' is not finite at index 1 \(value inf\)"),
+        ([1.0, 2.0, 1.5], r"'x' is not sorted at index 1 and 2 \(values 2\.0 and 1\.5\).*sortby"),
+        ([3, 2, 5], r"'x' is not sorted at index 1 and 2 \(values 2 and 5\)"),
+        (np.array([1, 1], "u1"), r"'x' has the same position twice at index 0 and 1"),
+        (["a", "b"], r"'x' has dtype <U1, which cannot be positions"),
+        ([True, False], r"'x' has dtype bool"),
+        ([1j, 2j], r"'x' has dtype complex128"),
+        (np.array([1, "a"], object), r"'x' has dtype object"),
+    ],
+)
+def test_bad_positions(values: Any, message: str) -> None:
+    with pytest.raises(CoordinateError, match=message):
+        steps(values)
+
+
+@given(st.integers(3, 20), st.data(), st.sampled_from([1, -1]))
+def test_positions_may_start_over_anywhere_on_a_circle(n: int, data: Any, sign: int) -> None:
+    gaps = data.draw(st.lists(st.integers(1, 10), min_size=n, max_size=n))
+    period = float(sum(gaps))
+    line = np.cumsum(gaps)[::sign].astype("f8")
+    start = data.draw(st.floats(0, period))
+    on_a_circle = np.mod(line + np.round(start), period)
+    assert same_bits(steps(on_a_circle, period), steps(line))
+
+
+def test_positions_that_go_around_more_than_once_are_not_sorted() -> None:
+    with pytest.raises(CoordinateError, match="'x' is not sorted"):
+        steps([0.0, 200.0, 40.0, 240.0], 360.0)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@given(st.integers(2, 200), st.integers(1, 50), st.integers(-100, 100))
+def test_a_rounded_line_is_a_line(dtype: str, n: int, parts: int, start: int) -> None:
+    exact = start + np.arange(n) / parts
+    line = Line.through(exact.astype(dtype), None)
+    assert line.off <= 1
+    assert abs(line.step * (n - 1) - (exact[-1] - exact[0])) <= line.rounding
+
+
+def test_an_uneven_position_is_off_the_line() -> None:
+    line = Line.through(np.array([0.0, 1.0, 2.5, 3.0, 4.0]), None)
+    assert line.off > 1e9
+    assert line.at == 2
+
+
+def test_only_rounded_lines_have_a_cost_of_rounding() -> None:
+    twelfths = (np.arange(100) / 12 + 100).astype("f4")
+    assert 1e-5 < cost_of_rounding(twelfths, steps(twelfths), None) < 1e-3
+    for values in (twelfths.astype("f8"), np.arange(5, dtype="f4"), np.float32([0, 1, 3])):
+        assert cost_of_rounding(values, steps(values), None) == 0

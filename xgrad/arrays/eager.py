@@ -1,0 +1,121 @@
+"""Terms over arrays in memory, in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from xgrad._typing import AnyArray
+from xgrad.arrays import block, buffers
+from xgrad.arrays.halo import at_both_edges
+from xgrad.arrays.term import How, Positions, Term, as_float
+from xgrad.arrays.threads import in_threads
+from xgrad.kernels.cells import Cells
+from xgrad.kernels.kinds import OwnPositions
+from xgrad.kernels.layout import Planes
+from xgrad.kernels.piece import Piece
+from xgrad.stencils import ghosts
+
+# The modules with compiled loops are imported where they are used: they load numba, which small
+# arrays do without.
+
+
+def combine(
+    arrays: Mapping[Hashable, AnyArray], terms: Sequence[Term], how: How, dtype: np.dtype[Any]
+) -> AnyArray:
+    """Combine terms of arrays in memory; see :func:`xgrad.arrays.combine.combine`."""
+    out = buffers.empty_like(arrays[terms[0].operand], dtype)
+    if out.size == 0:
+        return out
+    good: list[bool] = []
+    size, work = _pieces(arrays, terms, how, out)
+    in_threads(out.nbytes, size, lambda part: good.append(work(part)))
+    if not all(good):
+        for term in terms:
+            complain(term)
+    return out
+
+
+def complain(term: Term) -> None:
+    """Let the caller name a column of positions in memory that is not strictly monotonic.
+
+    Parameters
+    ----------
+    term : Term
+        Nothing is done if it has no positions, or nobody to complain to.
+    """
+    from xgrad.kernels import extremes  # noqa: PLC0415
+
+    if not isinstance(term.along, Positions) or term.along.complain is None:
+        return
+    assert term.axis is not None
+    x = as_float(np.asarray(term.along.array))
+    good = extremes.good_columns(*_extremes(x, term.axis, term.along.period))
+    if not good.all():
+        term.along.complain(good)
+
+
+def _pieces(
+    arrays: Mapping[Hashable, AnyArray], terms: Sequence[Term], how: How, out: AnyArray
+) -> tuple[int, Callable[[slice], bool]]:
+    """How many pieces threads can share, and a function that computes some of them."""
+    # The axis whose parts are contiguous in memory.
+    cut = max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
+    first = terms[0]
+    alone = len(terms) == 1 and how == "sum" and first.factor is None
+    if alone and first.axis == cut and isinstance(first.along, Positions):
+        from xgrad.kernels import curvilinear  # noqa: PLC0415
+
+        x = as_float(np.asarray(first.along.array))
+        whole_turn = first.along.period is not None
+        work = None if whole_turn else curvilinear.side_by_side(
+            arrays[first.operand], x, cut, first.scheme, out
+        )  # fmt: skip
+        if work is not None:
+            return out.size // out.shape[cut], work
+    pieces = [_over_all(term, arrays[term.operand], cut if alone else None) for term in terms]
+    whole = tuple(slice(0, n) for n in out.shape)
+
+    def some(part: slice) -> bool:
+        box = (*whole[:cut], part, *whole[cut + 1 :])
+        return block.fold([one.cut(box) for one in pieces], how, out[box])
+
+    return out.shape[cut], some
+
+
+def _over_all(term: Term, array: AnyArray, cut: int | None) -> Piece:
+    """A term over whole arrays, which will be cut along one axis, or along any if None."""
+    axis, scheme, face = term.axis, term.scheme, term.face
+    if axis is None:
+        return Piece(Cells.alone(array), factor=term.factor)
+    cells = at_both_edges(array, axis, scheme, face, ghosts.values)
+    if not isinstance(term.along, Positions):
+        return Piece(cells, term.stencil(array.shape[axis], array.dtype), term.factor)
+    x, period = as_float(np.asarray(term.along.array)), term.along.period
+    there = at_both_edges(x, axis, scheme, face, ghosts.positions)
+    # Parts that are cut along the axis hold no whole columns.
+    ends = _extremes(x, axis, period) if cut in (None, axis) else None
+    return Piece(cells, OwnPositions(scheme, there, ends, period), term.factor)
+
+
+def _extremes(x: AnyArray, axis: int, period: float | None) -> tuple[AnyArray, AnyArray]:
+    """Extreme steps of whole columns, in threads."""
+    from xgrad.kernels import extremes  # noqa: PLC0415
+
+    if period is not None:
+        return extremes.of_columns(x, axis, period)
+    planes = Planes.of(x, axis)
+    flat = planes.view(x, x.dtype)
+    thin = np.empty_like(np.take(x, [0], axis=axis))
+    found = thin, thin.copy()
+    least, greatest = (np.empty((len(flat), 1, flat.shape[2]), flat.dtype) for _ in range(2))
+
+    def work(part: slice) -> None:
+        extremes.fill_extremes(flat, part, least, greatest)
+
+    in_threads(flat.nbytes, flat.shape[2], work)
+    planes.put(least, found[0])
+    planes.put(greatest, found[1])
+    return found

@@ -1,0 +1,278 @@
+"""Terms over dask arrays: one task a chunk, after those that pass on the faces of chunks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeAlias
+
+import dask.array as da
+import numpy as np
+
+from xgrad._typing import AnyArray
+from xgrad.arrays import block, eager
+from xgrad.arrays.faces import Halo, merged
+from xgrad.arrays.halo import at_both_edges, between_faces
+from xgrad.arrays.term import How, Positions, Term, as_float, dtype_of
+from xgrad.kernels.cells import Cells, along
+from xgrad.kernels.kinds import OfAnAxis, OwnPositions, Stencil
+from xgrad.kernels.piece import Piece
+from xgrad.stencils import ghosts
+from xgrad.stencils.scheme import Scheme
+
+Chunks: TypeAlias = tuple[tuple[int, ...], ...]
+
+# The name of the columns of a table in a structured array of one dimension.
+_COLUMN = "column"
+
+
+def combine(
+    arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How, dtype: np.dtype[Any]
+) -> da.Array:
+    """Combine terms of dask arrays; see :func:`xgrad.arrays.combine.combine`.
+
+    Chunks too short for their stencil are merged with their neighbours first, and the chunks of
+    the result are cut again.
+    """
+    given = _chunks_of(arrays, terms)
+    needs = [(term.axis, term.scheme, term.face) for term in terms if term.axis is not None]
+    sizes = merged(given, needs)
+    operands = {name: _in_chunks(array, sizes) for name, array in arrays.items()}
+    index = tuple(range(len(given)))
+    arguments: list[Any] = [part for array in operands.values() for part in (array, index)]
+    labels = itertools.count(len(given))
+    recipes = []
+    for term in terms:
+        way, its_own = _way(term, operands[term.operand], index, labels)
+        factor, is_given = term.factor, np.ndim(term.factor) > 0
+        if is_given:
+            its_own += [_in_chunks(factor, sizes), index]
+        recipes.append(_Recipe(term.operand, way, None if is_given else factor, is_given))
+        arguments += its_own
+    meta = np.empty_like(next(iter(operands.values()))._meta, dtype=dtype)
+    result = da.blockwise(
+        _block, index, *arguments, recipes=recipes, names=tuple(operands), how=how,
+        concatenate=True, align_arrays=False, dtype=dtype, meta=meta,
+    )  # fmt: skip
+    restored: da.Array = result.rechunk(given)
+    return restored
+
+
+def _chunks_of(arrays: Mapping[Hashable, Any], terms: Sequence[Term]) -> Chunks:
+    """Chunks of the first lazy array, or of lazy positions and factors of data in memory."""
+    for array in arrays.values():
+        if isinstance(array, da.Array):
+            return tuple(array.chunks)
+    shape = arrays[terms[0].operand].shape
+    others = (
+        one.array if isinstance(one, Positions) else one
+        for term in terms
+        for one in (term.along, term.factor)
+    )
+    lazy = next(one for one in others if isinstance(one, da.Array))
+    return tuple(
+        own if len(own) > 1 else (size,) for own, size in zip(lazy.chunks, shape, strict=True)
+    )
+
+
+def _in_chunks(array: Any, sizes: Chunks) -> da.Array:
+    """An array in these chunks; one in memory is not copied.
+
+    It is hashed, though that takes as long as to differentiate it: the same question has the same
+    keys, by which a cluster knows what it has computed already.
+    """
+    own = tuple(
+        chunk if side == sum(chunk) else (1,)
+        for side, chunk in zip(array.shape, sizes, strict=True)
+    )
+    is_lazy = isinstance(array, da.Array)
+    found: da.Array = array.rechunk(own) if is_lazy else da.from_array(np.asarray(array), own)
+    return found
+
+
+@dataclass(frozen=True)
+class _OnAxis:
+    """The halo and the stencil of a chunk of an axis.
+
+    Attributes
+    ----------
+    axis, face : int
+        As those of the term.
+    is_whole : bool
+        Whether the chunk is the whole axis, so that nothing is passed on.
+    stencil : OfAnAxis
+        Without its table, whose columns arrive with the chunk.
+    """
+
+    axis: int
+    face: int
+    is_whole: bool
+    stencil: OfAnAxis
+
+    @classmethod
+    def of(cls, term: Term, array: da.Array, index: tuple[int, ...]) -> tuple[_OnAxis, list[Any]]:
+        """With the arguments that :meth:`take` takes."""
+        axis = term.axis
+        assert axis is not None
+        stencil = term.stencil(array.shape[axis], array.dtype)
+        table = stencil.table
+        # A cell's column of the table as one item: with two dimensions dask would look for the
+        # parts of each chunk's table, and concatenate them.
+        whole = np.ascontiguousarray(table.T).view([(_COLUMN, table.dtype, len(table))])[:, 0]
+        columns = [da.from_array(whole, chunks=(array.chunks[axis],)), (axis,)]
+        is_whole = array.numblocks[axis] == 1
+        way = cls(axis, term.face, is_whole, replace(stencil, table=table[:, :0]))
+        if is_whole:
+            return way, columns
+        halo = Halo.of(array, axis, term.scheme, term.face)
+        return way, [halo.faces, index, halo.sides, (axis,), *columns]
+
+    def take(self, f: AnyArray, given: Iterator[AnyArray]) -> tuple[Cells, Stencil]:
+        """From the next of the arguments of a task."""
+        axis, scheme, face = self.axis, self.stencil.scheme, self.face
+        if self.is_whole:
+            cells = at_both_edges(f, axis, scheme, face, ghosts.values)
+        else:
+            faces, sides = next(given), next(given)
+            cells = between_faces(f, faces, sides, axis, scheme, face, ghosts.values)
+        return cells, replace(self.stencil, table=next(given)[_COLUMN].T)
+
+
+@dataclass(frozen=True)
+class _OnPositions:
+    """The halo and the stencil of a chunk whose columns have their own positions.
+
+    Attributes
+    ----------
+    axis, face : int
+        As those of the term.
+    scheme : Scheme
+        As that of the term.
+    period : float or None
+        Of the positions.
+    """
+
+    axis: int
+    face: int
+    scheme: Scheme
+    period: float | None
+
+    @classmethod
+    def of(
+        cls, term: Term, array: da.Array, index: tuple[int, ...], labels: Iterator[int]
+    ) -> tuple[_OnPositions, list[Any]]:
+        """With the arguments that :meth:`take` takes; positions are cut as the data are."""
+        assert isinstance(term.along, Positions)
+        assert term.axis is not None
+        axis, scheme, face, period = term.axis, term.scheme, term.face, term.along.period
+        if not isinstance(term.along.array, da.Array):
+            eager.complain(term)
+        x = as_float(_in_chunks(term.along.array, array.chunks))
+        halo, x_halo = (Halo.of(one, axis, scheme, face) for one in (array, x))
+        least, greatest = _extremes(x, x_halo, axis, face, period)
+        # One chunk along the axis, whose label is no other's: each block gets those of its columns.
+        thin = (*index[:axis], next(labels), *index[axis + 1 :])
+        return cls(axis, face, scheme, period), [
+            halo.faces, index, halo.sides, (axis,), x, index, x_halo.faces, index,
+            least, thin, greatest, thin,
+        ]  # fmt: skip
+
+    def take(self, f: AnyArray, given: Iterator[AnyArray]) -> tuple[Cells, Stencil]:
+        """From the next of the arguments of a task."""
+        axis, scheme, face = self.axis, self.scheme, self.face
+        faces, sides, x, x_faces = (next(given) for _ in range(4))
+        cells = between_faces(f, faces, sides, axis, scheme, face, ghosts.values)
+        there = between_faces(x, x_faces, sides, axis, scheme, face, ghosts.positions)
+        return cells, OwnPositions(scheme, there, (next(given), next(given)), self.period)
+
+
+def _way(
+    term: Term, array: da.Array, index: tuple[int, ...], labels: Iterator[int]
+) -> tuple[_OnAxis | _OnPositions | None, list[Any]]:
+    if term.axis is None:
+        return None, []
+    if isinstance(term.along, Positions):
+        return _OnPositions.of(term, array, index, labels)
+    return _OnAxis.of(term, array, index)
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """How a term over a chunk is put together from the arguments of a task."""
+
+    operand: Hashable
+    way: _OnAxis | _OnPositions | None
+    factor: Any
+    factor_is_given: bool
+
+    def piece(self, blocks: Mapping[Hashable, AnyArray], given: Iterator[AnyArray]) -> Piece:
+        """The term, from the next of the arguments."""
+        f = blocks[self.operand]
+        cells, stencil = (Cells.alone(f), None) if self.way is None else self.way.take(f, given)
+        return Piece(cells, stencil, next(given) if self.factor_is_given else self.factor)
+
+
+def _block(
+    *given: AnyArray, recipes: Sequence[_Recipe], names: tuple[Hashable, ...], how: How
+) -> AnyArray:
+    rest = iter(given)
+    blocks = {name: next(rest) for name in names}
+    pieces = [recipe.piece(blocks, rest) for recipe in recipes]
+    like = blocks[names[0]]
+    dtype = dtype_of([blocks[recipe.operand].dtype for recipe in recipes], how)
+    out = np.empty_like(like, dtype=dtype, subok=False)
+    block.fold(pieces, how, out)
+    return out
+
+
+def _extremes(
+    x: da.Array, halo: Halo, axis: int, face: int, period: float | None
+) -> tuple[da.Array, da.Array]:
+    """Extreme steps of whole columns, merged from those of the chunks."""
+    index, n_chunks = tuple(range(x.ndim)), len(x.chunks[axis])
+    parts = da.blockwise(
+        _extremes_of_chunk, index, x, index, halo.faces, index, halo.sides, (axis,),
+        axis=axis, face=face, period=period, concatenate=True, align_arrays=False,
+        adjust_chunks={axis: [3] * n_chunks}, dtype=x.dtype, meta=x._meta,
+    )  # fmt: skip
+    decided = partial(_decided, count=x.shape[axis] - 1, period=period)
+    both = da.reduction(
+        parts, _merged, decided, combine=_merged, axis=axis, keepdims=True, output_size=2,
+        dtype=x.dtype, meta=x._meta,
+    )  # fmt: skip
+    return both[along(axis, slice(0, 1))], both[along(axis, slice(1, 2))]
+
+
+def _extremes_of_chunk(
+    x: AnyArray, faces: AnyArray, sides: AnyArray, axis: int, face: int, period: float | None
+) -> AnyArray:
+    """Of the steps within a chunk and those from and to its neighbours, as a chunk may be one cell.
+
+    The sum has the steps from below only.
+    """
+    from xgrad.kernels import extremes  # noqa: PLC0415  it loads numba
+
+    has_below, _, is_below, is_above = (int(n) for n in sides)
+    before = faces[along(axis, slice(face - is_below, face))]
+    end = face * (2 + has_below)
+    after = faces[along(axis, slice(end, end + is_above))]
+    cells = np.concatenate([before, x, after], axis=axis)
+    return extremes.of_part(cells, axis, period, counted=cells.shape[axis] - 1 - is_above)
+
+
+def _merged(parts: AnyArray, axis: tuple[int], keepdims: bool) -> AnyArray:
+    from xgrad.kernels import extremes  # noqa: PLC0415  it loads numba
+
+    assert keepdims
+    return extremes.merged(parts, axis[0])
+
+
+def _decided(
+    parts: AnyArray, axis: tuple[int], keepdims: bool, count: int, period: float | None
+) -> AnyArray:  # fmt: skip
+    from xgrad.kernels import extremes  # noqa: PLC0415  it loads numba
+
+    found = _merged(parts, axis, keepdims)
+    return np.concatenate(extremes.decided(found, axis[0], count, period), axis=axis[0])

@@ -1,0 +1,118 @@
+"""The term: a derivative of an array along an axis, or its values, times a factor.
+
+Arrays in memory, dask arrays and jobs all compute lists of terms.  A term names its operand and
+holds no data, so it is the same for all three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from xgrad._typing import AnyArray, Steps
+from xgrad.kernels import kinds
+from xgrad.kernels.kinds import OfAnAxis
+from xgrad.kernels.layout import result_dtype
+from xgrad.stencils.scheme import Scheme
+
+#: How terms are combined: their sum, the root of the sum of their squares, or the angle
+#: ``arctan2(first, second)``.
+How = Literal["sum", "norm", "angle"]
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Multi-dimensional positions: each column of the data has its own.
+
+    Attributes
+    ----------
+    array : numpy.ndarray, dask.array.Array, or an array that is read box by box
+        With as many dimensions as the data, and sides of 1 along those it does not depend on.
+    period : float or None
+        Of a periodic axis.
+    name : hashable
+        Of the coordinate.
+    complain : callable or None
+        Takes a boolean array that says which columns are strictly monotonic, with a side of 1
+        along the axis, if some are not.  Without it those columns are NaN.
+    """
+
+    array: Any
+    period: float | None = None
+    name: Hashable = None
+    complain: Callable[[AnyArray], None] | None = None
+
+
+@dataclass(frozen=True)
+class Term:
+    """``factor * d operand / d axis``, or ``factor * operand``.
+
+    Attributes
+    ----------
+    operand : hashable
+        The name of an array of any numeric or time dtype.
+    axis : int or None
+        Not negative; None for the values as they are.
+    along : float, array of shape (n - 1,), Positions or None
+        Distances between neighbouring positions along `axis`, or multi-dimensional positions.
+    scheme : Scheme
+        Order, accuracy, boundaries, and whether missing neighbours are edges.
+    seam : float or None
+        For a periodic axis, the step from its last cell to the first one of the next period.
+    factor : float, numpy.ndarray, dask.array.Array or None
+        An array has as many dimensions as the data, and sides of 1 along those it does not depend
+        on.
+    inside : array of shape (n,) or None
+        What the cells along `axis` are multiplied by before they are subtracted.
+    """
+
+    operand: Hashable
+    axis: int | None = None
+    along: Steps | Positions | None = None
+    scheme: Scheme = Scheme()  # noqa: RUF009  it is frozen
+    seam: Any = None
+    factor: Any = None
+    inside: AnyArray | None = None
+
+    @property
+    def face(self) -> int:
+        """How many cells a block passes on to each neighbour."""
+        own = isinstance(self.along, Positions)
+        return self.scheme.face_of_columns if own else self.scheme.face
+
+    def stencil(self, size: int, dtype: np.dtype[Any]) -> OfAnAxis:
+        """The stencil of the whole axis, of `size` cells of data of `dtype`."""
+        assert self.along is not None
+        assert not isinstance(self.along, Positions)
+        found = kinds.of_axis(self.along, size, self.scheme, dtype, self.seam)
+        return found if self.inside is None else found.of_products(self.inside)
+
+
+def dtype_of(dtypes: Iterable[np.dtype[Any]], how: How) -> np.dtype[Any]:
+    """Dtype of the combination of terms of data of these dtypes.
+
+    Examples
+    --------
+    >>> dtype_of([np.dtype("f4"), np.dtype("i2")], "sum"), dtype_of([np.dtype("c8")], "norm")
+    (dtype('float64'), dtype('float32'))
+    """
+    found = [result_dtype(dtype) for dtype in dtypes]
+    common = found[0] if len(set(found)) == 1 else np.result_type(*found)
+    return common if how == "sum" else np.empty(0, common).real.dtype
+
+
+def as_float(positions: Any) -> Any:
+    """Positions as the loops take them; integers are subtracted as floats, or they would wrap.
+
+    Examples
+    --------
+    >>> as_float(np.array([2, 1], "u1")).dtype
+    dtype('float64')
+    """
+    native = positions.dtype.newbyteorder("=")
+    return positions.astype(
+        native if native in (np.float32, np.float64) else np.float64, copy=False
+    )

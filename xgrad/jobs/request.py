@@ -1,0 +1,240 @@
+"""A store-to-store job as it was asked for: its source is open, and nothing has been computed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import dask.array as da
+import xarray as xr
+
+from xgrad._typing import Dim, FieldOptions
+from xgrad.arrays.term import Positions, Term
+from xgrad.jobs.region import Work
+from xgrad.jobs.regions import Axis
+from xgrad.labels.options import Options
+from xgrad.operators.evaluate import labelled
+from xgrad.operators.result import Result
+from xgrad.operators.table import OPERATIONS
+from xgrad.stores.source import chosen, opened
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be computed: a few hundred bytes, which travel to the workers.
+
+    Attributes
+    ----------
+    source : str
+        Path or URL.
+    variables : tuple of str or None
+        Names; None for every numeric variable.
+    dim
+        As for :func:`xgrad.gradient`, or a mapping of dimensions to the components of a field.
+    chunks : mapping
+        Chunk sizes of the target, in cells, where they differ from the source's.
+    options : mapping
+        Those of :func:`xgrad.gradient`.
+    token : str
+        Identifies this run of the job.
+    operation : str
+        One of :data:`xgrad.operators.table.OPERATIONS`.
+    form : str or None
+        Form of a divergence or a curl.
+    """
+
+    source: str
+    variables: tuple[str, ...] | None
+    dim: Dim
+    chunks: Mapping[str, int]
+    options: FieldOptions
+    token: str
+    operation: str = "gradient"
+    form: str | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Variables that share a grid, and the results that are computed from them.
+
+    Attributes
+    ----------
+    index : int
+        Place among the groups of the job.  It is the same in every process.
+    origins : mapping
+        The variables, by name.  They are read together, box by box.
+    results : tuple of Result
+        What is computed from them.
+    written : tuple of int
+        Cells along each axis that are written at once: a shard or a chunk of the target.
+    stored : tuple of int
+        Cells along each axis that are read together: the largest chunk of the variables.
+    fill_value : float or None
+        How a missing value is stored, None for NaN.
+    """
+
+    index: int
+    origins: Mapping[Hashable, xr.Variable]
+    results: tuple[Result, ...]
+    written: tuple[int, ...]
+    stored: tuple[int, ...]
+    fill_value: float | None
+
+    @property
+    def name(self) -> str:
+        """Names of the variables, for messages."""
+        return ", ".join(map(str, self.origins))
+
+    @property
+    def dims(self) -> tuple[Hashable, ...]:
+        """Dimensions of each variable and result."""
+        return self.results[0].variable.dims
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of each variable and result."""
+        return self.results[0].variable.shape
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a cell of all results."""
+        return sum(one.dtype.itemsize for one in self.results)
+
+    @property
+    def terms(self) -> list[Term]:
+        """Those of all results."""
+        return [term for one in self.results for term in one.terms]
+
+    @cached_property
+    def work(self) -> Work:
+        """What a worker computes, region by region."""
+        return Work(self.origins, self.results, self.fill_value)
+
+    def axes(self) -> list[Axis]:
+        """What limits how each axis is cut into regions."""
+        found = []
+        for k, size in enumerate(self.shape):
+            along = [term for term in self.terms if term.axis == k]
+            face = max((term.face for term in along), default=0)
+            ends = [term.scheme.edge - term.scheme.depth for term in along]
+            around = any("periodic" in term.scheme.boundary for term in along)
+            least = max([face, *ends])
+            found.append(Axis(size, self.written[k], self.stored[k], face, least, around))
+        return found
+
+
+class Job:
+    """A request whose source is open.
+
+    Parameters
+    ----------
+    request : Request
+        What is to be computed.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, TypeError
+        As :func:`xgrad.stores.source.opened` and :func:`xgrad.gradient`.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.source = opened(request.source)
+        self.data = chosen(self.source, request.variables)
+        self.chunks = _checked_chunks(self.data, request.chunks)
+        self.options = Options(**cast(Any, request.options))
+        more = {} if request.form is None else {"form": request.form}
+        self.results = OPERATIONS[request.operation](self.data, request.dim, self.options, **more)
+        self._require_names()
+
+    def _require_names(self) -> None:
+        """Refuse names that a store cannot have, and variables that nothing is computed from."""
+        for one in self.results:
+            if "/" in str(one.name):
+                raise ValueError(
+                    f"a result would be called {one.name!r}, but a slash separates groups in "
+                    "Zarr; rename the dimension or the variable in the source"
+                )
+        positions = (self.request.options.get("spacing") or {}).values()
+        used = {*self.read, *(one for one in positions if isinstance(one, str))}
+        for name in self.request.variables or ():
+            if name not in used:
+                variable = self.data[name]
+                raise ValueError(
+                    f"`variables` names {name!r}, from which nothing can be computed: it has dtype "
+                    f"{variable.dtype} and dimensions {variable.dims}; leave it out"
+                )
+
+    @property
+    def read(self) -> list[Hashable]:
+        """Names of the variables that are read box by box."""
+        own = dict.fromkeys(name for one in self.results for name in one.variables)
+        alongs = [term.along for one in self.results for term in one.terms]
+        named = dict.fromkeys(along.name for along in alongs if isinstance(along, Positions))
+        return [*own, *(name for name in named if name in self.data.variables)]
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Results that are computed from the same variables, in the order of the variables' names.
+
+        Not in the order of the source: a folder may be listed in another order elsewhere.
+        """
+        found: dict[tuple[Hashable, ...], list[Result]] = {}
+        for one in self.results:
+            found.setdefault(tuple(one.variables), []).append(one)
+        ordered = sorted(found.items(), key=lambda pair: tuple(map(str, pair[0])))
+        return tuple(self._group(k, results) for k, (_, results) in enumerate(ordered))
+
+    def _group(self, index: int, results: list[Result]) -> Group:
+        origins = results[0].variables
+        first = next(iter(origins))
+        return Group(
+            index, origins, tuple(results), self._written(first, origins[first]),
+            self._stored(origins), self._fill_value(first),
+        )  # fmt: skip
+
+    def _written(self, name: Hashable, variable: xr.Variable) -> tuple[int, ...]:
+        pairs = zip(variable.dims, self.source.stored(name), strict=True)
+        sizes = (self.chunks.get(str(dim), size) for dim, size in pairs)
+        sides = zip(sizes, variable.shape, strict=True)
+        return tuple(max(1, min(size, side)) for size, side in sides)
+
+    def _stored(self, origins: Mapping[Hashable, xr.Variable]) -> tuple[int, ...]:
+        found = []
+        for name, variable in origins.items():
+            own = self.data.variables[name]
+            chunks = dict(zip(own.dims, self.source.inseparable(name), strict=True))
+            found.append([chunks[dim] for dim in variable.dims])
+        return tuple(max(sizes) for sizes in zip(*found, strict=True))
+
+    def _fill_value(self, name: Hashable) -> float | None:
+        """The fill value of the source, if it can only mean a missing value.
+
+        Not 0, which is a common derivative, nor the fill value of packed numbers.
+        """
+        variable = self.data.variables[name]
+        value = variable.encoding.get("_FillValue")
+        if value is None or variable.dtype.kind != "f" or self.source.is_scaled(name):
+            return None
+        return None if value == 0 else float(value)
+
+    def template(self) -> xr.Dataset:
+        """The labelled result, lazy and without values."""
+
+        def nothing(one: Result) -> Any:
+            return da.zeros(one.variable.shape, dtype=one.dtype, chunks=-1)
+
+        return labelled(self.data, self.results, nothing)
+
+
+def _checked_chunks(data: xr.Dataset, chunks: Mapping[str, int]) -> dict[str, int]:
+    for dim, size in chunks.items():
+        if dim not in data.dims:
+            raise ValueError(
+                f"`chunks` names {dim!r}, which is not a dimension; they are {list(data.dims)}"
+            )
+        if size < 1:
+            raise ValueError(f"`chunks` for {dim!r} is {size}; give a positive number of cells")
+    return dict(chunks)

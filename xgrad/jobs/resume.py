@@ -1,0 +1,203 @@
+"""The crash rule: whether a run resumes an unfinished job, and what of that job is finished.
+
+The place where a store is written keeps three texts, which are made and understood here only:
+
+- the identity of the job, which must be that of the next run for it to resume;
+- a line for each finished region, which the next run skips;
+- the token of the run, in the root of the unfinished store.  A worker compares it before it writes,
+  because a worker of a cluster may outlive the run that gave it its task.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from dask.tokenize import tokenize
+
+from xgrad.arrays.term import Positions, Term
+from xgrad.jobs.regions import Box
+from xgrad.jobs.request import Group, Job
+from xgrad.stores.urls import local_path, shown
+from xgrad.stores.workplace import Workplace, mark, marked
+
+_CONTENT, _COORDINATES = "content of the source", "coordinates"
+
+
+def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
+    """What two runs must have in common for the second to resume the first."""
+    request = job.request
+    path = local_path(request.source)
+    given = sorted(request.options.items())
+    found = {name: repr(value) for name, value in given if name != "spacing"}
+    # Sorted, because a folder is listed in any order.
+    results = sorted(job.results, key=lambda one: one.name)
+    steps = [
+        (one.name, one.how, one.attrs.get("units"), [_of_term(term) for term in one.terms])
+        for one in results
+    ]
+    return found | {
+        "version": version("xgrad"),
+        "operation": request.operation,
+        "source": shown(request.source) if path is None else str(path.resolve()),
+        "variables": repr([group.name for group in job.groups]),
+        "dim": repr([one.name for one in results]),
+        "form": repr(request.form),
+        "chunks": repr({group.name: group.written for group in job.groups}),
+        "checksum": repr(checksum),
+        _COORDINATES: tokenize(
+            steps,
+            request.options.get("spacing"),
+            job.source.digest_of_coords(job.template().coords),
+        ),
+        _CONTENT: job.source.digest(job.read, allow_missing=allow_missing),
+    }
+
+
+def _of_term(term: Term) -> tuple[Any, ...]:
+    """What a term depends on besides the values of its operand and of its positions."""
+    factor = None if term.factor is None else np.asarray(term.factor)
+    along: Any = term.along
+    if isinstance(along, Positions):
+        along = (along.name, along.period)
+    return along, term.seam, factor, term.inside
+
+
+def resumes(place: Workplace, own: dict[str, str], run: str, *, restart: bool) -> bool:
+    """Make this run the one that continues the unfinished job of a place, if there is one.
+
+    Parameters
+    ----------
+    place : Workplace
+        Where the job is written.
+    own : dict
+        From :func:`identity`.
+    run : str
+        Token of this run.
+    restart : bool
+        Whether to drop an unfinished job.
+
+    Returns
+    -------
+    bool
+        False if there is nothing to resume.
+
+    Raises
+    ------
+    ValueError
+        If the unfinished job has another identity.
+    """
+    before = place.remembered()
+    if before is None or restart:
+        return False
+    _require_same(json.loads(before), own)
+    return mark(place.store, run)
+
+
+def remember(place: Workplace, own: dict[str, str]) -> None:
+    """Keep the identity of a job whose arrays have been made: from now on it can be resumed."""
+    place.remember(json.dumps(own))
+
+
+def _require_same(before: dict[str, str], own: dict[str, str]) -> None:
+    keys = sorted(key for key in {*before, *own} if before.get(key) != own.get(key))
+    if keys:
+        different = ", ".join(map(_in_words(before, own), keys))
+        raise ValueError(
+            f"`target` holds an unfinished job that differs in {different}; repeat its options to "
+            "resume it, or start over with `restart`"
+        )
+
+
+def _in_words(before: dict[str, str], own: dict[str, str]) -> Callable[[str], str]:
+    def words(key: str) -> str:
+        if key in (_COORDINATES, _CONTENT):
+            return f"the {key}"
+        return f"`{key}` ({before.get(key, 'not given')} then, {own.get(key, 'not given')} now)"
+
+    return words
+
+
+def require_unchanged(job: Job, own: dict[str, str], *, allow_missing: bool) -> None:
+    """Refuse results of a source that changed while it was read: they mix old and new data.
+
+    Raises
+    ------
+    RuntimeError
+        If the source has changed since `own` was made.
+    """
+    if own[_CONTENT] != job.source.digest(job.read, allow_missing=allow_missing):
+        raise RuntimeError(
+            "`source` changed while it was read; the target is not published; start over with "
+            "`restart`"
+        )
+
+
+def require_current(store: Any, run: str) -> None:
+    """Refuse to write to a store that another run has taken over, or that is finished.
+
+    Raises
+    ------
+    RuntimeError
+        If the store is not marked with the token of this run.
+    """
+    if marked(store) != run:
+        raise RuntimeError("another run has taken over the target, or finished it")
+
+
+class Finished:
+    """Which chunks of the target are finished, by this run and by earlier ones.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+        Those of the job.
+    place : Workplace
+        Where it is written.
+    """
+
+    def __init__(self, groups: Sequence[Group], place: Workplace) -> None:
+        self._groups, self._place = groups, place
+        self._grids = [
+            np.zeros([-(-n // c) for n, c in zip(one.shape, one.written, strict=True)], bool)
+            for one in groups
+        ]
+        self.n_bytes = sum(self._note(*_parsed(line)) for line in place.finished())
+
+    def has(self, group: Group, box: Box) -> bool:
+        """Whether a region is finished."""
+        return bool(self._grids[group.index][_chunks(group, box)].all())
+
+    def add(self, index: int, box: Box) -> int:
+        """Mark a region of a group as finished, and return the number of bytes written for it."""
+        cells = ",".join(f"{part.start}:{part.stop}" for part in box)
+        self._place.finish(f"{cells} {index}")
+        return self._note(index, box)
+
+    def _note(self, index: int, box: Box) -> int:
+        group = self._groups[index]
+        self._grids[index][_chunks(group, box)] = True
+        n_bytes: int = math.prod(part.stop - part.start for part in box) * group.itemsize
+        return n_bytes
+
+
+def _parsed(line: str) -> tuple[int, Box]:
+    """A group and a region, as :meth:`Finished.add` writes them.
+
+    Examples
+    --------
+    >>> _parsed("0:4,8:12 1")
+    (1, (slice(0, 4, None), slice(8, 12, None)))
+    """
+    cells, _, index = line.partition(" ")
+    bounds = (part.split(":") for part in cells.split(",") if part)
+    return int(index), tuple(slice(int(start), int(stop)) for start, stop in bounds)
+
+
+def _chunks(group: Group, box: Box) -> Box:
+    pairs = zip(box, group.written, strict=True)
+    return tuple(slice(part.start // chunk, -(-part.stop // chunk)) for part, chunk in pairs)

@@ -1,0 +1,171 @@
+"""Run a job: plan, resume or begin, work off its regions, verify, publish."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from xgrad.jobs import resume, skeleton
+from xgrad.jobs.assignment import Assignment, adopt, arrays, assignments, forget, loaded
+from xgrad.jobs.plan import Plan, planned
+from xgrad.jobs.regions import Box
+from xgrad.jobs.request import Job, Request
+from xgrad.stores.listing import listed
+from xgrad.stores.targets import Target, checked
+from xgrad.stores.urls import is_remote, shown
+from xgrad.stores.workplace import Workplace
+from xgrad.workers.cluster import cluster, crew, peak_memory
+from xgrad.workers.drive import drive
+from xgrad.workers.memory import size
+
+# Most regions of a task, which a killed worker or a cancelled task loses.
+_LONGEST_HERE, _LONGEST_ELSEWHERE = 256, 16
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a finished job did.
+
+    Attributes
+    ----------
+    bytes_read, bytes_written : int
+        Size of the arrays read and written, uncompressed, in bytes.
+    seconds : float
+        Wall time from the opened source to the published target, in seconds.
+    peak_memory : int
+        Largest resident memory of a process that worked on it, in bytes.
+    """
+
+    bytes_read: int
+    bytes_written: int
+    seconds: float
+    peak_memory: int
+
+    def __str__(self) -> str:
+        moved = self.bytes_read + self.bytes_written
+        return (
+            f"{moved / 1e9:.2f} GB in {self.seconds:.1f} s, {moved / self.seconds / 1e9:.2f} GB/s, "
+            f"peak memory {size(self.peak_memory)}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a job runs, which does not change its numbers: see :func:`xgrad.gradient_to_zarr`."""
+
+    memory: int | None = None
+    checksum: bool = False
+    overwrite: bool = False
+    restart: bool = False
+    allow_missing: bool = False
+    retries: int = 2
+    workers: int | None = None
+    scheduler: str | None = None
+    security: Any = None
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        memory, retries = self.memory, self.retries
+        if memory is not None and (not isinstance(memory, int | np.integer) or memory <= 0):
+            raise ValueError(f"`memory` is {memory!r}; give a positive number of bytes")
+        if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+            raise ValueError(f"`retries` is {retries!r}; give 0 or more")
+
+    def cluster(self) -> AbstractContextManager[Any]:
+        """The cluster that does the work: its client, or None for threads."""
+        return cluster(self.workers, self.scheduler, security=self.security, deaths=self.retries)
+
+
+def look(request: Request, target: str | Path, settings: Settings) -> Plan:
+    """Plan a job, and refuse what running it would refuse.  Nothing is computed or written."""
+    place = checked(request.source, target, overwrite=settings.overwrite)
+    with _opened(request) as job, settings.cluster() as client:
+        plan = _planned(job, place, client, settings)
+        job.source.digest(job.read, allow_missing=settings.allow_missing)
+    return plan
+
+
+def run(request: Request, target: str | Path, settings: Settings) -> Report:
+    """Run a job, or resume it where an earlier run of it stopped."""
+    found = checked(request.source, target, overwrite=settings.overwrite, tidies=True)
+    with _opened(request) as job, settings.cluster() as client:
+        plan = _planned(job, found, client, settings)
+        own = resume.identity(job, allow_missing=settings.allow_missing, checksum=settings.checksum)
+        start = time.perf_counter()
+        with found.hold(f"xgrad {request.operation} of {shown(request.source)}") as place:
+            if not resume.resumes(place, own, request.token, restart=settings.restart):
+                _begin(job, place, own, checksum=settings.checksum)
+            adopt(job, plan.n_lanes)
+            _work_off(job, plan, place, client, settings)
+            _verify(job, place)
+            resume.require_unchanged(job, own, allow_missing=settings.allow_missing)
+            place.publish()
+        seconds = time.perf_counter() - start
+        peak = peak_memory(client)
+    return Report(plan.bytes_read, plan.bytes_written, seconds, peak)
+
+
+@contextmanager
+def _opened(request: Request) -> Iterator[Job]:
+    job = Job(request)
+    try:
+        yield job
+    finally:
+        forget(job)
+
+
+def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
+    if client is not None and not target.is_shared:
+        raise ValueError(
+            f"`target` {target.name!r} is written in one session, which processes cannot share; "
+            "leave out `workers` and `scheduler`"
+        )
+    waits = is_remote(job.request.source) or not target.is_local
+    longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
+    processes = crew(client, settings.memory, loaded)
+    return planned(job, target.name, processes, longest, waits=waits)
+
+
+def _begin(job: Job, place: Workplace, own: dict[str, str], *, checksum: bool) -> None:
+    """Make the arrays without their chunks."""
+    zarr_format = place.zarr_format or job.source.zarr_format
+    place.begin(zarr_format, job.request.token)
+    result = skeleton.skeleton(job, zarr_format, checksum=checksum)
+    skeleton.write(result, place.store, zarr_format)
+    resume.remember(place, own)
+
+
+def _work_off(job: Job, plan: Plan, place: Workplace, client: Any, settings: Settings) -> None:
+    """Do the regions that are not finished."""
+    done = resume.Finished(job.groups, place)
+    tasks = assignments(job, plan.layouts, place.store, settings.retries, plan.n_lanes, done.has)
+    # A hidden bar prints nothing, not even its label.
+    with click.progressbar(
+        length=plan.bytes_written, file=sys.stderr, hidden=not settings.progress, show_pos=False
+    ) as bar:
+        bar.update(done.n_bytes)
+
+        def finished(task: Assignment, box: Box) -> None:
+            bar.update(done.add(task.group, box))
+
+        drive(client, tasks, Assignment.regions, finished, n_lanes=plan.n_lanes)
+
+
+def _verify(job: Job, place: Workplace) -> None:
+    """Check that every chunk exists.  Chunks of fill values are written like the others."""
+    for group in job.groups:
+        for name, array in arrays(place.store, group.results).items():
+            missing = listed(array).missing()
+            if missing is not None:
+                raise RuntimeError(
+                    f"the chunk {missing} of {name!r} has disappeared since it was written; the "
+                    "target is not published; start over with `restart`"
+                )

@@ -1,0 +1,218 @@
+"""The least and greatest step of columns that have their own positions.
+
+Whether a column is even or not monotonic is decided for the whole column, never for a block.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xgrad._jit import compiled
+from xgrad._typing import AnyArray
+from xgrad.kernels.cells import along
+from xgrad.kernels.layout import Planes
+from xgrad.kernels.strips import FLOATS, work_dtype
+from xgrad.stencils import circle
+
+# Columns whose extreme steps are found together.
+_CELLS_OF_EXTREMES = 2**13
+
+
+@compiled
+def is_good(least: Any, greatest: Any) -> bool:
+    """Whether all steps of a column have one sign, none is NaN, and none leads to infinity."""
+    good: bool = (least > 0 or greatest < 0) and greatest - least < np.inf
+    return good
+
+
+@compiled
+def extreme_steps(x: Any, start: int, least: Any, greatest: Any) -> None:
+    """Least and greatest step of columns of one plane from `start` on, NaN where one is NaN."""
+    least[:], greatest[:] = np.inf, -np.inf
+    # Some columns at a time: what is kept of many would fall out of the cache from row to row.
+    none = np.empty(min(_CELLS_OF_EXTREMES, least.size), least.dtype)
+    for first in range(0, least.size, _CELLS_OF_EXTREMES):
+        end = min(first + _CELLS_OF_EXTREMES, least.size)
+        lows, highs, nans = least[first:end], greatest[first:end], none[: end - first]
+        nans[:] = 0
+        for j in range(1, x.shape[0]):
+            before = x[j - 1, start + first : start + end]
+            here = x[j, start + first : start + end]
+            for i in range(lows.size):
+                step = here[i] - before[i]
+                # Not min and max, whose rules for NaN take as long again.
+                lows[i] = step if step < lows[i] else lows[i]  # noqa: FURB136
+                highs[i] = step if step > highs[i] else highs[i]  # noqa: FURB136
+                nans[i] += step - step  # zero, or NaN for good
+        for i in range(lows.size):
+            lows[i], highs[i] = lows[i] + nans[i], highs[i] + nans[i]
+
+
+@compiled
+def single_column(x: Any, least: Any, greatest: Any) -> None:
+    """Two steps that tell of a single column what its extremes would: its sign, and if it is even.
+
+    Counting is done for several cells at once, where a comparison waits for the one before it.
+    """
+    rising, falling, same = 0, 0, 0
+    first = x[1] - x[0]
+    for j in range(x.size - 1):
+        step = x[j + 1] - x[j]
+        rising += step > 0
+        falling += step < 0
+        same += step == first
+    least[0] = greatest[0] = first
+    if same < x.size - 1:
+        greatest[0] = first + first
+    one_way = rising == x.size - 1 or falling == x.size - 1
+    if not one_way or not abs(x[x.size - 1] - x[0]) < np.inf:
+        least[0] = greatest[0] = np.nan
+
+
+def good_columns(least: AnyArray, greatest: AnyArray) -> AnyArray:
+    """Columns all of whose steps have one sign, and none is NaN or leads to infinity.
+
+    Examples
+    --------
+    >>> good_columns(np.array([1.0, -1.0, np.nan, 1.0]), np.array([2.0, 2.0, np.nan, np.inf]))
+    array([ True, False, False, False])
+    """
+    with np.errstate(invalid="ignore"):
+        good: AnyArray = ((least > 0) | (greatest < 0)) & (greatest - least < np.inf)
+    return good
+
+
+def jumps(x: AnyArray, least: AnyArray) -> bool:
+    """Whether a column begins anew between two of these rows."""
+    steps = np.diff(x, axis=1)
+    return bool((((least > 0) & (steps < 0)) | ((least < 0) & (steps > 0))).any())
+
+
+def of_part(x: AnyArray, axis: int, period: float | None, counted: int | None = None) -> AnyArray:
+    """Extreme steps of each column of a part of an array, in three cells along `axis`.
+
+    Parameters
+    ----------
+    x : array of shape (..., n, ...)
+        Float positions, n at least 2.
+    axis : int
+        Not negative.
+    period : float or None
+        On a circle all steps are taken upwards, see :mod:`xgrad.stencils.circle`.
+    counted : int, optional
+        How many steps belong to the sum; the last ones belong to the next part.
+
+    Returns
+    -------
+    array of shape (..., 3, ...)
+        The least step, the greatest and, on a circle, the sum of the steps.
+
+    Examples
+    --------
+    >>> of_part(np.array([0.0, 1.0, 3.0]), 0, None)[:2]
+    array([1., 2.])
+    >>> of_part(np.array([340.0, 350.0, 0.0, 20.0]), 0, 360.0)
+    array([10., 20., 40.])
+    """
+    if period is None:
+        least, greatest = _extremes(x, axis)
+        return np.concatenate([least, greatest, greatest], axis=axis)
+    up = circle.upwards(np.diff(x, axis=axis), period)
+    total = up[along(axis, slice(0, counted))].sum(axis, keepdims=True, dtype=x.dtype)
+    ends = up.min(axis, keepdims=True), up.max(axis, keepdims=True)
+    return np.concatenate([*ends, total], axis=axis)
+
+
+def merged(parts: AnyArray, axis: int) -> AnyArray:
+    """The extreme steps of an array from those of its parts.
+
+    Parameters
+    ----------
+    parts : array of shape (..., 3 k, ...)
+        What :func:`of_part` gives for each of k parts, one after another.
+    axis : int
+        Not negative.
+
+    Examples
+    --------
+    >>> merged(np.array([1.0, 2.0, 3.0, 0.5, 1.0, 4.0]), 0)
+    array([0.5, 2. , 7. ])
+    """
+    least, greatest, total = (parts[along(axis, slice(k, None, 3))] for k in range(3))
+    return np.concatenate(
+        [
+            least.min(axis, keepdims=True),
+            greatest.max(axis, keepdims=True),
+            total.sum(axis, keepdims=True, dtype=parts.dtype),
+        ],
+        axis=axis,
+    )
+
+
+def decided(
+    found: AnyArray, axis: int, count: int, period: float | None
+) -> tuple[AnyArray, AnyArray]:
+    """Least and greatest step of whole columns, with their sign.
+
+    Parameters
+    ----------
+    found : array of shape (..., 3, ...)
+        From :func:`of_part` or :func:`merged`.
+    axis : int
+        Not negative.
+    count : int
+        Steps of a column.
+    period : float or None
+        On a circle, NaN for columns that go around once or more.
+
+    Examples
+    --------
+    >>> x = np.array([20.0, 10.0, 0.0, 350.0])
+    >>> decided(of_part(x, 0, 360.0), 0, 3, 360.0)
+    (array([-10.]), array([-10.]))
+    """
+    least, greatest, total = (found[along(axis, slice(k, k + 1))] for k in range(3))
+    if period is None:
+        return least, greatest
+    return circle.turns(least, greatest, total, count, period)
+
+
+def of_columns(x: AnyArray, axis: int, period: float | None) -> tuple[AnyArray, AnyArray]:
+    """Least and greatest step of whole columns in memory, with a side of 1 along `axis`.
+
+    Examples
+    --------
+    >>> of_columns(np.array([[0.0, 1.0, 3.0]]), 1, None)
+    (array([[1.]]), array([[2.]]))
+    """
+    return decided(of_part(x, axis, period), axis, x.shape[axis] - 1, period)
+
+
+def _extremes(x: AnyArray, axis: int) -> tuple[AnyArray, AnyArray]:
+    planes = Planes.of(x, axis)
+    flat = planes.view(x, work_dtype(x.dtype, FLOATS))
+    least, greatest = (np.empty((len(flat), 1, flat.shape[2]), flat.dtype) for _ in range(2))
+    fill_extremes(flat, slice(0, flat.shape[2]), least, greatest)
+    thin = np.empty_like(np.take(x, [0], axis=axis), flat.dtype)
+    found = thin, thin.copy()
+    planes.put(least, found[0])
+    planes.put(greatest, found[1])
+    return found
+
+
+def fill_extremes(flat: AnyArray, columns: slice, least: AnyArray, greatest: AnyArray) -> None:
+    """Fill in the extreme steps of some columns of each plane.
+
+    Parameters
+    ----------
+    flat : array of shape (outer, n, inner)
+        Positions.
+    columns : slice
+        Which of the inner ones.
+    least, greatest : arrays of shape (outer, 1, inner)
+        Where the steps go.
+    """
+    for o in range(len(flat)):
+        extreme_steps(flat[o], columns.start, least[o, 0, columns], greatest[o, 0, columns])

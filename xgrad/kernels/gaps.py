@@ -1,0 +1,191 @@
+"""First derivative in which a missing neighbour counts as an edge: numpy's stencil, compiled.
+
+As in :mod:`xgrad.kernels.tabled` a block is viewed as (outer, n, inner).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xgrad._jit import compiled, quotient
+from xgrad._typing import AnyArray, CoastalTable
+from xgrad.kernels.layout import Planes
+from xgrad.kernels.strips import (
+    FLOATS,
+    NUMBERS,
+    Parts,
+    differentiate_ends,
+    padded,
+    two_ends,
+    work_dtype,
+)
+
+# Rows with fewer cells are differentiated a plane at a time, with the weights of each cell.
+_SHORT_ROW = 32
+
+# Cells that fit into a core's cache together with their results.
+_CELLS_AT_ONCE = 2**16
+
+
+@compiled
+def _near(
+    a: Any, b: Any, c: Any, step: Any, left: Any, right: Any, lo: Any, mid: Any, hi: Any
+) -> Any:
+    """Between two valid neighbours as ever, at one of them the quotient to it."""
+    has_lo, has_hi = lo == lo, hi == hi  # noqa: PLR0124  what is not itself is NaN
+    rise = (hi if has_hi else mid) - (lo if has_lo else mid)
+    both = has_lo and has_hi
+    one_sided = right if has_hi else left
+    value = quotient(rise, step if both and step != 0 else one_sided)
+    if both and step == 0:
+        value = a * lo + b * mid + c * hi
+    return value if (mid == mid and (has_lo or has_hi)) else np.nan  # noqa: PLR0124
+
+
+@compiled
+def _weighed(near: Any, a: Any, b: Any, c: Any, lo: Any, mid: Any, hi: Any, beyond: Any) -> Any:
+    """Second order where two valid cells lie inside and `beyond` is missing, else as `near`."""
+    reaches = lo == lo and mid == mid and hi == hi and beyond != beyond  # noqa: PLR0124
+    return a * lo + b * mid + c * hi if reaches else near
+
+
+@compiled
+def _coast_rows(table: Any, depth: int, f: Any, out: Any) -> None:
+    for o in range(f.shape[0]):
+        for j in range(depth, f.shape[1] - depth):
+            w = table[:, j - depth]
+            a, b, c, step, left, right = w[0], w[1], w[2], w[3], w[4], w[5]
+            lo, mid, hi, row = f[o, j - 1], f[o, j], f[o, j + 1], out[o, j]
+            if depth == 1:
+                for i in range(row.size):
+                    row[i] = _near(a, b, c, step, left, right, lo[i], mid[i], hi[i])
+            else:
+                ll, hh = f[o, j - 2], f[o, j + 2]
+                w6, w7, w8, w9, w10, w11 = w[6], w[7], w[8], w[9], w[10], w[11]
+                for i in range(row.size):
+                    near = _near(a, b, c, step, left, right, lo[i], mid[i], hi[i])
+                    near = _weighed(near, w6, w7, w8, mid[i], hi[i], hh[i], lo[i])
+                    row[i] = _weighed(near, w9, w10, w11, ll[i], lo[i], mid[i], hi[i])
+
+
+@compiled
+def _gather(below: Any, f: Any, above: Any, j: int, i: int, cells: Any) -> None:
+    """Cell `i` of row `j` of all planes, counted in the block: negative rows lie below it."""
+    n, source, row = f.shape[1], f, j
+    if j < 0:
+        source, row = below, below.shape[1] + j
+    elif j >= n:
+        source, row = above, j - n
+    for o in range(f.shape[0]):
+        cells[o] = source[o, row, i]
+
+
+@compiled
+def _coast_ends(
+    table: Any, depth: int, below: Any, f: Any, above: Any, j: int, cells: Any, out: Any
+) -> None:
+    """Differentiate row `j` of all planes, at an end of the block; `cells` collects them."""
+    w, planes = table[:, j], f.shape[0]
+    a, b, c, step, left, right = w[0], w[1], w[2], w[3], w[4], w[5]
+    lo, mid, hi = cells[depth - 1, :planes], cells[depth, :planes], cells[depth + 1, :planes]
+    ll, hh, found = cells[0, :planes], cells[2 * depth, :planes], cells[2 * depth + 1, :planes]
+    for i in range(f.shape[2]):
+        for k in range(2 * depth + 1):
+            _gather(below, f, above, j + k - depth, i, cells[k])
+        for o in range(planes):
+            found[o] = _near(a, b, c, step, left, right, lo[o], mid[o], hi[o])
+        if depth == 2:
+            for o in range(planes):
+                near = _weighed(found[o], w[6], w[7], w[8], mid[o], hi[o], hh[o], lo[o])
+                found[o] = _weighed(near, w[9], w[10], w[11], ll[o], lo[o], mid[o], hi[o])
+        for o in range(planes):
+            out[o, j, i] = found[o]
+
+
+@compiled
+def _coast_inside(w: Any, depth: int, f: Any, out: Any) -> None:
+    """The inside of each plane in one loop, with the weights of each cell."""
+    inner = f.shape[2]
+    reach, m = depth * inner, w.shape[1]
+    for o in range(f.shape[0]):
+        plane, row = f[o].reshape(-1), out[o].reshape(-1)[reach:]
+        lo, mid, hi = plane[reach - inner :], plane[reach:], plane[reach + inner :]
+        if depth == 1:
+            for i in range(m):
+                row[i] = _near(
+                    w[0, i], w[1, i], w[2, i], w[3, i], w[4, i], w[5, i], lo[i], mid[i], hi[i]
+                )
+        else:
+            hh = plane[2 * reach :]
+            for i in range(m):
+                near = _near(
+                    w[0, i], w[1, i], w[2, i], w[3, i], w[4, i], w[5, i], lo[i], mid[i], hi[i]
+                )
+                near = _weighed(near, w[6, i], w[7, i], w[8, i], mid[i], hi[i], hh[i], lo[i])
+                row[i] = _weighed(near, w[9, i], w[10, i], w[11, i], plane[i], lo[i], mid[i], hi[i])
+
+
+@compiled
+def _coast_planes(
+    table: Any, wide: Any, depth: int, below: Any, f: Any, above: Any, out: Any
+) -> None:
+    """The same where rows are short; `wide` holds the weights of each cell inside a plane.
+
+    Some planes at a time, as many as a cache holds, with their ends: a second pass over all of them
+    would fetch each a second time, which along the last axis takes half as long as the first one.
+    """
+    n = f.shape[1]
+    count = max(1, _CELLS_AT_ONCE // (n * f.shape[2]))
+    cells = np.empty((2 * depth + 2, min(count, f.shape[0])), f.dtype)
+    for first in range(0, f.shape[0], count):
+        here = slice(first, min(first + count, f.shape[0]))
+        for j in range(n):
+            if j < depth or j >= n - depth:
+                _coast_ends(table, depth, below[here], f[here], above[here], j, cells, out[here])
+        if wide.shape[1]:
+            _coast_inside(wide, depth, f[here], out[here])
+
+
+def along_coasts(parts: Parts, table: CoastalTable, axis: int, depth: int, out: AnyArray) -> None:
+    """First derivative with numpy's stencil, in which a missing neighbour is an edge.
+
+    Parameters
+    ----------
+    parts : tuple of three arrays
+        Up to `depth` cells below the block, the block, and as many above it.
+    table : array of shape (12, n)
+        The weights of the block's cells, see :data:`xgrad._typing.CoastalTable`.
+    axis : int
+        Axis of the block, not negative.
+    depth : {1, 2}
+        The `edge_order`: how many cells a one-sided stencil reaches away.
+    out : array of the shape of the block
+        Where the derivative goes.
+    """
+    if out.size == 0:
+        return
+    planes = Planes.of(out, axis)
+    dtype = work_dtype(out.dtype, NUMBERS)
+    below, f, above = (planes.view(part, dtype) for part in parts)
+    result = planes.result(out, dtype)
+    common = np.result_type(f.real.dtype, table.dtype)
+    of_cells = np.ascontiguousarray(table, work_dtype(common, FLOATS))
+    n, inner = f.shape[1:]
+
+    filled = padded((below, f, above), depth)
+    if inner < _SHORT_ROW:
+        wide = np.repeat(of_cells[:, depth : max(depth, n - depth)], inner, axis=1)
+        _coast_planes(of_cells, wide, depth, *filled, result)
+        planes.put(result, out)
+        return
+
+    def loop(cells: AnyArray, first: int, ends: AnyArray) -> None:
+        here = np.ascontiguousarray(of_cells[:, first + depth : first + cells.shape[1] - depth])
+        _coast_rows(here, depth, cells, ends)
+
+    if n > 2 * depth:
+        loop(f, 0, result)
+    differentiate_ends(loop, two_ends(n, depth), depth, filled, result)
+    planes.put(result, out)

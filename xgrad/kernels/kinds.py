@@ -1,0 +1,231 @@
+"""Kinds of stencil: each cuts itself to a block and applies itself to it.
+
+What a cell of an axis needs to know is one column of a table, of a layout that only the kind knows.
+To add a kind, derive it from :class:`OfAnAxis` and append it to :data:`KINDS`: arrays in memory,
+dask arrays and jobs find it there (``test_a_new_kind_of_stencil_works_everywhere``).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from xgrad._typing import AnyArray, Steps
+from xgrad.kernels import tabled
+from xgrad.kernels.cells import Box, Cells, thin
+from xgrad.kernels.layout import result_dtype
+from xgrad.stencils import table as tables
+from xgrad.stencils.scheme import Scheme
+
+# The modules with compiled loops are imported where they are used: they load numba, which small
+# arrays do without.
+
+
+class Stencil(Protocol):
+    """How a block is differentiated."""
+
+    def cut(self, box: Box, axis: int) -> Self:
+        """The same for a part of the block."""
+
+    def apply(self, cells: Cells, out: AnyArray) -> bool:
+        """Differentiate the block into `out`; False if some positions are not monotonic."""
+
+
+@dataclass(frozen=True)
+class OfAnAxis(ABC):
+    """A stencil that is the same for all columns.
+
+    Attributes
+    ----------
+    scheme : Scheme
+        Order, accuracy and boundaries.
+    table : array of shape (k, n)
+        One column per cell, computed once for the whole axis: if chunks decided for themselves
+        whether they are even, the last bits would depend on the chunks.
+    """
+
+    scheme: Scheme
+    table: AnyArray
+
+    @staticmethod
+    @abstractmethod
+    def fits(scheme: Scheme) -> bool:
+        """Whether this kind can do what `scheme` says."""
+
+    @staticmethod
+    @abstractmethod
+    def table_of(
+        steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any
+    ) -> AnyArray:
+        """The table of a whole axis, for data of the real `dtype`."""
+
+    @abstractmethod
+    def apply(self, cells: Cells, out: AnyArray) -> bool:
+        """Differentiate the block into `out`."""
+
+    def cut(self, box: Box, axis: int) -> Self:
+        """The columns of a part of the block."""
+        return replace(self, table=self.table[:, box[axis]])
+
+    def of_products(self, known: AnyArray) -> Self:
+        """The stencil for the derivative of the data times a known factor along the axis."""
+        raise ValueError(f"{type(self).__name__} has no weights that could take up {known!r}")
+
+
+class Tabled(OfAnAxis):
+    """Weights, or the step of a plain quotient."""
+
+    @staticmethod
+    def fits(scheme: Scheme) -> bool:
+        """Without gaps, any order and accuracy."""
+        return not scheme.skipna
+
+    @staticmethod
+    def table_of(
+        steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any
+    ) -> AnyArray:
+        """See :data:`xgrad._typing.Table`."""
+        return tables.table_of(steps, size, scheme, dtype, seam)
+
+    def apply(self, cells: Cells, out: AnyArray) -> bool:
+        """See :func:`xgrad.kernels.tabled.differentiate`."""
+        below, block, above = cells.parts
+        tabled.differentiate(block, below, above, self.table, cells.axis, out)
+        return True
+
+    def of_products(self, known: AnyArray) -> Self:
+        """See :func:`xgrad.stencils.table.of_products`."""
+        return replace(self, table=tables.of_products(self.table, known))
+
+
+class Gaps(OfAnAxis):
+    """numpy's stencil, central or one-sided according to the neighbours that are missing."""
+
+    @staticmethod
+    def fits(scheme: Scheme) -> bool:
+        """With gaps, order 1 and accuracy 2."""
+        return scheme.skipna and scheme.is_numpys
+
+    @staticmethod
+    def table_of(
+        steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any
+    ) -> AnyArray:
+        """See :data:`xgrad._typing.CoastalTable`."""
+        return tables.coastal_table(steps, size, scheme, dtype, seam)
+
+    def apply(self, cells: Cells, out: AnyArray) -> bool:
+        """See :func:`xgrad.kernels.gaps.along_coasts`."""
+        from xgrad.kernels import gaps  # noqa: PLC0415
+
+        gaps.along_coasts(cells.parts, self.table, cells.axis, self.scheme.depth, out)
+        return True
+
+
+class AnyStencil(OfAnAxis):
+    """Weights computed cell by cell, from the neighbours that are there."""
+
+    @staticmethod
+    def fits(scheme: Scheme) -> bool:
+        """With gaps, any order and accuracy."""
+        return scheme.skipna and not scheme.is_numpys
+
+    @staticmethod
+    def table_of(
+        steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any
+    ) -> AnyArray:
+        """The steps around each cell, see :func:`xgrad.stencils.table.windows`."""
+        del dtype  # weights are float64, whatever the data are
+        return tables.windows(steps, size, scheme, seam)
+
+    def apply(self, cells: Cells, out: AnyArray) -> bool:
+        """See :func:`xgrad.kernels.any_stencil.in_steps`."""
+        from xgrad.kernels import any_stencil  # noqa: PLC0415
+
+        steps = np.concatenate([self.table[:, 0], self.table[-1, 1:]])
+        any_stencil.in_steps(cells.parts, steps, cells.axis, self.scheme, out)
+        return True
+
+
+@dataclass(frozen=True)
+class OwnPositions:
+    """Each column has its own positions.
+
+    Attributes
+    ----------
+    scheme : Scheme
+        Order, accuracy and boundaries.
+    positions : Cells
+        Those of the block, with sides of 1 along the dimensions that they do not depend on.
+    ends : tuple of two arrays or None
+        Least and greatest step of the whole columns, with a side of 1 along the axis; None if the
+        block has whole columns.
+    period : float or None
+        What the positions of a column may jump by.
+    """
+
+    scheme: Scheme
+    positions: Cells
+    ends: tuple[AnyArray, AnyArray] | None = None
+    period: float | None = None
+
+    def cut(self, box: Box, axis: int) -> Self:
+        """The columns of a part of the block."""
+        del axis  # that of the positions
+        ends = self.ends and (thin(self.ends[0], box), thin(self.ends[1], box))
+        return replace(self, positions=self.positions.cut(box), ends=ends)
+
+    def apply(self, cells: Cells, out: AnyArray) -> bool:
+        """See :func:`xgrad.kernels.curvilinear.by_column`."""
+        from xgrad.kernels import curvilinear  # noqa: PLC0415
+
+        return curvilinear.by_column(
+            cells.parts, self.positions.parts, self.ends, self.period, cells.axis, self.scheme, out
+        )
+
+
+#: All kinds, tried from the last to the first.
+KINDS: list[type[OfAnAxis]] = [Tabled, Gaps, AnyStencil]
+
+
+def kind_of(scheme: Scheme) -> type[OfAnAxis]:
+    """The kind of stencil that does what a scheme says.
+
+    Examples
+    --------
+    >>> kind_of(Scheme(skipna=True)).__name__, kind_of(Scheme(skipna=True, accuracy=4)).__name__
+    ('Gaps', 'AnyStencil')
+    """
+    return next(kind for kind in reversed(KINDS) if kind.fits(scheme))
+
+
+def of_axis(
+    steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any = None
+) -> OfAnAxis:
+    """The stencil of a whole axis.
+
+    Parameters
+    ----------
+    steps : float or array of shape (size - 1,)
+        Distances between neighbouring positions.
+    size : int
+        Cells of the axis.
+    scheme : Scheme
+        Order, accuracy, boundaries, and whether missing neighbours are edges.
+    dtype : numpy.dtype
+        Of the data.
+    seam : float, optional
+        Of a periodic axis, the step across its seam.
+
+    Examples
+    --------
+    >>> of_axis(1.0, 3, Scheme(), np.dtype("f8")).table[:3]
+    array([[ 0., -1., -1.],
+           [ 1.,  1.,  0.],
+           [ 1.,  2.,  1.]])
+    """
+    real = np.empty(0, result_dtype(dtype)).real.dtype.newbyteorder("=")
+    kind = kind_of(scheme)
+    return kind(scheme, kind.table_of(steps, size, scheme, real, seam))

@@ -1,0 +1,64 @@
+"""A term over one block of memory: the one form in which all terms are computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xgrad._typing import AnyArray
+from xgrad.kernels.cells import Box, Cells, thin
+from xgrad.kernels.kinds import Stencil
+from xgrad.kernels.layout import result_dtype
+
+
+@dataclass(frozen=True)
+class Piece:
+    """``factor * d cells / d axis`` over a block, or ``factor * cells``.
+
+    Attributes
+    ----------
+    cells : Cells
+        The block and the cells beside it.
+    stencil : Stencil or None
+        How it is differentiated; None for the values as they are.
+    factor : float, array or None
+        An array has sides of 1 along the dimensions that it does not depend on.
+
+    Examples
+    --------
+    >>> Piece(Cells.alone(np.array([1.0, 2.0])), factor=3.0).values(np.dtype("f8"), [])
+    array([3., 6.])
+    """
+
+    cells: Cells
+    stencil: Stencil | None = None
+    factor: Any = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the term, without its factor."""
+        return result_dtype(self.cells.block.dtype)
+
+    def cut(self, box: Box) -> Piece:
+        """The same over a part of the block."""
+        factor = self.factor if np.ndim(self.factor) == 0 else thin(self.factor, box)
+        stencil = self.stencil and self.stencil.cut(box, self.cells.axis)
+        return Piece(self.cells.cut(box), stencil, factor)
+
+    def fill(self, out: AnyArray) -> bool:
+        """Write the derivative, without its factor; False if some positions are not monotonic."""
+        assert self.stencil is not None
+        return self.stencil.apply(self.cells, out)
+
+    def values(self, dtype: np.dtype[Any], good: list[bool]) -> AnyArray:
+        """The term in the dtype of a sum; appends to `good` whether all columns are monotonic."""
+        found = self.cells.block
+        if self.stencil is not None:
+            found = np.empty_like(found, dtype=self.dtype, subok=False)
+            good.append(self.fill(found))
+        if self.factor is None:
+            return found.astype(dtype, copy=False)
+        weighed: AnyArray = np.multiply(found, self.factor, dtype=dtype)
+        return weighed

@@ -1,0 +1,86 @@
+"""Rows of a block together with its halo, for loops that need ``depth`` rows on either side.
+
+The block itself is never copied: a loop runs over it in place, and only its ends, whose stencils
+reach into the halo, are copied into strips together with their neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from xgrad._typing import AnyArray
+
+FLOATS = frozenset(np.dtype(code) for code in "fd")
+NUMBERS = FLOATS | frozenset(np.dtype(code) for code in "FD")
+
+#: Cells below a block, the block, and cells above it.
+Parts: TypeAlias = tuple[AnyArray, AnyArray, AnyArray]
+
+#: ``loop(cells, first, out)`` differentiates all rows of `cells` but ``depth`` at either end into
+#: the same rows of `out`; row 0 of `cells` is row `first` of the block.
+Loop: TypeAlias = Callable[[AnyArray, int, AnyArray], None]
+
+
+def work_dtype(dtype: np.dtype[Any], compiled_ones: frozenset[np.dtype[Any]]) -> np.dtype[Any]:
+    """What numba computes with: float16 and longdouble become float64, and so do integers."""
+    native = dtype.newbyteorder("=")
+    if native in compiled_ones:
+        return native
+    return np.dtype(np.complex128 if native.kind == "c" else np.float64)
+
+
+def padded(parts: Parts, depth: int) -> Parts:
+    """`depth` rows on either side of the block, with NaN beyond an edge that has no ghosts."""
+    below, f, above = parts
+    missing = [np.full((len(f), depth - part.shape[1], f.shape[2]), np.nan, f.dtype)
+               for part in (below, above)]  # fmt: skip
+    return (
+        np.concatenate([missing[0], below], axis=1),
+        f,
+        np.concatenate([above, missing[1]], axis=1),
+    )
+
+
+def cut_rows(parts: Parts, start: int, stop: int) -> AnyArray:
+    """Rows of the block and its halo, counted from the first row of the block."""
+    below, f, above = parts
+    b, n = below.shape[1], f.shape[1]
+    found = (
+        np.concatenate(
+            [
+                below[:, b + start : b + min(stop, 0)],
+                f[:, max(start, 0) : max(stop, 0)],
+                above[:, max(start - n, 0) : max(stop - n, 0)],
+            ],
+            axis=1,
+        )
+        if start < 0 or stop > n
+        else np.ascontiguousarray(f[:, start:stop])
+    )
+    found.flags.writeable = False
+    return found
+
+
+def differentiate_ends(
+    loop: Loop, ranges: list[tuple[int, int]], depth: int, parts: Parts, out: AnyArray
+) -> None:
+    """Differentiate the rows of `ranges` in copies of them and their halo."""
+    for start, stop in ranges:
+        cells = cut_rows(parts, start - depth, stop + depth)
+        ends = np.empty(cells.shape, out.dtype)
+        loop(cells, start - depth, ends)
+        out[:, start:stop] = ends[:, depth:-depth]
+
+
+def two_ends(n: int, depth: int) -> list[tuple[int, int]]:
+    """Rows whose stencils reach into the halo, as ranges.
+
+    Examples
+    --------
+    >>> two_ends(5, 1), two_ends(2, 1)
+    ([(0, 1), (4, 5)], [(0, 2)])
+    """
+    return [(0, n)] if n <= 2 * depth else [(0, depth), (n - depth, n)]

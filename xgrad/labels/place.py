@@ -1,0 +1,236 @@
+"""Where cells are on the Earth: spacings in metres, and the factors of a sphere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgrad._typing import AnyArray
+from xgrad.errors import CoordinateError
+from xgrad.labels import cf, sphere
+from xgrad.labels.options import Options
+from xgrad.labels.spacing import Spacing
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """A sphere, and the places of the cells of an object on it.
+
+    Attributes
+    ----------
+    radius : float
+        In metres.
+    latitude, longitude : Variable
+        In radians; each with one dimension or none, or both with the same two dimensions.
+    names : tuple of hashable
+        The names of the two coordinates.
+    """
+
+    radius: float
+    latitude: xr.Variable
+    longitude: xr.Variable
+    names: tuple[Hashable, Hashable]
+
+    @classmethod
+    def of(cls, obj: xr.DataArray | xr.Dataset, options: Options) -> Sphere | None:
+        """Find latitude and longitude of an object; None if no metric is asked for.
+
+        Raises
+        ------
+        CoordinateError
+            If one of them is missing, is ambiguous, or is beyond a pole.
+        """
+        if options.metric is None:
+            return None
+        names = (_found(obj, "latitude"), _found(obj, "longitude"))
+        latitude, longitude = (_in_radians(obj.coords[name]) for name in names)
+        flat = latitude.ndim < 2 and longitude.ndim < 2
+        if not flat and (latitude.ndim != 2 or set(latitude.dims) != set(longitude.dims)):
+            raise CoordinateError(
+                f"`metric` is 'sphere', but latitude {names[0]!r} has dimensions {latitude.dims} "
+                f"and longitude {names[1]!r} has {longitude.dims}; give both the same two, or one "
+                "each"
+            )
+        if latitude.chunks is None:
+            _require_latitudes(names[0], latitude.values)
+        return cls(options.length_of_radius, latitude, longitude, names)
+
+    @property
+    def is_curvilinear(self) -> bool:
+        """Whether latitude and longitude have two dimensions."""
+        return self.latitude.ndim == 2
+
+    def has(self, dim: Hashable) -> bool:
+        """Whether latitude or longitude has this dimension."""
+        return dim in self.latitude.dims or dim in self.longitude.dims
+
+    def is_eastward(self, dim: Hashable) -> bool:
+        """Whether a dimension is that of longitude alone."""
+        return not self.is_curvilinear and dim in self.longitude.dims
+
+    def is_northward(self, dim: Hashable) -> bool:
+        """Whether a dimension is that of latitude alone."""
+        return not self.is_curvilinear and dim in self.latitude.dims
+
+    def across(self, dim: Hashable) -> Hashable:
+        """The other dimension of a curvilinear grid."""
+        (other,) = (one for one in self.latitude.dims if one != dim)
+        return other
+
+    def spacing(self, along: Spacing) -> Spacing:
+        """The same spacing in metres; an eastward one at the equator.
+
+        Parameters
+        ----------
+        along : Spacing
+            Along a dimension of 1-D latitudes or longitudes, in degrees or radians.
+
+        Raises
+        ------
+        CoordinateError
+            If the spacing is that of a multi-dimensional coordinate, or not an angle.
+        """
+        if along.positions is not None:
+            raise CoordinateError(
+                f"`spacing` for {along.dim!r} is a multi-dimensional coordinate, but `metric` is "
+                "'sphere' and takes the positions from a 1-D latitude or longitude; leave one of "
+                "them out"
+            )
+        if along.name not in self.names and along.units is not None:
+            self._require_an_angle(along)
+        unit = self.radius * (1.0 if cf.is_radians(along.units) else np.pi / 180)
+        # In float64: float32 steps would be rounded once more.
+        steps = along.steps if isinstance(along.steps, float) else np.float64(along.steps)
+        seam = None if along.seam is None else float(along.seam) * unit
+        return replace(along, steps=steps * unit, seam=seam, units="m")
+
+    def _require_an_angle(self, along: Spacing) -> None:
+        """Refuse an index, or metres, along a dimension that also has a latitude or longitude."""
+        if not cf.is_an_angle(along.units):
+            name = self.names[1 if self.is_eastward(along.dim) else 0]
+            raise CoordinateError(
+                f"`metric` is 'sphere', but the positions along {along.dim!r} are {along.label!r} "
+                f"with units {along.units!r}; give `spacing={{{along.dim!r}: {name!r}}}`, or name "
+                f"{name!r} instead of {along.dim!r}"
+            )
+
+    def factor(self, dim: Hashable) -> xr.Variable | None:
+        """What a derivative along a dimension is multiplied by: ``1 / cos(φ)`` eastward, else None.
+
+        NaN at a pole.
+        """
+        return self.eastward() if self.is_eastward(dim) else None
+
+    def eastward(self, at_the_pole: Any = np.nan) -> xr.Variable:
+        """``1 / cos(φ)``, with another value at a pole."""
+        return self._of_latitude(lambda phi: sphere.per_cosine(phi, at_the_pole))
+
+    def northward_of_vectors(self) -> xr.Variable | None:
+        """The factor of the northward derivative of a vector: 2 at a pole, otherwise 1.
+
+        It is the limit of ``1/(R cos φ) d(u)/dλ + 1/R dv/dφ - v tan(φ)/R`` if the shear is the same
+        at all longitudes, as in solid-body rotation.  None if there is no pole.
+        """
+        poles = sphere.at_pole(self.latitude.values)
+        return xr.Variable(self.latitude.dims, 1.0 + poles) if poles.any() else None
+
+    def slope(self, sign: float) -> xr.Variable:
+        """``sign * tan(φ) / R``."""
+        return self._of_latitude(lambda phi: sign * sphere.tangent(phi) / self.radius)
+
+    def cosines(self) -> tuple[AnyArray, xr.Variable]:
+        """``cos(φ)`` inside the derivative of the flux form, and the factor before it."""
+        return sphere.cosine(self.latitude.values), self._of_latitude(sphere.per_mean_cosine)
+
+    def _of_latitude(self, function: Callable[[AnyArray], AnyArray]) -> xr.Variable:
+        return xr.Variable(self.latitude.dims, function(self.latitude.values))
+
+
+def with_the_globe(
+    obj: xr.DataArray | xr.Dataset, names: list[Hashable], options: Options
+) -> Options:
+    """Make a longitude that spans the globe periodic, unless its boundary is given.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        Has the coordinates.
+    names : list of hashable
+        The dimensions or coordinates to differentiate along.
+    options : Options
+        As they were given.
+    """
+    place = Sphere.of(obj, options)
+    if place is None or place.longitude.ndim != 1:
+        return options
+    (dim,) = place.longitude.dims
+    values = place.longitude.values
+    name = next((n for n in names if n == dim or _dims_of(obj, n) == (dim,)), None)
+    if name is None or len(values) < 3 or not _spans_the_globe(values):
+        return options
+    given = options.boundary
+    if isinstance(given, Mapping):
+        if {name, dim, place.names[1]} & set(given):
+            return options
+    elif given != "one-sided":
+        return options
+    in_radians = cf.is_radians(obj.coords[place.names[1]].attrs.get("units"))
+    boundary = {**(given if isinstance(given, Mapping) else {}), name: "periodic"}
+    period = {name: 2 * np.pi if in_radians else 360.0, **(options.period or {})}
+    return replace(options, boundary=boundary, period=period)
+
+
+def _dims_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> tuple[Hashable, ...]:
+    return tuple(obj.coords[name].dims) if name in obj.coords else ()
+
+
+def _spans_the_globe(longitude: AnyArray) -> bool:
+    """Whether the gap between the two ends is a step like the others, or there is no gap."""
+    steps = (np.diff(longitude) + np.pi) % (2 * np.pi) - np.pi
+    total = abs(steps.sum())
+    largest = float(np.abs(steps).max())
+    return bool(2 * np.pi - total < 1.5 * largest)
+
+
+def _found(obj: xr.DataArray | xr.Dataset, kind: str) -> Hashable:
+    found = cf.meant(obj, kind, obj.coords)
+    if len(found) > 1:
+        raise CoordinateError(
+            f"`metric` is 'sphere', but {found} are all a {kind}; drop those that are not "
+            "coordinates of the data"
+        )
+    if not found:
+        raise CoordinateError(
+            f"`metric` is 'sphere', but there is no coordinate of {kind} among "
+            f"{list(obj.coords)}; name it {kind!r}, or give it the units "
+            f"{'degrees_north' if kind == 'latitude' else 'degrees_east'!r} or the standard_name "
+            f"{kind!r}"
+        )
+    return found[0]
+
+
+def _in_radians(coord: xr.DataArray) -> xr.Variable:
+    if coord.dtype.kind not in "iuf":
+        raise CoordinateError(
+            f"`metric` is 'sphere', but {coord.name!r} has dtype {coord.dtype}; give degrees"
+        )
+    data = coord.values if coord.chunks is None else coord.data
+    values = data.astype(np.float64)
+    in_radians = cf.is_radians(coord.attrs.get("units"))
+    return xr.Variable(coord.dims, values if in_radians else values * (np.pi / 180))
+
+
+def _require_latitudes(name: Hashable, latitude: AnyArray) -> None:
+    beyond = np.abs(latitude) > np.pi / 2 * (1 + 1e-9)
+    if beyond.any():
+        index = tuple(int(k) for k in np.argwhere(beyond)[0])
+        value = float(np.degrees(latitude[index]))
+        where = index[0] if len(index) == 1 else index
+        raise CoordinateError(
+            f"latitude {name!r} is {value:g} degrees at index {where}, beyond a pole; give "
+            "latitudes from -90 to 90"
+        )

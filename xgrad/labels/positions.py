@@ -1,0 +1,192 @@
+"""Positions that are numbers: checks, steps, steps on a circle, and evenness behind rounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xgrad._typing import AnyArray, Steps
+from xgrad.errors import CoordinateError
+from xgrad.stencils import circle
+
+
+def steps_between(values: AnyArray, what: str, period: float | None = None) -> Steps:
+    """Distances between neighbouring numbers.
+
+    Parameters
+    ----------
+    values : array of shape (n,)
+        Integers or floats, strictly monotonic.
+    what : str
+        What they are, for the message.
+    period : float, optional
+        If given, the positions are on a circle and may start over once inside the array.
+
+    Returns
+    -------
+    float or array of shape (n - 1,)
+        Of the dtype of `values`; float64 for integers.  One number if all steps are equal.
+
+    Raises
+    ------
+    CoordinateError
+        If `values` are not numbers, not finite or not strictly monotonic.
+
+    Examples
+    --------
+    >>> steps_between(np.array([0.0, 1.0, 3.0]), "`x`")
+    array([1., 2.])
+    >>> steps_between(np.array([350, 0, 10]), "`x`", 360.0)
+    np.float64(10.0)
+    """
+    if values.dtype.kind not in "iuf":
+        raise CoordinateError(
+            f"{what} has dtype {values.dtype}, which cannot be positions; give numbers or times "
+            "with `spacing`"
+        )
+    refuse_first(~np.isfinite(values), values, what, "is not finite")
+    # Integers become float64 before they are subtracted: unsigned ones would wrap.
+    positions = values if values.dtype.kind == "f" else values.astype(np.float64)
+    steps = _unrolled(np.diff(positions), period)
+    require_monotonic(steps > 0, steps < 0, values, what)
+    return reduced(steps)
+
+
+def reduced(steps: NDArray[np.floating[Any]]) -> Steps:
+    """One step instead of many if all are the same, bit for bit, which is numpy's own test.
+
+    Examples
+    --------
+    >>> reduced(np.array([2.0, 2.0]))
+    np.float64(2.0)
+    """
+    even = steps.size > 0 and bool((steps == steps[0]).all())
+    return steps[0] if even else steps
+
+
+def refuse_first(bad: AnyArray, values: AnyArray, what: str, why: str) -> None:
+    """Refuse positions if one of them is bad, and show the first bad one.
+
+    Raises
+    ------
+    CoordinateError
+        If any element of `bad` is true.
+    """
+    if bad.any():
+        i = int(np.argmax(bad))
+        raise CoordinateError(
+            f"{what} {why} at index {i} (value {values[i]}); drop or fill such positions, for "
+            "instance with `.dropna` or `.interpolate_na`"
+        )
+
+
+def require_monotonic(rises: AnyArray, falls: AnyArray, values: AnyArray, what: str) -> None:
+    """Require that all steps rise or that all fall, and show the first pair that does not.
+
+    Raises
+    ------
+    CoordinateError
+        If the steps do not all have one direction.
+    """
+    if rises.all() or falls.all():
+        return
+    equal = ~(rises | falls)
+    if equal.any():
+        i, why = int(np.argmax(equal)), "has the same position twice"
+        remedy = "drop one with `.drop_duplicates`"
+    else:
+        wrong = falls if rises[0] else rises
+        i, why, remedy = int(np.argmax(wrong)), "is not sorted", "sort with `.sortby`"
+    raise CoordinateError(
+        f"{what} {why} at index {i} and {i + 1} (values {values[i]} and {values[i + 1]}); {remedy}"
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """The straight line through the first and the last position.
+
+    Attributes
+    ----------
+    step : numpy.float64
+        Its step.
+    rounding : float
+        The error that the precision of the positions explains.
+    off : float
+        Greatest distance of a position from the line, divided by `rounding`.
+    at : int
+        Index of the position with this distance.
+    """
+
+    step: np.float64
+    rounding: float
+    off: float
+    at: int
+
+    @classmethod
+    def through(cls, values: AnyArray, period: float | None) -> Line:
+        """Draw the line.
+
+        A position such as ``start + i * step`` is rounded twice, and so are the two ends of the
+        line: two units in the last place of the largest position do not make it uneven.
+
+        Parameters
+        ----------
+        values : array of shape (n,)
+            At least 2 numbers.
+        period : float or None
+            If given, the positions are on a circle and may start over once inside the array.
+
+        Examples
+        --------
+        >>> Line.through(np.arange(4, dtype="f4") / np.float32(10), None).off < 1
+        True
+        """
+        exact = values.astype(np.float64)
+        exact = exact[0] + np.cumsum([0.0, *_unrolled(np.diff(exact), period)])
+        n = len(exact) - 1
+        step = (exact[-1] - exact[0]) / n
+        off = np.abs(exact - (exact[0] + step * np.arange(n + 1)))
+        kind = values if values.dtype.kind == "f" else exact
+        rounding = 2 * float(np.spacing(np.abs(kind).max()))
+        i = int(np.argmax(off))
+        return cls(step, rounding, float(off[i] / rounding), i)
+
+
+def cost_of_rounding(values: AnyArray, steps: Steps, period: float | None) -> float:
+    """Relative error of the steps if the positions are even but rounded to float32 or less; else 0.
+
+    Parameters
+    ----------
+    values : array of shape (n,)
+        The positions.
+    steps : float or array of shape (n - 1,)
+        Their steps, from :func:`steps_between`.
+    period : float or None
+        As for :func:`steps_between`.
+
+    Examples
+    --------
+    >>> x = np.arange(5, dtype="f4") / np.float32(12)
+    >>> cost_of_rounding(x, np.diff(x), None) > 1e-8
+    True
+    """
+    single = values.dtype.kind == "f" and values.dtype.itemsize <= 4
+    if np.ndim(steps) == 0 or values.size < 2 or not single:
+        return 0.0
+    line = Line.through(values, period)
+    if line.off > 1:
+        return 0.0
+    return float(np.abs(np.asarray(steps, np.float64) / line.step - 1).max())
+
+
+def _unrolled(differences: AnyArray, period: float | None) -> AnyArray:
+    """Steps on a circle, whose positions may start over, if they go around less than once."""
+    if period is None or (differences > 0).all() or (differences < 0).all():
+        return differences
+    up = circle.upwards(differences, period)
+    least, _ = circle.turns(up.min(), up.max(), up.sum(), up.size, period)
+    return circle.around(differences, least, period) if np.isfinite(least) else differences

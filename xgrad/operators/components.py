@@ -1,0 +1,105 @@
+"""Components of a vector field: loose arrays put together on one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgrad._typing import AnyArray
+from xgrad.errors import CoordinateError
+from xgrad.labels import cf
+
+_AXES = {"u": "X", "v": "Y", "w": "Z"}
+
+
+def together(
+    components: Mapping[Any, xr.DataArray] | None, loose: Mapping[str, Any], what: str
+) -> tuple[xr.Dataset, dict[Hashable, Hashable]]:
+    """Components of one grid as a Dataset, and which dimension each belongs to."""
+    given = {key: value for key, value in loose.items() if value is not None}
+    if (components is None) == (not given):
+        raise ValueError(
+            f"`components` are {components!r} and {list(given)} are given; give {what} either a "
+            "mapping of dimensions to components, or `u`, `v` and `w`"
+        )
+    if components is None:
+        components = {_dim_of(key, value): value for key, value in given.items()}
+    if not isinstance(components, Mapping):
+        raise TypeError(f"`components` is {components!r}; give a mapping of dimensions to arrays")
+    for dim, array in components.items():
+        if not isinstance(array, xr.DataArray):
+            raise TypeError(
+                f"`components` for {dim!r} is a {type(array).__name__}; give a DataArray"
+            )
+    names = [array.name for array in components.values()]
+    if None in names or len(set(names)) < len(names):
+        names = [f"component_{dim}" for dim in components]
+    arrays = list(components.values())
+    for array, name in zip(arrays[1:], names[1:], strict=True):
+        _require_one_grid(arrays[0], names[0], array, name)
+    found = xr.Dataset(coords=arrays[0].coords)
+    for name, array in zip(names, arrays, strict=True):
+        found[name] = array.variable
+    return found, dict(zip(components, names, strict=True))
+
+
+def _dim_of(key: str, array: Any) -> Hashable:
+    """The dimension that a component is along, by CF attributes, then by name."""
+    if not isinstance(array, xr.DataArray):
+        raise TypeError(f"`{key}` is a {type(array).__name__}; give a DataArray")
+    named = cf.meant(array, _AXES[key], array.dims)
+    if len(named) != 1:
+        raise CoordinateError(
+            f"`{key}` has dimensions {array.dims}, none of which is marked or named as its axis; "
+            f"give `components={{dim: {key}, ...}}`"
+        )
+    return named[0]
+
+
+def _require_one_grid(
+    first: xr.DataArray, name: Hashable, other: xr.DataArray, other_name: Hashable
+) -> None:
+    both = f"`components` {name!r} and {other_name!r}"
+    remedy = "interpolate one of them, or select what they share"
+    if set(first.dims) != set(other.dims):
+        raise CoordinateError(
+            f"{both} have dimensions {first.dims} and {other.dims}: different grids; {remedy}"
+        )
+    for dim in first.dims:
+        if first.sizes[dim] != other.sizes[dim]:
+            raise CoordinateError(
+                f"{both} have sizes {first.sizes[dim]} and {other.sizes[dim]} along {dim!r}: "
+                f"different grids; {remedy}"
+            )
+    for coord in set(first.coords) & set(other.coords):
+        one, another = first.coords[coord].variable, other.coords[coord].variable
+        if one.chunks is not None or another.chunks is not None:
+            continue
+        different = _first_difference(one, another)
+        if different is not None:
+            raise CoordinateError(f"{both} have unequal coordinates {coord!r}{different}; {remedy}")
+
+
+def _first_difference(one: xr.Variable, other: xr.Variable) -> str | None:
+    if one.dims != other.dims:
+        return f", of dimensions {one.dims} and {other.dims}"
+    if one.equals(other):
+        return None
+    same: AnyArray = np.asarray(one.values == other.values)
+    index = tuple(int(k) for k in np.argwhere(~same)[0]) if not same.all() else ()
+    where = index[0] if len(index) == 1 else index
+    return f": {one.values[index]} and {other.values[index]} at index {where}"
+
+
+def on_grid(obj: xr.Dataset, name: Hashable, first: Hashable) -> xr.Variable:
+    """A component with the order of dimensions of the first one."""
+    variable, like = obj.variables[name], obj.variables[first]
+    if set(variable.dims) != set(like.dims):
+        raise CoordinateError(
+            f"`components` {first!r} with dimensions {like.dims} and {name!r} with "
+            f"{variable.dims} are on different grids; select or interpolate one of them first"
+        )
+    return variable.transpose(*like.dims)

@@ -1,0 +1,81 @@
+"""Results → arrays with labels, for plain numbers and for quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import xarray as xr
+
+from xgrad.arrays.combine import combine
+from xgrad.labels import quantities
+from xgrad.labels.options import Options
+from xgrad.operators.result import Result
+
+
+def values_of(result: Result) -> Any:
+    """The array of a result, lazy if an operand is."""
+    arrays = {name: variable.data for name, variable in result.variables.items()}
+    data = combine(arrays, result.terms, result.how)
+    return data if result.seconds == 1 else data / result.seconds
+
+
+def labelled(
+    obj: xr.DataArray | xr.Dataset,
+    results: Iterable[Result],
+    values: Callable[[Result], Any] | None = None,
+) -> xr.Dataset:
+    """The Dataset of results, with their attributes and the coordinates of their object.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        What they are computed from.
+    results : iterable of Result
+        The results.
+    values : callable, optional
+        Gives the array of a result.  Default: :func:`values_of`.
+
+    Examples
+    --------
+    >>> from xgrad.arrays.term import Term
+    >>> da = xr.DataArray([0.0, 1.0, 4.0], dims="x", name="t")
+    >>> twice = Result("twice", {"t": da.variable}, (Term("t", factor=2.0),), {})
+    >>> labelled(da, [twice]).twice.values
+    array([0., 2., 8.])
+    """
+    array = values or values_of
+    found = {
+        one.name: xr.Variable(one.variable.dims, array(one), dict(one.attrs)) for one in results
+    }
+    attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
+    return xr.Dataset(found, obj.coords, attrs)
+
+
+def like(obj: xr.DataArray | xr.Dataset, results: Iterable[Result]) -> Any:
+    """Results as a DataArray of a DataArray, and as a Dataset of a Dataset."""
+    found = labelled(obj, results)
+    if isinstance(obj, xr.Dataset):
+        return found
+    (result,) = found.data_vars.values()
+    return result
+
+
+def on_numbers(
+    obj: xr.DataArray | xr.Dataset, options: Mapping[str, Any], operation: Callable[..., Any]
+) -> Any:
+    """Run an operation on plain numbers, also for quantities, and convert to the units asked for.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        Data and coordinates may be quantities of pint.
+    options : mapping
+        Keywords of a public function.
+    operation : callable
+        Takes the object without quantities, and the :class:`Options`.
+    """
+    own = dict(options)
+    units = own.pop("units", None)
+    parsed = Options(**own)
+    return quantities.through(obj, lambda plain: operation(plain, parsed), units)

@@ -1,0 +1,92 @@
+"""Curvilinear grids on a sphere: distances along their lines, and how their cells widen."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from xgrad.arrays.combine import differentiate
+from xgrad.arrays.term import Positions
+from xgrad.errors import CoordinateError
+from xgrad.labels import sphere
+from xgrad.labels.options import Options
+from xgrad.labels.place import Sphere
+from xgrad.labels.spacing import Spacing
+from xgrad.stencils.scheme import Scheme
+
+
+def in_metres(place: Sphere, along: Spacing, options: Options) -> Spacing:
+    """The spacing along a dimension in metres, if its positions are on the sphere.
+
+    Parameters
+    ----------
+    place : Sphere
+        The places of the cells.
+    along : Spacing
+        As the coordinate has it.
+    options : Options
+        As they were given.
+
+    Raises
+    ------
+    CoordinateError
+        If the options give positions, or a period, that the grid has already.
+    """
+    if not place.has(along.dim):
+        return along
+    return _along_the_grid(place, along, options) if place.is_curvilinear else place.spacing(along)
+
+
+def _along_the_grid(place: Sphere, along: Spacing, options: Options) -> Spacing:
+    if along.period is not None:
+        raise CoordinateError(
+            f"`boundary` of {along.dim!r} is 'periodic', but on a grid of two-dimensional latitude "
+            "and longitude each row has a different length; give another `boundary`"
+        )
+    if {along.dim, along.name} & set(options.spacing or {}):
+        raise CoordinateError(
+            f"`spacing` is given for {along.dim!r}, whose positions `metric` takes from "
+            f"{place.names}; leave it out"
+        )
+    found = Spacing(along.dim, along.name, 1.0, "m", f"distance along {along.dim}")
+    return replace(found, positions=path(place, along.dim))
+
+
+def path(place: Sphere, dim: Hashable) -> xr.Variable:
+    """Metres along a dimension of a curvilinear grid, in chunks of whole columns if it is lazy."""
+    latitude = place.latitude
+    longitude = place.longitude.transpose(*latitude.dims)
+    axis = latitude.get_axis_num(dim)
+    both = [latitude.data, longitude.data]
+    if any(isinstance(one, da.Array) for one in both):
+        lazy = [da.asarray(one) for one in both]
+        # The sum along a column must not depend on how it is cut.
+        chunks = tuple(
+            (n,) if k == axis else own
+            for k, (n, own) in enumerate(zip(latitude.shape, lazy[0].chunks, strict=True))
+        )
+        phi, lam = (one.rechunk(chunks) for one in lazy)
+        meta = np.empty((0, 0))
+        data = da.map_blocks(sphere.path, phi, lam, axis=axis, dtype=float, meta=meta)
+    else:
+        data = sphere.path(latitude.values, longitude.values, axis)
+    return xr.Variable(latitude.dims, data * place.radius)
+
+
+def growth(place: Sphere, dim: Hashable) -> xr.Variable:
+    """``d ln(h) / ds`` along `dim`, with h the width of the cells along the other dimension.
+
+    For orthogonal curvilinear coordinates: Batchelor, *An Introduction to Fluid Dynamics* (1967),
+    appendix 2.
+    """
+    across = place.across(dim)
+    own, other = path(place, dim), path(place, across)
+    axis, beside = own.get_axis_num(dim), own.get_axis_num(across)
+    scheme = Scheme(edge_order=2)
+    width = abs(differentiate(other.data, 1.0, beside, scheme))
+    columns = Positions(own.data)
+    return xr.Variable(own.dims, differentiate(np.log(width), columns, axis, scheme))

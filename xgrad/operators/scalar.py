@@ -1,0 +1,297 @@
+"""Scalar operators: magnitude, direction, Laplacian, Hessian."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from typing import Any, TypeVar, Unpack
+
+import xarray as xr
+
+from xgrad._typing import Dim, LabelledFieldOptions, LabelledOptions
+from xgrad.arrays.term import Term
+from xgrad.labels.attributes import described, label_of
+from xgrad.labels.keywords import spelled_out
+from xgrad.labels.options import Options
+from xgrad.labels.spacing import Spacing
+from xgrad.operators import curvature
+from xgrad.operators.evaluate import labelled, like, on_numbers
+from xgrad.operators.gradient import mixed
+from xgrad.operators.result import Result
+from xgrad.operators.selection import Selection, select
+from xgrad.operators.terms import common_units, differentiable, refuse_times, term_of
+
+_Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
+
+
+@spelled_out(LabelledFieldOptions)
+def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
+    """Magnitude of the gradient, ``sqrt(sum((df/dx_i)²))``.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        As for :func:`gradient`.
+    dim : hashable or iterable of hashable, optional
+        Dimensions of the gradient.  Default: all.  Of a Dataset the variables that have all of
+        them take part.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.
+    metric, radius, units
+        As for :func:`gradient`.
+
+    Returns
+    -------
+    DataArray or Dataset
+        As `obj`; named ``<name>_gradient_magnitude``, real, of the shape and chunks of `obj`.  Each
+        derivative has the bits of :func:`gradient`; squares are summed in float64 and the root is
+        rounded once.
+
+    Raises
+    ------
+    CoordinateError, ChunkError, TypeError, ValueError
+        As :func:`gradient`.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> da = xr.DataArray([[0.0, 4.0], [3.0, 7.0]], dims=("y", "x"), name="t")
+    >>> magnitude(da).values
+    array([[5., 5.],
+           [5., 5.]])
+    """
+    found: _Object = on_numbers(
+        obj, options, lambda plain, own: like(plain, magnitudes(plain, dim, own))
+    )
+    return found
+
+
+def magnitudes(obj: Any, dim: Dim, options: Options) -> list[Result]:
+    """The results of :func:`magnitude`, checked; nothing is computed."""
+    found = []
+    for name, spacings, asked in _by_variable(obj, dim, options):
+        text = f"magnitude of the gradient of {label_of(name, asked.variables[name])}"
+        terms = _first_derivatives(name, spacings, asked)
+        found.append(_result(name, "gradient_magnitude", text, terms, spacings, asked, how="norm"))
+    return found
+
+
+@spelled_out(LabelledFieldOptions)
+def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> _Object:
+    """Direction of steepest ascent, ``arctan2(df/dy, df/dx)`` for ``dim=(y, x)``, in radians.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        As for :func:`gradient`, and real.
+    dim : two hashables
+        First the dimension of the numerator, as the axes of an image: rows, then columns.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.
+    metric, radius, units
+        As for :func:`gradient`.
+
+    Returns
+    -------
+    DataArray or Dataset
+        As `obj`; named ``<name>_gradient_direction``, from -π to π: 0 where `obj` rises along the
+        second of `dim`, π/2 where it rises along the first.
+
+    Raises
+    ------
+    CoordinateError, ChunkError, TypeError, ValueError
+        As :func:`gradient`, and if `dim` is not two dimensions.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> da = xr.DataArray([[0.0, 0.0], [3.0, 3.0]], dims=("y", "x"), name="t")
+    >>> direction(da, ("y", "x")).values.round(4)
+    array([[1.5708, 1.5708],
+           [1.5708, 1.5708]])
+    """
+    found: _Object = on_numbers(
+        obj, options, lambda plain, own: like(plain, directions(plain, dim, own))
+    )
+    return found
+
+
+def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
+    """The results of :func:`direction`, checked; nothing is computed."""
+    names: list[Any] = list(dim) if isinstance(dim, tuple | list) else [dim]
+    if len(names) != 2:
+        raise ValueError(
+            f"`dim` is {dim!r}; a direction is arctan2(d/dy, d/dx) of two dimensions, give (y, x)"
+        )
+    found = []
+    for name, spacings, asked in _by_variable(obj, names, options):
+        variable = asked.variables[name]
+        if variable.dtype.kind == "c":
+            raise TypeError(
+                f"{name!r} is {variable.dtype}, whose gradient has no direction; give its `.real`"
+            )
+        y, x = names
+        text = (
+            f"direction of the gradient of {label_of(name, variable)}, "
+            f"anticlockwise from {x} to {y}"
+        )
+        terms = _first_derivatives(name, spacings, asked)
+        one = _result(name, "gradient_direction", text, terms, spacings, asked, how="angle")
+        found.append(replace(one, attrs=described(variable, text, "radian")))
+    return found
+
+
+@spelled_out(LabelledFieldOptions)
+def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
+    """Laplacian, ``sum(d²f/dx_i²)``, from second differences over the true positions.
+
+    On a sphere ``1/(R cos φ)² d²f/dλ² + 1/R² d²f/dφ² - tan(φ)/R² df/dφ``, NaN at a pole.  Along a
+    curvilinear grid, which is taken to be orthogonal,
+    ``d²f/ds² + d ln(h)/ds df/ds`` for each of its directions, with h the width of the cells.
+
+    Parameters
+    ----------
+    obj, dim
+        As for :func:`magnitude`.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`; the edges have the order of `accuracy`.
+    metric, radius, units
+        As for :func:`gradient`.
+
+    Returns
+    -------
+    DataArray or Dataset
+        As `obj`; named ``<name>_laplacian``, with units such as ``K m-2``.
+
+    Raises
+    ------
+    CoordinateError, ChunkError, TypeError, ValueError
+        As :func:`gradient`.
+
+    References
+    ----------
+    G. K. Batchelor, *An Introduction to Fluid Dynamics* (1967), appendix 2.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> x = xr.DataArray(np.arange(5.0), dims="x")
+    >>> y = xr.DataArray(np.arange(4.0), dims="y")
+    >>> laplacian((x**2 + y**2).rename("t")).values[0].round(9)
+    array([4., 4., 4., 4.])
+    """
+    found: _Object = on_numbers(
+        obj, options, lambda plain, own: like(plain, laplacians(plain, dim, own))
+    )
+    return found
+
+
+def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
+    """The results of :func:`laplacian`, checked; nothing is computed."""
+    found = []
+    for name, spacings, asked in _by_variable(obj, dim, replace(options, order=2)):
+        variable = asked.variables[name]
+        text = f"Laplacian of {label_of(name, variable)}"
+        terms = [
+            term for along in spacings for term in curvature.second(name, variable, along, asked)
+        ]
+        found.append(_result(name, "laplacian", text, terms, spacings, asked))
+    return found
+
+
+@spelled_out(LabelledOptions)
+def hessian(
+    obj: xr.DataArray | xr.Dataset, dim: Dim = None, **options: Unpack[LabelledOptions]
+) -> xr.Dataset:
+    """All second derivatives, each pair of dimensions once.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        As for :func:`gradient`.
+    dim : hashable or iterable of hashable, optional
+        Dimensions.  Default: all.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.
+    units
+        As for :func:`gradient`.
+
+    Returns
+    -------
+    Dataset
+        ``d2t_dx2``, ``d2t_dxdy``, ``d2t_dy2`` and so on, as :func:`derivative` gives them.
+
+    Raises
+    ------
+    CoordinateError, ChunkError, TypeError, ValueError
+        As :func:`derivative`.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> da = xr.DataArray([[0.0, 0, 1], [0, 1, 3], [1, 3, 6], [2, 4, 7]], dims=("y", "x"), name="t")
+    >>> sorted(hessian(da.pad(x=(0, 1), mode="edge")))
+    ['d2t_dx2', 'd2t_dy2', 'd2t_dydx']
+    """
+    found: xr.Dataset = on_numbers(
+        obj, options, lambda plain, own: labelled(plain, hessians(plain, dim, own))
+    )
+    return found
+
+
+def hessians(obj: Any, dim: Dim, options: Options) -> list[Result]:
+    """The results of :func:`hessian`, checked."""
+    # Each option belongs to some of the pairs: it is checked for all of them first.
+    asked = select(obj, dim, options)
+    found: dict[str, Result] = {}
+    for one, other in itertools.combinations_with_replacement(asked.spacings, 2):
+        order, pair = (2, (one,)) if one is other else (1, (one, other))
+        own = replace(asked.options, order=order)
+        if not any(all(a.dim in v.dims for a in pair) for v in asked.variables.values()):
+            continue
+        for called, name, chain in differentiable(obj, asked.variables, [pair], own):
+            found[called] = mixed(called, name, asked.variables[name], chain, own)
+    return list(found.values())
+
+
+def _by_variable(
+    obj: Any, dim: Dim, options: Options
+) -> Iterator[tuple[Hashable, list[Spacing], Selection]]:
+    """For each variable that has the dimensions, the spacings along them."""
+    asked = select(obj, dim, options)
+    several = isinstance(obj, xr.Dataset)
+    whole = {
+        name: spacings
+        for name, variable in asked.variables.items()
+        if (spacings := [along for along in asked.spacings if along.dim in variable.dims])
+        and (dim is None or len(spacings) == len(asked.spacings))
+    }
+    if not whole:
+        # The error names what is missing.
+        differentiable(obj, asked.variables, [tuple(asked.spacings)], asked.options)
+    for name, spacings in whole.items():
+        variables = {name: asked.variables[name]}
+        refuse_times(name, variables[name])
+        one = obj if several else xr.DataArray(variables[name], obj.coords, name=name)
+        chains = [(along,) for along in spacings]
+        possible = differentiable(one, variables, chains, asked.options)
+        yield name, [along for _, _, (along,) in possible], asked
+
+
+def _first_derivatives(name: Hashable, spacings: list[Spacing], asked: Selection) -> list[Term]:
+    variable, options = asked.variables[name], asked.options
+    return [
+        term_of(name, variable, along, options, factor=asked.factor(along)) for along in spacings
+    ]
+
+
+def _result(
+    name: Hashable, what: str, text: str, terms: list[Term], spacings: list[Spacing],
+    asked: Selection, **how: Any,
+) -> Result:  # fmt: skip
+    variable = asked.variables[name]
+    units = common_units([(variable, along) for along in spacings], asked.options)
+    called = what if name is None else f"{name}_{what}"
+    attrs = described(variable, text, units)
+    return Result(called, {name: variable}, tuple(terms), attrs, **how)

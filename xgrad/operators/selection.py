@@ -1,0 +1,255 @@
+"""Which variables are differentiated, along which coordinates, and how: found and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgrad._typing import Dim
+from xgrad.errors import CoordinateError
+from xgrad.labels import names, quantities
+from xgrad.labels import spacing as coordinates
+from xgrad.labels.options import Options
+from xgrad.labels.place import Sphere, with_the_globe
+from xgrad.labels.spacing import Spacing
+from xgrad.labels.times import is_time
+from xgrad.operators import grid
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is differentiated, along what and how.
+
+    Attributes
+    ----------
+    variables : dict
+        By name.
+    spacings : list of Spacing
+        In the order in which they were asked for.
+    options : Options
+        With what follows from the coordinates.
+    place : Sphere or None
+        Where `metric` puts the cells.
+    """
+
+    variables: dict[Hashable, xr.Variable]
+    spacings: list[Spacing]
+    options: Options
+    place: Sphere | None
+
+    def factor(self, along: Spacing) -> xr.Variable | None:
+        """What a derivative is multiplied by: eastward on a sphere ``1 / cos(φ)``."""
+        return None if self.place is None else self.place.factor(along.dim)
+
+
+def concerns(obj: xr.Dataset, dim: Dim) -> bool:
+    """Whether there is something to differentiate along each of `dim`.
+
+    Parameters
+    ----------
+    obj : Dataset
+        Its numeric variables count.
+    dim : hashable, iterable of hashable or None
+        As for :func:`gradient`.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset({"t": ("x", [0.0, 1.0]), "name": ("y", ["a", "b"])})
+    >>> concerns(ds, "x"), concerns(ds, "y"), concerns(ds, None)
+    (True, False, True)
+    """
+    used = {d for variable in _variables(obj).values() for d in variable.dims}
+    if dim is None:
+        return bool(used)
+    found = [names.find(obj, name) for name in _listed(dim)]
+    return all(name is not None and _dim_of(obj, name) in used for name in found)
+
+
+def select(obj: Any, dim: Dim, options: Options) -> Selection:
+    """Find variables and positions.
+
+    Parameters
+    ----------
+    obj, dim
+        As for :func:`gradient`.
+    options : Options
+        As the caller gave them.
+
+    Raises
+    ------
+    TypeError, ValueError, CoordinateError
+        As :func:`gradient`.
+    """
+    if not isinstance(obj, xr.DataArray | xr.Dataset):
+        raise TypeError(
+            f"`obj` is a {type(obj).__module__}.{type(obj).__qualname__}; give an xarray DataArray "
+            "or Dataset"
+        )
+    variables = _variables(obj)
+    asked = _names(obj, dim, variables)
+    options = with_the_globe(obj, asked, _under_real_names(obj, options))
+    place = Sphere.of(obj, options)
+    spacings = _spacings(obj, asked, options)
+    if place is not None:
+        spacings = [grid.in_metres(place, along, options) for along in spacings]
+    if isinstance(obj, xr.Dataset):  # its variables may serve as positions
+        used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
+        variables = {name: variable for name, variable in variables.items() if name not in used}
+    for along in spacings:
+        if not any(along.dim in variable.dims for variable in variables.values()):
+            raise ValueError(f"nothing to differentiate along {along.dim!r}: {dtypes_of(obj)}")
+    _require_a_time(variables, spacings, options)
+    return Selection(variables, spacings, options, place)
+
+
+def _require_a_time(
+    variables: Mapping[Hashable, xr.Variable], spacings: list[Spacing], options: Options
+) -> None:
+    if options.datetime_unit is None or any(along.is_time for along in spacings):
+        return
+    dims = {along.dim for along in spacings}
+    if any(v.dtype.kind in "mM" and dims & set(v.dims) for v in variables.values()):
+        return
+    raise ValueError(
+        f"`datetime_unit` is {options.datetime_unit!r}, but neither the data nor a coordinate "
+        f"among {[along.name for along in spacings]} is a time; leave it out"
+    )
+
+
+def _variables(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
+    """What can be differentiated: of a Dataset the numeric variables, a DataArray must be one."""
+    if isinstance(obj, xr.Dataset):
+        return {
+            name: obj.variables[name]
+            for name in obj.data_vars
+            if _is_numeric(obj.variables[name].dtype)
+        }
+    if obj.dtype.kind == "b":
+        raise TypeError(
+            f"data {obj.name!r} is bool, whose differences numpy does not define; cast it with "
+            "`.astype(float)`"
+        )
+    if not _is_numeric(obj.dtype):
+        raise TypeError(
+            f"data {obj.name!r} has dtype {obj.dtype}; convert it to numbers with `.astype(float)`"
+        )
+    return {obj.name: obj.variable}
+
+
+def _is_numeric(dtype: Any) -> bool:
+    # A pandas dtype such as Int64 has a kind as well, but its arrays are not numpy's.
+    return isinstance(dtype, np.dtype) and dtype.kind in "fciumM"
+
+
+def _names(
+    obj: xr.DataArray | xr.Dataset, dim: Dim, variables: Mapping[Hashable, xr.Variable]
+) -> list[Hashable]:
+    """The names of the dimensions and coordinates asked for, each once and each of some use."""
+    used = [d for d in obj.dims if any(d in variable.dims for variable in variables.values())]
+    if dim is None:
+        if not used:
+            raise ValueError(f"nothing to differentiate: {dtypes_of(obj)}")
+        return used
+    found = [names.resolved(obj, name) for name in _listed(dim)]
+    if not found:
+        raise CoordinateError(f"`dim` is empty; {names.choices(obj)}")
+    for i, name in enumerate(found):
+        if name in found[:i]:
+            raise CoordinateError(f"`dim` names {name!r} twice: {_listed(dim)}")
+    return found
+
+
+def _listed(dim: Dim) -> list[Hashable]:
+    return list(dim) if isinstance(dim, Iterable) and not isinstance(dim, str) else [dim]
+
+
+def _dim_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> Hashable:
+    """The dimension that a 1-D coordinate lies along; else the name itself."""
+    return obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
+
+
+def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
+    """Options by the real names of coordinates, and steps that are quantities as numbers."""
+    boundary = names.resolved_keys(obj, options.boundary, "boundary")
+    period = names.resolved_keys(obj, options.period, "period")
+    spacing = quantities.positions(names.resolved_spacing(obj, options.spacing))
+    return replace(options, spacing=spacing, boundary=boundary, period=period)
+
+
+def dtypes_of(obj: xr.DataArray | xr.Dataset) -> str:
+    """The variables of an object in words, for a message that none of them will do."""
+    if isinstance(obj, xr.DataArray):
+        return f"{obj.name!r} has no dimension"
+    found = {name: f"{variable.dtype} {variable.dims}" for name, variable in obj.data_vars.items()}
+    return f"no variable is numeric and has a dimension asked for; variables are {found}"
+
+
+def _spacings(
+    obj: xr.DataArray | xr.Dataset, asked: list[Hashable], options: Options
+) -> list[Spacing]:
+    dims = [_dim_of(obj, name) for name in asked]
+    options.require_known_names(asked, dims)
+    for key, value in (options.spacing or {}).items():
+        if key not in obj.dims and not (isinstance(value, str) and value == "uniform"):
+            raise CoordinateError(
+                f"`spacing` names {key!r}, which is a coordinate along {obj.coords[key].dims}; "
+                "name the dimension"
+            )
+        if key not in asked:
+            coord = asked[dims.index(key)]
+            raise CoordinateError(
+                f"`spacing` names {key!r}, but `dim` names {coord!r} along it, whose positions "
+                f"would not be used; name {key!r} in both"
+            )
+    spacings = [_spacing(obj, name, options) for name in asked]
+    seen: set[Hashable] = set()
+    for along in spacings:
+        if along.name in seen:
+            raise CoordinateError(f"`dim` and `spacing` name {along.name!r} twice: {asked}")
+        seen.add(along.name)
+    return spacings
+
+
+def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -> Spacing:
+    unit = options.unit_of_time
+    value: Any = (options.spacing or {}).get(name)
+    found = isinstance(value, str) and (value in obj.coords or value in _data_of(obj))
+    even = isinstance(value, str) and value == "uniform" and not found
+    if value is None or even:
+        # Not coords.get, which makes up a coordinate for a dimension without one.
+        value = obj.coords[name] if name in obj.coords else None  # noqa: SIM401
+    elif found:
+        value = obj[value]
+    elif isinstance(value, str):
+        raise CoordinateError(
+            f"`spacing` for {name!r} names {value!r}, which is no coordinate; {names.choices(obj)}"
+        )
+    attrs = getattr(value, "attrs", {})
+    dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
+    called = [value.name] if isinstance(value, xr.DataArray) and value.name is not None else []
+    times = isinstance(value, xr.DataArray) and is_time(value)
+    period = options.full_period(attrs.get("units"), name, *dims, *called, is_time=times)
+    if value is None:
+        if even:
+            raise CoordinateError(
+                f"`spacing` for {name!r} is 'uniform', but there is no such coordinate; leave it "
+                "out for a spacing of 1"
+            )
+        along = coordinates.along_index(name)
+        return coordinates.around(along, obj.sizes[name], period)
+    if even:
+        return coordinates.uniform(value, unit, period)
+    given = name in (options.spacing or {})
+    if given and isinstance(value, xr.DataArray) and value.ndim > 1:
+        return coordinates.from_multidimensional(value, name, period)
+    if found or not given:
+        return coordinates.from_coordinate(value, unit, dim=name if given else None, period=period)
+    return coordinates.from_value(name, obj.sizes[name], value, unit, period)
+
+
+def _data_of(obj: xr.DataArray | xr.Dataset) -> Iterable[Hashable]:
+    return obj.data_vars if isinstance(obj, xr.Dataset) else ()

@@ -1,0 +1,19 @@
+"""The operations that a job can be asked for, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from xgrad.operators.gradient import gradients
+from xgrad.operators.result import Result
+from xgrad.operators.scalar import laplacians, magnitudes
+from xgrad.operators.vector import curls, divergences
+
+#: From an object, dimensions or components, and options to the results.
+OPERATIONS: dict[str, Callable[..., list[Result]]] = {
+    "gradient": gradients,
+    "magnitude": magnitudes,
+    "laplacian": laplacians,
+    "divergence": divergences,
+    "curl": curls,
+}

@@ -1,0 +1,153 @@
+"""Which chunks of an array exist, and digests that change when a chunk does.  Nothing is read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from zarr.core.sync import sync
+from zarr.storage import FsspecStore
+
+from xgrad.errors import ChunkError
+
+_NUMBERS = re.compile(r"\d+")
+# What fsspec's object stores may say about an object in a listing.
+_MARKS = ("size", "ETag", "etag")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Which chunks (shards, if there are shards) of an array exist.
+
+    Attributes
+    ----------
+    present : array of bool
+        One for each chunk, in the shape of the grid of chunks.
+    marks : int
+        A sum over all chunks that changes when a chunk does.
+    """
+
+    present: np.ndarray[Any, np.dtype[np.bool_]]
+    marks: int
+
+    @property
+    def n_missing(self) -> int:
+        """Number of chunks that do not exist."""
+        return int(self.present.size - np.count_nonzero(self.present))
+
+    def missing(self) -> tuple[int, ...] | None:
+        """Index of the first chunk that does not exist."""
+        if self.present.all():
+            return None
+        return tuple(map(int, np.unravel_index(int(np.argmin(self.present)), self.present.shape)))
+
+
+def listed(array: Any) -> Listing:
+    """List the chunks of a Zarr array.
+
+    Examples
+    --------
+    >>> import zarr
+    >>> array = zarr.create_array({}, shape=(4,), chunks=(2,), dtype="f8", fill_value=0)
+    >>> array[2:] = 1
+    >>> listed(array).missing()
+    (0,)
+    """
+    sides = array.shards or array.chunks
+    grid = tuple(-(-size // side) for size, side in zip(array.shape, sides, strict=True))
+    present, marks = np.zeros(grid, bool), 0
+    for key, mark in _keys(array):
+        index = tuple(map(int, _NUMBERS.findall(key)[-len(grid):])) if grid else ()  # fmt: skip
+        if len(index) == len(grid) and all(k < n for k, n in zip(index, grid, strict=True)):
+            present[index] = True
+            marks += hash_of(f"{key} {mark}")
+    return Listing(present, marks % 2**64)
+
+
+def digest(group: Any, names: Iterable[Hashable], *, allow_missing: bool) -> str:
+    """A text that changes when a chunk or the metadata of one of some arrays of a group do.
+
+    It covers the names and sizes of the chunks, and what else their listing says at no cost: the
+    time of change on a disk, the ETag on an object store.
+
+    Raises
+    ------
+    ChunkError
+        If a chunk is missing, unless `allow_missing`.
+    """
+    found = hashlib.sha256()
+    for name in sorted(map(str, names)):
+        if name not in group:
+            continue  # a coordinate that xarray made when it opened the store
+        array = group[name]
+        listing = listed(array)
+        missing = listing.missing()
+        if missing is not None and not allow_missing:
+            raise ChunkError(
+                f"`source` lacks {listing.n_missing} of {listing.present.size} chunks of "
+                f"{name!r}, the first at {missing}; restore them, or read them as its fill value "
+                "with `allow_missing`"
+            )
+        metadata = repr(sorted(array.metadata.to_dict().items(), key=str))
+        found.update(f"{name} {metadata} {listing.marks:x}".encode())
+    return found.hexdigest()
+
+
+def digest_of_file(path: Path | None) -> str:
+    """A text that changes when a file does; the same for all files that are not on this machine."""
+    found = hashlib.sha256()
+    if path is not None:
+        status = path.stat()
+        found.update(f"{status.st_size} {status.st_mtime_ns}".encode())
+    return found.hexdigest()
+
+
+def hash_of(text: str) -> int:
+    """A number of 64 bits that is the same in every process.
+
+    Examples
+    --------
+    >>> hash_of("a") == hash_of("a") != hash_of("b")
+    True
+    """
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def _keys(array: Any) -> Iterator[tuple[str, str]]:
+    """Name of each chunk of an array, and its size and time if the file system says them."""
+    store, path = array.store_path.store, array.store_path.path
+    folder = getattr(store, "root", None)
+    if isinstance(folder, Path):
+        for where, _, names in os.walk(folder / path):
+            for name in names:
+                if _is_chunk(name):
+                    status = (Path(where) / name).stat()
+                    key = os.path.relpath(Path(where) / name, folder / path)
+                    yield key, f"{status.st_size} {status.st_mtime_ns}"
+        return
+    for key, mark in sync(_collected(store, f"{path}/" if path else "")):
+        name = key[len(path) :].lstrip("/")
+        if _is_chunk(name.rpartition("/")[2]):
+            yield name, mark
+
+
+def _is_chunk(name: str) -> bool:
+    # Not ".zarray", "zarr.json", nor the temporary file of a killed process, "0.<letters>.partial".
+    return not name.startswith(".") and not name.endswith((".json", ".partial"))
+
+
+async def _collected(store: Any, prefix: str) -> list[tuple[str, str]]:
+    if not isinstance(store, FsspecStore):
+        return [(key, "") async for key in store.list_prefix(prefix)]
+    # As its list_prefix does, which drops all but the names.
+    found = await store.fs._find(f"{store.path}/{prefix}", detail=True, withdirs=False)
+    return [
+        (key.removeprefix(f"{store.path}/"), f"{[details.get(mark) for mark in _MARKS]}")
+        for key, details in found.items()
+    ]

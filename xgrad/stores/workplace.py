@@ -1,0 +1,89 @@
+"""What a job needs of the place where its store is written, and the mark of an unfinished store.
+
+There is a kind of workplace for disks, for object stores and for Icechunk, each in its own module.
+They keep text for the job and return it, but do not interpret it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any, Protocol, cast
+
+import zarr
+
+#: Attribute of the root of an unfinished store.  Its value is the token of the run that writes it.
+INCOMPLETE = "xgrad_incomplete"
+
+
+class Workplace(Protocol):
+    """An unfinished store, and what the next run must know to resume it."""
+
+    @property
+    def store(self) -> Any:
+        """What zarr opens to write to."""
+
+    @property
+    def zarr_format(self) -> int | None:
+        """The only Zarr format that the place can hold, None if it can hold any."""
+
+    def begin(self, zarr_format: int, run: str) -> None:
+        """Remove what an earlier job left, and make an empty root that is marked as unfinished."""
+
+    def remember(self, job: str) -> None:
+        """Keep the description of the job, once the metadata of its store are complete."""
+
+    def remembered(self) -> str | None:
+        """Description of the unfinished job, None if there is none."""
+
+    def finish(self, line: str) -> None:
+        """Keep a line that says which region is finished."""
+
+    def finished(self) -> Iterable[str]:
+        """The lines that were kept."""
+
+    def publish(self) -> None:
+        """Remove the mark, and give the store its name."""
+
+
+def make_root(store: Any, zarr_format: int, run: str) -> None:
+    """Make an empty root group, marked as the unfinished work of a run."""
+    form = cast(Any, zarr_format)
+    zarr.open_group(store, mode="w", zarr_format=form, attributes={INCOMPLETE: run})
+
+
+def mark(store: Any, run: str) -> bool:
+    """Mark a store as the unfinished work of a run; False if there is no store."""
+    try:
+        group = zarr.open_group(store, mode="r+", use_consolidated=False)
+    except FileNotFoundError:
+        return False
+    group.attrs[INCOMPLETE] = run
+    return True
+
+
+def marked(store: Any) -> str | None:
+    """Token of the run that writes a store, None if there is no unfinished store."""
+    try:
+        group = zarr.open_group(store, mode="r", use_consolidated=False)
+    except FileNotFoundError:
+        return None
+    return cast("str | None", group.attrs.get(INCOMPLETE))
+
+
+def unmark(store: Any) -> None:
+    """Say that a store is complete."""
+    group = zarr.open_group(store, mode="r+", use_consolidated=False)
+    group.attrs.put({key: value for key, value in group.attrs.items() if key != INCOMPLETE})
+
+
+def consolidate(store: Any) -> None:
+    """Collect all metadata of a store in its root.
+
+    Consolidated metadata are not part of Zarr format 3 yet, but xarray looks for them first, and
+    warns each user who opens a store without them.
+    """
+    group = zarr.open_group(store, mode="r", use_consolidated=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Consolidated metadata", zarr.errors.ZarrUserWarning)
+        zarr.consolidate_metadata(store, zarr_format=group.metadata.zarr_format)
