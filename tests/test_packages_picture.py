@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 
 DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "design.md").read_text(encoding="utf-8")
+SECTION = PAGE.partition("## Packages")[2].partition("\n## ")[0]
 
 
 def _script() -> ModuleType:
@@ -37,11 +39,14 @@ def test_the_picture_is_what_the_script_draws_now() -> None:
 
 
 def test_the_table_of_the_design_page_has_every_package() -> None:
-    page = (DOCS / "design.md").read_text(encoding="utf-8")
-    section = page.partition("## Packages")[2].partition("\n## ")[0]
-    first = "\n".join(line.split("|")[1] for line in section.splitlines() if line.startswith("|"))
-    listed = set(re.findall(r"`(\w+)[./]", first))
-    assert listed == set(SCRIPT.packages(SCRIPT.SOURCE))
+    rows = [line.split("|")[1] for line in SECTION.splitlines() if line.startswith("|")]
+    assert set(re.findall(r"`(\w+)[./]", "\n".join(rows))) == set(SCRIPT.packages(SCRIPT.SOURCE))
+
+
+def test_the_modules_that_the_design_page_names_exist() -> None:
+    named = re.findall(r"`((?!tests)\w+/\w+\.py)`", SECTION)
+    assert named
+    assert [name for name in named if not (SCRIPT.SOURCE / name).exists()] == []
 
 
 def test_an_import_that_follows_from_others_has_no_arrow(tmp_path: Path) -> None:
