@@ -16,11 +16,11 @@ import numpy as np
 import xarray as xr
 
 import xgrad
-from xgrad.arrays import halo
+from xgrad.arrays import faces
 
 
 def main(grid: tuple[int, ...], tasks: int) -> None:
-    halo._TASKS_BEYOND = tasks
+    faces._TASKS_BEYOND = tasks
     held: set[int] = set()
     most = 0
 
