@@ -160,6 +160,10 @@ class PlaceOptions(TypedDict, total=False):
 class JobOptions(FieldOptions, PlaceOptions, total=False):
     """The keywords of a store-to-store job; see :func:`xgrad.gradient_to_zarr`."""
 
+
+class OperationOptions(JobOptions, total=False):
+    """The keywords of a job of any operation; see :func:`xgrad.to_zarr`."""
+
     form: Annotated[
         Form | None,
         Keyword(None, "On a sphere, how its curvature is written.  [default: advective]"),

@@ -16,7 +16,7 @@ import click
 
 import xgrad
 from xgrad import demo as demonstration
-from xgrad._typing import JobOptions, Keyword, Operation
+from xgrad._typing import Keyword, Operation, OperationOptions
 from xgrad.jobs.api import plan_to_zarr, to_zarr
 from xgrad.labels.keywords import keywords_of
 from xgrad.stores.urls import shown
@@ -270,7 +270,7 @@ def _command(operation: Operation, what: str, *, of_a_vector: bool) -> click.Com
     """The command for an operation, with the keywords of its job as options."""
     keywords = {
         name: _option(name, *entry)
-        for name, entry in keywords_of(JobOptions).items()
+        for name, entry in keywords_of(OperationOptions).items()
         if entry[1].help is not None
     }
     form = keywords.pop("form")

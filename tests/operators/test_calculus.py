@@ -395,7 +395,7 @@ def test_a_job_that_asks_for_what_is_not_there(tmp_path: Path) -> None:
     for operation, dim, options, message in [
         ("twirl", None, {}, "`operation` is 'twirl'; give one of"),
         ("curl", ["x", "y"], {}, "a curl needs a mapping"),
-        ("magnitude", None, {"form": "flux"}, "`form` is 'flux', which a magnitude has not"),
+        ("magnitude", None, {"form": "flux"}, "`form` is 'flux', but a magnitude has no form"),
         ("curl", {"x": "u"}, {}, "a curl needs two"),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast
 
-from xgrad._typing import Dim, FieldOptions, JobOptions, Operation
+from xgrad._typing import Dim, FieldOptions, JobOptions, Operation, OperationOptions
 from xgrad.errors import warn
 from xgrad.jobs.plan import Plan
 from xgrad.jobs.request import Request
@@ -23,14 +23,14 @@ __all__ = ["Report", "gradient_to_zarr", "plan_to_zarr", "to_zarr"]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-@spelled_out(JobOptions)
+@spelled_out(OperationOptions)
 def to_zarr(
     operation: Operation,
     source: str | Path,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
-    **options: Unpack[JobOptions],
+    **options: Unpack[OperationOptions],
 ) -> Report:
     """Compute an operation on a store, region by region, and write it to a Zarr store.
 
@@ -38,11 +38,21 @@ def to_zarr(
     ----------
     operation : {"gradient", "magnitude", "laplacian", "divergence", "curl"}
         What to compute: see the functions with these names.
-    source, target, variables, **options
-        As for :func:`gradient_to_zarr`, and `form` for a divergence or a curl.
+    source, target, variables
+        As for :func:`gradient_to_zarr`.
     dim : hashable, iterable of hashable or mapping
         As for :func:`gradient_to_zarr`.  A divergence or a curl needs a mapping of dimensions to
         the names of components.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`xgrad.gradient`.
+    metric, radius
+        As for :func:`xgrad.gradient`.
+    form : {"advective", "flux"}, optional
+        Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.
+    chunks, memory, checksum, overwrite, restart, allow_missing, retries
+        As for :func:`gradient_to_zarr`.
+    workers, scheduler, security, progress
+        As for :func:`gradient_to_zarr`.
 
     Returns
     -------
@@ -166,7 +176,7 @@ def gradient_to_zarr(
     >>> xr.open_zarr(folder / "out.zarr").dt_dx.values
     array([1., 2., 3.])
     """
-    request, settings = _parsed("gradient", source, variables, dim, options)
+    request, settings = _parsed("gradient", source, variables, dim, cast(OperationOptions, options))
     return run(request, target, settings)
 
 
@@ -208,21 +218,31 @@ def _is_in_the_old_order(given: tuple[Any, ...], options: Mapping[str, Any]) -> 
 
 
 @_also_in_the_old_order
-@spelled_out(JobOptions)
+@spelled_out(OperationOptions)
 def plan_to_zarr(
     operation: Operation,
     source: str | Path,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
-    **options: Unpack[JobOptions],
+    **options: Unpack[OperationOptions],
 ) -> Plan:
     """Say what :func:`to_zarr` would do and need.  Nothing is computed or written.
 
     Parameters
     ----------
-    operation, source, target, variables, dim, **options
+    operation, source, target, variables, dim
         As for :func:`to_zarr`.
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`xgrad.gradient`.
+    metric, radius
+        As for :func:`xgrad.gradient`.
+    form : {"advective", "flux"}, optional
+        Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.
+    chunks, memory, checksum, overwrite, restart, allow_missing, retries
+        As for :func:`gradient_to_zarr`.
+    workers, scheduler, security, progress
+        As for :func:`gradient_to_zarr`.
 
     Returns
     -------
@@ -252,7 +272,7 @@ def _parsed(
     source: str | Path,
     variables: Iterable[str] | None,
     dim: Any,
-    options: JobOptions,
+    options: OperationOptions,
 ) -> tuple[Request, Settings]:
     """What is asked for, and how it is to be done."""
     of_request = {*FieldOptions.__annotations__, "chunks", "form"}

@@ -26,6 +26,8 @@ from xgrad.stores.urls import local_path, shown
 from xgrad.stores.workplace import Workplace, mark, marked
 
 _CONTENT, _COORDINATES = "content of the source", "coordinates"
+# Another form of the lines about finished regions has another number.
+_JOURNAL = "2"
 
 
 def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
@@ -42,6 +44,7 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
     ]
     return found | {
         "version": version("xgrad"),
+        "journal": _JOURNAL,
         "operation": request.operation,
         "source": shown(request.source) if path is None else str(path.resolve()),
         "variables": repr([group.name for group in job.groups]),
