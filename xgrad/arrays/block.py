@@ -5,6 +5,7 @@ Arrays in memory, chunks of dask arrays and regions of jobs all end here: hence 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -25,7 +26,7 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
     Parameters
     ----------
     pieces : sequence of Piece
-        The terms over the block.
+        The terms over the block, those of one component after another.
     how : {"sum", "norm", "angle"}
         How they are combined.
     out : array of the shape of the block
@@ -56,8 +57,11 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
     # Overflow, and infinity less infinity, show in the result, as in the kernels.
     with np.errstate(all="ignore"):
         for tile in tiles(tuple(slice(0, n) for n in out.shape), out.strides, _CELLS_OF_A_TILE):
-            values = (one.cut(tile).values(work, good) for one in pieces)
-            out[tile] = _FOLDED[how](values)
+            components = (
+                _sum(one.cut(tile).values(work, good) for one in terms)
+                for _, terms in itertools.groupby(pieces, key=lambda one: one.component)
+            )
+            out[tile] = _FOLDED[how](components)
     return all(good)
 
 

@@ -89,15 +89,17 @@ def _over_all(term: Term, array: AnyArray, cut: int | None) -> Piece:
     """A term over whole arrays, which will be cut along one axis, or along any if None."""
     axis, scheme, face = term.axis, term.scheme, term.face
     if axis is None:
-        return Piece(Cells.alone(array), factor=term.factor)
+        return Piece(Cells.alone(array), None, term.factor, term.component)
     cells = at_both_edges(array, axis, scheme, face, ghosts.values)
     if not isinstance(term.along, Positions):
-        return Piece(cells, term.stencil(array.shape[axis], array.dtype), term.factor)
+        stencil = term.stencil(array.shape[axis], array.dtype)
+        return Piece(cells, stencil, term.factor, term.component)
     x, period = as_float(np.asarray(term.along.array)), term.along.period
     there = at_both_edges(x, axis, scheme, face, ghosts.positions)
     # Parts that are cut along the axis hold no whole columns.
     ends = _extremes(x, axis, period) if cut in (None, axis) else None
-    return Piece(cells, OwnPositions(scheme, there, ends, period), term.factor)
+    own = OwnPositions(scheme, there, ends, period)
+    return Piece(cells, own, term.factor, term.component)
 
 
 def _extremes(x: AnyArray, axis: int, period: float | None) -> tuple[AnyArray, AnyArray]:

@@ -49,7 +49,9 @@ def combine(
         factor, is_given = term.factor, np.ndim(term.factor) > 0
         if is_given:
             its_own += [_in_chunks(factor, sizes), index]
-        recipes.append(_Recipe(term.operand, way, None if is_given else factor, is_given))
+        recipes.append(
+            _Recipe(term.operand, way, None if is_given else factor, is_given, term.component)
+        )
         arguments += its_own
     meta = np.empty_like(next(iter(operands.values()))._meta, dtype=dtype)
     result = da.blockwise(
@@ -206,12 +208,14 @@ class _Recipe:
     way: _OnAxis | _OnPositions | None
     factor: Any
     factor_is_given: bool
+    component: int
 
     def piece(self, blocks: Mapping[Hashable, AnyArray], given: Iterator[AnyArray]) -> Piece:
         """The term, from the next of the arguments."""
         f = blocks[self.operand]
         cells, stencil = (Cells.alone(f), None) if self.way is None else self.way.take(f, given)
-        return Piece(cells, stencil, next(given) if self.factor_is_given else self.factor)
+        factor = next(given) if self.factor_is_given else self.factor
+        return Piece(cells, stencil, factor, self.component)
 
 
 def _block(

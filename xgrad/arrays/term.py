@@ -76,6 +76,7 @@ class Term:
     seam: Any = None
     factor: Any = None
     inside: AnyArray | None = None
+    component: int = 0
 
     @property
     def face(self) -> int:

@@ -248,15 +248,15 @@ def _piece(term: Term, whole: OfAnAxis | None, neighbours: _Neighbours) -> Piece
     core, region, axis = neighbours.core[term.operand], neighbours.region, term.axis
     factor = thin(term.factor, region.box) if np.ndim(term.factor) else term.factor
     if axis is None:
-        return Piece(Cells.alone(core), factor=factor)
+        return Piece(Cells.alone(core), None, factor, term.component)
 
     def beside(other: slice) -> AnyArray:
         return neighbours.beside(term.operand, axis, other)
 
     cells = _surrounded(core, term, region, beside, ghosts.values)
     if whole is not None:
-        return Piece(cells, whole.cut(region.box, axis), factor)
-    return Piece(cells, _own_positions(term, region), factor)
+        return Piece(cells, whole.cut(region.box, axis), factor, term.component)
+    return Piece(cells, _own_positions(term, region), factor, term.component)
 
 
 def _surrounded(

@@ -67,7 +67,7 @@ def _of_term(term: Term) -> tuple[Any, ...]:
     along: Any = term.along
     if isinstance(along, Positions):
         along = (along.name, along.period)
-    return along, term.seam, factor, term.inside
+    return along, term.seam, factor, term.inside, term.component
 
 
 def resumes(place: Workplace, own: dict[str, str], run: str, *, restart: bool) -> bool:

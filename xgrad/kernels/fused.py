@@ -318,6 +318,8 @@ def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:
         return False
     if not all(_is_simple(one, order, out.dtype) for one in pieces):
         return False
+    if how == "norm" and len({one.component for one in pieces}) < len(pieces):
+        return False
     tables = _tables(pieces, out.dtype)
     factors = _factors(pieces, order, n_across, out.shape)
     if tables is None or factors is None:

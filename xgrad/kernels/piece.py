@@ -25,6 +25,8 @@ class Piece:
         How it is differentiated; None for the values as they are.
     factor : float, array or None
         An array has sides of 1 along the dimensions that it does not depend on.
+    component : int
+        Of a norm or an angle: terms of one component are added first.
 
     Examples
     --------
@@ -35,6 +37,7 @@ class Piece:
     cells: Cells
     stencil: Stencil | None = None
     factor: Any = None
+    component: int = 0
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -45,7 +48,7 @@ class Piece:
         """The same over a part of the block."""
         factor = self.factor if np.ndim(self.factor) == 0 else thin(self.factor, box)
         stencil = self.stencil and self.stencil.cut(box, self.cells.axis)
-        return Piece(self.cells.cut(box), stencil, factor)
+        return Piece(self.cells.cut(box), stencil, factor, self.component)
 
     def fill(self, out: AnyArray) -> bool:
         """Write the derivative, without its factor; False if some positions are not monotonic."""

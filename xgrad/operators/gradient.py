@@ -16,9 +16,10 @@ from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import seconds
 from xgrad.operators.evaluate import labelled, like, on_numbers
+from xgrad.operators.partials import Direction
 from xgrad.operators.result import Result
 from xgrad.operators.selection import select
-from xgrad.operators.terms import differentiable, term_of, units_of
+from xgrad.operators.terms import differentiable, term_of, terms_along, units_of
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -207,15 +208,21 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
     >>> [found.name for found in gradients(da, "x", Options())]
     ['dt_dx']
     """
-    asked = select(obj, dim, options)
-    chains = [(along,) for along in asked.spacings]
+    asked = select(obj, dim, options, partial=True)
+    directions = asked.directions
     found = []
-    for called, name, chain in differentiable(obj, asked.variables, chains, asked.options):
-        variable, (along,) = asked.variables[name], chain
-        term = term_of(name, variable, along, asked.options, factor=asked.factor(along))
-        attrs = attributes(name, variable, chain, asked.options)
+    for called, name, k in differentiable(
+        obj,
+        asked.variables,
+        [one.spacings for one in directions],
+        asked.options,
+        [(one.name,) for one in directions],
+    ):
+        variable = asked.variables[name]
+        terms = tuple(terms_along(name, variable, directions[k], asked.options))
+        attrs = attributes(name, variable, (directions[k],), asked.options)
         unit = _seconds(variable, asked.options)
-        found.append(Result(called, {name: variable}, (term,), attrs, seconds=unit))
+        found.append(Result(called, {name: variable}, terms, attrs, seconds=unit))
     return found
 
 
@@ -226,7 +233,7 @@ def derivatives(obj: Any, dim: Dim, options: Options) -> list[Result]:
     found = differentiable(obj, asked.variables, [chain], asked.options)
     return [
         mixed(called, name, asked.variables[name], chain, asked.options)
-        for called, name, chain in found
+        for called, name, _ in found
     ]
 
 
@@ -265,7 +272,7 @@ def _seconds(variable: xr.Variable, options: Options) -> float:
 
 
 def attributes(
-    name: Hashable, variable: xr.Variable, chain: tuple[Spacing, ...], options: Options
+    name: Hashable, variable: xr.Variable, chain: tuple[Spacing | Direction, ...], options: Options
 ) -> dict[Hashable, Any]:
     """Attributes of a derivative: units, long name, and those of the variable that stay true."""
     respect = " and ".join(along.label for along in chain)

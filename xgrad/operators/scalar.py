@@ -14,13 +14,13 @@ from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import spelled_out
 from xgrad.labels.options import Options
-from xgrad.labels.spacing import Spacing
 from xgrad.operators import curvature
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import mixed
+from xgrad.operators.partials import Direction
 from xgrad.operators.result import Result
 from xgrad.operators.selection import Selection, select
-from xgrad.operators.terms import common_units, differentiable, refuse_times, term_of
+from xgrad.operators.terms import common_units, differentiable, refuse_times, terms_along
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -70,10 +70,10 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 def magnitudes(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """The results of :func:`magnitude`, checked; nothing is computed."""
     found = []
-    for name, spacings, asked in _by_variable(obj, dim, options):
+    for name, along, asked in _by_variable(obj, dim, options, partial=True):
         text = f"magnitude of the gradient of {label_of(name, asked.variables[name])}"
-        terms = _first_derivatives(name, spacings, asked)
-        found.append(_result(name, "gradient_magnitude", text, terms, spacings, asked, how="norm"))
+        terms = _first_derivatives(name, along, asked)
+        found.append(_result(name, "gradient_magnitude", text, terms, along, asked, how="norm"))
     return found
 
 
@@ -125,7 +125,7 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
             f"`dim` is {dim!r}; a direction is arctan2(d/dy, d/dx) of two dimensions, give (y, x)"
         )
     found = []
-    for name, spacings, asked in _by_variable(obj, names, options):
+    for name, along, asked in _by_variable(obj, names, options, partial=True):
         variable = asked.variables[name]
         if variable.dtype.kind == "c":
             raise TypeError(
@@ -136,8 +136,8 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
             f"direction of the gradient of {label_of(name, variable)}, "
             f"anticlockwise from {x} to {y}"
         )
-        terms = _first_derivatives(name, spacings, asked)
-        one = _result(name, "gradient_direction", text, terms, spacings, asked, how="angle")
+        terms = _first_derivatives(name, along, asked)
+        one = _result(name, "gradient_direction", text, terms, along, asked, how="angle")
         found.append(replace(one, attrs=described(variable, text, "radian")))
     return found
 
@@ -190,13 +190,16 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """The results of :func:`laplacian`, checked; nothing is computed."""
     found = []
-    for name, spacings, asked in _by_variable(obj, dim, replace(options, order=2)):
+    for name, along, asked in _by_variable(obj, dim, replace(options, order=2)):
         variable = asked.variables[name]
         text = f"Laplacian of {label_of(name, variable)}"
+        spacings = [spacing for direction in along for spacing in direction.spacings]
         terms = [
-            term for along in spacings for term in curvature.second(name, variable, along, asked)
+            term
+            for spacing in spacings
+            for term in curvature.second(name, variable, spacing, asked)
         ]
-        found.append(_result(name, "laplacian", text, terms, spacings, asked))
+        found.append(_result(name, "laplacian", text, terms, along, asked))
     return found
 
 
@@ -250,48 +253,51 @@ def hessians(obj: Any, dim: Dim, options: Options) -> list[Result]:
         own = replace(asked.options, order=order)
         if not any(all(a.dim in v.dims for a in pair) for v in asked.variables.values()):
             continue
-        for called, name, chain in differentiable(obj, asked.variables, [pair], own):
-            found[called] = mixed(called, name, asked.variables[name], chain, own)
+        for called, name, _ in differentiable(obj, asked.variables, [pair], own):
+            found[called] = mixed(called, name, asked.variables[name], pair, own)
     return list(found.values())
 
 
 def _by_variable(
-    obj: Any, dim: Dim, options: Options
-) -> Iterator[tuple[Hashable, list[Spacing], Selection]]:
-    """For each variable that has the dimensions, the spacings along them."""
-    asked = select(obj, dim, options)
+    obj: Any, dim: Dim, options: Options, *, partial: bool = False
+) -> Iterator[tuple[Hashable, list[Direction], Selection]]:
+    """For each variable that has the dimensions, the directions along them."""
+    asked = select(obj, dim, options, partial=partial)
     several = isinstance(obj, xr.Dataset)
+    every = asked.directions
     whole = {
-        name: spacings
+        name: own
         for name, variable in asked.variables.items()
-        if (spacings := [along for along in asked.spacings if along.dim in variable.dims])
-        and (dim is None or len(spacings) == len(asked.spacings))
+        if (own := [one for one in every if set(one.dims) <= set(variable.dims)])
+        and (dim is None or len(own) == len(every))
     }
     if not whole:
         # The error names what is missing.
         differentiable(obj, asked.variables, [tuple(asked.spacings)], asked.options)
-    for name, spacings in whole.items():
+    for name, own in whole.items():
         variables = {name: asked.variables[name]}
         refuse_times(name, variables[name])
         one = obj if several else xr.DataArray(variables[name], obj.coords, name=name)
-        chains = [(along,) for along in spacings]
-        possible = differentiable(one, variables, chains, asked.options)
-        yield name, [along for _, _, (along,) in possible], asked
+        chains, names = [one.spacings for one in own], [(one.name,) for one in own]
+        found = differentiable(one, variables, chains, asked.options, names)
+        yield name, [own[k] for _, _, k in found], asked
 
 
-def _first_derivatives(name: Hashable, spacings: list[Spacing], asked: Selection) -> list[Term]:
+def _first_derivatives(name: Hashable, along: list[Direction], asked: Selection) -> list[Term]:
     variable, options = asked.variables[name], asked.options
     return [
-        term_of(name, variable, along, options, factor=asked.factor(along)) for along in spacings
+        term
+        for k, direction in enumerate(along)
+        for term in terms_along(name, variable, direction, options, component=k)
     ]
 
 
 def _result(
-    name: Hashable, what: str, text: str, terms: list[Term], spacings: list[Spacing],
+    name: Hashable, what: str, text: str, terms: list[Term], along: list[Direction],
     asked: Selection, **how: Any,
 ) -> Result:  # fmt: skip
     variable = asked.variables[name]
-    units = common_units([(variable, along) for along in spacings], asked.options)
+    units = common_units([(variable, one) for one in along], asked.options)
     called = what if name is None else f"{name}_{what}"
     attrs = described(variable, text, units)
     return Result(called, {name: variable}, tuple(terms), attrs, **how)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from xgrad.labels.place import Sphere, with_the_globe
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import is_time
 from xgrad.operators import grid
+from xgrad.operators.partials import Direction, directions
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,24 @@ class Selection:
         With what follows from the coordinates.
     place : Sphere or None
         Where `metric` puts the cells.
+    partials : list of Direction
+        Multi-dimensional coordinates that are the independent variables.
     """
 
     variables: dict[Hashable, xr.Variable]
     spacings: list[Spacing]
     options: Options
     place: Sphere | None
+    partials: list[Direction] = field(default_factory=list)
+
+    @property
+    def directions(self) -> list[Direction]:
+        """What first derivatives are taken along: the dimensions, then the partial derivatives."""
+        plain = [
+            Direction(along.name, along.label, along.units, ((along, self.factor(along)),))
+            for along in self.spacings
+        ]
+        return [*plain, *self.partials]
 
     def factor(self, along: Spacing) -> xr.Variable | None:
         """What a derivative is multiplied by: eastward on a sphere ``1 / cos(φ)``."""
@@ -69,7 +82,7 @@ def concerns(obj: xr.Dataset, dim: Dim) -> bool:
     return all(name is not None and _dim_of(obj, name) in used for name in found)
 
 
-def select(obj: Any, dim: Dim, options: Options) -> Selection:
+def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Selection:
     """Find variables and positions.
 
     Parameters
@@ -78,6 +91,8 @@ def select(obj: Any, dim: Dim, options: Options) -> Selection:
         As for :func:`gradient`.
     options : Options
         As the caller gave them.
+    partial : bool, default: False
+        Whether `dim` may name multi-dimensional coordinates.
 
     Raises
     ------
@@ -93,17 +108,20 @@ def select(obj: Any, dim: Dim, options: Options) -> Selection:
     asked = _names(obj, dim, variables)
     options = with_the_globe(obj, asked, _under_real_names(obj, options))
     place = Sphere.of(obj, options)
-    spacings = _spacings(obj, asked, options)
+    several = [name for name in asked if partial and _is_multidimensional(obj, name)]
+    spacings = _spacings(obj, asked, several, options)
+    partials = directions(obj, several, place, options) if several else []
     if place is not None:
         spacings = [grid.in_metres(place, along, options) for along in spacings]
     if isinstance(obj, xr.Dataset):  # its variables may serve as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
-    for along in spacings:
-        if not any(along.dim in variable.dims for variable in variables.values()):
-            raise ValueError(f"nothing to differentiate along {along.dim!r}: {dtypes_of(obj)}")
+    dims = [along.dim for along in spacings] + [own for one in partials for own in one.dims]
+    for one in dims:
+        if not any(one in variable.dims for variable in variables.values()):
+            raise ValueError(f"nothing to differentiate along {one!r}: {dtypes_of(obj)}")
     _require_a_time(variables, spacings, options)
-    return Selection(variables, spacings, options, place)
+    return Selection(variables, spacings, options, place, partials)
 
 
 def _require_a_time(
@@ -188,16 +206,27 @@ def dtypes_of(obj: xr.DataArray | xr.Dataset) -> str:
     return f"no variable is numeric and has a dimension asked for; variables are {found}"
 
 
+def _is_multidimensional(obj: xr.DataArray | xr.Dataset, name: Hashable) -> bool:
+    return name in obj.coords and obj.coords[name].ndim > 1
+
+
 def _spacings(
-    obj: xr.DataArray | xr.Dataset, asked: list[Hashable], options: Options
+    obj: xr.DataArray | xr.Dataset, asked: list[Hashable], several: list[Hashable], options: Options
 ) -> list[Spacing]:
+    own = [dim for name in several for dim in obj.coords[name].dims]
+    options.require_known_names(asked, [*(_dim_of(obj, name) for name in asked), *own])
+    asked = [name for name in asked if name not in several]
     dims = [_dim_of(obj, name) for name in asked]
-    options.require_known_names(asked, dims)
     for key, value in (options.spacing or {}).items():
         if key not in obj.dims and not (isinstance(value, str) and value == "uniform"):
             raise CoordinateError(
                 f"`spacing` names {key!r}, which is a coordinate along {obj.coords[key].dims}; "
                 "name the dimension"
+            )
+        if key in own:
+            raise CoordinateError(
+                f"`spacing` is given for {key!r}, a dimension of coordinates {several}, which are "
+                "the positions; leave it out"
             )
         if key not in asked:
             coord = asked[dims.index(key)]

@@ -18,6 +18,7 @@ from xgrad.labels import spacing as coordinates
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.units import OF_TIME, quotient
+from xgrad.operators.partials import Direction
 from xgrad.operators.selection import dtypes_of
 from xgrad.stencils.scheme import Scheme
 
@@ -63,6 +64,17 @@ def term_of(
     axis = variable.get_axis_num(along.dim)
     weight = factor_of(factor, variable, name)
     return Term(name, axis, steps, scheme, along.seam, weight, inside)
+
+
+def terms_along(
+    name: Hashable, variable: xr.Variable, direction: Direction, options: Options,
+    component: int = 0,
+) -> list[Term]:  # fmt: skip
+    """The terms of a first derivative; see :func:`term_of`."""
+    return [
+        replace(term_of(name, variable, along, options, factor=factor), component=component)
+        for along, factor in direction.parts
+    ]
 
 
 def values_of(name: Hashable, variable: xr.Variable, factor: Factor) -> Term:
@@ -145,7 +157,8 @@ def differentiable(
     variables: dict[Hashable, xr.Variable],
     chains: Sequence[tuple[Spacing, ...]],
     options: Options,
-) -> Iterator[tuple[str, Hashable, tuple[Spacing, ...]]]:
+    names: Sequence[tuple[Hashable, ...]] | None = None,
+) -> Iterator[tuple[str, Hashable, int]]:
     """All derivatives that are possible: of each variable along each chain of its dimensions.
 
     Parameters
@@ -155,39 +168,42 @@ def differentiable(
     variables, options
         From :func:`xgrad.operators.selection.select`.
     chains : sequence of tuple of Spacing
-        Along what, one after another.
+        Along what.
+    names : sequence of tuple of hashable, optional
+        With respect to which coordinates.  Default: those of the spacings.
 
     Yields
     ------
     tuple
-        Name of the derivative, name of its variable, and the chain.
+        Name of the derivative, name of its variable, and the index of the chain.
 
     Raises
     ------
     ChunkError, CoordinateError, TypeError, ValueError
         If a variable is too short, or its dtype or its shape does not fit.
     """
-    found: dict[str, tuple[str, Hashable, tuple[Spacing, ...]]] = {}
+    found: dict[str, tuple[str, Hashable, int]] = {}
     pairs = [
-        (name, chain)
+        (name, k)
         for name, variable in variables.items()
-        for chain in chains
+        for k, chain in enumerate(chains)
         if all(_takes_part(variable, along, obj) for along in chain)
     ]
     if not pairs:
         dims = [along.dim for along in chains[0]]
         raise ValueError(f"no variable has all of the dimensions {dims}: {dtypes_of(obj)}")
-    for name, chain in pairs:
-        for along in chain:
+    for name, k in pairs:
+        for along in chains[k]:
             _check(name, variables[name], along, options.scheme(along.name, along.dim))
-    for name, chain in pairs:
-        called = derivative_name(name, *(along.name for along in chain), order=options.order)
+    for name, k in pairs:
+        own = tuple(along.name for along in chains[k]) if names is None else names[k]
+        called = derivative_name(name, *own, order=options.order)
         if called in found or called in obj.coords or called in obj.dims:
             raise ValueError(
                 f"two results would be called {called!r}, one of them the derivative of {name!r} "
-                f"with respect to {chain[0].name!r}; rename one"
+                f"with respect to {own[0]!r}; rename one"
             )
-        found[called] = called, name, chain
+        found[called] = called, name, k
     return iter(found.values())
 
 
@@ -265,7 +281,9 @@ def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, sche
             )
 
 
-def units_of(variable: xr.Variable, chain: Iterable[Spacing], options: Options) -> str | None:
+def units_of(
+    variable: xr.Variable, chain: Iterable[Spacing | Direction], options: Options
+) -> str | None:
     """Units of a derivative of ``options.order`` along each of `chain`; None where unknown."""
     times = variable.dtype.kind in "mM"
     own_units = OF_TIME[options.unit_of_time] if times else variable.attrs.get("units")
@@ -277,7 +295,9 @@ def units_of(variable: xr.Variable, chain: Iterable[Spacing], options: Options) 
     return own_units if isinstance(own_units, str) else None
 
 
-def common_units(pairs: Iterable[tuple[xr.Variable, Spacing]], options: Options) -> str | None:
+def common_units(
+    pairs: Iterable[tuple[xr.Variable, Spacing | Direction]], options: Options
+) -> str | None:
     """Units of a sum of derivatives; None if they differ or are unknown."""
     found = {units_of(variable, [along], options) for variable, along in pairs}
     return found.pop() if len(found) == 1 else None
