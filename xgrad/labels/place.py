@@ -11,7 +11,7 @@ import xarray as xr
 
 from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
-from xgrad.labels import cf, sphere
+from xgrad.labels import cf, positions, sphere
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 
@@ -60,6 +60,11 @@ class Sphere:
         return cls(options.length_of_radius, latitude, longitude, names)
 
     @property
+    def is_track(self) -> bool:
+        """Whether latitude and longitude are along one and the same dimension."""
+        return self.latitude.ndim == 1 and self.latitude.dims == self.longitude.dims
+
+    @property
     def is_curvilinear(self) -> bool:
         """Whether latitude and longitude have two dimensions."""
         return self.latitude.ndim == 2
@@ -70,11 +75,21 @@ class Sphere:
 
     def is_eastward(self, dim: Hashable) -> bool:
         """Whether a dimension is that of longitude alone."""
-        return not self.is_curvilinear and dim in self.longitude.dims
+        return self._is_rectilinear and dim in self.longitude.dims
 
     def is_northward(self, dim: Hashable) -> bool:
         """Whether a dimension is that of latitude alone."""
-        return not self.is_curvilinear and dim in self.latitude.dims
+        return self._is_rectilinear and dim in self.latitude.dims
+
+    @property
+    def _is_rectilinear(self) -> bool:
+        return not self.is_curvilinear and not self.is_track
+
+    def coordinate_along(self, dim: Hashable) -> Hashable | None:
+        """The coordinate of the sphere along a dimension of its own; None if there is none."""
+        if self.is_eastward(dim):
+            return self.names[1]
+        return self.names[0] if self.is_northward(dim) else None
 
     def across(self, dim: Hashable) -> Hashable:
         """The other dimension of a curvilinear grid."""
@@ -100,6 +115,8 @@ class Sphere:
                 "'sphere' and takes the positions from a 1-D latitude or longitude; leave one of "
                 "them out"
             )
+        if self.is_track:
+            return self._along_the_track(along)
         if along.name not in self.names and along.units is not None:
             self._require_an_angle(along)
         unit = self.radius * (1.0 if cf.is_radians(along.units) else np.pi / 180)
@@ -107,6 +124,18 @@ class Sphere:
         steps = along.steps if isinstance(along.steps, float) else np.float64(along.steps)
         seam = None if along.seam is None else float(along.seam) * unit
         return replace(along, steps=steps * unit, seam=seam, units="m")
+
+    def _along_the_track(self, along: Spacing) -> Spacing:
+        """Great circles from place to place."""
+        if along.period is not None:
+            raise CoordinateError(
+                f"`boundary` of {along.dim!r} is 'periodic', but a track of latitudes and "
+                "longitudes does not close; give another `boundary`"
+            )
+        phi, lam = self.latitude.values, self.longitude.values
+        steps = self.radius * sphere.arc(phi[:-1], lam[:-1], phi[1:], lam[1:])
+        steps = positions.checked_steps(steps, phi, f"the track of {self.names}")
+        return Spacing(along.dim, along.name, steps, "m", f"distance along {along.dim}")
 
     def _require_an_angle(self, along: Spacing) -> None:
         """Refuse an index, or metres, along a dimension that also has a latitude or longitude."""

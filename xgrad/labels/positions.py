@@ -13,7 +13,42 @@ from xgrad.errors import CoordinateError
 from xgrad.stencils import circle
 
 
-def steps_between(values: AnyArray, what: str, period: float | None = None) -> Steps:
+def checked_steps(steps: AnyArray, places: AnyArray, what: str) -> Steps:
+    """Distances along a path, which may not repeat a place.
+
+    Parameters
+    ----------
+    steps : array of shape (n - 1,)
+        Not negative.
+    places : array of shape (n,)
+        Shown in the message.
+    what : str
+        What they are, for the message.
+
+    Raises
+    ------
+    CoordinateError
+        If a step is zero or not finite.
+
+    Examples
+    --------
+    >>> checked_steps(np.array([2.0, 2.0]), np.arange(3.0), "the track")
+    np.float64(2.0)
+    """
+    bad = ~(np.isfinite(steps) & (steps > 0))
+    if bad.any():
+        i = int(np.argmax(bad))
+        why = "repeats a place" if steps[i] == 0 else "has a missing place"
+        raise CoordinateError(
+            f"{what} {why} at index {i} and {i + 1} (latitudes {np.degrees(places[i]):g} and "
+            f"{np.degrees(places[i + 1]):g}); drop one of them, for instance with `.isel`"
+        )
+    return reduced(steps)
+
+
+def steps_between(
+    values: AnyArray, what: str, period: float | None = None, turn: float | None = None
+) -> Steps:
     """Distances between neighbouring numbers.
 
     Parameters
@@ -24,6 +59,9 @@ def steps_between(values: AnyArray, what: str, period: float | None = None) -> S
         What they are, for the message.
     period : float, optional
         If given, the positions are on a circle and may start over once inside the array.
+    turn : float, optional
+        A whole turn of an angle: positions that are not monotonic may jump by it, if the short
+        way from each to the next always goes in one direction.
 
     Returns
     -------
@@ -41,6 +79,8 @@ def steps_between(values: AnyArray, what: str, period: float | None = None) -> S
     array([1., 2.])
     >>> steps_between(np.array([350, 0, 10]), "`x`", 360.0)
     np.float64(10.0)
+    >>> steps_between(np.array([350.0, 355.0, 0.0, 5.0]), "`lon`", turn=360.0)
+    np.float64(5.0)
     """
     if values.dtype.kind not in "iuf":
         raise CoordinateError(
@@ -51,6 +91,8 @@ def steps_between(values: AnyArray, what: str, period: float | None = None) -> S
     # Integers become float64 before they are subtracted: unsigned ones would wrap.
     positions = values if values.dtype.kind == "f" else values.astype(np.float64)
     steps = _unrolled(np.diff(positions), period)
+    if period is None and turn is not None:
+        steps = _the_short_way(steps, turn)
     require_monotonic(steps > 0, steps < 0, values, what)
     return reduced(steps)
 
@@ -181,6 +223,16 @@ def cost_of_rounding(values: AnyArray, steps: Steps, period: float | None) -> fl
     if line.off > 1:
         return 0.0
     return float(np.abs(np.asarray(steps, np.float64) / line.step - 1).max())
+
+
+def _the_short_way(differences: AnyArray, turn: float) -> AnyArray:
+    """Steps of an angle that jumps by a turn, if each short way goes in the same direction."""
+    if (differences > 0).all() or (differences < 0).all():
+        return differences
+    whole = differences.dtype.type(turn)
+    short: AnyArray = differences - whole * np.round(differences / whole)
+    one_way = (short > 0).all() or (short < 0).all()
+    return short if one_way and abs(short.sum(dtype=np.float64)) < turn else differences
 
 
 def _unrolled(differences: AnyArray, period: float | None) -> AnyArray:

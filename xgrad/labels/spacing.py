@@ -15,6 +15,7 @@ from xgrad._typing import AnyArray, DatetimeUnit, Steps
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import positions as numbers
 from xgrad.labels import times
+from xgrad.labels.cf import full_turn
 from xgrad.labels.units import OF_TIME
 
 # A relative error of the steps that is worth a warning: that of float32 longitudes 1/12 degree
@@ -120,7 +121,8 @@ def from_coordinate(
         return around(
             Spacing(coord.dims[0], name, steps, unit, label, is_time=True), coord.size, period
         )
-    steps = numbers.steps_between(coord.values, what, period)
+    turn = full_turn(coord.attrs.get("units"))
+    steps = numbers.steps_between(coord.values, what, period, turn)
     if warns:
         _warn_of_rounding(coord, steps, period)
     found = Spacing(coord.dims[0], name, steps, coord.attrs.get("units"), label)

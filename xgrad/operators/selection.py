@@ -109,7 +109,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     options = with_the_globe(obj, asked, _under_real_names(obj, options))
     place = Sphere.of(obj, options)
     several = [name for name in asked if partial and _is_multidimensional(obj, name)]
-    spacings = _spacings(obj, asked, several, options)
+    spacings = _spacings(obj, asked, several, options, place)
     partials = directions(obj, several, place, options) if several else []
     if place is not None:
         spacings = [grid.in_metres(place, along, options) for along in spacings]
@@ -211,7 +211,11 @@ def _is_multidimensional(obj: xr.DataArray | xr.Dataset, name: Hashable) -> bool
 
 
 def _spacings(
-    obj: xr.DataArray | xr.Dataset, asked: list[Hashable], several: list[Hashable], options: Options
+    obj: xr.DataArray | xr.Dataset,
+    asked: list[Hashable],
+    several: list[Hashable],
+    options: Options,
+    place: Sphere | None,
 ) -> list[Spacing]:
     own = [dim for name in several for dim in obj.coords[name].dims]
     options.require_known_names(asked, [*(_dim_of(obj, name) for name in asked), *own])
@@ -234,7 +238,7 @@ def _spacings(
                 f"`spacing` names {key!r}, but `dim` names {coord!r} along it, whose positions "
                 f"would not be used; name {key!r} in both"
             )
-    spacings = [_spacing(obj, name, options) for name in asked]
+    spacings = [_spacing(obj, name, options, place) for name in asked]
     seen: set[Hashable] = set()
     for along in spacings:
         if along.name in seen:
@@ -243,7 +247,22 @@ def _spacings(
     return spacings
 
 
-def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -> Spacing:
+def _spacing(
+    obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options, place: Sphere | None
+) -> Spacing:
+    """The spacing along a name; on a sphere that of latitude or longitude along its dimension."""
+    given = name in (options.spacing or {})
+    own = None if given or place is None else place.coordinate_along(name)
+    if own is None or own == name:
+        return _spacing_of(obj, name, options)
+    if {own, name} <= set(options.boundary if isinstance(options.boundary, Mapping) else ()):
+        raise CoordinateError(f"`boundary` names {name!r} and {own!r}, which are one; give one")
+    return replace(_spacing_of(obj, own, options, name), name=name)
+
+
+def _spacing_of(
+    obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options, *also: Hashable
+) -> Spacing:
     unit = options.unit_of_time
     value: Any = (options.spacing or {}).get(name)
     found = isinstance(value, str) and (value in obj.coords or value in _data_of(obj))
@@ -261,7 +280,7 @@ def _spacing(obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options) -
     dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
     called = [value.name] if isinstance(value, xr.DataArray) and value.name is not None else []
     times = isinstance(value, xr.DataArray) and is_time(value)
-    period = options.full_period(attrs.get("units"), name, *dims, *called, is_time=times)
+    period = options.full_period(attrs.get("units"), *also, name, *dims, *called, is_time=times)
     if value is None:
         if even:
             raise CoordinateError(
