@@ -1,4 +1,4 @@
-"""The command line as a user runs it: the installed command in a process of its own."""
+"""The command line as a user runs it: the installed command in a separate process."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_options_reach_the_library(source: Path, tmp_path: Path) -> None:
         assert same_bits(found.dt_dtime.values, expected)
 
 
-BEYOND_NUMPY: list[tuple[list[str], Any]] = [
+MORE_OPTIONS: list[tuple[list[str], Any]] = [
     (["--boundary", "extend"], {"boundary": "extend"}),
     (["--boundary=y=-1.5,nan"], {"boundary": {"y": (-1.5, "nan")}}),
     (
@@ -80,13 +80,13 @@ BEYOND_NUMPY: list[tuple[list[str], Any]] = [
 ]
 
 
-def test_what_stands_beyond_numpy(commands: Session, source: Path, tmp_path: Path) -> None:
+def test_options_that_numpy_does_not_have(commands: Session, source: Path, tmp_path: Path) -> None:
     with xr.open_zarr(source) as given:
         height = ("x", np.arange(100) ** 1.1)
         given.assign_coords(height=height).load().to_zarr(tmp_path / "high.zarr", zarr_format=2)
     common = ["gradient", tmp_path / "high.zarr", tmp_path / "out.zarr", "--dim", "y", "--dim", "x"]
     with xr.open_zarr(tmp_path / "high.zarr") as given:
-        for arguments, options in BEYOND_NUMPY:
+        for arguments, options in MORE_OPTIONS:
             done = commands.run(*common, *arguments, "--overwrite")
             assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
             expected = given.load().fdgrad.gradient(["y", "x"], **options)
@@ -96,7 +96,7 @@ def test_what_stands_beyond_numpy(commands: Session, source: Path, tmp_path: Pat
                     assert same_bits(found[name].values, derivative.values), arguments
 
 
-def test_commands_of_the_calculus_on_a_sphere(tmp_path: Path) -> None:
+def test_vector_and_scalar_operators_on_a_sphere(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     coords = {
         "lat": ("lat", np.linspace(90, -90, 19), {"units": "degrees_north"}),
@@ -129,7 +129,7 @@ def test_commands_of_the_calculus_on_a_sphere(tmp_path: Path) -> None:
             assert found.attrs == values.attrs
 
 
-def test_a_coordinate_that_lost_its_evenness_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_coordinate_that_rounding_made_uneven_is_reported_in_one_line(tmp_path: Path) -> None:
     x = (np.arange(4320) / 12).astype("f4")
     xr.Dataset({"t": ("x", np.sin(x))}, {"x": x}).to_zarr(tmp_path / "in.zarr", zarr_format=2)
     done = run("gradient", tmp_path / "in.zarr", tmp_path / "out.zarr")
@@ -186,10 +186,10 @@ def test_errors(commands: Session, source: Path, tmp_path: Path) -> None:
         ("--chunks names 'x' twice", *common, "--chunks", "x=5", "--chunks", "x=6,time=3"),
         ("--spacing names 'x' twice", *common, "--spacing", "x=1", "--spacing", "x=2"),
         ("--boundary names 'x' twice", *common, "--boundary", "x=nan", "--boundary", "x=extend"),
-        ("'GB' is no size such as 1GB", *common, "--memory", "GB"),
+        ("'GB' is not a size such as 1GB", *common, "--memory", "GB"),
         ("--tls-cert or --tls-key is given without --scheduler", *common, "--tls-cert", __file__),
         ("'x' is not of the form DIM=VALUE", *common, "--spacing", "x"),
-        ("--boundary is given for all dimensions and once more", *common,
+        ("--boundary is given several times, once without DIM=", *common,
          "--boundary", "nan", "--boundary", "x=extend"),
         ("'time' has the same position twice at index 0 and 1", "gradient",
          tmp_path / "bad.zarr", out),
@@ -202,7 +202,7 @@ def test_errors(commands: Session, source: Path, tmp_path: Path) -> None:
     commands.fails("exists; choose another, or replace it with --overwrite", *common)
 
 
-def test_a_full_disk_is_gone_on_from_when_there_is_room(source: Path, tmp_path: Path) -> None:
+def test_a_job_resumes_after_a_full_disk(source: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -218,7 +218,7 @@ def test_a_full_disk_is_gone_on_from_when_there_is_room(source: Path, tmp_path: 
         subprocess.run(["mount", "-o", "remount,size=40m", str(disk)], check=True)
         assert run("gradient", source, disk / "out.zarr", "--dim", "time").returncode == 0
         assert [path.name for path in disk.iterdir()] == ["out.zarr"]
-        assert finished, "some regions fitted"
+        assert finished, "some regions fit on the disk"
         with xr.open_zarr(source) as given, xr.open_zarr(disk / "out.zarr") as found:
             hours = (given.time - given.time[0]).values / np.timedelta64(1, "s")
             assert same_bits(found.dt_dtime.values, numpy_gradient(given.t.values, hours, 0))
@@ -226,9 +226,7 @@ def test_a_full_disk_is_gone_on_from_when_there_is_room(source: Path, tmp_path: 
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_an_interrupt_publishes_nothing_and_is_seen_by_the_shell(
-    source: Path, tmp_path: Path
-) -> None:
+def test_an_interrupt_publishes_nothing_and_exits_with_130(source: Path, tmp_path: Path) -> None:
     out, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
     process = subprocess.Popen(
         [COMMAND, "gradient", str(source), str(out), "--chunks", "time=1,y=10"],
@@ -238,27 +236,27 @@ def test_an_interrupt_publishes_nothing_and_is_seen_by_the_shell(
     process.send_signal(signal.SIGINT)
     _, shown = process.communicate()
     assert process.returncode == 130
-    assert shown == "\nError: interrupted; run the same command again to go on from here\n"
+    assert shown == "\nError: interrupted; run the same command again to resume\n"
     assert not out.exists()
     assert run("gradient", source, out, "--chunks", "time=1,y=10").returncode == 0
     assert out.exists()
     assert not partial.exists()
 
 
-def test_an_interrupt_of_workers_that_are_starting_is_told_in_one_line(
+def test_an_interrupt_while_workers_start_is_reported_in_one_line(
     source: Path, tmp_path: Path
 ) -> None:
     process = subprocess.Popen(
         [COMMAND, "gradient", str(source), str(tmp_path / "out.zarr"), "--workers", "2"],
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    # The second child: the first one watches over shared memory.
-    of_it = psutil.Process(process.pid)
-    assert wait_until(lambda: len(of_it.children()) > 1, process)
+    # Wait for the second child; the first one only tracks shared memory.
+    parent = psutil.Process(process.pid)
+    assert wait_until(lambda: len(parent.children()) > 1, process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, shown = process.communicate()
     assert process.returncode == 130
-    assert shown == "\nError: interrupted; run the same command again to go on from here\n"
+    assert shown == "\nError: interrupted; run the same command again to resume\n"
     assert not (tmp_path / "out.zarr").exists()
 
 
@@ -288,12 +286,12 @@ def test_demo(commands: Session, tmp_path: Path) -> None:
     commands.fails("exists; give `--keep` another", "demo", "--size", "20MB",
                    "--keep", tmp_path / "kept")  # fmt: skip
     commands.fails("at least 13MB", "demo", "--size", "9MB")
-    commands.fails("is no size such as 1GB", "demo", "--size", "large")
+    commands.fails("is not a size such as 1GB", "demo", "--size", "large")
     commands.fails("choose a smaller `--size`", "demo", "--size", "1000TB")
 
 
 @pytest.mark.thorough
-def test_demo_of_several_gigabytes_needs_a_fraction_of_them(tmp_path: Path) -> None:
+def test_a_demo_of_several_gigabytes_needs_little_memory(tmp_path: Path) -> None:
     done = run("demo", "--size", "6GB", "--keep", tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("bit for bit") == 3

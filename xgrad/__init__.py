@@ -30,10 +30,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is not needed from the start when it is asked for.
-
-    zarr and all that moves stores take 0.1 s; importlib.metadata brings a parser of e-mail headers.
-    """
+    """Import on first use what takes long: zarr and the jobs (0.1 s), importlib.metadata."""
     if name == "__version__":
         from importlib.metadata import version  # noqa: PLC0415
 

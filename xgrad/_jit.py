@@ -1,4 +1,4 @@
-"""How loops are compiled: one set of choices for all kernels.  numba and numpy only."""
+"""How all kernels are compiled, with numba."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def compiled(function: _Function) -> _Function:
-    """Compile a loop over a block, lazily, for each combination of dtypes that it meets.
+    """Compile a loop over a block for each combination of dtypes, when it is first called.
 
-    nogil, and never parallel=True: dask's threads are the parallelism, and numba's workqueue
+    nogil and never parallel=True: dask's threads provide the parallelism, and numba's workqueue
     aborts the process when two of them enter it.  No fastmath: it would fuse a*b + c and change
-    the last bit.  error_model="numpy": a test for division by zero would stop vectorisation.
+    the last bit.  error_model="numpy": a check for division by zero would prevent vectorisation.
 
     Examples
     --------
@@ -29,13 +29,13 @@ def compiled(function: _Function) -> _Function:
     """
     try:
         jitted = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
-    except RuntimeError:  # no folder for the cache can be written: compile in each process
+    except RuntimeError:  # no folder for the cache is writable: compile in each process
         jitted = numba.njit(nogil=True, error_model="numpy")(function)
     return cast(_Function, jitted)
 
 
 def quotient(difference: Any, step: Any) -> Any:
-    """Divide as numpy does; for use in compiled code."""
+    """Divide as numpy does, in compiled code too."""
     return difference / step
 
 

@@ -1,4 +1,4 @@
-"""Names for the types and for the one data layout that several modules share."""
+"""Types, data layouts and keywords that several modules share."""
 
 from __future__ import annotations
 
@@ -28,54 +28,55 @@ DatetimeUnit: TypeAlias = Literal["W", "D", "h", "m", "s", "ms", "us", "ns", "ps
 #: Accuracy of the central stencil.
 Accuracy: TypeAlias = Literal[2, 4, 6, 8]
 
-#: What lies beyond one edge: "one-sided", "periodic", "extend", "reflect", "nan" or a number.
+#: What is beyond one edge: "one-sided", "periodic", "extend", "reflect", "nan" or a number.
 Boundary: TypeAlias = str | complex
 
-#: Where the cells lie, if not on straight lines.
+#: The surface that the cells are on, if it is curved.
 Metric: TypeAlias = Literal["sphere"]
 
 #: One boundary for all edges, a (left, right) pair, or either of them for each dimension.
 BoundaryLike: TypeAlias = Boundary | tuple[Boundary, Boundary] | Mapping[Any, Any]
 
-#: The stencil of every cell along one axis: an array of shape ``(WEIGHTS + w, n)``, a column per
-#: cell.  The stencil of cell i reaches from ``i + FIRST`` to ``i + LAST``.  Where row ``STEP`` is
-#: not zero the derivative is the quotient ``(f[i + LAST] - f[i + FIRST]) / step``, and otherwise
-#: the sum of ``weight[k] * f[i + FIRST + k]``, with the weights in the rows from ``WEIGHTS`` on.
+#: The stencil of every cell along one axis: an array of shape ``(WEIGHTS + w, n)``, one column per
+#: cell.  The stencil of cell i reaches from ``i + FIRST`` to ``i + LAST``.  If row ``STEP`` is not
+#: zero, the derivative is the quotient ``(f[i + LAST] - f[i + FIRST]) / step``; otherwise it is the
+#: sum of ``weight[k] * f[i + FIRST + k]``, with the weights in the rows from ``WEIGHTS`` on.
 Table: TypeAlias = NDArray[np.floating[Any]]
 FIRST, LAST, STEP, WEIGHTS = 0, 1, 2, 3
 
-#: What a cell at a coast is made of: an array of shape ``(12, n)``.  Rows 0 to 3 are the central
-#: stencil ``a, b, c`` and the step of its quotient or 0; rows 4 and 5 the steps to the left and to
-#: the right; rows 6 to 8 the weights of the cell and the two to its right, and rows 9 to 11 those
-#: of the two to its left, the farther one first, and of the cell.
+#: The stencils that a cell beside a gap may need: an array of shape ``(12, n)``.  Rows 0 to 3 are
+#: the central weights ``a, b, c`` and the step of their quotient, or 0; rows 4 and 5 the steps to
+#: the left and to the right; rows 6 to 8 the weights of the cell and the two cells to its right;
+#: rows 9 to 11 the weights of the two cells to its left, the farther one first, and of the cell.
 CoastalTable: TypeAlias = NDArray[np.floating[Any]]
 
 
-#: What can be made of the derivatives of a store.
+#: The operations of a store-to-store job.
 Operation: TypeAlias = Literal["gradient", "magnitude", "laplacian", "divergence", "curl"]
 
-#: How a divergence or a curl on a sphere is written: with ``tan(φ)``, or as a flux.
+#: How the curvature terms of a divergence or curl on a sphere are written: with ``tan(φ)``, or as a
+#: flux.
 Form: TypeAlias = Literal["advective", "flux"]
 
 
 @dataclass(frozen=True)
 class Keyword:
-    """The default of a keyword, and what ``--help`` says of it; None if the command line lacks it.
+    """The default of a keyword and its line in ``--help``.
 
     Attributes
     ----------
     default : object
-        What the keyword is if it is left out.
+        The value if the keyword is left out.
     help : str or None
-        One line.
+        One line; None if the command line does not have the keyword.
     """
 
     default: Any
     help: str | None = None
 
 
-# The keywords of all functions, methods, jobs and commands: their types, defaults and help are
-# listed here and nowhere else (``xgrad.labels.keywords`` writes them into signatures).
+# The types, defaults and help of the keywords of all functions, methods, jobs and commands are
+# listed here only; ``xgrad.labels.keywords`` writes them into signatures.
 
 
 class DerivativeOptions(TypedDict, total=False):
@@ -83,7 +84,10 @@ class DerivativeOptions(TypedDict, total=False):
 
     spacing: Annotated[
         SpacingLike,
-        Keyword(None, "A step, the name of a coordinate, or 'uniform'; once for each dimension."),
+        Keyword(
+            None,
+            "Step, name of a coordinate, or 'uniform'; may be repeated.  [default: the coordinate]",
+        ),
     ]
     edge_order: Annotated[EdgeOrder, Keyword(1, "Order of accuracy at the two edges.")]
     datetime_unit: Annotated[
@@ -93,25 +97,31 @@ class DerivativeOptions(TypedDict, total=False):
         BoundaryLike,
         Keyword(
             "one-sided",
-            "one-sided, periodic, extend, reflect, nan or a number; may be repeated.",
+            "What is beyond the edges: one-sided, periodic, extend, reflect, nan or a number; may "
+            "be repeated.  [default: one-sided]",
         ),
     ]
     period: Annotated[
-        Mapping[Any, Any] | None, Keyword(None, "Of a periodic dimension; may be repeated.")
+        Mapping[Any, Any] | None,
+        Keyword(
+            None,
+            "Length of the period, in the unit of the coordinate; may be repeated.  "
+            "[default for angles: a full turn]",
+        ),
     ]
     skipna: Annotated[bool, Keyword(default=False, help="Treat a missing neighbour as an edge.")]
-    accuracy: Annotated[Accuracy, Keyword(2, "Order of accuracy.")]
+    accuracy: Annotated[Accuracy, Keyword(2, "Order of accuracy; from 4 on, at the edges too.")]
     validate: Annotated[bool, Keyword(default=True)]
 
 
 class FieldOptions(DerivativeOptions, total=False):
-    """The same for fields that may be on a sphere."""
+    """The keywords of a derivative, and those of a sphere."""
 
     metric: Annotated[
         Metric | None,
-        Keyword(None, "Latitude and longitude are places on a sphere: derivatives are per metre."),
+        Keyword(None, "Treat latitude and longitude as places on a sphere; result per metre."),
     ]
-    radius: Annotated[float | None, Keyword(None, "Of the sphere.  [default: 6371229]")]
+    radius: Annotated[float | None, Keyword(None, "Radius of the sphere.  [default: 6371229]")]
 
 
 class LabelledOptions(DerivativeOptions, total=False):
@@ -121,36 +131,36 @@ class LabelledOptions(DerivativeOptions, total=False):
 
 
 class LabelledFieldOptions(FieldOptions, total=False):
-    """The same for fields that may be on a sphere."""
+    """The keywords of a derivative and of a sphere, and the unit to convert the result to."""
 
     units: Annotated[str | None, Keyword(None)]
 
 
 class PlaceOptions(TypedDict, total=False):
-    """Where a job works and what it may use."""
+    """Keywords for how a job runs and what it may use."""
 
     chunks: Annotated[
         Mapping[str, int] | None,
-        Keyword(None, "Chunks of DST; may be repeated.  Default: the source's."),
+        Keyword(None, "Chunk sizes of DST; may be repeated.  [default: those of SRC]"),
     ]
     memory: Annotated[
         int | None,
         Keyword(
             None,
-            "Most memory of the process, or of each worker.  Default: half of what there is.",
+            "Memory limit of the process, or of each worker.  [default: half of what is available]",
         ),
     ]
-    checksum: Annotated[bool, Keyword(default=False, help="Add a CRC32C to each chunk.")]
+    checksum: Annotated[bool, Keyword(default=False, help="Add a CRC32C checksum to each chunk.")]
     overwrite: Annotated[
         bool, Keyword(default=False, help="Replace DST once the new store is complete.")
     ]
     restart: Annotated[
-        bool, Keyword(default=False, help="Start over if an unfinished job at DST was another one.")
+        bool, Keyword(default=False, help="Start over if DST holds a different unfinished job.")
     ]
     allow_missing: Annotated[
         bool, Keyword(default=False, help="Read chunks that SRC lacks as its fill value.")
     ]
-    retries: Annotated[int, Keyword(2, "How many more times a read or write that failed is tried.")]
+    retries: Annotated[int, Keyword(2, "Try a failed read or write up to N more times.")]
     workers: Annotated[int | None, Keyword(None, "Work in N processes instead of threads.")]
     scheduler: Annotated[str | None, Keyword(None, "Work on a running dask.distributed cluster.")]
     security: Annotated[Any, Keyword(None)]
@@ -166,5 +176,5 @@ class OperationOptions(JobOptions, total=False):
 
     form: Annotated[
         Form | None,
-        Keyword(None, "On a sphere, how its curvature is written.  [default: advective]"),
+        Keyword(None, "Form of the curvature terms of a sphere.  [default: advective]"),
     ]

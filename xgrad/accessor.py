@@ -1,4 +1,4 @@
-"""``.fdgrad`` on DataArray, Dataset and DataTree: one line each, the work is done below."""
+"""The accessor ``.fdgrad`` of DataArray, Dataset and DataTree, a thin layer over the operators."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
 
 class FdgradAccessor(Generic[_Object]):
-    """What both accessors offer."""
+    """The methods that DataArray and Dataset share."""
 
     def __init__(self, obj: _Object) -> None:
         self._obj: _Object = obj
 
     @spelled_out(LabelledFieldOptions)
     def gradient(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.Dataset:
-        """Gradient along `dim`; see :func:`xgrad.gradient` for the options.
+        """Gradient along `dim`; see :func:`xgrad.gradient`.
 
         Examples
         --------
@@ -159,7 +159,7 @@ class DataTreeAccessor:
 
     @spelled_out(LabelledFieldOptions)
     def gradient(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
-        """Gradients of the nodes that have `dim`; see :func:`xgrad.gradient` for the options.
+        """Gradients of the nodes that have `dim`; see :func:`xgrad.gradient`.
 
         Examples
         --------
@@ -178,7 +178,7 @@ class DataTreeAccessor:
         order: int = 1,
         **options: Unpack[LabelledOptions],
     ) -> xr.DataTree:
-        """One derivative of the nodes that have `dim`; see :func:`xgrad.derivative`.
+        """One derivative of each node that has `dim`; see :func:`xgrad.derivative`.
 
         Examples
         --------
@@ -191,7 +191,7 @@ class DataTreeAccessor:
 
     @spelled_out(LabelledFieldOptions)
     def magnitude(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
-        """Magnitudes of the nodes that have `dim`; see :func:`xgrad.magnitude`.
+        """Magnitude of the gradient of each node that has `dim`; see :func:`xgrad.magnitude`.
 
         Examples
         --------
@@ -204,7 +204,7 @@ class DataTreeAccessor:
 
     @spelled_out(LabelledFieldOptions)
     def direction(self, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
-        """Directions of the nodes that have `dim`; see :func:`xgrad.direction`.
+        """Direction of steepest ascent in each node that has `dim`; see :func:`xgrad.direction`.
 
         Examples
         --------
@@ -217,7 +217,7 @@ class DataTreeAccessor:
 
     @spelled_out(LabelledFieldOptions)
     def laplacian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
-        """Laplacians of the nodes that have `dim`; see :func:`xgrad.laplacian`.
+        """Laplacian of each node that has `dim`; see :func:`xgrad.laplacian`.
 
         Examples
         --------
@@ -230,7 +230,7 @@ class DataTreeAccessor:
 
     @spelled_out(LabelledOptions)
     def hessian(self, dim: Dim = None, **options: Unpack[LabelledOptions]) -> xr.DataTree:
-        """Second derivatives of the nodes that have `dim`; see :func:`xgrad.hessian`.
+        """All second derivatives of each node that has `dim`; see :func:`xgrad.hessian`.
 
         Examples
         --------
@@ -246,7 +246,7 @@ class DataTreeAccessor:
         self, components: Mapping[Any, Hashable], form: Form = "advective",
         **options: Unpack[LabelledFieldOptions],
     ) -> xr.DataTree:  # fmt: skip
-        """Divergences in the nodes that have the dimensions; see :func:`xgrad.divergence`.
+        """Divergence in each node that has the dimensions; see :func:`xgrad.divergence`.
 
         Examples
         --------
@@ -266,7 +266,7 @@ class DataTreeAccessor:
         self, components: Mapping[Any, Hashable], form: Form = "advective",
         **options: Unpack[LabelledFieldOptions],
     ) -> xr.DataTree:  # fmt: skip
-        """Curls in the nodes that have the dimensions; see :func:`xgrad.curl`.
+        """Curl in each node that has the dimensions; see :func:`xgrad.curl`.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""The command line: arguments and messages, and one library call each."""
+"""The command line: each command parses its arguments and makes one library call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from xgrad.labels.keywords import keywords_of
 from xgrad.stores.urls import shown
 from xgrad.workers.cluster import certificates, own_process
 
-# What the library's messages name, in the words of the command line.
+# Names in the library's messages, and what the command line calls them.
 _WORDS = {
     "`source`": "SRC",
     "`target`": "DST",
@@ -51,11 +51,10 @@ _WORDS = {
 
 
 def _interrupted(*_signal: Any) -> None:
-    # At once: an exception would be swallowed here and there, and threads that are still writing
-    # would be waited for.  What is left behind is what a kill leaves, from which the next run goes
-    # on.
-    os.write(2, b"\nError: interrupted; run the same command again to go on from here\n")
-    os._exit(130)  # as a shell says of a command that SIGINT ended
+    # Exit at once: an exception might be swallowed, and would wait for threads that are still
+    # writing.  The next run resumes from what is left, as it does after a kill.
+    os.write(2, b"\nError: interrupted; run the same command again to resume\n")
+    os._exit(130)  # the status that shells use for a command ended by SIGINT
 
 
 def _in_one_line(message: Warning | str, *_where: Any) -> None:
@@ -63,11 +62,11 @@ def _in_one_line(message: Warning | str, *_where: Any) -> None:
 
 
 class _OneLine(click.Group):
-    """Turns every error into one line and a status that is not zero."""
+    """A group that reports every error in one line, with a non-zero exit status."""
 
     def invoke(self, ctx: click.Context) -> Any:
         if not sys.warnoptions:
-            # Of a file's odd fill value and the like: nothing that a user of it can mend.
+            # Warnings about an odd fill value and the like are nothing that a user can fix.
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", xgrad.CoordinateWarning)
             warnings.showwarning = _in_one_line  # type: ignore[assignment]
@@ -75,7 +74,7 @@ class _OneLine(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            error.ctx = None  # without it click prints no lines of usage above the message
+            error.ctx = None  # keeps click from printing usage above the message
             raise
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -102,7 +101,7 @@ class _Sizes(click.ParamType[Any]):
 
 
 class _PerDim(click.ParamType[Any]):
-    """``DIM=VALUE``, where a value may be a number; without ``DIM=`` it is for all dimensions."""
+    """``DIM=VALUE``, with a number or a name as value; without ``DIM=``, for all dimensions."""
 
     name = "DIM=VALUE"
 
@@ -119,7 +118,7 @@ class _PerDim(click.ParamType[Any]):
     @staticmethod
     def _number(text: str) -> float | str:
         try:
-            # "nan" is the name of a boundary.
+            # "nan" is the name of a boundary, not a number.
             return text if text == "nan" else float(text)
         except ValueError:
             return text
@@ -147,10 +146,12 @@ def _each_once(option: str, given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _mapping(given: tuple[tuple[str, Any], ...]) -> Any:
-    """One value for all dimensions, or a mapping of those that were named."""
+    """One value for all dimensions, or a mapping of the named dimensions to their values."""
     if any(not dim for dim, _ in given):
         if len(given) > 1:
-            raise click.UsageError("--boundary is given for all dimensions and once more")
+            raise click.UsageError(
+                "--boundary is given several times, once without DIM=; give DIM= each time"
+            )
         return given[0][1]
     return _each_once("--boundary", given)
 
@@ -161,27 +162,27 @@ class _Bytes(click.ParamType[Any]):
     name = "SIZE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from dask.utils import parse_bytes  # noqa: PLC0415  only the demo has a size
+        from dask.utils import parse_bytes  # noqa: PLC0415  few commands need it
 
         if not any(map(str.isdigit, str(value))):
-            self.fail(f"{value!r} is no size such as 1GB", param, ctx)
+            self.fail(f"{value!r} is not a size such as 1GB", param, ctx)
         try:
             return parse_bytes(value)
         except (ValueError, OverflowError) as error:
-            self.fail(f"{value!r} is no size such as 1GB: {error}", param, ctx)
+            self.fail(f"{value!r} is not a size such as 1GB: {error}", param, ctx)
 
 
-# distributed would wait for ever with certificates that it could not read.
+# distributed would wait forever if it could not read a certificate, so check first.
 _FILE = click.Path(exists=True, dir_okay=False, readable=True)
 
 
 @click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(xgrad.__version__, prog_name="xgrad")
 def main() -> None:
-    """Gradients of labelled arrays, larger than memory, with numpy's numbers."""
+    """Compute gradients of arrays larger than memory, with the numbers of numpy.gradient."""
 
 
-# How the command line reads a keyword whose type alone does not say it.
+# How to parse the keywords whose type alone does not say so.
 _READ_AS: dict[str, dict[str, Any]] = {
     "spacing": {"type": _PerDim(), "multiple": True},
     "boundary": {
@@ -191,14 +192,14 @@ _READ_AS: dict[str, dict[str, Any]] = {
     "radius": {"type": float, "metavar": "METRES"},
     "chunks": {"type": _Sizes(), "multiple": True},
     "memory": {"type": _Bytes()},
-    "retries": {"type": click.IntRange(min=0), "show_default": True},
+    "retries": {"type": click.IntRange(min=0), "metavar": "N", "show_default": True},
     "workers": {"type": click.IntRange(min=1), "metavar": "N"},
     "scheduler": {"metavar": "ADDRESS"},
 }  # fmt: skip
 
 
 def _option(name: str, kind: Any, keyword: Keyword) -> click.Option:
-    """A keyword of a job as an option of its command."""
+    """The command-line option for a keyword of a job."""
     reads = dict(_READ_AS.get(name, {}))
     choices = [one for part in (kind, *get_args(kind)) for one in _choices(part)]
     if not reads and choices:
@@ -225,13 +226,13 @@ _ALONG = [
         ["--var", "variables"],
         multiple=True,
         metavar="NAME",
-        help="A variable; may be repeated.  Default: every numeric one.",
+        help="Variable; may be repeated.  [default: every numeric one]",
     ),
     click.Option(
         ["--dim", "dims"],
         multiple=True,
         metavar="NAME",
-        help="A dimension or a 1-D coordinate; may be repeated.  Default: every dimension.",
+        help="Dimension or 1-D coordinate; may be repeated.  [default: every dimension]",
     ),
 ]
 _COMPONENTS = click.Option(
@@ -239,9 +240,9 @@ _COMPONENTS = click.Option(
     type=_Component(),
     multiple=True,
     required=True,
-    help="A variable that points along a dimension; once for each.",
+    help="Variable that points along a dimension; repeat for each component.",
 )
-_DRY_RUN = click.Option(["--dry-run"], is_flag=True, help="Print the plan, and do nothing.")
+_DRY_RUN = click.Option(["--dry-run"], is_flag=True, help="Print the plan without running it.")
 _CERTIFICATES = [
     click.Option(
         ["--tls-ca-file"],
@@ -256,13 +257,13 @@ _CERTIFICATES = [
         ["--tls-key"], type=_FILE, metavar="FILE", help="Private key of that certificate."
     ),
 ]
-# What each command does, and whether it takes the components of a vector field.
+# The help of each command, and whether it takes the components of a vector field.
 _COMMANDS: dict[Operation, tuple[str, bool]] = {
-    "gradient": ("Differentiate the store or file SRC into the Zarr store DST.", False),
-    "magnitude": ("Write the magnitude of the gradient of SRC into the Zarr store DST.", False),
-    "laplacian": ("Write the Laplacian of SRC into the Zarr store DST.", False),
-    "divergence": ("Write the divergence of a vector field of SRC into the Zarr store DST.", True),
-    "curl": ("Write the curl of a vector field of SRC into the Zarr store DST.", True),
+    "gradient": ("Write the gradient of SRC to DST.", False),
+    "magnitude": ("Write the magnitude of the gradient of SRC to DST.", False),
+    "laplacian": ("Write the Laplacian of SRC to DST.", False),
+    "divergence": ("Write the divergence of a vector field in SRC to DST.", True),
+    "curl": ("Write the curl of a vector field in SRC to DST.", True),
 }
 
 
@@ -282,12 +283,13 @@ def _command(operation: Operation, what: str, *, of_a_vector: bool) -> click.Com
         operation,
         params=parameters,
         callback=partial(_run, operation),
-        help=f"{what}\n\nThe same command resumes a run that was stopped.",
+        help=f"{what}\n\nSRC is a Zarr store, or a file that xarray opens; DST is the Zarr store "
+        "to create.  The same command resumes a job that was stopped.",
     )
 
 
 def _run(operation: Operation, source: str, target: str, **options: Any) -> None:
-    """Make a store, or print the plan for it."""
+    """Run a job, or print its plan."""
     boundary, security = (
         options.pop("boundary"),
         (options.pop(f"tls_{name}") for name in ("ca_file", "cert", "key")),
@@ -326,15 +328,18 @@ for _operation, (_what, _of_a_vector) in _COMMANDS.items():
     type=_Bytes(),
     default="1GB",
     show_default=True,
-    help="Size of the data to make, such as 4GB.",
+    help="Size of the generated data, such as 4GB.",
 )
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Keep the two stores in this folder.  Default: delete them.",
+    help="Folder to keep the two stores in.  [default: delete them]",
 )
 def demo(n_bytes: int, keep: Path | None) -> None:
-    """Make a store like ERA5, differentiate it along every dimension, and check the result."""
+    """Differentiate generated data like ERA5, and check the result.
+
+    The data are global temperatures with known derivatives along time, latitude and longitude.
+    """
     if not demonstration.run(n_bytes, keep, click.echo, progress=sys.stderr.isatty()):
         raise click.ClickException("a gradient differs from numpy.gradient")

@@ -1,4 +1,4 @@
-"""``xgrad demo``: make a store like ERA5, differentiate it, and check the result."""
+"""``xgrad demo``: generate an ERA5-like store, differentiate it and check the result."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def run(
     Parameters
     ----------
     n_bytes : int
-        Size of the data, in bytes; at least three times of 721 × 1440 float32 values.
+        Size of the data in bytes; at least three time steps of 721 × 1440 float32 values.
     keep : path or None
-        Folder where the two stores are kept; None for a temporary one.
+        Folder to keep the two stores in; None for a temporary folder.
     echo : callable
         Prints a line.
     progress : bool, default: False
@@ -47,19 +47,19 @@ def run(
     Returns
     -------
     bool
-        Whether every sampled slab equals ``numpy.gradient`` bit for bit.
+        Whether every sampled column equals ``numpy.gradient`` bit for bit.
 
     Raises
     ------
     ValueError
         If `n_bytes` is too small.
     OSError
-        If the disk is too small, or the folder has such a store already.
+        If the disk has too little space, or the folder already holds such a store.
     """
     n_times = n_bytes // (_LATITUDES * _LONGITUDES * 4)
     if n_times < 3:
         raise ValueError(
-            f"`--size` is {n_bytes} bytes; give at least 13MB, three times of the grid"
+            f"`--size` is {n_bytes} bytes; give at least 13MB, which is three time steps"
         )
     with _folder(keep, n_bytes) as folder:
         source, target = folder / "era5-like.zarr", folder / "gradients.zarr"
@@ -80,12 +80,12 @@ def run(
 
 
 def field(n_times: int) -> xr.Dataset:
-    """Lazy analytic temperature, float32, on a global grid of 0.25° and uneven times.
+    """Lazy analytic temperature in float32, on a global 0.25° grid at uneven times.
 
     Parameters
     ----------
     n_times : int
-        Number of times.
+        Number of time steps.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def _temperature(t: AnyArray, phi: AnyArray, lam: AnyArray) -> AnyArray:
 
 
 def _exact(dim: str, t: AnyArray, phi: AnyArray, lam: AnyArray) -> AnyArray:
-    """Derivative of the field, per second or per degree."""
+    """Exact derivative of the field, per second or per degree."""
     angle = _WAVES * lam - _OMEGA * t
     if dim == "time":
         return np.asarray(-15 * _OMEGA * np.cos(phi) * np.cos(angle))
@@ -162,7 +162,7 @@ def _check_room(folder: Path, n_bytes: int) -> None:
     free, needed = shutil.disk_usage(folder).free, 4 * n_bytes
     if free < needed:
         raise OSError(
-            f"{str(folder)!r} has {free / 1e9:.1f} GB free and the demo may need "
+            f"{str(folder)!r} has {free / 1e9:.1f} GB free, but the demo may need "
             f"{needed / 1e9:.1f} GB; choose a smaller `--size` or another folder with `--keep`"
         )
 
@@ -180,7 +180,7 @@ def _totals(report: Report, peak: int) -> list[str]:
 
 
 def _comparison(given: xr.DataArray, found: xr.Dataset) -> tuple[list[str], bool]:
-    """A row per dimension: the largest error, and whether a slab equals numpy's."""
+    """A row per dimension: the largest error, and whether the samples equal numpy's."""
     all_equal = True
     rows = [f"  {'derivative':<24} {'largest error':<32} equals numpy.gradient"]
     for dim in map(str, given.dims):
@@ -209,7 +209,7 @@ def _largest_error(dim: str, derivative: xr.DataArray) -> tuple[float, float]:
 
 
 def _equals_numpy(dim: str, given: xr.DataArray, derivative: xr.DataArray) -> bool:
-    """Compare whole columns along `dim` at some places, including places beside chunk borders."""
+    """Compare whole columns along `dim` at some places, some of them beside chunk borders."""
     places = {
         other: np.unique([0, size // 3, _CHUNKS[other] - 1, size - 1])
         for other, size in ((str(name), size) for name, size in given.sizes.items())

@@ -1,4 +1,4 @@
-"""The errors and warnings that xgrad defines; all others are plain TypeErrors and ValueErrors."""
+"""The errors and warnings of xgrad; all others are plain TypeErrors and ValueErrors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class CoordinateError(ValueError):
-    """A coordinate, a spacing or a name cannot give the positions along a dimension."""
+    """No valid positions along a dimension can be taken from a coordinate, spacing or name."""
 
 
 class ChunkError(ValueError):
@@ -20,7 +20,7 @@ class CoordinateWarning(UserWarning):
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn at the line of the caller's own code, so that Python shows each of these lines once.
+    """Warn at the line in the caller's code, so that Python shows the warning once per line.
 
     Examples
     --------

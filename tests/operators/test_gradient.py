@@ -297,7 +297,7 @@ def test_bad_spacing(temperature: xr.DataArray) -> None:
     error = xgrad.CoordinateError
     raises(temperature, TypeError, r"`spacing` is 0.5; give a mapping", "time", spacing=0.5)
     raises(temperature, error, "names 'level', which is not among", "time", spacing={"level": 1})
-    raises(temperature, error, "names 'nope', which is no coord", "time", spacing={"time": "nope"})
+    raises(temperature, error, "names 'nope', which is not", "time", spacing={"time": "nope"})
     raises(temperature, error, "is along 'level', not 'time'", "time", spacing={"time": "pressure"})
     raises(temperature, error, "name the dimension", "pressure", spacing={"pressure": 1.0})
     raises(temperature, error, r"has shape \(2,\)", "time", spacing={"time": [0, 1]})

@@ -63,7 +63,7 @@ def field() -> xr.DataArray:
         ({"skipna": "yes"}, "`skipna` is 'yes'; give True or False"),
         ({"order": 5}, "`order` is 5; give 1, 2, 3 or 4"),
         ({"order": 4, "accuracy": 8}, r"size 12; `order=4` with `accuracy=8` .* needs at least 12"),
-        ({"spacing": {"x": "uneven"}}, "names 'uneven', which is no coordinate"),
+        ({"spacing": {"x": "uneven"}}, "names 'uneven', which is not a coordinate"),
     ],
 )
 def test_bad_options_say_what_would_do(field: xr.DataArray, options: Any, message: str) -> None:
@@ -85,7 +85,7 @@ def test_positions_that_do_not_fit(field: xr.DataArray) -> None:
         field.fdgrad.gradient("y", spacing={"y": words})
     times = field.astype("i8").astype("M8[s]")
     z = xr.DataArray(np.cumsum(np.ones((9, 12)), 0), dims=("y", "x"), name="z")
-    with pytest.raises(TypeError, match="times as data go neither"):
+    with pytest.raises(TypeError, match="times as data cannot be combined"):
         times.fdgrad.gradient("y", spacing={"y": z})
 
 

@@ -106,12 +106,12 @@ def test_errors(tree: xr.DataTree) -> None:
         r"dimensions are {'/': {'time': 3}, .*'/ocean/depths': {.*'z': 3",
     ):
         tree.fdgrad.gradient("depth")
-    with pytest.raises(xgrad.CoordinateError, match="no node of the tree has a number; nodes"):
+    with pytest.raises(xgrad.CoordinateError, match="no node of the tree has numbers; nodes"):
         tree["names"].fdgrad.gradient()
     tree["fine"] = tree["fine"].to_dataset().isel(x=[0, 1, 1, 2])
     with pytest.raises(xgrad.CoordinateError, match="'x' has the same position twice") as caught:
         tree.fdgrad.gradient("x")
-    assert caught.value.__notes__ == ["This is in the node '/fine' of the tree."]
+    assert caught.value.__notes__ == ["This happened in node '/fine' of the tree."]
     with pytest.raises(TypeError, match="DataTree; give an xarray DataArray or Dataset"):
         xgrad.gradient(tree)  # type: ignore[arg-type]
 

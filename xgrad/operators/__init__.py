@@ -1,1 +1,1 @@
-"""The labelled operations: gradient, magnitude, Laplacian, divergence, curl."""
+"""Operators on labelled data: gradient, magnitude, Laplacian, divergence, curl."""

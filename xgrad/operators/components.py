@@ -1,4 +1,4 @@
-"""Components of a vector field: loose arrays put together on one grid."""
+"""Components of a vector field: separate arrays combined on one grid."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ _AXES = {"u": "X", "v": "Y", "w": "Z"}
 def together(
     components: Mapping[Any, xr.DataArray] | None, loose: Mapping[str, Any], what: str
 ) -> tuple[xr.Dataset, dict[Hashable, Hashable]]:
-    """Components of one grid as a Dataset, and which dimension each belongs to."""
+    """Combine components into a Dataset, and find the dimension that each one points along."""
     given = {key: value for key, value in loose.items() if value is not None}
     if (components is None) == (not given):
+        were = "neither was" if components is None else "both were"
         raise ValueError(
-            f"`components` are {components!r} and {list(given)} are given; give {what} either a "
-            "mapping of dimensions to components, or `u`, `v` and `w`"
+            f"{what} takes either `components`, a mapping of dimensions to components, or `u`, `v` "
+            f"and `w`; {were} given"
         )
     if components is None:
         components = {_dim_of(key, value): value for key, value in given.items()}
@@ -47,14 +48,14 @@ def together(
 
 
 def _dim_of(key: str, array: Any) -> Hashable:
-    """The dimension that a component is along, by CF attributes, then by name."""
+    """The dimension that a component points along, by CF attributes or by name."""
     if not isinstance(array, xr.DataArray):
         raise TypeError(f"`{key}` is a {type(array).__name__}; give a DataArray")
     named = cf.meant(array, _AXES[key], array.dims)
     if len(named) != 1:
         raise CoordinateError(
-            f"`{key}` has dimensions {array.dims}, none of which is marked or named as its axis; "
-            f"give `components={{dim: {key}, ...}}`"
+            f"`{key}` has dimensions {array.dims}, whose attributes and names do not show which "
+            f"one it points along; give `components={{dim: {key}, ...}}`"
         )
     return named[0]
 
@@ -80,7 +81,9 @@ def _require_one_grid(
             continue
         different = _first_difference(one, another)
         if different is not None:
-            raise CoordinateError(f"{both} have unequal coordinates {coord!r}{different}; {remedy}")
+            raise CoordinateError(
+                f"{both} have different coordinates {coord!r}{different}; {remedy}"
+            )
 
 
 def _first_difference(one: xr.Variable, other: xr.Variable) -> str | None:
@@ -95,7 +98,7 @@ def _first_difference(one: xr.Variable, other: xr.Variable) -> str | None:
 
 
 def on_grid(obj: xr.Dataset, name: Hashable, first: Hashable) -> xr.Variable:
-    """A component with the order of dimensions of the first one."""
+    """A component with its dimensions in the order of the first component's."""
     variable, like = obj.variables[name], obj.variables[first]
     if set(variable.dims) != set(like.dims):
         raise CoordinateError(

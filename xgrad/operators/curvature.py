@@ -1,4 +1,4 @@
-"""The terms that curvature adds, on a sphere and along a curvilinear grid."""
+"""Curvature terms on a sphere and on a curvilinear grid."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from xgrad.operators.terms import term_of, values_of
 def second(
     name: Hashable, variable: xr.Variable, along: Spacing, asked: Selection
 ) -> Iterator[Term]:
-    """A second derivative, and what the curvature of its coordinate adds to it.
+    """Yield a second derivative and its curvature terms.
 
     Parameters
     ----------
     name : hashable
-        Of the variable.
+        Name of the variable.
     variable : Variable
-        What is differentiated.
+        The data to differentiate.
     along : Spacing
-        Along what.
+        The positions to differentiate along.
     asked : Selection
-        With options of order 2, and the place.
+        With options of order 2, and the place on the sphere.
     """
     place, options = asked.place, asked.options
     if place is None or not place.has(along.dim):
         yield term_of(name, variable, along, options)
         return
-    # The tangent grows towards a pole as fast as the cells shrink: an edge of first order there
-    # would leave an error that does not converge.
+    # Towards a pole the tangent grows as fast as the cells shrink, so the error of a first-order
+    # edge would not converge there.
     first = replace(options, order=1, edge_order=2)
     if place.is_curvilinear:
         yield term_of(name, variable, along, options)
@@ -54,16 +54,16 @@ def of_component(
     name: Hashable, variable: xr.Variable, along: Spacing, asked: Selection, sign: float, *,
     form: str, on_sphere: bool,
 ) -> Iterator[Term]:  # fmt: skip
-    """``sign`` times the derivative of a component, and what the curvature adds to it.
+    """Yield ``sign`` times the derivative of a component, and its curvature terms.
 
     Parameters
     ----------
     name, variable, along, asked
-        As for :func:`second`; options of order 1.
+        As for :func:`second`, with options of order 1.
     sign : {1.0, -1.0}
-        Of the derivative.
+        Sign of the derivative.
     form : {"advective", "flux"}
-        How the terms of the curvature are written.
+        How the curvature terms are written.
     on_sphere : bool
         Whether the component is horizontal.
     """

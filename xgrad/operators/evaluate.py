@@ -1,4 +1,4 @@
-"""Results → arrays with labels, for plain numbers and for quantities."""
+"""Results → labelled arrays, for plain numbers and for quantities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xgrad.operators.result import Result
 
 
 def values_of(result: Result) -> Any:
-    """The array of a result, lazy if an operand is."""
+    """Compute the array of a result, lazily if an operand is lazy."""
     arrays = {name: variable.data for name, variable in result.variables.items()}
     data = combine(arrays, result.terms, result.how)
     return data if result.seconds == 1 else data / result.seconds
@@ -25,16 +25,16 @@ def labelled(
     results: Iterable[Result],
     values: Callable[[Result], Any] | None = None,
 ) -> xr.Dataset:
-    """The Dataset of results, with their attributes and the coordinates of their object.
+    """Dataset of the results, with their attributes and the coordinates of the source object.
 
     Parameters
     ----------
     obj : DataArray or Dataset
-        What they are computed from.
+        The object that the results are computed from.
     results : iterable of Result
-        The results.
+        Descriptions of the results.
     values : callable, optional
-        Gives the array of a result.  Default: :func:`values_of`.
+        Returns the array of a result.  Default: :func:`values_of`.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def labelled(
 
 
 def like(obj: xr.DataArray | xr.Dataset, results: Iterable[Result]) -> Any:
-    """Results as a DataArray of a DataArray, and as a Dataset of a Dataset."""
+    """Results in the type of `obj`: a DataArray or a Dataset."""
     found = labelled(obj, results)
     if isinstance(obj, xr.Dataset):
         return found
@@ -64,12 +64,12 @@ def like(obj: xr.DataArray | xr.Dataset, results: Iterable[Result]) -> Any:
 def on_numbers(
     obj: xr.DataArray | xr.Dataset, options: Mapping[str, Any], operation: Callable[..., Any]
 ) -> Any:
-    """Run an operation on plain numbers, also for quantities, and convert to the units asked for.
+    """Run an operation on plain numbers, and convert the result to the requested units.
 
     Parameters
     ----------
     obj : DataArray or Dataset
-        Data and coordinates may be quantities of pint.
+        Data and coordinates may be pint quantities.
     options : mapping
         Keywords of a public function.
     operation : callable

@@ -1,4 +1,4 @@
-"""The gradient and single derivatives of labelled data."""
+"""Gradients and single derivatives of labelled data."""
 
 from __future__ import annotations
 
@@ -32,50 +32,53 @@ def gradient(
 ) -> xr.Dataset:
     """Gradient of labelled data, by default with the numbers of ``numpy.gradient``.
 
-    Central differences inside, one-sided ones at the two edges of each dimension:
-    ``f'[i] = (f[i+1] - f[i-1]) / (2 h)`` for even positions, the derivative of the parabola
-    through three neighbours for uneven ones.  Dask arrays stay lazy.
+    Differences are central inside and one-sided at the two edges of each dimension:
+    ``f'[i] = (f[i+1] - f[i-1]) / (2 h)`` at even spacing, and the derivative of the parabola
+    through three neighbouring points at uneven spacing.  Dask arrays stay lazy.
 
     Parameters
     ----------
     obj : DataArray or Dataset
-        Data of float, complex, integer or time dtype.  Of a Dataset every such variable that has
+        Data of float, complex, integer or time dtype.  In a Dataset, every such variable that has
         the dimension is differentiated, and the others are left out.
     dim : hashable or iterable of hashable, optional
-        Dimensions, or 1-D coordinates along them, to differentiate along; also by the name that
-        the CF conventions have for a coordinate, as ``"longitude"``.  Default: every dimension.
+        Dimensions, or 1-D coordinates along them, to differentiate along.  CF names such as
+        ``"longitude"`` also work, whatever the coordinate is called.  Default: every dimension.
     spacing : mapping, optional
-        Per dimension, in place of its coordinate: a scalar step; an array of positions of shape
-        ``(n,)``; the name of a coordinate; a DataArray of positions with several dimensions, or
-        the name of such a coordinate, by which each column has positions of its own; or
-        ``"uniform"`` for a coordinate that is even but for its rounding.
+        Per dimension, what to use instead of its coordinate: a scalar step; an array of positions
+        of shape ``(n,)``; the name of a coordinate; a multi-dimensional coordinate, as a DataArray
+        or by name, which gives each column its own positions; or ``"uniform"`` for a coordinate
+        that is evenly spaced except for rounding.
     edge_order : {1, 2}, default: 1
         Order of accuracy of the one-sided differences at the two edges, with ``accuracy=2``.
     datetime_unit : {"W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"}, optional
-        Unit of time of the result where a coordinate or the data are times.  Default: seconds,
+        Unit of time of the result if a coordinate or the data are times.  Default: seconds,
         whatever the resolution of the dtype.
     boundary : str, number, (left, right) pair of them, or mapping of dimensions to them
-        What lies beyond the edges: ``"one-sided"`` (default) nothing; ``"periodic"`` the other
-        edge; ``"extend"`` the edge value once more; ``"reflect"`` the mirror image about the edge
-        point; ``"nan"`` nothing that has a derivative; a number that value.  Ghost cells follow at
-        the edge spacing, and mirrored ones at the mirrored spacing.
+        What is beyond the edges: ``"one-sided"`` (default), nothing; ``"periodic"``, the other
+        end of the dimension; ``"extend"``, the edge value repeated; ``"reflect"``, the mirror
+        image about the edge point; ``"nan"``, missing values, so that differences across the edge
+        are NaN; a number, that value.  Ghost cells continue at the spacing of the edge, mirrored
+        ones at the mirrored spacing.
     period : mapping, optional
-        Per periodic dimension, what its coordinate grows by all the way around.  Default: 360
-        for degrees east and 2 pi for radians.
+        Per periodic dimension, the length of one period, in the unit of its coordinate or, for
+        times, as a timedelta.  Default: 360 for degrees east and 2 pi for radians.
     skipna : bool, default: False
-        Whether a missing neighbour counts as an edge.  A missing centre stays missing, as does a
-        cell between two missing ones.
+        Treat a missing neighbour as an edge.  A missing cell stays missing, and so does a cell
+        between two missing ones.
     accuracy : {2, 4, 6, 8}, default: 2
-        Order of accuracy.  From 4 on with Fornberg's weights, and the same order at the edges.
+        Order of accuracy.  From 4 on, the weights are Fornberg's, and the edges have the same
+        order.
     validate : bool, default: True
-        Whether to check positions of several dimensions that are in memory.
+        Check that multi-dimensional coordinates in memory are strictly monotonic.  Columns that
+        are not raise an error; with False they give NaN.
     metric : {"sphere"}, optional
-        Latitude and longitude are places on a sphere, found by their CF units, standard_name or
-        name: derivatives are per metre eastward and northward, ``1/(R cos φ) d/dλ`` (NaN at a
-        pole) and ``1/R d/dφ``.  With two dimensions they are per metre along the grid.  A
+        Treat latitude and longitude, found by their CF units, standard_name or name, as places on
+        a sphere: derivatives are per metre eastward and northward, ``1/(R cos φ) d/dλ`` (NaN at a
+        pole) and ``1/R d/dφ``.  If they are 2-D, derivatives are per metre along the grid.  A
         longitude that spans the globe is periodic, unless `boundary` names it.
     radius : float, optional
-        Of the sphere, in metres.  Default: 6371229.
+        Radius of the sphere in metres.  Default: 6371229.
     units : str, optional
         Unit to convert every result to, such as ``"K km-1"``.
 
@@ -84,8 +87,9 @@ def gradient(
     Dataset
         A variable ``d<name>_d<coord>`` (``d_d<coord>`` without a name) for each variable and each
         of `dim`, in this order.  Shapes, dimensions, coordinates and chunks are those of `obj`;
-        inexact dtypes are kept and others become float64.  ``units`` is the quotient of the two
-        units where both are known, as in ``K s-1``.  Quantities of pint give quantities.
+        inexact dtypes are kept and others become float64.  If the units of both the variable and
+        the coordinate are known, ``units`` is their quotient, such as ``K s-1``.  Pint quantities
+        give quantities.
 
     Raises
     ------
@@ -94,17 +98,17 @@ def gradient(
     ChunkError
         If the chunk sizes of a dask array are unknown.
     TypeError
-        If `obj` is no xarray object, or its values have no differences (bool, str, object).
+        If `obj` is not an xarray object, or its values cannot be subtracted (bool, str, object).
     ValueError
         If a dimension has too few cells, an option is not one of its choices, or a result cannot
         be converted to `units`.
     ImportError
-        If `units` needs a package that is not there.
+        If `units` needs a package that is not installed.
 
     See Also
     --------
-    derivative : one derivative, of higher order or mixed.
-    numpy.gradient : the same numbers, without labels and in memory.
+    derivative : One derivative, of higher order or mixed.
+    numpy.gradient : The same numbers, for unlabelled arrays in memory.
 
     References
     ----------
@@ -137,10 +141,10 @@ def derivative(
     order: int = 1,
     **options: Unpack[LabelledOptions],
 ) -> _Object:
-    """One derivative of labelled data: of higher order, or mixed.
+    """One derivative of labelled data, of higher order or mixed.
 
-    A direct stencil over the true positions, not a chain of first derivatives: order 2 over any
-    three positions is the second derivative of the parabola through them,
+    Higher orders use one stencil over the true positions, not a chain of first derivatives: order
+    2 over any three positions is the second derivative of the parabola through them,
     ``f'' = 2 (f[i-1] / (h1 (h1 + h2)) - f[i] / (h1 h2) + f[i+1] / (h2 (h1 + h2)))``.
 
     Parameters
@@ -149,16 +153,16 @@ def derivative(
         As for :func:`gradient`.
     dim : hashable or iterable of hashable
         Dimension, or 1-D coordinate along it.  Several give the mixed derivative.
-    order : {1, 2, 3, 4}
+    order : {1, 2, 3, 4}, default: 1
         Order of the derivative along each of `dim`.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate, units
-        As for :func:`gradient`.  Above the first order `edge_order` is not used: the edges have
+        As for :func:`gradient`.  Above the first order, `edge_order` is ignored and the edges have
         the order of `accuracy`.
 
     Returns
     -------
     DataArray or Dataset
-        As `obj`; named ``d2t_dx2`` or ``d2t_dxdy``, with units such as ``K m-2``.
+        Of the type of `obj`, named ``d2t_dx2`` or ``d2t_dxdy``, with units such as ``K m-2``.
 
     Raises
     ------
@@ -188,7 +192,7 @@ def derivative(
 
 
 def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
-    """The results of :func:`gradient`, checked; nothing is computed.
+    """Check the arguments of :func:`gradient` and describe its results; compute nothing.
 
     Parameters
     ----------
@@ -227,7 +231,10 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
 
 
 def derivatives(obj: Any, dim: Dim, options: Options) -> list[Result]:
-    """The results of :func:`derivative`, checked; all but the last of several is computed."""
+    """Check the arguments of :func:`derivative` and describe its results.
+
+    Of a mixed derivative, all but the last step is applied already, lazily to dask arrays.
+    """
     asked = select(obj, dim, options)
     chain = tuple(asked.spacings)
     found = differentiable(obj, asked.variables, [chain], asked.options)
@@ -240,20 +247,20 @@ def derivatives(obj: Any, dim: Dim, options: Options) -> list[Result]:
 def mixed(
     called: str, name: Hashable, variable: xr.Variable, chain: tuple[Spacing, ...], options: Options
 ) -> Result:
-    """One derivative after another.
+    """Derivatives along several dimensions, one after another.
 
     Parameters
     ----------
     called : str
-        The name of the result.
+        Name of the result.
     name : hashable
-        Of the variable.
+        Name of the variable.
     variable : Variable
-        What is differentiated.
+        The data to differentiate.
     chain : tuple of Spacing
-        Along what.
+        The positions along each dimension, in the order of differentiation.
     options : Options
-        How.
+        With the order of each derivative.
     """
     inner = variable
     terms: list[Term] = []
@@ -266,7 +273,7 @@ def mixed(
 
 
 def _seconds(variable: xr.Variable, options: Options) -> float:
-    """The kernels give the derivatives of times in seconds."""
+    """Seconds in the unit of time of the result; kernels differentiate times in seconds."""
     is_time = variable.dtype.kind in "mM"
     return seconds(options.unit_of_time) if is_time else 1.0
 
@@ -274,7 +281,7 @@ def _seconds(variable: xr.Variable, options: Options) -> float:
 def attributes(
     name: Hashable, variable: xr.Variable, chain: tuple[Spacing | Direction, ...], options: Options
 ) -> dict[Hashable, Any]:
-    """Attributes of a derivative: units, long name, and those of the variable that stay true."""
+    """Attributes of a derivative: units, long name, and those of the variable that still hold."""
     respect = " and ".join(along.label for along in chain)
     if len(chain) == 1:
         what, which = f"{_ORDINALS[options.order]}derivative", ""

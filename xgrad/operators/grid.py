@@ -1,4 +1,4 @@
-"""Curvilinear grids on a sphere: distances along their lines, and how their cells widen."""
+"""Curvilinear grids on a sphere: distances along grid lines, and how the cells widen."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from xgrad.stencils.scheme import Scheme
 
 
 def in_metres(place: Sphere, along: Spacing, options: Options) -> Spacing:
-    """The spacing along a dimension in metres, if its positions are on the sphere.
+    """Spacing along a dimension in metres, if its positions are on the sphere.
 
     Parameters
     ----------
     place : Sphere
-        The places of the cells.
+        Latitudes and longitudes of the cells.
     along : Spacing
-        As the coordinate has it.
+        Spacing in the unit of the coordinate.
     options : Options
-        As they were given.
+        As the caller gave them.
 
     Raises
     ------
     CoordinateError
-        If the options give positions, or a period, that the grid has already.
+        If the options give positions or a period, which the grid already determines.
     """
     if not place.has(along.dim):
         return along
@@ -49,7 +49,7 @@ def _along_the_grid(place: Sphere, along: Spacing, options: Options) -> Spacing:
         )
     if {along.dim, along.name} & set(options.spacing or {}):
         raise CoordinateError(
-            f"`spacing` is given for {along.dim!r}, whose positions `metric` takes from "
+            f"`spacing` names {along.dim!r}, but `metric` takes the positions along it from "
             f"{place.names}; leave it out"
         )
     found = Spacing(along.dim, along.name, 1.0, "m", f"distance along {along.dim}")
@@ -57,14 +57,14 @@ def _along_the_grid(place: Sphere, along: Spacing, options: Options) -> Spacing:
 
 
 def path(place: Sphere, dim: Hashable) -> xr.Variable:
-    """Metres along a dimension of a curvilinear grid, in chunks of whole columns if it is lazy."""
+    """Distance along a dimension of a curvilinear grid in metres; if lazy, in whole columns."""
     latitude = place.latitude
     longitude = place.longitude.transpose(*latitude.dims)
     axis = latitude.get_axis_num(dim)
     both = [latitude.data, longitude.data]
     if any(isinstance(one, da.Array) for one in both):
         lazy = [da.asarray(one) for one in both]
-        # The sum along a column must not depend on how it is cut.
+        # The sum along a column must not depend on the chunks.
         chunks = tuple(
             (n,) if k == axis else own
             for k, (n, own) in enumerate(zip(latitude.shape, lazy[0].chunks, strict=True))
@@ -80,8 +80,8 @@ def path(place: Sphere, dim: Hashable) -> xr.Variable:
 def growth(place: Sphere, dim: Hashable) -> xr.Variable:
     """``d ln(h) / ds`` along `dim`, with h the width of the cells along the other dimension.
 
-    For orthogonal curvilinear coordinates: Batchelor, *An Introduction to Fluid Dynamics* (1967),
-    appendix 2.
+    It holds for orthogonal curvilinear coordinates: Batchelor, *An Introduction to Fluid
+    Dynamics* (1967), appendix 2.
     """
     across = place.across(dim)
     own, other = path(place, dim), path(place, across)

@@ -1,4 +1,4 @@
-"""A labelled result that is not computed yet: its terms, its name, its attributes."""
+"""A labelled result before it is computed: its terms, name and attributes."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from xgrad.arrays.term import How, Term, dtype_of
 
 @dataclass(frozen=True)
 class Result:
-    """One result: the sum, the norm or the angle of its terms.
+    """One result: the sum, norm or angle of its terms.
 
     Attributes
     ----------
     name : str
-        Of the result.
+        Name of the result.
     variables : mapping of hashable to Variable
         The operands of the terms by name, with the same dimensions in the same order.
     terms : tuple of Term
         At least one.
     attrs : mapping
-        Of the result.
+        Attributes of the result.
     how : {"sum", "norm", "angle"}
         How the terms are combined.
     seconds : float
-        Length of the unit of time in which times as data are differentiated; 1 for other data.
+        If the data are times, the unit of time of the result in seconds; 1 for other data.
     """
 
     name: str
@@ -41,10 +41,10 @@ class Result:
 
     @property
     def variable(self) -> xr.Variable:
-        """The first operand, which gives its shape and storage to the result."""
+        """The first operand, whose shape and storage the result takes."""
         return self.variables[self.terms[0].operand]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the result."""
+        """Dtype of the result."""
         return dtype_of([self.variables[term.operand].dtype for term in self.terms], self.how)

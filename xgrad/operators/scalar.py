@@ -34,8 +34,8 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
     obj : DataArray or Dataset
         As for :func:`gradient`.
     dim : hashable or iterable of hashable, optional
-        Dimensions of the gradient.  Default: all.  Of a Dataset the variables that have all of
-        them take part.
+        Dimensions of the gradient.  Default: all.  In a Dataset, only variables that have all of
+        the named dimensions are used.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
     metric, radius, units
@@ -44,7 +44,7 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
     Returns
     -------
     DataArray or Dataset
-        As `obj`; named ``<name>_gradient_magnitude``, real, of the shape and chunks of `obj`.  Each
+        Of the type, shape and chunks of `obj`; real, named ``<name>_gradient_magnitude``.  Each
         derivative has the bits of :func:`gradient`; squares are summed in float64 and the root is
         rounded once.
 
@@ -68,7 +68,7 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 
 
 def magnitudes(obj: Any, dim: Dim, options: Options) -> list[Result]:
-    """The results of :func:`magnitude`, checked; nothing is computed."""
+    """Check the arguments of :func:`magnitude` and describe its results; compute nothing."""
     found = []
     for name, along, asked in _by_variable(obj, dim, options, partial=True):
         text = f"magnitude of the gradient of {label_of(name, asked.variables[name])}"
@@ -84,9 +84,10 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
     Parameters
     ----------
     obj : DataArray or Dataset
-        As for :func:`gradient`, and real.
+        As for :func:`gradient`, but real.
     dim : two hashables
-        First the dimension of the numerator, as the axes of an image: rows, then columns.
+        Dimensions ``(y, x)``, the one of the numerator first, like the axes of an image: rows,
+        then columns.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
     metric, radius, units
@@ -95,8 +96,8 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
     Returns
     -------
     DataArray or Dataset
-        As `obj`; named ``<name>_gradient_direction``, from -π to π: 0 where `obj` rises along the
-        second of `dim`, π/2 where it rises along the first.
+        Of the type of `obj`; named ``<name>_gradient_direction``, from -π to π: 0 where `obj` rises
+        along the second of `dim`, π/2 where it rises along the first.
 
     Raises
     ------
@@ -118,18 +119,20 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
 
 
 def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
-    """The results of :func:`direction`, checked; nothing is computed."""
+    """Check the arguments of :func:`direction` and describe its results; compute nothing."""
     names: list[Any] = list(dim) if isinstance(dim, tuple | list) else [dim]
     if len(names) != 2:
         raise ValueError(
-            f"`dim` is {dim!r}; a direction is arctan2(d/dy, d/dx) of two dimensions, give (y, x)"
+            f"`dim` is {dim!r}, but a direction needs two dimensions; give (y, x) for "
+            "arctan2(d/dy, d/dx)"
         )
     found = []
     for name, along, asked in _by_variable(obj, names, options, partial=True):
         variable = asked.variables[name]
         if variable.dtype.kind == "c":
             raise TypeError(
-                f"{name!r} is {variable.dtype}, whose gradient has no direction; give its `.real`"
+                f"{name!r} has dtype {variable.dtype}, and a complex gradient has no direction; "
+                "give its `.real`"
             )
         y, x = names
         text = (
@@ -146,23 +149,23 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
 def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
     """Laplacian, ``sum(d²f/dx_i²)``, from second differences over the true positions.
 
-    On a sphere ``1/(R cos φ)² d²f/dλ² + 1/R² d²f/dφ² - tan(φ)/R² df/dφ``, NaN at a pole.  Along a
-    curvilinear grid, which is taken to be orthogonal,
-    ``d²f/ds² + d ln(h)/ds df/ds`` for each of its directions, with h the width of the cells.
+    On a sphere it is ``1/(R cos φ)² d²f/dλ² + 1/R² d²f/dφ² - tan(φ)/R² df/dφ``, NaN at a pole.  On
+    a curvilinear grid, assumed to be orthogonal, it is the sum over both grid directions of
+    ``d²f/ds² + d ln(h)/ds df/ds``, with h the width of the cells.
 
     Parameters
     ----------
     obj, dim
         As for :func:`magnitude`.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
-        As for :func:`gradient`; the edges have the order of `accuracy`.
+        As for :func:`gradient`, but the edges have the order of `accuracy`.
     metric, radius, units
         As for :func:`gradient`.
 
     Returns
     -------
     DataArray or Dataset
-        As `obj`; named ``<name>_laplacian``, with units such as ``K m-2``.
+        Of the type of `obj`; named ``<name>_laplacian``, with units such as ``K m-2``.
 
     Raises
     ------
@@ -188,7 +191,7 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 
 
 def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
-    """The results of :func:`laplacian`, checked; nothing is computed."""
+    """Check the arguments of :func:`laplacian` and describe its results; compute nothing."""
     found = []
     for name, along, asked in _by_variable(obj, dim, replace(options, order=2)):
         variable = asked.variables[name]
@@ -207,14 +210,14 @@ def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
 def hessian(
     obj: xr.DataArray | xr.Dataset, dim: Dim = None, **options: Unpack[LabelledOptions]
 ) -> xr.Dataset:
-    """All second derivatives, each pair of dimensions once.
+    """All second derivatives, with each pair of dimensions once.
 
     Parameters
     ----------
     obj : DataArray or Dataset
         As for :func:`gradient`.
     dim : hashable or iterable of hashable, optional
-        Dimensions.  Default: all.
+        Dimensions to pair.  Default: all.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
     units
@@ -223,7 +226,8 @@ def hessian(
     Returns
     -------
     Dataset
-        ``d2t_dx2``, ``d2t_dxdy``, ``d2t_dy2`` and so on, as :func:`derivative` gives them.
+        Variables ``d2t_dx2``, ``d2t_dxdy``, ``d2t_dy2`` and so on, each as :func:`derivative`
+        returns it.
 
     Raises
     ------
@@ -244,8 +248,8 @@ def hessian(
 
 
 def hessians(obj: Any, dim: Dim, options: Options) -> list[Result]:
-    """The results of :func:`hessian`, checked."""
-    # Each option belongs to some of the pairs: it is checked for all of them first.
+    """Check the arguments of :func:`hessian` and describe its results."""
+    # An option may concern some of the pairs only, so options are checked for all pairs first.
     asked = select(obj, dim, options)
     found: dict[str, Result] = {}
     for one, other in itertools.combinations_with_replacement(asked.spacings, 2):
@@ -261,7 +265,7 @@ def hessians(obj: Any, dim: Dim, options: Options) -> list[Result]:
 def _by_variable(
     obj: Any, dim: Dim, options: Options, *, partial: bool = False
 ) -> Iterator[tuple[Hashable, list[Direction], Selection]]:
-    """For each variable that has the dimensions, the directions along them."""
+    """Yield the name, directions and selection of each variable that has the dimensions."""
     asked = select(obj, dim, options, partial=partial)
     several = isinstance(obj, xr.Dataset)
     every = asked.directions
@@ -272,7 +276,7 @@ def _by_variable(
         and (dim is None or len(own) == len(every))
     }
     if not whole:
-        # The error names what is missing.
+        # This raises an error that names what is missing.
         differentiable(obj, asked.variables, [tuple(asked.spacings)], asked.options)
     for name, own in whole.items():
         variables = {name: asked.variables[name]}

@@ -1,4 +1,4 @@
-"""Which variables are differentiated, along which coordinates, and how: found and checked."""
+"""Find and check which variables to differentiate, along which coordinates and how."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from xgrad.operators.partials import Direction, directions
 
 @dataclass(frozen=True)
 class Selection:
-    """What is differentiated, along what and how.
+    """The variables to differentiate, the positions along them and the options.
 
     Attributes
     ----------
     variables : dict
-        By name.
+        Variables by name.
     spacings : list of Spacing
-        In the order in which they were asked for.
+        In the order of `dim`.
     options : Options
-        With what follows from the coordinates.
+        Completed with what follows from the coordinates.
     place : Sphere or None
-        Where `metric` puts the cells.
+        Where the cells are on the sphere, if `metric` is given.
     partials : list of Direction
         Multi-dimensional coordinates that are the independent variables.
     """
@@ -55,17 +55,17 @@ class Selection:
         return [*plain, *self.partials]
 
     def factor(self, along: Spacing) -> xr.Variable | None:
-        """What a derivative is multiplied by: eastward on a sphere ``1 / cos(φ)``."""
+        """Factor of a derivative: on a sphere, ``1 / cos(φ)`` for the eastward one."""
         return None if self.place is None else self.place.factor(along.dim)
 
 
 def concerns(obj: xr.Dataset, dim: Dim) -> bool:
-    """Whether there is something to differentiate along each of `dim`.
+    """Whether a numeric variable can be differentiated along each of `dim`.
 
     Parameters
     ----------
     obj : Dataset
-        Its numeric variables count.
+        Only its numeric variables are considered.
     dim : hashable, iterable of hashable or None
         As for :func:`gradient`.
 
@@ -83,7 +83,7 @@ def concerns(obj: xr.Dataset, dim: Dim) -> bool:
 
 
 def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Selection:
-    """Find variables and positions.
+    """Find the variables and their positions, and check the options.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     partials = directions(obj, several, place, options) if several else []
     if place is not None:
         spacings = [grid.in_metres(place, along, options) for along in spacings]
-    if isinstance(obj, xr.Dataset):  # its variables may serve as positions
+    if isinstance(obj, xr.Dataset):  # its variables may be used as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
     dims = [along.dim for along in spacings] + [own for one in partials for own in one.dims]
@@ -139,7 +139,7 @@ def _require_a_time(
 
 
 def _variables(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
-    """What can be differentiated: of a Dataset the numeric variables, a DataArray must be one."""
+    """The numeric variables of a Dataset, or a DataArray, which must be numeric."""
     if isinstance(obj, xr.Dataset):
         return {
             name: obj.variables[name]
@@ -148,7 +148,7 @@ def _variables(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
         }
     if obj.dtype.kind == "b":
         raise TypeError(
-            f"data {obj.name!r} is bool, whose differences numpy does not define; cast it with "
+            f"data {obj.name!r} is bool, which numpy cannot subtract; convert it to numbers with "
             "`.astype(float)`"
         )
     if not _is_numeric(obj.dtype):
@@ -159,14 +159,14 @@ def _variables(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
 
 
 def _is_numeric(dtype: Any) -> bool:
-    # A pandas dtype such as Int64 has a kind as well, but its arrays are not numpy's.
+    # A pandas dtype such as Int64 also has a kind, but its arrays are not numpy arrays.
     return isinstance(dtype, np.dtype) and dtype.kind in "fciumM"
 
 
 def _names(
     obj: xr.DataArray | xr.Dataset, dim: Dim, variables: Mapping[Hashable, xr.Variable]
 ) -> list[Hashable]:
-    """The names of the dimensions and coordinates asked for, each once and each of some use."""
+    """The dimensions and coordinates of `dim`, resolved and without duplicates."""
     used = [d for d in obj.dims if any(d in variable.dims for variable in variables.values())]
     if dim is None:
         if not used:
@@ -186,12 +186,12 @@ def _listed(dim: Dim) -> list[Hashable]:
 
 
 def _dim_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> Hashable:
-    """The dimension that a 1-D coordinate lies along; else the name itself."""
+    """The dimension of a 1-D coordinate; for anything else, the name itself."""
     return obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
 
 
 def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
-    """Options by the real names of coordinates, and steps that are quantities as numbers."""
+    """Options with CF names resolved to real ones, and quantities of `spacing` as numbers."""
     boundary = names.resolved_keys(obj, options.boundary, "boundary")
     period = names.resolved_keys(obj, options.period, "period")
     spacing = quantities.positions(names.resolved_spacing(obj, options.spacing))
@@ -199,11 +199,11 @@ def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Optio
 
 
 def dtypes_of(obj: xr.DataArray | xr.Dataset) -> str:
-    """The variables of an object in words, for a message that none of them will do."""
+    """Describe the variables of an object, for the message that none of them fits."""
     if isinstance(obj, xr.DataArray):
-        return f"{obj.name!r} has no dimension"
+        return f"{obj.name!r} has no dimensions"
     found = {name: f"{variable.dtype} {variable.dims}" for name, variable in obj.data_vars.items()}
-    return f"no variable is numeric and has a dimension asked for; variables are {found}"
+    return f"no numeric variable has the requested dimensions; variables are {found}"
 
 
 def _is_multidimensional(obj: xr.DataArray | xr.Dataset, name: Hashable) -> bool:
@@ -268,13 +268,14 @@ def _spacing_of(
     found = isinstance(value, str) and (value in obj.coords or value in _data_of(obj))
     even = isinstance(value, str) and value == "uniform" and not found
     if value is None or even:
-        # Not coords.get, which makes up a coordinate for a dimension without one.
+        # Not coords.get, which invents a coordinate for a dimension without one.
         value = obj.coords[name] if name in obj.coords else None  # noqa: SIM401
     elif found:
         value = obj[value]
     elif isinstance(value, str):
         raise CoordinateError(
-            f"`spacing` for {name!r} names {value!r}, which is no coordinate; {names.choices(obj)}"
+            f"`spacing` for {name!r} names {value!r}, which is not a coordinate; "
+            f"{names.choices(obj)}"
         )
     attrs = getattr(value, "attrs", {})
     dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()

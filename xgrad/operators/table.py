@@ -1,4 +1,4 @@
-"""The operations that a job can be asked for, by name."""
+"""The operations that a job can run, by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xgrad.operators.result import Result
 from xgrad.operators.scalar import laplacians, magnitudes
 from xgrad.operators.vector import curls, divergences
 
-#: From an object, dimensions or components, and options to the results.
+#: Each takes an object, dimensions or components, and options, and describes the results.
 OPERATIONS: dict[str, Callable[..., list[Result]]] = {
     "gradient": gradients,
     "magnitude": magnitudes,

@@ -1,4 +1,4 @@
-"""A variable and a spacing → a term, checked; and the name and units of the derivative."""
+"""Variable and spacing → checked term; and the name and units of the derivative."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def term_of(
     name: Hashable, variable: xr.Variable, along: Spacing, options: Options, *,
     factor: Factor = None, inside: AnyArray | None = None, is_inner: bool = False,
 ) -> Term:  # fmt: skip
-    """The derivative of a variable, with a factor.
+    """Term for the derivative of a variable, times a factor.
 
     Parameters
     ----------
     name : hashable
-        Of the variable.
+        Name of the variable.
     variable : Variable
-        What is differentiated.
+        The data to differentiate.
     along : Spacing
-        Along what.
+        The positions to differentiate along.
     options : Options
-        How.
-    factor : Variable, float, optional
-        A variable has some of the dimensions.
+        Order, accuracy, boundaries and so on.
+    factor : Variable or float, optional
+        Factor of the derivative.  A Variable may have any of the dimensions of `variable`.
     inside : array of shape (n,), optional
-        What the cells along the dimension are multiplied by before they are subtracted.
+        Factor of the cells along the dimension, applied before differentiation.
     is_inner : bool, default: False
-        Whether the variable is a derivative itself: beyond an edge where a constant was given,
-        the derivative is 0.
+        Whether the variable is itself a derivative.  Beyond an edge with a constant boundary the
+        data are constant, so their derivative is 0.
     """
     steps: Any = along.steps
     if along.positions is not None:
@@ -78,12 +78,12 @@ def terms_along(
 
 
 def values_of(name: Hashable, variable: xr.Variable, factor: Factor) -> Term:
-    """The values of a variable, with a factor; see :func:`term_of`."""
+    """Term for the values of a variable, times a factor; see :func:`term_of`."""
     return Term(name, factor=factor_of(factor, variable, name))
 
 
 def factor_of(factor: Factor, variable: xr.Variable, name: Hashable) -> Any:
-    """A factor with as many dimensions as the variable, and sides of 1 along the others."""
+    """Expand a factor to the dimensions of the variable, with length 1 along missing ones."""
     if not isinstance(factor, xr.Variable):
         return factor
     found = spread(factor, variable.dims, name)
@@ -91,9 +91,10 @@ def factor_of(factor: Factor, variable: xr.Variable, name: Hashable) -> Any:
 
 
 class Spread:
-    """Positions that are read box by box, with sides of 1 along the dimensions they do not have.
+    """Positions expanded to the dimensions of the data, and read one box at a time.
 
-    A job must not read all positions of a store; numpy reads all of them, by ``__array__``.
+    They have length 1 along the dimensions that they lack.  A job reads only the boxes it needs;
+    converting to a numpy array reads everything.
     """
 
     def __init__(self, variable: xr.Variable, dims: tuple[Hashable, ...]) -> None:
@@ -107,7 +108,7 @@ class Spread:
         return len(self.shape)
 
     def read(self, box: tuple[slice, ...] | None = None) -> AnyArray:
-        """The positions of a box of the data; all of them by default."""
+        """Read the positions in a box of the data, by default all of them."""
         own = self._variable
         if box is not None:
             pairs = zip(self._dims, box, strict=True)
@@ -128,12 +129,21 @@ class Spread:
 
 
 def spread(given: xr.Variable, dims: tuple[Hashable, ...], name: Hashable) -> Any:
-    """Data of a variable, with sides of 1 along the dimensions that it does not have.
+    """Expand positions to the dimensions of the data, with length 1 along missing ones.
+
+    Parameters
+    ----------
+    given : Variable
+        The positions.
+    dims : tuple of hashable
+        Dimensions of the data.
+    name : hashable
+        Name of the data, for the message.
 
     Raises
     ------
     CoordinateError
-        If it has others.
+        If the positions have a dimension that the data lack.
 
     Examples
     --------
@@ -143,8 +153,8 @@ def spread(given: xr.Variable, dims: tuple[Hashable, ...], name: Hashable) -> An
     extra = [dim for dim in given.dims if dim not in dims]
     if extra:
         raise CoordinateError(
-            f"{name!r} has dimensions {dims}, without {extra}, on which its positions depend; "
-            "select one place along them first"
+            f"{name!r} has dimensions {dims}, but its positions also depend on {extra}; select one "
+            "index along them first"
         )
     if given.chunks is None:
         return Spread(given, dims)
@@ -159,18 +169,18 @@ def differentiable(
     options: Options,
     names: Sequence[tuple[Hashable, ...]] | None = None,
 ) -> Iterator[tuple[str, Hashable, int]]:
-    """All derivatives that are possible: of each variable along each chain of its dimensions.
+    """Find all possible derivatives, of each variable along each chain of dimensions it has.
 
     Parameters
     ----------
     obj : DataArray or Dataset
-        What has the variables.
+        The object that holds the variables.
     variables, options
         From :func:`xgrad.operators.selection.select`.
     chains : sequence of tuple of Spacing
-        Along what.
+        The positions to differentiate along.
     names : sequence of tuple of hashable, optional
-        With respect to which coordinates.  Default: those of the spacings.
+        Names of the coordinates.  Default: those of the spacings.
 
     Yields
     ------
@@ -180,7 +190,7 @@ def differentiable(
     Raises
     ------
     ChunkError, CoordinateError, TypeError, ValueError
-        If a variable is too short, or its dtype or its shape does not fit.
+        If a variable has too few cells, or its dtype or shape does not fit.
     """
     found: dict[str, tuple[str, Hashable, int]] = {}
     pairs = [
@@ -191,7 +201,7 @@ def differentiable(
     ]
     if not pairs:
         dims = [along.dim for along in chains[0]]
-        raise ValueError(f"no variable has all of the dimensions {dims}: {dtypes_of(obj)}")
+        raise ValueError(f"nothing to differentiate along all of {dims}: {dtypes_of(obj)}")
     for name, k in pairs:
         for along in chains[k]:
             _check(name, variables[name], along, options.scheme(along.name, along.dim))
@@ -223,7 +233,7 @@ def derivative_name(name: Hashable, *coords: Hashable, order: int = 1) -> str:
 
 
 def _takes_part(variable: xr.Variable, along: Spacing, obj: xr.DataArray | xr.Dataset) -> bool:
-    """Whether a variable has what is needed; of a DataArray it is an error later on if not."""
+    """Whether a variable has the needed dimensions; a DataArray without them raises later."""
     needed = [along.dim]
     if along.positions is not None and isinstance(obj, xr.Dataset):
         needed += along.positions.dims
@@ -254,7 +264,7 @@ def _check_boundary(name: Hashable, variable: xr.Variable, along: Spacing, schem
         if kind in "mM" or (kind != "c" and isinstance(number, complex | np.complexfloating)):
             raise TypeError(
                 f"`boundary` of {along.dim!r} is {number!r}, which {name!r} of dtype "
-                f"{variable.dtype} cannot hold; give a number of its kind or 'extend'"
+                f"{variable.dtype} cannot hold; give a number that fits, or 'extend'"
             )
 
 
@@ -262,8 +272,8 @@ def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, sche
     positions = along.positions
     if variable.dtype.kind in "mM" and (scheme.skipna or positions is not None):
         raise TypeError(
-            f"{name!r} has dtype {variable.dtype}, and times as data go neither with `skipna` nor "
-            "with positions of several dimensions; subtract one of them and divide by a unit first"
+            f"{name!r} has dtype {variable.dtype}, but times as data cannot be combined with "
+            "`skipna` or multi-dimensional coordinates; subtract a time and divide by a unit first"
         )
     if positions is None:
         return
@@ -271,7 +281,8 @@ def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, sche
     if missing:
         raise CoordinateError(
             f"positions {along.name!r} have dimensions {positions.dims}, which do not broadcast "
-            f"against {name!r} with {variable.dims}: it lacks {missing}"
+            f"against {name!r} with {variable.dims}: it lacks {missing}; select one index along "
+            "them in the positions"
         )
     for dim, side in positions.sizes.items():
         if side != variable.sizes[dim]:
@@ -284,7 +295,7 @@ def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, sche
 def units_of(
     variable: xr.Variable, chain: Iterable[Spacing | Direction], options: Options
 ) -> str | None:
-    """Units of a derivative of ``options.order`` along each of `chain`; None where unknown."""
+    """Units of a derivative of ``options.order`` along each of `chain`; None if unknown."""
     times = variable.dtype.kind in "mM"
     own_units = OF_TIME[options.unit_of_time] if times else variable.attrs.get("units")
     for along in chain:
@@ -304,8 +315,9 @@ def common_units(
 
 
 def refuse_times(name: Hashable, variable: xr.Variable) -> None:
-    """Refuse times as data, whose derivatives cannot be added to others."""
+    """Refuse times as data: their derivatives cannot be added to others."""
     if variable.dtype.kind in "mM":
         raise TypeError(
-            f"{name!r} has dtype {variable.dtype}; subtract a time and divide by a unit first"
+            f"{name!r} has dtype {variable.dtype}, but numbers are needed; subtract a time and "
+            "divide by a unit first"
         )

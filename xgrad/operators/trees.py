@@ -1,4 +1,4 @@
-"""An operation on Datasets, on the nodes of a DataTree."""
+"""Apply an operation on Datasets to the nodes of a DataTree."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from xgrad.operators.selection import concerns
 def mapped(
     tree: xr.DataTree, operation: Callable[[xr.Dataset], xr.Dataset], dim: Dim = None
 ) -> xr.DataTree:
-    """Run an operation on each node that has something along all of `dim`.
+    """Run an operation on each node that can be differentiated along all of `dim`.
 
     Parameters
     ----------
     tree : DataTree
-        Its nodes are Datasets, each with the coordinates that it inherits.
+        Each node is passed on as a Dataset that includes inherited coordinates.
     operation : callable
-        From a Dataset to a Dataset.
+        Takes and returns a Dataset.
     dim : hashable or iterable of hashable, optional
-        Dimensions or coordinates, whose names are looked up in each node.  Default: every node
-        that has something to differentiate.
+        Dimensions or coordinates, looked up by name in each node.  Default: use every node that
+        has anything to differentiate.
 
     Returns
     -------
     DataTree
-        Of these nodes only, at the places where they were.
+        The results, at the paths of their nodes.
 
     Raises
     ------
     CoordinateError
-        If there is no such node.
+        If no node can be differentiated.
 
     Examples
     --------
@@ -52,10 +52,12 @@ def mapped(
             try:
                 results[path] = operation(node)
             except Exception as error:
-                error.add_note(f"This is in the node {path!r} of the tree.")
+                error.add_note(f"This happened in node {path!r} of the tree.")
                 raise
     if not results:
         dims = {path: dict(node.sizes) for path, node in nodes.items()}
-        what = "has a number" if dim is None else f"has numbers along `dim`, which is {dim!r}"
-        raise CoordinateError(f"no node of the tree {what}; nodes and their dimensions are {dims}")
+        what = "numbers" if dim is None else f"numbers along `dim`, which is {dim!r}"
+        raise CoordinateError(
+            f"no node of the tree has {what}; nodes and their dimensions are {dims}"
+        )
     return xr.DataTree.from_dict(results, name=tree.name)

@@ -32,21 +32,21 @@ def divergence(
 ) -> xr.DataArray:
     """Divergence of a vector field, ``du/dx + dv/dy + dw/dz``.
 
-    On a sphere ``1/(R cos φ) du/dλ + 1/R dv/dφ - v tan(φ)/R``; in the flux form
+    On a sphere it is ``1/(R cos φ) du/dλ + 1/R dv/dφ - v tan(φ)/R`` or, in flux form,
     ``1/(R cos φ) (du/dλ + d(v cos φ)/dφ)``, whose sum over the closed sphere is zero.  At a pole it
-    is the limit ``2/R dv/dφ`` of a flow that is the same at all longitudes, whose mean over the
-    longitudes is that of any smooth flow.  Along a curvilinear grid, taken to be orthogonal, the
-    components are those along the grid: ``du/ds + u d ln(h)/ds + ...``.
+    is ``2/R dv/dφ``, the limit for a flow that is the same at all longitudes; the mean of this
+    limit over the longitudes is right for any smooth flow.  On a curvilinear grid, assumed to be
+    orthogonal, the components are along the grid: ``du/ds + u d ln(h)/ds + ...``.
 
     Parameters
     ----------
-    components : mapping of hashable to DataArray
-        Per dimension (or coordinate along it) the component in its direction.
+    components : mapping of hashable to DataArray, optional
+        Per dimension, or coordinate along it, the component in its direction.
     u, v, w : DataArray, optional
-        In place of it, the components along the axes x (or longitude), y (latitude) and z, which
-        are found by their CF attributes or names.
+        Instead of `components`, the components along x (or longitude), y (or latitude) and z.
+        These axes are found by their CF attributes or names.
     form : {"advective", "flux"}, default: "advective"
-        On a sphere, how the terms of its curvature are written.
+        On a sphere, how the curvature terms are written.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
     metric, radius, units
@@ -60,7 +60,7 @@ def divergence(
     Raises
     ------
     CoordinateError
-        If the components lie on different grids.
+        If the components are on different grids.
     ChunkError, TypeError, ValueError
         As :func:`gradient`.
 
@@ -99,7 +99,7 @@ def divergence_of(
 def divergences(
     obj: xr.Dataset, components: Any, options: Options, form: str = "advective"
 ) -> list[Result]:
-    """The result of :func:`divergence`, checked; nothing is computed."""
+    """Check the arguments of :func:`divergence` and describe its result; compute nothing."""
     field = _Field(obj, components, options, form)
     terms = [term for dim in field.dims for term in field.across(dim, dim, 1.0)]
     return [field.result("divergence", terms)]
@@ -117,15 +117,16 @@ def curl(
 ) -> xr.DataArray | xr.Dataset:
     """Curl of a vector field: ``dv/dx - du/dy`` of two components, a vector of three.
 
-    On a sphere the vertical component is ``1/(R cos φ) dv/dλ - 1/R du/dφ + u tan(φ)/R``, the
-    relative vorticity; at a pole its limit ``-2/R du/dφ`` in solid-body rotation.  The two
-    horizontal ones of three are those of a shallow fluid, ``dw/dy - dv/dz`` and ``du/dz - dw/dx``.
+    On a sphere the vertical component is the relative vorticity,
+    ``1/(R cos φ) dv/dλ - 1/R du/dφ + u tan(φ)/R``; at a pole it is ``-2/R du/dφ``, the limit for
+    solid-body rotation.  With three components, the two horizontal ones are those of a shallow
+    fluid, ``dw/dy - dv/dz`` and ``du/dz - dw/dx``.
 
     Parameters
     ----------
     components, u, v, w, form
-        As for :func:`divergence`.  Dimensions are right-handed in the order given; those of a
-        sphere are east and north in any order.
+        As for :func:`divergence`.  The dimensions form a right-handed system in the order given,
+        except that on a sphere east always comes before north.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
     metric, radius, units
@@ -134,7 +135,7 @@ def curl(
     Returns
     -------
     DataArray or Dataset
-        Of two components a DataArray ``curl``; of three a Dataset ``curl_<dim>``.
+        A DataArray ``curl`` for two components, a Dataset of three ``curl_<dim>`` for three.
 
     Raises
     ------
@@ -172,10 +173,10 @@ def curl_of(
 def curls(
     obj: xr.Dataset, components: Any, options: Options, form: str = "advective"
 ) -> list[Result]:
-    """The results of :func:`curl`, checked; nothing is computed."""
+    """Check the arguments of :func:`curl` and describe its results; compute nothing."""
     if not isinstance(components, Mapping) or len(components) not in (2, 3):
         given = list(components) if isinstance(components, Mapping) else components
-        raise ValueError(f"`components` are {given!r}; a curl needs two components, or three")
+        raise ValueError(f"`components` is {given!r}; a curl needs two or three components")
     field = _Field(obj, components, options, form)
     dims = field.right_handed()
     if len(dims) == 2:
@@ -188,9 +189,9 @@ def curls(
 
 
 def _only(obj: xr.Dataset, components: Any) -> xr.Dataset:
-    """The components alone: the others may be quantities, or on other grids."""
+    """Drop all other variables, which may be quantities or on other grids."""
     if not isinstance(components, Mapping) or not all(n in obj for n in components.values()):
-        return obj  # refused later on
+        return obj  # an error is raised later
     return obj[list(dict.fromkeys(components.values()))]
 
 
@@ -200,13 +201,13 @@ class _Field:
     def __init__(self, obj: xr.Dataset, components: Any, options: Options, form: str) -> None:
         if not isinstance(components, Mapping) or not components:
             raise ValueError(
-                f"`components` are {components!r}; give a mapping of dimensions to components, "
+                f"`components` is {components!r}; give a mapping of dimensions to components, "
                 "such as {'x': 'u', 'y': 'v'}"
             )
         for name in components.values():
             if name not in obj:
                 raise ValueError(
-                    f"`components` name {name!r}, which does not exist; variables are "
+                    f"`components` names {name!r}, which does not exist; variables are "
                     f"{list(obj.data_vars)}"
                 )
         if form not in ("advective", "flux"):
@@ -229,13 +230,12 @@ class _Field:
             return
         if self.place is None or self.place.is_curvilinear or self.options.skipna:
             raise ValueError(
-                "`form` is 'flux', which is that of latitude and longitude on a sphere without "
-                "gaps; give `metric='sphere'` with coordinates of one dimension and without "
-                "`skipna`, or leave it out"
+                "`form` is 'flux', which needs 1-D latitude and longitude with `metric='sphere'` "
+                "and without `skipna`; change these options, or leave `form` out"
             )
 
     def right_handed(self) -> list[Hashable]:
-        """The dimensions, with the one that runs east before the one that runs north."""
+        """The dimensions, with the eastward one before the northward one."""
         place = self.place
         horizontal = [d for d in self.dims if place is not None and place.has(d)]
         if place is None or place.is_curvilinear or len(horizontal) < 2:
@@ -250,7 +250,7 @@ class _Field:
     def across(self, component: Hashable, dim: Hashable, sign: float) -> Iterator[Term]:
         """``sign`` times the derivative of a component along a dimension.
 
-        With the terms that the curvature adds, if both component and dimension are on the sphere.
+        If both component and dimension are on the sphere, this includes the curvature terms.
         """
         name, along = self.origin[component], self._along[dim]
         variable = self._variables[name]
