@@ -56,7 +56,7 @@ class Sphere:
                 "each"
             )
         if latitude.chunks is None:
-            _require_latitudes(names[0], latitude.values)
+            latitude = _within_the_poles(names[0], latitude)
         return cls(options.length_of_radius, latitude, longitude, names)
 
     @property
@@ -194,7 +194,7 @@ def with_the_globe(
         As they were given.
     """
     place = Sphere.of(obj, options)
-    if place is None or place.longitude.ndim != 1:
+    if place is None or place.longitude.ndim != 1 or place.is_track:
         return options
     (dim,) = place.longitude.dims
     values = place.longitude.values
@@ -253,13 +253,16 @@ def _in_radians(coord: xr.DataArray) -> xr.Variable:
     return xr.Variable(coord.dims, values if in_radians else values * (np.pi / 180))
 
 
-def _require_latitudes(name: Hashable, latitude: AnyArray) -> None:
-    beyond = np.abs(latitude) > np.pi / 2 * (1 + 1e-9)
+def _within_the_poles(name: Hashable, latitude: xr.Variable) -> xr.Variable:
+    """The same with a pole that was rounded up, such as 90.0000076 in float32, at the pole."""
+    values = latitude.values
+    beyond = np.abs(values) > np.pi / 2 * (1 + 1e-7)
     if beyond.any():
         index = tuple(int(k) for k in np.argwhere(beyond)[0])
-        value = float(np.degrees(latitude[index]))
+        value = float(np.degrees(values[index]))
         where = index[0] if len(index) == 1 else index
         raise CoordinateError(
             f"latitude {name!r} is {value:g} degrees at index {where}, beyond a pole; give "
             "latitudes from -90 to 90"
         )
+    return xr.Variable(latitude.dims, np.clip(values, -np.pi / 2, np.pi / 2))

@@ -108,10 +108,10 @@ def arc(latitude: Any, longitude: Any, other_latitude: Any, other_longitude: Any
 
 
 def path(latitude: AnyArray, longitude: AnyArray, axis: int) -> AnyArray:
-    """Angle along an axis of a grid, from its first cell.
+    """Angle travelled along an axis of a grid, from its first cell.
 
-    Counted eastward or northward: it falls if the axis runs mostly to the west or, if it runs
-    mostly across the latitudes, to the south.
+    It grows along the index, wherever the axis leads: a sign that depended on the place would
+    change from row to row on a grid over a pole, and with the part of the grid that is loaded.
 
     Parameters
     ----------
@@ -126,13 +126,9 @@ def path(latitude: AnyArray, longitude: AnyArray, axis: int) -> AnyArray:
     >>> np.degrees(path(latitude, longitude, 1))[0].round(2)
     array([0., 1., 2.])
     >>> np.degrees(path(latitude, longitude, 0))[:, 0].round(2)
-    array([-0., -1.])
+    array([0., 1.])
     """
     phi, lam = np.moveaxis(latitude, axis, 0), np.moveaxis(longitude, axis, 0)
     steps = arc(phi[:-1], lam[:-1], phi[1:], lam[1:])
-    turn = (np.diff(lam, axis=0) + np.pi) % (2 * np.pi) - np.pi
-    east = (turn * np.cos((phi[1:] + phi[:-1]) / 2)).mean(0)
-    north = np.diff(phi, axis=0).mean(0)
-    sign = np.where(np.abs(east) >= np.abs(north), np.sign(east), np.sign(north))
     travelled = np.concatenate([np.zeros_like(phi[:1]), np.cumsum(steps, axis=0)])
-    return np.moveaxis(travelled * np.where(sign == 0, 1.0, sign), 0, axis)
+    return np.moveaxis(travelled, 0, axis)

@@ -55,6 +55,31 @@ def factors(units: str) -> dict[str, int]:
     return powers
 
 
+# Other spellings of a unit: the names of UDUNITS for those that spell out a symbol.
+_SPELLINGS = {
+    **dict.fromkeys(["metre", "metres", "meter", "meters"], "m"),
+    **dict.fromkeys(["second", "seconds", "sec"], "s"),
+    **dict.fromkeys(["kelvin", "degK", "deg_K"], "K"),
+    **dict.fromkeys(["kilometre", "kilometres", "kilometer", "kilometers"], "km"),
+}
+_DEGREES = re.compile(r"degrees?_?(north|east|true|[NET])?")
+
+
+def as_one(units: str) -> frozenset[tuple[str, int]]:
+    """A unit in a form that does not depend on its spelling, to tell whether two are the same.
+
+    Examples
+    --------
+    >>> as_one("K degrees_north-1") == as_one("degrees_east-1 K"), as_one("K m-1") == as_one("K")
+    (True, False)
+    """
+    powers: dict[str, int] = {}
+    for name, power in factors(units).items():
+        one = "degree" if _DEGREES.fullmatch(name) else _SPELLINGS.get(name, name)
+        powers[one] = powers.get(one, 0) + power
+    return frozenset((name, power) for name, power in powers.items() if power)
+
+
 def quotient(numerator: str, denominator: str) -> str:
     """The unit of a derivative: `numerator` per `denominator`.
 

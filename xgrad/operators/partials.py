@@ -151,6 +151,19 @@ def _on_plane(
     return found
 
 
+def eastward_and_northward(place: Sphere, options: Options) -> list[Direction]:
+    """The two directions of a curvilinear grid on a sphere, at right angles to each other.
+
+    Parameters
+    ----------
+    place : Sphere
+        With latitudes and longitudes of two dimensions.
+    options : Options
+        The stencils.
+    """
+    return _on_sphere(place, place.names[::-1], options)
+
+
 def _on_sphere(place: Sphere, names: Sequence[Hashable], options: Options) -> list[Direction]:
     """Longitude and latitude: eastward and northward, per metre."""
     dims = place.latitude.dims

@@ -70,7 +70,7 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 def magnitudes(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """Check the arguments of :func:`magnitude` and describe its results; compute nothing."""
     found = []
-    for name, along, asked in _by_variable(obj, dim, options, partial=True):
+    for name, along, asked in _by_variable(obj, dim, options, "magnitude", partial=True):
         text = f"magnitude of the gradient of {label_of(name, asked.variables[name])}"
         terms = _first_derivatives(name, along, asked)
         found.append(_result(name, "gradient_magnitude", text, terms, along, asked, how="norm"))
@@ -127,7 +127,7 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
             "arctan2(d/dy, d/dx)"
         )
     found = []
-    for name, along, asked in _by_variable(obj, names, options, partial=True):
+    for name, along, asked in _by_variable(obj, names, options, "direction", partial=True):
         variable = asked.variables[name]
         if variable.dtype.kind == "c":
             raise TypeError(
@@ -193,7 +193,7 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """Check the arguments of :func:`laplacian` and describe its results; compute nothing."""
     found = []
-    for name, along, asked in _by_variable(obj, dim, replace(options, order=2)):
+    for name, along, asked in _by_variable(obj, dim, replace(options, order=2), "Laplacian"):
         variable = asked.variables[name]
         text = f"Laplacian of {label_of(name, variable)}"
         spacings = [spacing for direction in along for spacing in direction.spacings]
@@ -263,12 +263,16 @@ def hessians(obj: Any, dim: Dim, options: Options) -> list[Result]:
 
 
 def _by_variable(
-    obj: Any, dim: Dim, options: Options, *, partial: bool = False
+    obj: Any, dim: Dim, options: Options, what: str, *, partial: bool = False
 ) -> Iterator[tuple[Hashable, list[Direction], Selection]]:
     """Yield the name, directions and selection of each variable that has the dimensions."""
     asked = select(obj, dim, options, partial=partial)
+    asked.refuse_a_track(what)
     several = isinstance(obj, xr.Dataset)
-    every = asked.directions
+    every = asked.at_right_angles if what == "magnitude" else asked.directions
+    if dim is None and asked.place is not None:
+        # Derivatives along time and levels are not per metre: with a metric all is the horizontal.
+        every = [one for one in every if all(map(asked.place.has, one.dims))]
     whole = {
         name: own
         for name, variable in asked.variables.items()

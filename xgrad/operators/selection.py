@@ -18,7 +18,7 @@ from xgrad.labels.place import Sphere, with_the_globe
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import is_time
 from xgrad.operators import grid
-from xgrad.operators.partials import Direction, directions
+from xgrad.operators.partials import Direction, directions, eastward_and_northward
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,25 @@ class Selection:
             for along in self.spacings
         ]
         return [*plain, *self.partials]
+
+    @property
+    def at_right_angles(self) -> list[Direction]:
+        """The same, but eastward and northward for the two dimensions of a curvilinear grid."""
+        place, dims = self.place, [along.dim for along in self.spacings]
+        if place is None or not place.is_curvilinear or not set(place.latitude.dims) <= set(dims):
+            return self.directions
+        others = [one for one in self.directions if not place.has(one.dims[0])]
+        return [*others, *eastward_and_northward(place, self.options)]
+
+    def refuse_a_track(self, what: str) -> None:
+        """Refuse what needs two horizontal directions if the places are along one dimension."""
+        if self.place is not None and self.place.is_track:
+            (dim,) = self.place.latitude.dims
+            raise CoordinateError(
+                f"{self.place.names} are both along {dim!r}, so that only the derivative along it "
+                f"exists, not the {what}; `gradient({dim!r}, metric='sphere')` is that along a "
+                "track, and uxarray has gradients on meshes"
+            )
 
     def factor(self, along: Spacing) -> xr.Variable | None:
         """Factor of a derivative: on a sphere, ``1 / cos(φ)`` for the eastward one."""

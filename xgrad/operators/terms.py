@@ -17,7 +17,7 @@ from xgrad.errors import CoordinateError
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
-from xgrad.labels.units import OF_TIME, quotient
+from xgrad.labels.units import OF_TIME, as_one, quotient
 from xgrad.operators.partials import Direction
 from xgrad.operators.selection import dtypes_of
 from xgrad.stencils.scheme import Scheme
@@ -310,8 +310,16 @@ def common_units(
     pairs: Iterable[tuple[xr.Variable, Spacing | Direction]], options: Options
 ) -> str | None:
     """Units of a sum of derivatives; None if they differ or are unknown."""
-    found = {units_of(variable, [along], options) for variable, along in pairs}
-    return found.pop() if len(found) == 1 else None
+    given = [(along, units_of(variable, [along], options)) for variable, along in pairs]
+    known = {str(along.name): units for along, units in given if units is not None}
+    if len({as_one(units) for units in known.values()}) > 1:
+        found = ", ".join(f"{units!r} along {name!r}" for name, units in known.items())
+        raise ValueError(
+            f"derivatives of different units cannot be added: {found}; name dimensions of one "
+            "unit in `dim`, or give `metric='sphere'` for latitudes and longitudes"
+        )
+    units = {units for _, units in given}
+    return units.pop() if len(units) == 1 else None
 
 
 def refuse_times(name: Hashable, variable: xr.Variable) -> None:

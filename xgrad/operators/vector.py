@@ -215,6 +215,7 @@ class _Field:
         self.form = form
         names = list(dict.fromkeys(components.values()))
         self.asked = select(obj[names], list(components), options)
+        self.asked.refuse_a_track("divergence or curl")
         self.options = self.asked.options
         self.place = self.asked.place
         self._require_a_form()
