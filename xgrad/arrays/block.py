@@ -44,7 +44,7 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
     >>> fold([Piece(f, factor=2.0), Piece(f, factor=-1.0)], "sum", out := np.empty(3)), out
     (True, array([0., 1., 4.]))
     """
-    if len(pieces) == 1 and how == "sum" and pieces[0].stencil and pieces[0].factor is None:
+    if _is_plain(pieces, how):
         return pieces[0].fill(out)
     if tabled.are_loaded(out.size):
         from xgrad.kernels import fused  # noqa: PLC0415  it loads numba
@@ -63,6 +63,13 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
             )
             out[tile] = _FOLDED[how](components)
     return all(good)
+
+
+def _is_plain(pieces: Sequence[Piece], how: How) -> bool:
+    """Whether a kernel writes the result itself: one derivative, without a factor."""
+    one = pieces[0]
+    alone = len(pieces) == 1 and how == "sum" and one.stencil is not None
+    return alone and one.factor is None and one.inside is None
 
 
 def _sum(values: Iterator[AnyArray]) -> AnyArray:

@@ -61,7 +61,7 @@ def combine(arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How = "s
                 "xgrad differentiates numpy and dask arrays, convert it with `.as_numpy()`"
             )
     dtype = dtype_of([arrays[term.operand].dtype for term in terms], how)
-    others = [one for term in terms for one in (_positions(term), term.factor)]
+    others = [one for term in terms for one in (_positions(term), term.factor, term.inside)]
     lazy_ones = [one for one in (*arrays.values(), *others) if isinstance(one, da.Array)]
     for one in lazy_ones:
         require_known_chunks("the data", one)

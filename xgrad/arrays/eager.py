@@ -9,7 +9,7 @@ import numpy as np
 
 from xgrad._typing import AnyArray
 from xgrad.arrays import block, buffers
-from xgrad.arrays.halo import at_both_edges
+from xgrad.arrays.halo import at_both_edges, of_factor
 from xgrad.arrays.term import How, Positions, Term, as_float
 from xgrad.arrays.threads import in_threads
 from xgrad.kernels.cells import Cells
@@ -93,7 +93,10 @@ def _over_all(term: Term, array: AnyArray, cut: int | None) -> Piece:
     cells = at_both_edges(array, axis, scheme, face, ghosts.values)
     if not isinstance(term.along, Positions):
         stencil = term.stencil(array.shape[axis], array.dtype)
-        return Piece(cells, stencil, term.factor, term.component)
+        inside = None
+        if term.product is not None:
+            inside = at_both_edges(term.product, axis, of_factor(scheme), face, ghosts.values)
+        return Piece(cells, stencil, term.factor, term.component, inside)
     x, period = as_float(np.asarray(term.along.array)), term.along.period
     there = at_both_edges(x, axis, scheme, face, ghosts.positions)
     # Parts that are cut along the axis hold no whole columns.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from xgrad._typing import AnyArray
 from xgrad.kernels.cells import Cells, along
@@ -60,6 +61,19 @@ def surrounded(
         last = block[along(axis, slice(n - face, n))]
         above = ghosts(last, scheme.boundary[1], depth, axis, below=False)
     return Cells(below, block, above, axis, scheme.reach)
+
+
+def of_factor(scheme: Scheme) -> Scheme:
+    """The scheme for a known factor of the data, which has no value of its own beyond an edge.
+
+    Examples
+    --------
+    >>> of_factor(Scheme(boundary=(0.0, "reflect"))).boundary
+    ('extend', 'reflect')
+    """
+    own = ("one-sided", "periodic", "reflect")
+    left, right = (side if side in own else "extend" for side in scheme.boundary)
+    return replace(scheme, boundary=(left, right))
 
 
 def at_both_edges(

@@ -14,10 +14,10 @@ import numpy as np
 from xgrad._typing import AnyArray
 from xgrad.arrays import block, eager
 from xgrad.arrays.faces import Halo, merged
-from xgrad.arrays.halo import at_both_edges, between_faces
+from xgrad.arrays.halo import at_both_edges, between_faces, of_factor
 from xgrad.arrays.term import How, Positions, Term, as_float, dtype_of
 from xgrad.kernels.cells import Cells, along
-from xgrad.kernels.kinds import OfAnAxis, OwnPositions, Stencil
+from xgrad.kernels.kinds import OfAnAxis, OwnPositions
 from xgrad.kernels.piece import Piece
 from xgrad.stencils import ghosts
 from xgrad.stencils.scheme import Scheme
@@ -71,7 +71,7 @@ def _chunks_of(arrays: Mapping[Hashable, Any], terms: Sequence[Term]) -> Chunks:
     others = (
         one.array if isinstance(one, Positions) else one
         for term in terms
-        for one in (term.along, term.factor)
+        for one in (term.along, term.factor, term.inside)
     )
     lazy = next(one for one in others if isinstance(one, da.Array))
     return tuple(
@@ -106,12 +106,15 @@ class _OnAxis:
         Whether the chunk is the whole axis, so that nothing is passed on.
     stencil : OfAnAxis
         Without its table, whose columns arrive with the chunk.
+    has_product : bool
+        Whether a known factor of the data arrives with the chunk.
     """
 
     axis: int
     face: int
     is_whole: bool
     stencil: OfAnAxis
+    has_product: bool
 
     @classmethod
     def of(cls, term: Term, array: da.Array, index: tuple[int, ...]) -> tuple[_OnAxis, list[Any]]:
@@ -125,21 +128,35 @@ class _OnAxis:
         whole = np.ascontiguousarray(table.T).view([(_COLUMN, table.dtype, len(table))])[:, 0]
         columns = [da.from_array(whole, chunks=(array.chunks[axis],)), (axis,)]
         is_whole = array.numblocks[axis] == 1
-        way = cls(axis, term.face, is_whole, replace(stencil, table=table[:, :0]))
-        if is_whole:
-            return way, columns
-        halo = Halo.of(array, axis, term.scheme, term.face)
-        return way, [halo.faces, index, halo.sides, (axis,), *columns]
+        empty = replace(stencil, table=table[:, :0])
+        way = cls(axis, term.face, is_whole, empty, term.product is not None)
+        halos = [] if is_whole else way._halo(array, index)
+        if term.product is not None:
+            product = _in_chunks(term.product, array.chunks)
+            halos += [product, index, *([] if is_whole else way._halo(product, index)[:2])]
+        return way, [*columns, *halos]
 
-    def take(self, f: AnyArray, given: Iterator[AnyArray]) -> tuple[Cells, Stencil]:
+    def _halo(self, array: da.Array, index: tuple[int, ...]) -> list[Any]:
+        halo = Halo.of(array, self.axis, self.stencil.scheme, self.face)
+        return [halo.faces, index, halo.sides, (self.axis,)]
+
+    def take(self, f: AnyArray, given: Iterator[AnyArray]) -> Piece:
         """From the next of the arguments of a task."""
         axis, scheme, face = self.axis, self.stencil.scheme, self.face
+        stencil = replace(self.stencil, table=next(given)[_COLUMN].T)
         if self.is_whole:
             cells = at_both_edges(f, axis, scheme, face, ghosts.values)
         else:
             faces, sides = next(given), next(given)
             cells = between_faces(f, faces, sides, axis, scheme, face, ghosts.values)
-        return cells, replace(self.stencil, table=next(given)[_COLUMN].T)
+        if not self.has_product:
+            return Piece(cells, stencil)
+        product, own = next(given), of_factor(scheme)
+        if self.is_whole:
+            known = at_both_edges(product, axis, own, face, ghosts.values)
+        else:
+            known = between_faces(product, next(given), sides, axis, own, face, ghosts.values)
+        return Piece(cells, stencil, inside=known)
 
 
 @dataclass(frozen=True)
@@ -181,13 +198,14 @@ class _OnPositions:
             least, thin, greatest, thin,
         ]  # fmt: skip
 
-    def take(self, f: AnyArray, given: Iterator[AnyArray]) -> tuple[Cells, Stencil]:
+    def take(self, f: AnyArray, given: Iterator[AnyArray]) -> Piece:
         """From the next of the arguments of a task."""
         axis, scheme, face = self.axis, self.scheme, self.face
         faces, sides, x, x_faces = (next(given) for _ in range(4))
         cells = between_faces(f, faces, sides, axis, scheme, face, ghosts.values)
         there = between_faces(x, x_faces, sides, axis, scheme, face, ghosts.positions)
-        return cells, OwnPositions(scheme, there, (next(given), next(given)), self.period)
+        ends = next(given), next(given)
+        return Piece(cells, OwnPositions(scheme, there, ends, self.period))
 
 
 def _way(
@@ -213,9 +231,9 @@ class _Recipe:
     def piece(self, blocks: Mapping[Hashable, AnyArray], given: Iterator[AnyArray]) -> Piece:
         """The term, from the next of the arguments."""
         f = blocks[self.operand]
-        cells, stencil = (Cells.alone(f), None) if self.way is None else self.way.take(f, given)
+        piece = Piece(Cells.alone(f)) if self.way is None else self.way.take(f, given)
         factor = next(given) if self.factor_is_given else self.factor
-        return Piece(cells, stencil, factor, self.component)
+        return replace(piece, factor=factor, component=self.component)
 
 
 def _block(

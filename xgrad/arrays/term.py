@@ -65,8 +65,11 @@ class Term:
     factor : float, numpy.ndarray, dask.array.Array or None
         An array has as many dimensions as the data, and sides of 1 along those it does not depend
         on.
-    inside : array of shape (n,) or None
-        What the cells along `axis` are multiplied by before they are subtracted.
+    inside : array of shape (n,), array with as many dimensions as the data, or None
+        What the cells are multiplied by before they are differentiated.  That of one dimension is
+        along `axis`; that of several has sides of 1 along others that it does not depend on.
+    component : int
+        Of a norm or an angle: terms of one component are added first.
     """
 
     operand: Hashable
@@ -75,7 +78,7 @@ class Term:
     scheme: Scheme = Scheme()  # noqa: RUF009  it is frozen
     seam: Any = None
     factor: Any = None
-    inside: AnyArray | None = None
+    inside: Any = None
     component: int = 0
 
     @property
@@ -89,7 +92,12 @@ class Term:
         assert self.along is not None
         assert not isinstance(self.along, Positions)
         found = kinds.of_axis(self.along, size, self.scheme, dtype, self.seam)
-        return found if self.inside is None else found.of_products(self.inside)
+        return found.of_products(self.inside) if np.ndim(self.inside) == 1 else found
+
+    @property
+    def product(self) -> Any:
+        """`inside`, if it is as wide as the data; None if the stencil takes it up."""
+        return self.inside if np.ndim(self.inside) > 1 else None
 
 
 def dtype_of(dtypes: Iterable[np.dtype[Any]], how: How) -> np.dtype[Any]:

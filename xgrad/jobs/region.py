@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ import xarray as xr
 
 from xgrad._typing import AnyArray
 from xgrad.arrays import block
-from xgrad.arrays.halo import surrounded
+from xgrad.arrays.halo import of_factor, surrounded
 from xgrad.arrays.term import Positions, Term, as_float
 from xgrad.jobs.regions import Box
 from xgrad.kernels.cells import Cells, along, thin
@@ -255,8 +255,23 @@ def _piece(term: Term, whole: OfAnAxis | None, neighbours: _Neighbours) -> Piece
 
     cells = _surrounded(core, term, region, beside, ghosts.values)
     if whole is not None:
-        return Piece(cells, whole.cut(region.box, axis), factor, term.component)
+        stencil, inside = whole.cut(region.box, axis), _inside(term, region)
+        return Piece(cells, stencil, factor, term.component, inside)
     return Piece(cells, _own_positions(term, region), factor, term.component)
+
+
+def _inside(term: Term, region: _Region) -> Cells | None:
+    """The known factor of the data in a region and beside it."""
+    product, axis, box = term.product, term.axis, region.box
+    if product is None:
+        return None
+    assert axis is not None
+
+    def beside(other: slice) -> AnyArray:
+        return thin(product, (*box[:axis], other, *box[axis + 1 :]))
+
+    known = replace(term, scheme=of_factor(term.scheme))
+    return _surrounded(beside(box[axis]), known, region, beside, ghosts.values)
 
 
 def _surrounded(

@@ -354,7 +354,7 @@ def _axes_across(pieces: Sequence[Piece], order: list[int], shape: tuple[int, ..
 def _is_simple(piece: Piece, order: list[int], dtype: np.dtype[Any]) -> bool:
     """Whether a term has a table of weights, or none, and its cells are plain rows."""
     tabled = piece.stencil is None or isinstance(piece.stencil, Tabled)
-    return tabled and _is_plain(piece.cells.block, order, dtype)
+    return tabled and piece.inside is None and _is_plain(piece.cells.block, order, dtype)
 
 
 def _is_plain(array: AnyArray, order: list[int], dtype: np.dtype[Any]) -> bool:

@@ -27,6 +27,8 @@ class Piece:
         An array has sides of 1 along the dimensions that it does not depend on.
     component : int
         Of a norm or an angle: terms of one component are added first.
+    inside : Cells or None
+        What the cells are multiplied by before they are differentiated.
 
     Examples
     --------
@@ -38,6 +40,7 @@ class Piece:
     stencil: Stencil | None = None
     factor: Any = None
     component: int = 0
+    inside: Cells | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -48,18 +51,21 @@ class Piece:
         """The same over a part of the block."""
         factor = self.factor if np.ndim(self.factor) == 0 else thin(self.factor, box)
         stencil = self.stencil and self.stencil.cut(box, self.cells.axis)
-        return Piece(self.cells.cut(box), stencil, factor, self.component)
+        inside = self.inside and self.inside.cut(box)
+        return Piece(self.cells.cut(box), stencil, factor, self.component, inside)
 
     def fill(self, out: AnyArray) -> bool:
         """Write the derivative, without its factor; False if some positions are not monotonic."""
         assert self.stencil is not None
-        return self.stencil.apply(self.cells, out)
+        cells = self.cells if self.inside is None else self.cells.times(self.inside)
+        return self.stencil.apply(cells, out)
 
     def values(self, dtype: np.dtype[Any], good: list[bool]) -> AnyArray:
         """The term in the dtype of a sum; appends to `good` whether all columns are monotonic."""
         found = self.cells.block
         if self.stencil is not None:
-            found = np.empty_like(found, dtype=self.dtype, subok=False)
+            own = self.dtype if self.inside is None else np.result_type(self.dtype, np.float64)
+            found = np.empty_like(found, dtype=own, subok=False)
             good.append(self.fill(found))
         if self.factor is None:
             return found.astype(dtype, copy=False)

@@ -1,39 +1,24 @@
 """True partial derivatives: multi-dimensional coordinates as the independent variables.
 
-``f`` is known on a grid of indices i, j, and so are the coordinates.  The derivatives along the
-indices are those of the chain rule::
-
-    D_i f = sum over the coordinates k of  (D_i x_k) df/dx_k
-
-which is solved for ``df/dx_k``, each with the other coordinates held fixed.  On a sphere the places
-are points in space, p(latitude, longitude), n is the normal and ``J = (D_i p × D_j p) · n``::
-
-    grad f = ((D_j p × n) D_i f + (n × D_i p) D_j f) / J
-
-The dateline and the poles are no special cases.  ``D`` is the stencil of the data, also for the
-coordinates, so the derivative of a field that is linear in the coordinates is exact.
+``f`` is known on a grid of indices, and so are the coordinates.  The derivatives along the indices
+are those of the chain rule, ``D_i f = sum over k of (D_i x_k) df/dx_k``, which is solved for
+``df/dx_k``, each with the other coordinates held fixed.  ``D`` is the stencil of the data, also for
+the coordinates, so the derivative of a field that is linear in the coordinates is exact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from xgrad._typing import AnyArray
-from xgrad.arrays.combine import differentiate
-from xgrad.errors import CoordinateError, CoordinateWarning, warn
+from xgrad.errors import CoordinateError
 from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere
 from xgrad.labels.spacing import Spacing, along_index
-from xgrad.stencils import ghosts
-from xgrad.stencils.scheme import Scheme
-
-# Where the coordinates depend on each other the Jacobian is a rounding error of its terms.
-_SINGULAR = 1e-10
+from xgrad.operators.surface import Surface, along_index_of, cross, dot, reciprocal
 
 
 @dataclass(frozen=True)
@@ -118,8 +103,14 @@ def directions(
     return _on_plane(coords, dims, options)
 
 
-def _index(dim: Hashable, size: int, options: Options) -> Spacing:
-    """Steps of one, around the axis if it is periodic."""
+def index_along(dim: Hashable, size: int, options: Options) -> Spacing:
+    """Steps of one, around the axis if it is periodic.
+
+    Examples
+    --------
+    >>> index_along("x", 5, Options(boundary="periodic")).seam
+    1.0
+    """
     along = along_index(dim)
     around = "periodic" in options.scheme(dim).boundary
     return replace(along, period=float(size), seam=1.0) if around else along
@@ -134,21 +125,36 @@ def _on_plane(
                 f"`boundary` of {dim!r} is 'periodic', but coordinates {[c.name for c in coords]} "
                 "have no period on a plane; give another `boundary`, or `metric='sphere'`"
             )
-    rows = [[_along(coord.variable, dim, dims, options) for dim in dims] for coord in coords]
-    inverse, determinant = _inverse(rows)
-    size: Any = 1.0
-    for row in rows:
-        size = size * np.sqrt(_dot(row, row))
-    per_cell = _reciprocal(determinant, size, [coord.name for coord in coords])
-    found = []
-    for k, coord in enumerate(coords):
-        label = str(coord.attrs.get("long_name") or coord.name)
-        parts = tuple(
-            (_index(dim, coord.sizes[dim], options), xr.Variable(dims, inverse[d][k] * per_cell))
-            for d, dim in enumerate(dims)
+    if len(coords) == 2:
+        surface = Surface.on_plane(coords, dims, options)
+        weights = [surface.weights(coord.name) for coord in coords]
+    else:
+        weights = _of_three(coords, dims, options)
+    return [
+        Direction(
+            coord.name,
+            str(coord.attrs.get("long_name") or coord.name),
+            coord.attrs.get("units"),
+            _parts(own, options),
         )
-        found.append(Direction(coord.name, label, coord.attrs.get("units"), parts))
-    return found
+        for coord, own in zip(coords, weights, strict=True)
+    ]
+
+
+def _of_three(
+    coords: Sequence[xr.DataArray], dims: tuple[Hashable, ...], options: Options
+) -> list[dict[Hashable, xr.Variable]]:
+    """The inverse of the matrix of derivatives, by cofactors."""
+    one, two, three = (
+        [along_index_of(coord.variable, dim, dims, options) for dim in dims] for coord in coords
+    )
+    columns = [cross(two, three), cross(three, one), cross(one, two)]
+    size = np.sqrt(dot(one, one) * dot(two, two) * dot(three, three))
+    per_volume = reciprocal(dot(one, columns[0]), size, [coord.name for coord in coords])
+    return [
+        {dim: xr.Variable(dims, column[d] * per_volume) for d, dim in enumerate(dims)}
+        for column in columns
+    ]
 
 
 def eastward_and_northward(place: Sphere, options: Options) -> list[Direction]:
@@ -166,103 +172,13 @@ def eastward_and_northward(place: Sphere, options: Options) -> list[Direction]:
 
 def _on_sphere(place: Sphere, names: Sequence[Hashable], options: Options) -> list[Direction]:
     """Longitude and latitude: eastward and northward, per metre."""
-    dims = place.latitude.dims
-    phi, lam = place.latitude.data, place.longitude.transpose(*dims).data
-    sin_phi, cos_phi, sin_lam, cos_lam = np.sin(phi), np.cos(phi), np.sin(lam), np.cos(lam)
-    normal = [cos_phi * cos_lam, cos_phi * sin_lam, sin_phi]
-    north = [-sin_phi * cos_lam, -sin_phi * sin_lam, cos_phi]
-    unit_vectors = dict(zip(place.names, (north, [-sin_lam, cos_lam, 0 * lam]), strict=True))
-    one, other = (
-        [_along(xr.Variable(dims, place.radius * x), dim, dims, options) for x in normal]
-        for dim in dims
-    )
-    area = np.sqrt(_dot(one, one) * _dot(other, other))
-    per_cell = _reciprocal(_dot(_cross(one, other), normal), area, list(place.names))
-    gradients = [_cross(other, normal), _cross(normal, one)]
-    sizes = dict(zip(dims, place.latitude.shape, strict=True))
-    found = []
-    for name in names:
-        parts = tuple(
-            (
-                _index(dim, sizes[dim], options),
-                xr.Variable(dims, _dot(unit_vectors[name], vector) * per_cell),
-            )
-            for dim, vector in zip(dims, gradients, strict=True)
-        )
-        found.append(Direction(name, str(name), "m", parts))
-    return found
+    surface = Surface.on_sphere(place, options)
+    return [
+        Direction(name, str(name), "m", _parts(surface.weights(name), options)) for name in names
+    ]
 
 
-def _along(
-    variable: xr.Variable, dim: Hashable, dims: tuple[Hashable, ...], options: Options
-) -> Any:
-    """Derivative of a coordinate along an index, with the stencil of the data."""
-    values = variable.transpose(*dims).data.astype(np.float64)
-    return _padded_derivative(values, dims.index(dim), options.scheme(dim))
-
-
-def _padded_derivative(values: Any, axis: int, scheme: Scheme) -> Any:
-    """Derivative along an index, with the ghost positions that go with the ghosts of the data."""
-    if "periodic" in scheme.boundary:
-        return differentiate(values, 1.0, axis, scheme, 1.0)
-    size, index = values.shape[axis], (slice(None),) * axis
-    plain = Scheme(scheme.order, scheme.accuracy, scheme.edge_order, scheme.skipna)
-    face = min(size, scheme.half + 1)
-    sides = [side if isinstance(side, str) else "extend" for side in scheme.boundary]
-    depths = [0 if side == "one-sided" else scheme.half for side in sides]
-    first, last = values[(*index, slice(0, face))], values[(*index, slice(size - face, size))]
-    whole = np.concatenate(
-        [
-            ghosts.positions(first, sides[0], depths[0], axis, below=True),
-            values,
-            ghosts.positions(last, sides[1], depths[1], axis, below=False),
-        ],
-        axis=axis,
-    )
-    found = differentiate(whole, 1.0, axis, plain)
-    return found[(*index, slice(depths[0], depths[0] + size))]
-
-
-def _cross(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
-    (a, b, c), (d, e, f) = one, other
-    return [b * f - c * e, c * d - a * f, a * e - b * d]
-
-
-def _dot(one: Sequence[Any], other: Sequence[Any]) -> Any:
-    return sum(a * b for a, b in zip(one, other, strict=True))
-
-
-def _inverse(rows: list[list[Any]]) -> tuple[list[list[Any]], Any]:
-    """The inverse of a matrix of two or three rows, times its determinant; and that."""
-    if len(rows) == 2:
-        (a, b), (c, d) = rows
-        return [[d, -b], [-c, a]], a * d - b * c
-    one, two, three = rows
-    columns = [_cross(two, three), _cross(three, one), _cross(one, two)]
-    return [list(row) for row in zip(*columns, strict=True)], _dot(one, columns[0])
-
-
-def _reciprocal(determinant: Any, size: Any, names: Sequence[Hashable]) -> Any:
-    """``1 / determinant``, NaN where it is a rounding error of terms of this size."""
-    singular = ~(abs(determinant) > _SINGULAR * size)  # NaN too
-    if isinstance(determinant, np.ndarray):
-        _complain(singular, np.isnan(determinant), names)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(singular, np.nan, 1 / np.where(singular, 1.0, determinant))
-
-
-def _complain(singular: AnyArray, missing: AnyArray, names: Sequence[Hashable]) -> None:
-    if singular.all():
-        why = "are missing" if missing.all() else "depend on each other"
-        raise CoordinateError(
-            f"coordinates {list(names)} {why} in all cells, so that there is no derivative with "
-            "respect to one of them; name coordinates that vary independently, or dimensions"
-        )
-    if singular.any():
-        count, index = int(singular.sum()), tuple(int(k) for k in np.argwhere(singular)[0])
-        why = "missing" if missing[index] else "not independent of each other"
-        warn(
-            f"coordinates {list(names)} are {why} in {count} of {singular.size} cells, the first "
-            f"at index {index}: derivatives with respect to them are NaN there",
-            CoordinateWarning,
-        )
+def _parts(
+    weights: dict[Hashable, xr.Variable], options: Options
+) -> tuple[tuple[Spacing, xr.Variable], ...]:
+    return tuple((index_along(dim, own.sizes[dim], options), own) for dim, own in weights.items())
