@@ -16,7 +16,10 @@ _AXES = {"u": "X", "v": "Y", "w": "Z"}
 
 
 def together(
-    components: Mapping[Any, xr.DataArray] | None, loose: Mapping[str, Any], what: str
+    components: Mapping[Any, xr.DataArray] | None,
+    loose: Mapping[str, Any],
+    what: str,
+    metric: object = None,
 ) -> tuple[xr.Dataset, dict[Hashable, Hashable]]:
     """Combine components into a Dataset, and find the dimension that each one points along."""
     given = {key: value for key, value in loose.items() if value is not None}
@@ -27,7 +30,7 @@ def together(
             f"and `w`; {were} given"
         )
     if components is None:
-        components = {_dim_of(key, value): value for key, value in given.items()}
+        components = {_direction_of(key, value, metric): value for key, value in given.items()}
     if not isinstance(components, Mapping):
         raise TypeError(f"`components` is {components!r}; give a mapping of dimensions to arrays")
     for dim, array in components.items():
@@ -47,10 +50,36 @@ def together(
     return found, dict(zip(components, names, strict=True))
 
 
-def _dim_of(key: str, array: Any) -> Hashable:
-    """The dimension that a component points along, by CF attributes or by name."""
+def _direction_of(key: str, array: Any, metric: object) -> Hashable:
+    """The dimension or coordinate that a component points along."""
     if not isinstance(array, xr.DataArray):
         raise TypeError(f"`{key}` is a {type(array).__name__}; give a DataArray")
+    kind = {"u": "longitude", "v": "latitude"}.get(key)
+    if metric is not None and kind is not None:
+        places = [name for name in cf.meant(array, kind, array.coords) if array[name].ndim > 1]
+        if len(places) == 1:
+            return _by_standard_name(key, array, places[0])
+    return _dim_of(key, array)
+
+
+def _by_standard_name(key: str, array: xr.DataArray, place: Hashable) -> Hashable:
+    """On a curvilinear grid: the true direction, or that along the grid."""
+    name = str(array.attrs.get("standard_name", ""))
+    words = name.split("_")
+    if "grid" not in words and {"eastward", "northward"} & set(words):
+        return place
+    if "grid" in words or {"x", "y"} & set(words):
+        return _dim_of(key, array)
+    other = array.coords[place].dims[-1 if key == "u" else 0]
+    raise CoordinateError(
+        f"`{key}` is on a grid of two-dimensional {place!r} and has no standard_name that says "
+        f"whether it is eastward (northward) or along the grid; give `components={{{place!r}: "
+        f"{key}, ...}}` for the first, or `components={{{other!r}: {key}, ...}}` for the second"
+    )
+
+
+def _dim_of(key: str, array: xr.DataArray) -> Hashable:
+    """The dimension that a component points along, by CF attributes or by name."""
     named = cf.meant(array, _AXES[key], array.dims)
     if len(named) != 1:
         raise CoordinateError(

@@ -75,9 +75,6 @@ def of_component(
         scale = asked.factor(along)
         factor = sign if scale is None else scale * sign
         yield term_of(name, variable, along, options, factor=factor)
-    elif place.is_curvilinear:
-        yield term_of(name, variable, along, options, factor=plain)
-        yield values_of(name, variable, growth(place, along.dim) * sign)
     elif form == "flux":
         yield _in_flux_form(name, variable, along, options, place, sign)
     elif place.is_eastward(along.dim):

@@ -16,7 +16,11 @@ from xgrad.labels import sphere
 from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere
 from xgrad.labels.spacing import Spacing
+from xgrad.operators.surface import Surface, dot
 from xgrad.stencils.scheme import Scheme
+
+# Cosine of an angle that counts as right: the error of what assumes one is of this size.
+_RIGHT_ANGLE = 0.02
 
 
 def in_metres(place: Sphere, along: Spacing, options: Options) -> Spacing:
@@ -90,3 +94,34 @@ def growth(place: Sphere, dim: Hashable) -> xr.Variable:
     width = abs(differentiate(other.data, 1.0, beside, scheme))
     columns = Positions(own.data)
     return xr.Variable(own.dims, differentiate(np.log(width), columns, axis, scheme))
+
+
+def require_right_angles(place: Sphere, options: Options, what: str) -> None:
+    """Refuse a curvilinear grid in memory whose axes are not at right angles.
+
+    Parameters
+    ----------
+    place : Sphere
+        With latitudes and longitudes of two dimensions.
+    options : Options
+        The stencils.
+    what : str
+        What is asked for, for the message.
+
+    Raises
+    ------
+    CoordinateError
+        If the cosine of an angle inside the grid is above 0.02.
+    """
+    if place.latitude.chunks is not None or place.longitude.chunks is not None:
+        return
+    surface = Surface.on_sphere(place, options)
+    one, other = (surface.unit_vectors[dim] for dim in surface.dims)
+    inside = np.abs(dot(one, other))[1:-1, 1:-1]
+    worst = float(np.nanmax(inside, initial=0.0))
+    if worst > _RIGHT_ANGLE:
+        degrees = float(np.degrees(np.arccos(worst)))
+        raise CoordinateError(
+            f"the {what} along {place.latitude.dims} needs a grid at right angles, but its axes "
+            f"meet at {degrees:.0f} degrees somewhere; interpolate to a grid at right angles"
+        )

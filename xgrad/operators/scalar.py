@@ -17,6 +17,7 @@ from xgrad.labels.options import Options
 from xgrad.operators import curvature
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import mixed
+from xgrad.operators.grid import require_right_angles
 from xgrad.operators.partials import Direction
 from xgrad.operators.result import Result
 from xgrad.operators.selection import Selection, select
@@ -197,6 +198,8 @@ def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
         variable = asked.variables[name]
         text = f"Laplacian of {label_of(name, variable)}"
         spacings = [spacing for direction in along for spacing in direction.spacings]
+        if asked.place is not None and asked.place.is_curvilinear:
+            require_right_angles(asked.place, replace(asked.options, order=1), "Laplacian")
         terms = [
             term
             for spacing in spacings

@@ -37,6 +37,8 @@ class Selection:
         Where the cells are on the sphere, if `metric` is given.
     partials : list of Direction
         Multi-dimensional coordinates that are the independent variables.
+    names : list of hashable
+        All names of `dim`, resolved: those of the coordinates that positions are from.
     """
 
     variables: dict[Hashable, xr.Variable]
@@ -44,6 +46,7 @@ class Selection:
     options: Options
     place: Sphere | None
     partials: list[Direction] = field(default_factory=list)
+    names: list[Hashable] = field(default_factory=list)
 
     @property
     def directions(self) -> list[Direction]:
@@ -140,7 +143,9 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
         if not any(one in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {one!r}: {dtypes_of(obj)}")
     _require_a_time(variables, spacings, options)
-    return Selection(variables, spacings, options, place, partials)
+    own = iter(spacings)
+    called = [name if name in several else next(own).name for name in asked]
+    return Selection(variables, spacings, options, place, partials, called)
 
 
 def _require_a_time(

@@ -27,7 +27,7 @@ Factor = xr.Variable | float | None
 
 def term_of(
     name: Hashable, variable: xr.Variable, along: Spacing, options: Options, *,
-    factor: Factor = None, inside: AnyArray | None = None, is_inner: bool = False,
+    factor: Factor = None, inside: xr.Variable | AnyArray | None = None, is_inner: bool = False,
 ) -> Term:  # fmt: skip
     """Term for the derivative of a variable, times a factor.
 
@@ -63,6 +63,8 @@ def term_of(
         scheme = replace(scheme, boundary=(left, right))
     axis = variable.get_axis_num(along.dim)
     weight = factor_of(factor, variable, name)
+    if isinstance(inside, xr.Variable):
+        inside = factor_of(inside, variable, name)
     return Term(name, axis, steps, scheme, along.seam, weight, inside)
 
 

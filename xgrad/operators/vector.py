@@ -9,15 +9,20 @@ import xarray as xr
 
 from xgrad._typing import Form, LabelledFieldOptions
 from xgrad.arrays.term import Term
+from xgrad.errors import CoordinateError
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import spelled_out
 from xgrad.labels.options import Options
+from xgrad.labels.spacing import Spacing
 from xgrad.operators import curvature
 from xgrad.operators.components import on_grid, together
 from xgrad.operators.evaluate import labelled, on_numbers
+from xgrad.operators.horizontal import Horizontal
+from xgrad.operators.partials import Direction
 from xgrad.operators.result import Result
 from xgrad.operators.selection import select
-from xgrad.operators.terms import common_units, differentiable, refuse_times
+from xgrad.operators.surface import Surface
+from xgrad.operators.terms import common_units, differentiable, refuse_times, term_of
 
 
 @spelled_out(LabelledFieldOptions)
@@ -78,7 +83,7 @@ def divergence(
            [7., 7.],
            [7., 7.]])
     """
-    obj, names = together(components, {"u": u, "v": v, "w": w}, "divergence")
+    obj, names = together(components, {"u": u, "v": v, "w": w}, "divergence", options.get("metric"))
     return divergence_of(obj, names, form, **options)
 
 
@@ -102,6 +107,8 @@ def divergences(
     """Check the arguments of :func:`divergence` and describe its result; compute nothing."""
     field = _Field(obj, components, options, form)
     terms = [term for dim in field.dims for term in field.across(dim, dim, 1.0)]
+    if field.horizontal is not None:
+        terms = [*field.horizontal.divergence(), *terms]
     return [field.result("divergence", terms)]
 
 
@@ -151,7 +158,7 @@ def curl(
     array([[2., 2., 2.],
            [2., 2., 2.]])
     """
-    obj, names = together(components, {"u": u, "v": v, "w": w}, "curl")
+    obj, names = together(components, {"u": u, "v": v, "w": w}, "curl", options.get("metric"))
     return curl_of(obj, names, form, **options)
 
 
@@ -178,6 +185,8 @@ def curls(
         given = list(components) if isinstance(components, Mapping) else components
         raise ValueError(f"`components` is {given!r}; a curl needs two or three components")
     field = _Field(obj, components, options, form)
+    if field.horizontal is not None:
+        return field.curl_on_the_surface()
     dims = field.right_handed()
     if len(dims) == 2:
         return [field.result("curl", field.rotation(*dims))]
@@ -214,17 +223,83 @@ class _Field:
             raise ValueError(f"`form` is {form!r}; give 'advective' or 'flux'")
         self.form = form
         names = list(dict.fromkeys(components.values()))
-        self.asked = select(obj[names], list(components), options)
+        self.asked = select(obj[names], list(components), options, partial=True)
         self.asked.refuse_a_track("divergence or curl")
         self.options = self.asked.options
         self.place = self.asked.place
         self._require_a_form()
         first = obj.variables[names[0]]
-        self.dims = [along.dim for along in self.asked.spacings]
-        self._along = dict(zip(self.dims, self.asked.spacings, strict=True))
-        self.origin = dict(zip(self.dims, components.values(), strict=True))
         self._variables = {name: on_grid(obj, name, names[0]) for name in names}
         self.first = first
+        keys = dict(zip(self.asked.names, components.values(), strict=True))
+        self.horizontal = self._horizontal(obj, keys)
+        on_surface = () if self.horizontal is None else self.horizontal.surface.dims
+        plain = [along for along in self.asked.spacings if along.dim not in on_surface]
+        self.dims = [along.dim for along in plain]
+        self._along = {along.dim: along for along in plain}
+        self.origin = {along.dim: keys[along.name] for along in plain}
+        self._units: dict[Hashable, Spacing | Direction] = {**self._along}
+        self._units |= self._unit_directions()
+
+    def _horizontal(self, obj: xr.Dataset, keys: Mapping[Hashable, Hashable]) -> Horizontal | None:
+        """The components that are on a surface of two dimensions, if there are two."""
+        place, partials = self.place, [one.name for one in self.asked.partials]
+        grid = [key for key in keys if self._is_along_the_grid(key)]
+        if not partials and not grid:
+            return None
+        if len(partials or grid) != 2 or (partials and grid):
+            raise CoordinateError(
+                f"`components` names {list(keys)}; give both directions of a horizontal field, of "
+                "one kind: two coordinates, such as longitude and latitude, or the two dimensions "
+                "of their grid"
+            )
+        if place is not None and place.is_curvilinear:
+            surface = Surface.on_sphere(place, self.options)
+        else:
+            coords = [obj.coords[name] for name in partials]
+            surface = Surface.on_plane(coords, coords[0].dims, self.options)
+        own = {key: keys[key] for key in partials or grid}
+        for name in self._variables:
+            refuse_times(name, self._variables[name])
+        return Horizontal(surface, own, self._variables, self.options)
+
+    def _is_along_the_grid(self, key: Hashable) -> bool:
+        dims = {along.name: along.dim for along in self.asked.spacings}
+        place = self.place
+        return place is not None and place.is_curvilinear and place.has(dims.get(key))
+
+    def _unit_directions(self) -> dict[Hashable, Direction]:
+        """Per dimension of the surface a direction with its units."""
+        if self.horizontal is None:
+            return {}
+        dims = self.horizontal.surface.dims
+        if self.asked.partials:
+            return dict(zip(dims, self.asked.partials, strict=True))
+        return {dim: Direction(dim, str(dim), "m", ()) for dim in dims}
+
+    def curl_on_the_surface(self) -> list[Result]:
+        """The component across the surface, and with a third dimension the two along it."""
+        horizontal = self.horizontal
+        assert horizontal is not None
+        if not self.dims:
+            return [self.result("curl", horizontal.rotation())]
+        (z,), (x, y) = self.dims, horizontal.components
+        if not self.asked.partials:
+            raise CoordinateError(
+                f"`components` names the dimensions {x!r} and {y!r} of a curvilinear grid and "
+                f"{z!r}; a curl of three components needs eastward and northward ones: name "
+                "longitude and latitude"
+            )
+        (w,), u, v = self.origin.values(), horizontal.components[x], horizontal.components[y]
+        return [
+            self.result(f"curl_{x}", [*horizontal.along(y, w, 1.0), self._along_z(z, v, -1.0)]),
+            self.result(f"curl_{y}", [self._along_z(z, u, 1.0), *horizontal.along(x, w, -1.0)]),
+            self.result(f"curl_{z}", horizontal.rotation()),
+        ]
+
+    def _along_z(self, z: Hashable, name: Hashable, sign: float) -> Term:
+        factor = None if sign == 1 else sign
+        return term_of(name, self._variables[name], self._along[z], self.options, factor=factor)
 
     def _require_a_form(self) -> None:
         if self.form == "advective":
@@ -271,7 +346,7 @@ class _Field:
             text = f"{name} of {labels[0]}"
         used = {term.operand: self._variables[term.operand] for term in terms}
         pairs = [
-            (self._variables[term.operand], self._along[self.first.dims[term.axis]])
+            (self._variables[term.operand], self._units[self.first.dims[term.axis]])
             for term in terms
             if term.axis is not None
         ]

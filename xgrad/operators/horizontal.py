@@ -1,0 +1,79 @@
+"""Two components of a vector field on a surface: divergence and curl, whatever the angles.
+
+The components are along coordinates (eastward and northward, or along X and Y), or along the grid:
+``V = a e_i + b e_j`` with the unit vectors along growing indices.  Both give the vector field, and
+:mod:`xgrad.operators.surface` has the formulas.  Products such as ``V · p_j`` are differentiated as
+they are, so the curl of a gradient is zero to rounding on any grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+import xarray as xr
+
+from xgrad.arrays.term import Term
+from xgrad.labels.options import Options
+from xgrad.operators.partials import index_along
+from xgrad.operators.surface import Surface, dot
+from xgrad.operators.terms import term_of
+
+
+@dataclass(frozen=True)
+class Horizontal:
+    """A vector field on a surface.
+
+    Attributes
+    ----------
+    surface : Surface
+        With the directions of the components.
+    components : mapping of hashable to hashable
+        Per direction the name of the component; two of them.
+    variables : mapping of hashable to Variable
+        By name.
+    options : Options
+        The stencils.
+    """
+
+    surface: Surface
+    components: Mapping[Hashable, Hashable]
+    variables: Mapping[Hashable, xr.Variable]
+    options: Options
+
+    def divergence(self) -> list[Term]:
+        """``(D_i (V · (p_j × n)) + D_j (V · (n × p_i))) / J``."""
+        return self._terms(self.surface.gradients, (1.0, 1.0))
+
+    def rotation(self) -> list[Term]:
+        """``(D_i (V · p_j) - D_j (V · p_i)) / J``."""
+        one, other = self.surface.tangents
+        return self._terms((other, one), (1.0, -1.0))
+
+    def along(self, direction: Hashable, name: Hashable, sign: float) -> list[Term]:
+        """``sign`` times the derivative of another variable in a direction."""
+        variable, weights = self.variables[name], self.surface.weights(direction)
+        return [
+            term_of(
+                name, variable, index_along(dim, variable.sizes[dim], self.options), self.options,
+                factor=weight * sign,
+            )
+            for dim, weight in weights.items()
+        ]  # fmt: skip
+
+    def _terms(
+        self, vectors: tuple[list[object], list[object]], signs: tuple[float, float]
+    ) -> list[Term]:
+        surface = self.surface
+        return [
+            term_of(
+                name,
+                self.variables[name],
+                index_along(dim, self.variables[name].sizes[dim], self.options),
+                self.options,
+                factor=surface.variable(surface.per_area * sign),
+                inside=surface.variable(dot(surface.unit_vectors[direction], vector)),
+            )
+            for direction, name in self.components.items()
+            for dim, vector, sign in zip(surface.dims, vectors, signs, strict=True)
+        ]
