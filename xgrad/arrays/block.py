@@ -6,6 +6,7 @@ Arrays in memory, chunks of dask arrays and regions of jobs all end here: hence 
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -51,17 +52,15 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
 
         if fused.fold(pieces, how, out):
             return True
+    components = _by_component(pieces) if how != "sum" else [[one] for one in pieces]
     real = np.empty(0, out.dtype).real.dtype
     work = np.result_type(np.float64, real, *(one.dtype for one in pieces))
     good: list[bool] = []
     # Overflow, and infinity less infinity, show in the result, as in the kernels.
     with np.errstate(all="ignore"):
         for tile in tiles(tuple(slice(0, n) for n in out.shape), out.strides, _CELLS_OF_A_TILE):
-            components = (
-                _sum(one.cut(tile).values(work, good) for one in terms)
-                for _, terms in itertools.groupby(pieces, key=lambda one: one.component)
-            )
-            out[tile] = _FOLDED[how](components)
+            sums = (_sum(one.cut(tile).values(work, good) for one in terms) for terms in components)
+            out[tile] = _FOLDED[how](sums)
     return all(good)
 
 
@@ -70,6 +69,13 @@ def _is_plain(pieces: Sequence[Piece], how: How) -> bool:
     one = pieces[0]
     alone = len(pieces) == 1 and how == "sum" and one.stencil is not None
     return alone and one.factor is None and one.inside is None
+
+
+def _by_component(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """The terms of each component of a vector; a term without a component is one by itself."""
+    keys = [(k, None) if one.component is None else one.component for k, one in enumerate(pieces)]
+    pairs = itertools.groupby(zip(keys, pieces, strict=True), key=operator.itemgetter(0))
+    return [[one for _, one in group] for _, group in pairs]
 
 
 def _sum(values: Iterator[AnyArray]) -> AnyArray:

@@ -226,7 +226,7 @@ class _Recipe:
     way: _OnAxis | _OnPositions | None
     factor: Any
     factor_is_given: bool
-    component: int
+    component: int | None
 
     def piece(self, blocks: Mapping[Hashable, AnyArray], given: Iterator[AnyArray]) -> Piece:
         """The term, from the next of the arguments."""

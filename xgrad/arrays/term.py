@@ -68,8 +68,8 @@ class Term:
     inside : array of shape (n,), array with as many dimensions as the data, or None
         What the cells are multiplied by before they are differentiated.  That of one dimension is
         along `axis`; that of several has sides of 1 along others that it does not depend on.
-    component : int
-        Of a norm or an angle: terms of one component are added first.
+    component : int or None
+        Of a norm or an angle: terms of one component are added first.  Default: each term is one.
     """
 
     operand: Hashable
@@ -79,7 +79,7 @@ class Term:
     seam: Any = None
     factor: Any = None
     inside: Any = None
-    component: int = 0
+    component: int | None = None
 
     @property
     def face(self) -> int:

@@ -318,7 +318,8 @@ def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:
         return False
     if not all(_is_simple(one, order, out.dtype) for one in pieces):
         return False
-    if how == "norm" and len({one.component for one in pieces}) < len(pieces):
+    own = [one.component for one in pieces if one.component is not None]
+    if how == "norm" and len(set(own)) < len(own):
         return False
     tables = _tables(pieces, out.dtype)
     factors = _factors(pieces, order, n_across, out.shape)

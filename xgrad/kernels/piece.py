@@ -25,8 +25,8 @@ class Piece:
         How it is differentiated; None for the values as they are.
     factor : float, array or None
         An array has sides of 1 along the dimensions that it does not depend on.
-    component : int
-        Of a norm or an angle: terms of one component are added first.
+    component : int or None
+        Of a norm or an angle: terms of one component are added first.  Default: each term is one.
     inside : Cells or None
         What the cells are multiplied by before they are differentiated.
 
@@ -39,7 +39,7 @@ class Piece:
     cells: Cells
     stencil: Stencil | None = None
     factor: Any = None
-    component: int = 0
+    component: int | None = None
     inside: Cells | None = None
 
     @property

@@ -70,7 +70,7 @@ def term_of(
 
 def terms_along(
     name: Hashable, variable: xr.Variable, direction: Direction, options: Options,
-    component: int = 0,
+    component: int | None = None,
 ) -> list[Term]:  # fmt: skip
     """The terms of a first derivative; see :func:`term_of`."""
     return [
