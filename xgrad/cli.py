@@ -220,7 +220,7 @@ def _choices(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
-_PLACES = [click.Argument(["source"], metavar="SRC"), click.Argument(["target"], metavar="DST")]
+_ARGUMENTS = [click.Argument(["source"], metavar="SRC"), click.Argument(["target"], metavar="DST")]
 _ALONG = [
     click.Option(
         ["--var", "variables"],
@@ -276,8 +276,8 @@ def _command(operation: Operation, what: str, *, of_a_vector: bool) -> click.Com
     }
     form = keywords.pop("form")
     parameters = [
-        *_PLACES, *([_COMPONENTS, form] if of_a_vector else _ALONG), *keywords.values(), _DRY_RUN,
-        *_CERTIFICATES,
+        *_ARGUMENTS, *([_COMPONENTS, form] if of_a_vector else _ALONG), *keywords.values(),
+        _DRY_RUN, *_CERTIFICATES,
     ]  # fmt: skip
     return click.Command(
         operation,

@@ -101,7 +101,7 @@ def _copied(cells: Any, p: Any, out: Any, at: Any, size: int) -> None:
 
 
 @compiled
-def _made_of(
+def _combined(
     lines: Any, o: Any, apart: Any, factors: Any, is_norm: bool, out: Any, at: Any, size: int
 ) -> None:
     """Sum, or root of the sum of squares, in float64; unused lines are -0, which changes no sum."""
@@ -278,11 +278,11 @@ def _fold(
                 _copied(f[t], np.uint64(first * size), lines, at, cells)
         if len(factors) == 1:
             start, zero = np.uint64(first * size), np.uint64(0)
-            _made_of(lines, zero, apart, factors[0], is_norm, out, start, cells)
+            _combined(lines, zero, apart, factors[0], is_norm, out, start, cells)
             continue
         for r in range(first, rows.stop):
             start, line = np.uint64(r * size), np.uint64((r - first) * size)
-            _made_of(lines, line, apart, factors[r], is_norm, out, start, size)
+            _combined(lines, line, apart, factors[r], is_norm, out, start, size)
 
 
 def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:
