@@ -66,7 +66,7 @@ class _OneLine(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         if not sys.warnoptions:
-            # Warnings about an odd fill value and the like are nothing that a user can fix.
+            # Users cannot do anything about warnings such as an odd fill value in a file.
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", xgrad.CoordinateWarning)
             warnings.showwarning = _in_one_line  # type: ignore[assignment]
@@ -162,7 +162,7 @@ class _Bytes(click.ParamType[Any]):
     name = "SIZE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from dask.utils import parse_bytes  # noqa: PLC0415  few commands need it
+        from dask.utils import parse_bytes  # noqa: PLC0415  few options need it
 
         if not any(map(str.isdigit, str(value))):
             self.fail(f"{value!r} is not a size such as 1GB", param, ctx)
