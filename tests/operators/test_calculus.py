@@ -279,6 +279,9 @@ def test_names_units_and_attributes() -> None:
     assert f.fdgrad.laplacian().attrs["units"] == "K m-2"
     assert f.fdgrad.direction(("y", "x")).attrs["units"] == "radian"
     f.y.attrs["units"] = "s"
+    with pytest.raises(ValueError, match="'K s-1' along 'y', 'K m-1' along 'x'"):
+        f.fdgrad.magnitude()
+    del f.y.attrs["units"]
     assert "units" not in f.fdgrad.magnitude().attrs
     assert f.rename(None).fdgrad.magnitude().name == "gradient_magnitude"
     u = f.rename("u").assign_attrs(units="m s-1", long_name="u")

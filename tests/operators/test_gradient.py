@@ -266,7 +266,7 @@ def test_bad_names(temperature: xr.DataArray, weather: xr.Dataset) -> None:
     raises(temperature, error, "names 'time' twice", ["time", "time"])
     raises(temperature, error, "`dim` is empty", [])
     raises(temperature, error, "'station' has dtype <U1", "station")
-    raises(temperature, error, "'area' has 2 dimensions", "area")
+    raises(temperature, error, r"names \['area'\] .* 2 coordinates are needed", "area")
     raises(temperature, error, "'run' has 0 dimensions", "run")
     twice = {"spacing": {"level": "pressure"}}
     raises(temperature, error, "'pressure' twice", ["level", "pressure"], **twice)

@@ -174,8 +174,9 @@ def test_a_curvilinear_grid() -> None:
         ]
         return [float(abs(one[inside]).max()) for one in found]
 
-    for k in range(3):
+    for k in (0, 2):
         assert slope(lambda n, k=k: errors(n)[k], (40, 80)) > 1.7
+    assert errors(40)[1] < 1e-12, "the grid is that of the rotation, so no product changes along it"
 
 
 def test_no_bit_depends_on_chunks() -> None:
