@@ -1,4 +1,4 @@
-"""Run the code blocks of README.md and of docs/*.md: each page in a temporary folder of its own."""
+"""Run the code blocks of README.md and docs/*.md, each page in its own temporary folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 
-collect_ignore = ["docs/conf.py"]  # settings of Sphinx, no module of doctests
+collect_ignore = ["docs/conf.py"]  # settings of Sphinx, without doctests
 
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -30,7 +30,7 @@ def _leave(namespace: dict[str, Any]) -> None:
 
 
 def _run(command: str) -> subprocess.CompletedProcess[str]:
-    """Run shell lines with this environment's programs first; stdout and stderr in one."""
+    """Run shell lines with this environment's programs, and stderr merged into stdout."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return subprocess.run(
         ["bash", "-e", "-c", command],
@@ -43,13 +43,13 @@ def _run(command: str) -> subprocess.CompletedProcess[str]:
 
 
 def _script(example: Example) -> str | None:
-    """A ``sh`` block: its commands succeed.  What is returned is a failure."""
+    """Run a ``sh`` block, whose commands must succeed; return a failure, if any."""
     ran = _run(example.parsed)
     return f"exit status {ran.returncode}: {ran.stdout}" if ran.returncode else None
 
 
 def _session(example: Example) -> str | None:
-    """A ``console`` block: what a command after ``$`` prints is what stands below it."""
+    """Compare what each command after ``$`` in a ``console`` block prints with the text below."""
     checker = doctest.OutputChecker()
     for step in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
         command, _, expected = step.partition("\n")

@@ -30,7 +30,7 @@ def fails(message: str, *arguments: Any, **options: Any) -> None:
 
 
 def is_one_line(message: str, done: subprocess.CompletedProcess[str]) -> None:
-    """One clear line, no traceback, and an exit status that a shell sees."""
+    """Check for one clear line, no traceback and a non-zero exit status."""
     assert done.returncode != 0
     assert message in done.stderr, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
@@ -46,7 +46,7 @@ def started(*arguments: Any, **options: Any) -> subprocess.Popen[str]:
 
 @contextmanager
 def stopped(process: subprocess.Popen[str], ready: Callable[[], bool]) -> Iterator[None]:
-    """Stop a process when it is ready, for as long as the block takes."""
+    """Stop a process when it is ready, for the duration of the block."""
     assert wait_until(ready, process)
     process.send_signal(signal.SIGSTOP)
     try:
@@ -58,7 +58,7 @@ def stopped(process: subprocess.Popen[str], ready: Callable[[], bool]) -> Iterat
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> bool:
     """Wait until a process is ready, and return whether it is still running.
 
-    Between the looks the processor is left to the process.
+    Between checks, the processor is left to the process.
     """
     while process.poll() is None:
         start = time.perf_counter()
@@ -115,7 +115,7 @@ def on_a_terminal(*arguments: Any) -> tuple[int, str]:
     while True:
         try:
             part = os.read(master, 4096)
-        except OSError:  # Linux says so when the other side is closed
+        except OSError:  # Linux raises this when the other side is closed
             break
         if not part:
             break

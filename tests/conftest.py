@@ -1,14 +1,14 @@
-"""Hypothesis profiles: the quick one by default, the thorough one with --hypothesis-profile."""
+"""Hypothesis profiles: quick by default, thorough with --hypothesis-profile=thorough."""
 
 from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-# Small arrays take the compiled loops too, which a process loads for large ones first
-# (tests/kernels/test_tabled.py tests what goes before).
+# Load the compiled loops, so that tests with small arrays use them too.  A process loads them only
+# for large arrays; tests/kernels/test_tabled.py tests what happens before.
 import xgrad.kernels.tabled_loops  # noqa: F401
 
-# No deadline: the first example of a dtype compiles its kernel.
+# No deadline, because the first example of a dtype compiles its kernel.
 settings.register_profile(
     "quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -1,4 +1,4 @@
-"""What several test modules need: oracles, exact comparison, a guard against computing."""
+"""Shared by test modules: the oracle, exact comparison, and a guard against computing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 
 def same_bits(actual: Any, expected: Any) -> bool:
-    """Equal dtype, shape and bits, the sign of zero included; any NaN equals any NaN."""
+    """Whether dtype, shape and bits are equal, including signs of zero; all NaN are equal."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     if actual.dtype != expected.dtype or actual.shape != expected.shape:
         return False
@@ -31,7 +31,7 @@ def same_bits(actual: Any, expected: Any) -> bool:
 
 
 def numpy_gradient(values: Any, positions: Any, axis: int, edge_order: int = 1) -> Any:
-    """The oracle.  numpy warns where an infinity meets another; the numbers are what counts."""
+    """The oracle, without numpy's warnings about infinities."""
     with np.errstate(all="ignore"):
         return np.gradient(values, positions, axis=axis, edge_order=edge_order)
 
@@ -48,7 +48,7 @@ def nothing_computed() -> Iterator[None]:
 
 
 def run(code: str) -> str:
-    """What Python code prints in a process of its own, in which warnings are errors."""
+    """Run Python code in a new process with warnings as errors, and return what it prints."""
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
     )
@@ -57,7 +57,7 @@ def run(code: str) -> str:
 
 
 def real_data(name: str) -> Path:
-    """A file of real input, or a skip that says where it was looked for."""
+    """Path of a file of real data; if it is missing, the test is skipped."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     path = Path(os.environ.get("XGRAD_DATA", beside)) / name
     if not path.exists():

@@ -1,4 +1,4 @@
-"""The house: which room may import which, read from the folders and from the imports."""
+"""The architecture: which part of xgrad may import which, checked against the code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import xgrad
 
 FOLDER = Path(xgrad.__file__).parent
 
-# A room is a package, or a module at the top.  Each imports from the rooms named here and from no
-# others; what it names stands on a lower storey.
+# A part is a package or a module at the top level.  It may import only the parts listed here, which
+# are all on lower layers.
 BELOW = {
     "errors": set(),
     "_jit": set(),
@@ -35,8 +35,8 @@ BELOW = {
     "__init__": {"accessor", "operators", "jobs", "errors"},
 }  # fmt: skip
 
-# What the modules of a room may reach outside xgrad, through whatever they import.
-OUTSIDE = {
+# External packages that the modules of a part may import, directly or indirectly.
+EXTERNAL = {
     "errors": set(),
     "_jit": {"numpy", "numba"},
     "_typing": {"numpy"},
@@ -47,8 +47,8 @@ OUTSIDE = {
     "workers": {"dask", "distributed", "zarr"},
     "stores": {"numpy", "xarray", "zarr", "numcodecs", "fsspec", "dask", "icechunk"},
 }
-# The same for a module whose job is narrower than that of its room.
-NARROW = {
+# The same for modules that need less than the rest of their part.
+NARROWER = {
     "stencils.scheme": {"numpy"},
     "stencils.closed_form": set(),
     "stencils.ghosts": {"numpy"},
@@ -63,13 +63,13 @@ NARROW = {
     "workers.threads": {"dask"},
     "workers.drive": {"dask", "distributed"},
 }
-HEIGHT_OF_THE_HOUSE, ARROWS = 10, 70
-ROOMS_AT_THE_TOP, PACKAGES = 10, range(6, 10)
+LAYERS, IMPORTS_BETWEEN_PARTS = 10, 70
+TOP_LEVEL_MODULES, PACKAGES = 10, range(6, 10)
 LINES_OF_A_MODULE, LINES_OF_A_BODY = 450, 40
 
 
 def modules() -> dict[str, Path]:
-    """All modules by their name below xgrad: ``errors``, ``stencils.scheme``."""
+    """All modules by their name within xgrad: ``errors``, ``stencils.scheme``."""
     found = {}
     for path in FOLDER.rglob("*.py"):
         parts = path.relative_to(FOLDER).with_suffix("").parts
@@ -81,7 +81,7 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def room(module: str) -> str:
+def part(module: str) -> str:
     return module.partition(".")[0]
 
 
@@ -92,13 +92,13 @@ def tree(module: str) -> ast.Module:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """What a module imports: modules of xgrad by their name below it, others as ``:numpy``."""
+    """The imports of a module: modules by their name within xgrad, external ones as ``:numpy``."""
     found: set[str] = set()
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module} imports relatively; name the module in full"
+            assert node.level == 0, f"{module} has a relative import; write the full name"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
@@ -113,82 +113,84 @@ def imports(module: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def within(name: str) -> set[str]:
-    return {one for one in imports(name) if not one.startswith(":")}
+def within(module: str) -> set[str]:
+    return {name for name in imports(module) if not name.startswith(":")}
 
 
 def reached(module: str) -> dict[str, list[str]]:
-    """Packages from outside that a module reaches, each with the way that leads there."""
+    """External packages that a module imports, each with the chain of imports that leads there."""
     found: dict[str, list[str]] = {}
-    ways, todo = {module: [module]}, [module]
+    chains, todo = {module: [module]}, [module]
     while todo:
         here = todo.pop()
         for name in imports(here):
             if name.startswith(":"):
                 if name[1:] not in sys.stdlib_module_names:
-                    found.setdefault(name[1:], ways[here])
-            elif name not in ways:
-                ways[name] = [*ways[here], name]
+                    found.setdefault(name[1:], chains[here])
+            elif name not in chains:
+                chains[name] = [*chains[here], name]
                 todo.append(name)
     return found
 
 
-def storeys() -> dict[str, int]:
-    """How high each room stands: above all that it may import."""
-    height: dict[str, int] = {}
-    while len(height) < len(BELOW):
-        free = [r for r, below in BELOW.items() if r not in height and below <= set(height)]
-        assert free, f"these rooms import each other in a circle: {set(BELOW) - set(height)}"
-        height |= {r: 1 + max((height[b] for b in BELOW[r]), default=-1) for r in free}
-    return height
+def layers() -> dict[str, int]:
+    """The layer of each part, above all parts that it may import."""
+    layer: dict[str, int] = {}
+    while len(layer) < len(BELOW):
+        free = [p for p, below in BELOW.items() if p not in layer and below <= set(layer)]
+        assert free, f"these parts import each other in a cycle: {set(BELOW) - set(layer)}"
+        layer |= {p: 1 + max((layer[b] for b in BELOW[p]), default=-1) for p in free}
+    return layer
 
 
-def test_the_rooms_are_those_of_the_folder() -> None:
-    assert {room(module) for module in MODULES} == set(BELOW)
-    at_the_top = list(FOLDER.glob("*.py"))
+def test_every_part_is_listed() -> None:
+    assert {part(module) for module in MODULES} == set(BELOW)
+    top_level = list(FOLDER.glob("*.py"))
     packages = [path for path in FOLDER.iterdir() if (path / "__init__.py").exists()]
-    assert len(at_the_top) <= ROOMS_AT_THE_TOP
+    assert len(top_level) <= TOP_LEVEL_MODULES
     assert len(packages) in PACKAGES
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_imports_point_down_only(module: str) -> None:
     for below in within(module):
-        here, there = room(module), room(below)
+        here, there = part(module), part(below)
         allowed = sorted(BELOW[here])
         assert here == there or there in BELOW[here], (
-            f"xgrad.{module} imports xgrad.{below}, but {here} may only import {allowed}: move "
-            f"what it needs down into one of these, or what needs it up into a room above {there}"
+            f"xgrad.{module} imports xgrad.{below}, but {here} may import {allowed} only: move the "
+            f"imported code down into one of these, or the importing code to a part above {there}"
         )
 
 
-def test_no_module_of_a_room_imports_another_in_a_circle() -> None:
-    def visit(module: str, way: tuple[str, ...]) -> None:
-        assert module not in way, f"a circle: {' → '.join((*way[way.index(module) :], module))}"
+def test_modules_of_a_part_do_not_import_each_other_in_a_cycle() -> None:
+    def visit(module: str, chain: tuple[str, ...]) -> None:
+        assert module not in chain, (
+            f"a cycle: {' → '.join((*chain[chain.index(module) :], module))}; move what both need "
+            "into a module below them"
+        )
         for below in within(module) - {module}:
-            if room(below) == room(module) and below != room(module):
-                visit(below, (*way, module))
+            if part(below) == part(module) and below != part(module):
+                visit(below, (*chain, module))
 
     for module in MODULES:
         visit(module, ())
 
 
-def test_the_house_is_small() -> None:
-    arrows = {(room(m), room(b)) for m in MODULES for b in within(m)}
-    arrows = {(here, there) for here, there in arrows if here != there}
-    assert len(arrows) <= ARROWS
-    assert 1 + max(storeys().values()) <= HEIGHT_OF_THE_HOUSE
+def test_layers_and_imports_are_few() -> None:
+    pairs = {(part(m), part(b)) for m in MODULES for b in within(m)}
+    assert sum(here != there for here, there in pairs) <= IMPORTS_BETWEEN_PARTS
+    assert 1 + max(layers().values()) <= LAYERS
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_module_reaches_only_what_its_room_is_for(module: str) -> None:
-    allowed = NARROW.get(module, OUTSIDE.get(room(module)))
+def test_a_module_uses_only_the_packages_of_its_part(module: str) -> None:
+    allowed = NARROWER.get(module, EXTERNAL.get(part(module)))
     if allowed is None:
         return
-    for package, way in reached(module).items():
+    for package, chain in reached(module).items():
         assert package in allowed, (
-            f"xgrad.{module} reaches {package} by {' → '.join(way)}; it may reach {sorted(allowed)}"
-            f": move what needs {package} into a room that is for it"
+            f"xgrad.{module} imports {package} through {' → '.join(chain)}, but may import "
+            f"{sorted(allowed)} only: move the code that needs {package} to a part that may use it"
         )
 
 
@@ -196,13 +198,15 @@ def test_a_module_reaches_only_what_its_room_is_for(module: str) -> None:
 def test_modules_are_short_and_functions_fit_on_a_screen(module: str) -> None:
     text = MODULES[module].read_text(encoding="utf-8")
     lines = text.count("\n")
-    assert lines <= LINES_OF_A_MODULE, f"xgrad.{module} has {lines} lines: split it by its jobs"
+    assert lines <= LINES_OF_A_MODULE, f"xgrad.{module} has {lines} lines: split it"
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = [part for part in node.body if not _is_docstring(part)] or node.body
             assert node.end_lineno is not None
             length = node.end_lineno - body[0].lineno + 1
-            assert length <= LINES_OF_A_BODY, f"xgrad.{module}.{node.name} has {length} lines"
+            assert length <= LINES_OF_A_BODY, (
+                f"xgrad.{module}.{node.name} has {length} lines: split it"
+            )
 
 
 def _is_docstring(node: ast.stmt) -> bool:

@@ -1,4 +1,4 @@
-"""The order of accuracy, as the slope of the error over the number of cells."""
+"""The order of accuracy, measured as the slope of the error over the number of cells."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import xarray as xr
 import xgrad  # noqa: F401  registers .fdgrad
 
 ORDERS, ACCURACIES = (1, 2, 3, 4), (2, 4, 6, 8)
-# Where the error is the method's and not yet the arithmetic's.
+# Numbers of cells for which truncation errors dominate rounding errors.
 CELLS = {2: (80, 160), 4: (60, 120), 6: (60, 120), 8: (80, 160)}
 LENGTH = {2: 4.0, 4: 4.0, 6: 8.0, 8: 16.0}
 ROUND = {2: (80, 160), 4: (40, 80), 6: (24, 48), 8: (16, 32)}
-# Below eighth order's last octave the steps are still large, beyond it they are lost in rounding.
+# Least slopes.  The margin is larger for order 8: fewer cells are too coarse, and with more cells
+# rounding dominates.
 LEAST = {2: 1.65, 4: 3.65, 6: 5.65, 8: 7.0}
 
 
@@ -53,7 +54,7 @@ def test_every_order_and_accuracy_up_to_the_edges(kind: str, order: int, accurac
 @pytest.mark.parametrize("accuracy", ACCURACIES)
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("kind", ["even", "stretched"])
-def test_a_ring_converges_everywhere(accuracy: int, order: int, kind: str) -> None:
+def test_a_periodic_axis_converges_everywhere(accuracy: int, order: int, kind: str) -> None:
     cells = ROUND[accuracy]
     errors = []
     for n in cells:
@@ -67,7 +68,7 @@ def test_a_ring_converges_everywhere(accuracy: int, order: int, kind: str) -> No
 
 
 @pytest.mark.parametrize("accuracy", [2, 4])
-def test_boundaries_converge_to_what_they_say(accuracy: int) -> None:
+def test_boundaries_converge_to_the_extended_function(accuracy: int) -> None:
     # cos is its own mirror image about 0 and pi; sin is 0 one spacing beyond either end.
     cells = CELLS[accuracy]
     mirrored, beyond = [], []
@@ -84,7 +85,7 @@ def test_boundaries_converge_to_what_they_say(accuracy: int) -> None:
     assert slope(beyond, cells) > 1.65
 
 
-def test_second_order_beside_a_coast() -> None:
+def test_second_order_beside_a_gap() -> None:
     cells, errors = (80, 160), []
     for n in cells:
         x = axis("stretched", n, 4.0)
@@ -98,7 +99,7 @@ def test_second_order_beside_a_coast() -> None:
 
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("accuracy", [2, 4])
-def test_columns_with_positions_of_their_own(order: int, accuracy: int) -> None:
+def test_columns_with_their_own_positions(order: int, accuracy: int) -> None:
     cells, errors = CELLS[accuracy], []
     for n in cells:
         depth = xr.DataArray(np.linspace(2.0, 5.0, 7), dims="x")
@@ -136,5 +137,5 @@ def test_findiff_on_an_uneven_axis(accuracy: int) -> None:
     array = xr.DataArray(f, coords={"x": x}, dims="x")
     found = array.fdgrad.derivative("x", accuracy=accuracy)
     inside = slice(accuracy, -accuracy)
-    # Where findiff is right: it takes the same weights inside.
+    # findiff has the same weights inside, but wrong ones near the edges.
     np.testing.assert_allclose(found[inside], peer[inside], rtol=1e-9, atol=1e-11)

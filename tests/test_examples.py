@@ -1,4 +1,4 @@
-"""The examples run, draw something, and what they print is true."""
+"""The examples run, draw something and print true numbers."""
 
 import os
 import re
@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def start(name: str, folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """An example that warns fails, as `-W error` says."""
+    """Start an example, which fails if it warns."""
     return subprocess.run(
         [sys.executable, "-W", "error", str(CHECKOUT / "examples" / name), *arguments],
         cwd=folder,
@@ -31,7 +31,7 @@ def start(name: str, folder: Path, *arguments: str, **env: str) -> subprocess.Co
 
 
 def run(name: str, folder: Path) -> str:
-    """What the example prints; its figure is not blank."""
+    """Run an example, check that its figure is not blank, and return what it prints."""
     figure = folder / "drawn.png"
     done = start(name, folder, "--figure", str(figure))
     assert done.returncode == 0, done.stderr
@@ -49,12 +49,12 @@ def numbers(line: str) -> list[float]:
 
 
 def test_geostrophic_wind(tmp_path: Path) -> None:
-    real_data("eraint_uvz.nc")  # else the example would download it
+    real_data("eraint_uvz.nc")  # otherwise the example would download it
     printed = run("geostrophic_wind.py", tmp_path)
     rows = [numbers(row) for row in printed.splitlines() if "January" in row or "July" in row]
     assert [len(row) for row in rows] == [7, 7, 7, 7]  # two hemispheres, two months
     r_u, r_v, r_wind, rms_u, rms_v, std_u, std_v = np.transpose(rows)
-    # As the docstring says.
+    # As the docstring of the example says.
     assert (r_u > 0.99).all()
     assert (r_wind > 0.99).all()
     assert ((r_v > 0.95) & (r_v < 0.98)).all()
@@ -78,7 +78,7 @@ def test_warming_rate(tmp_path: Path) -> None:
     assert line[0] == pytest.approx(slope, abs=1e-4)
 
 
-def test_warming_rate_says_what_is_absent(tmp_path: Path) -> None:
+def test_warming_rate_reports_missing_data(tmp_path: Path) -> None:
     done = start("warming_rate.py", tmp_path, XGRAD_DATA=str(tmp_path))
     assert done.returncode == 1
     assert "set XGRAD_DATA" in done.stderr
@@ -109,7 +109,7 @@ def test_fronts(tmp_path: Path) -> None:
 
 
 def test_vorticity(tmp_path: Path) -> None:
-    real_data("eraint_uvz.nc")  # else the example would download it
+    real_data("eraint_uvz.nc")  # otherwise the example would download it
     _, northern, southern = run("vorticity.py", tmp_path).splitlines()
     for line, band, fastest in (northern, (25, 40), 78.5), (southern, (-60, -35), 39.3):
         speed, latitude, longitude, north, south = numbers(line.replace(",", " ").replace(";", " "))
@@ -132,7 +132,7 @@ def test_blobs(tmp_path: Path) -> None:
 def test_motion(tmp_path: Path) -> None:
     done = start("motion.py", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert [file.name for file in tmp_path.iterdir()] == ["motion.png"], "without a name given"
+    assert [file.name for file in tmp_path.iterdir()] == ["motion.png"], "the default name"
     assert is_drawn(tmp_path / "motion.png")
     _, velocity, acceleration = done.stdout.splitlines()
     for line, share in (velocity, 0.02), (acceleration, 0.04):
@@ -144,7 +144,7 @@ def test_terrain_following(tmp_path: Path) -> None:
     title, *rows = run("terrain_following.py", tmp_path).splitlines()
     assert "degC m-1" in title
     mean, own, accurate = (numbers(row)[0] for row in rows)
-    # As the docstring says; the largest gradient is nearly 17 / 400.
+    # As the docstring of the example says; the largest gradient is nearly 17 / 400.
     assert mean > 0.6 * 17 / 400
     assert 0 < own < 0.005 * 17 / 400
     assert 0 < accurate < 0.001 * 17 / 400

@@ -1,4 +1,4 @@
-"""What README and docs say of the peers, so that a better release of theirs is noticed."""
+"""What the README and docs say about other libraries, to notice when it is no longer true."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import xarray as xr
 import xgrad
 from tests.helpers import same_bits
 
-# Even in its first half only: whether an axis is even must not be decided chunk by chunk.
+# Evenly spaced in the first half only: chunks must not decide whether the axis is even.
 X = np.concatenate([np.arange(50) * 0.75, 37.0 + np.cumsum(np.linspace(0.1, 0.3, 50))])
 F = xr.DataArray(np.random.default_rng(5).normal(size=100), coords={"x": X}, name="f")
 
@@ -34,7 +34,7 @@ def test_chunks_of_one_cell() -> None:
         da.gradient(lazy.data, X, axis=0)
 
 
-def test_a_position_given_twice() -> None:
+def test_a_repeated_position() -> None:
     twice = F.assign_coords(x=np.where(X[1] == X, X[0], X))
     with pytest.raises(xgrad.CoordinateError, match="index 0 and 1"):
         twice.fdgrad.gradient("x")
@@ -63,7 +63,7 @@ def test_a_string_variable() -> None:
         dataset.differentiate("x")
 
 
-def test_vorticity_beside_the_pole() -> None:
+def test_vorticity_near_the_pole() -> None:
     pytest.importorskip("metpy")
     from benchmarks import peers
 

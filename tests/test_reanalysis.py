@@ -1,4 +1,4 @@
-"""Winds of a reanalysis: vorticity and divergence against MetPy, the jets, and the dateline."""
+"""Winds of a reanalysis: vorticity and divergence compared with MetPy, the jets, the dateline."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import xarray as xr
 import xgrad
 from tests.helpers import real_data, same_bits
 
-# MetPy's Earth, unless told otherwise, is an ellipsoid.
+# By default, MetPy's Earth is an ellipsoid.
 EARTH = {"grid_mapping_name": "latitude_longitude", "earth_radius": 6371229.0}
 # Without the columns beside 180 degrees, where MetPy's differences are one-sided, and without the
-# caps around the poles, where the two part: MetPy takes the curvature from differences of the map
-# factor 1/cos(lat), and xgrad the tangent.
+# polar caps, where the two disagree: MetPy computes the curvature from differences of the map
+# factor 1/cos(lat), and xgrad from the tangent.
 INSIDE = {"latitude": slice(80, -80), "longitude": slice(-179, 178.6)}
 
-# Of the longitude: what the file has, and float64.
+# Dtypes of the longitude: that of the file, and float64.
 DTYPES = ["f4", "f8"]
 
 
@@ -62,7 +62,7 @@ def test_shear_on_either_side_of_the_january_jets(reanalysis: xr.Dataset) -> Non
         assert west_to_east[0] <= longitude < west_to_east[1]
         assert north_to_south[0] > latitude > north_to_south[1]
         column = vorticity.sel(longitude=longitude)
-        # A westerly: what lies to its left, in the north, turns to the left.
+        # Air rotates anticlockwise to the north of a westerly jet, and clockwise to the south.
         assert column.sel(latitude=slice(latitude + 8, latitude + 3)).mean() > 5e-6
         assert column.sel(latitude=slice(latitude - 3, latitude - 8)).mean() < -5e-6
 
@@ -80,14 +80,14 @@ def test_the_mean_over_the_globe_is_zero(reanalysis: xr.Dataset, dtype: str) -> 
 
 
 def areas(field: xr.DataArray) -> xr.DataArray:
-    """Cells that the flux form closes over, without R² Δλ Δφ: half cells at the poles."""
+    """Areas of the cells that the flux form closes over, in R² Δλ Δφ; half cells at the poles."""
     area = np.cos(np.deg2rad(field.latitude.astype("f8")))
     area[0], area[-1] = area[1] / 4, area[-2] / 4
     return area
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_dateline_is_no_edge(reanalysis: xr.Dataset, dtype: str) -> None:
+def test_the_dateline_is_not_an_edge(reanalysis: xr.Dataset, dtype: str) -> None:
     z = reanalysis.z
     longitude = z.longitude.astype(dtype)
     dims, half = ["latitude", "longitude"], z.sizes["longitude"] // 2
@@ -96,7 +96,7 @@ def test_the_dateline_is_no_edge(reanalysis: xr.Dataset, dtype: str) -> None:
     rolled = z.roll(longitude=half).assign_coords(longitude=longitude + 180)
     again = rolled.fdgrad.magnitude(dims, metric="sphere")
     assert same_bits(again.values, found.roll(longitude=half).values)
-    # That is no accident: one-sided differences differ there, and only there.
+    # This is not trivial: with one-sided differences, exactly the columns there differ.
     cut = z.fdgrad.magnitude(dims, metric="sphere", boundary={"longitude": "one-sided"})
     different = ((cut != found) & found.notnull()).any(["month", "level", "latitude"])
     assert np.flatnonzero(different).tolist() == [0, z.sizes["longitude"] - 1]

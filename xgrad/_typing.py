@@ -136,7 +136,7 @@ class LabelledFieldOptions(FieldOptions, total=False):
     units: Annotated[str | None, Keyword(None)]
 
 
-class PlaceOptions(TypedDict, total=False):
+class RunOptions(TypedDict, total=False):
     """Keywords for how a job runs and what it may use."""
 
     chunks: Annotated[
@@ -167,7 +167,7 @@ class PlaceOptions(TypedDict, total=False):
     progress: Annotated[bool, Keyword(default=False)]
 
 
-class JobOptions(FieldOptions, PlaceOptions, total=False):
+class JobOptions(FieldOptions, RunOptions, total=False):
     """The keywords of a store-to-store job; see :func:`xgrad.gradient_to_zarr`."""
 
 

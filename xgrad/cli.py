@@ -66,7 +66,7 @@ class _OneLine(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         if not sys.warnoptions:
-            # Warnings about an odd fill value and the like are nothing that a user can fix.
+            # Users cannot do anything about warnings such as an odd fill value in a file.
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", xgrad.CoordinateWarning)
             warnings.showwarning = _in_one_line  # type: ignore[assignment]
@@ -162,7 +162,7 @@ class _Bytes(click.ParamType[Any]):
     name = "SIZE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from dask.utils import parse_bytes  # noqa: PLC0415  few commands need it
+        from dask.utils import parse_bytes  # noqa: PLC0415  few options need it
 
         if not any(map(str.isdigit, str(value))):
             self.fail(f"{value!r} is not a size such as 1GB", param, ctx)
@@ -220,7 +220,7 @@ def _choices(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
-_PLACES = [click.Argument(["source"], metavar="SRC"), click.Argument(["target"], metavar="DST")]
+_ARGUMENTS = [click.Argument(["source"], metavar="SRC"), click.Argument(["target"], metavar="DST")]
 _ALONG = [
     click.Option(
         ["--var", "variables"],
@@ -276,8 +276,8 @@ def _command(operation: Operation, what: str, *, of_a_vector: bool) -> click.Com
     }
     form = keywords.pop("form")
     parameters = [
-        *_PLACES, *([_COMPONENTS, form] if of_a_vector else _ALONG), *keywords.values(), _DRY_RUN,
-        *_CERTIFICATES,
+        *_ARGUMENTS, *([_COMPONENTS, form] if of_a_vector else _ALONG), *keywords.values(),
+        _DRY_RUN, *_CERTIFICATES,
     ]  # fmt: skip
     return click.Command(
         operation,

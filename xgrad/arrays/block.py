@@ -1,6 +1,6 @@
-"""Terms over one block of memory, combined: the arithmetic that every result goes through.
+"""Combine terms over one block of memory: the arithmetic of every result.
 
-Arrays in memory, chunks of dask arrays and regions of jobs all end here: hence the same bits.
+Arrays in memory, chunks of dask arrays and regions of jobs all use it, so they give the same bits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from xgrad.kernels import tabled
 from xgrad.kernels.layout import tiles
 from xgrad.kernels.piece import Piece
 
-# Cells of a tile: its terms and their sum stay in the cache of a core.
+# Cells of a tile, whose terms and their sum stay in the cache of a core.
 _CELLS_OF_A_TILE = 2**16
 
 
@@ -29,7 +29,7 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
     how : {"sum", "norm", "angle"}
         How they are combined.
     out : array of the shape of the block
-        Where the result goes.
+        Receives the result.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
     real = np.empty(0, out.dtype).real.dtype
     work = np.result_type(np.float64, real, *(one.dtype for one in pieces))
     good: list[bool] = []
-    # Overflow, and infinity less infinity, show in the result, as in the kernels.
+    # Overflow and infinity minus infinity show in the result, as in the kernels: no warnings.
     with np.errstate(all="ignore"):
         for tile in tiles(tuple(slice(0, n) for n in out.shape), out.strides, _CELLS_OF_A_TILE):
             values = (one.cut(tile).values(work, good) for one in pieces)

@@ -1,17 +1,16 @@
-"""Memory of freed results, kept for the next ones.
+"""Memory of freed results, kept for reuse.
 
 Fresh memory costs more than the arithmetic: the system hands it out page by page and fills it with
 zeros first (``docs/benchmarks.md``).  So the memory of the last few results is kept, and reused
 once nothing refers to it any more.
 
 The kept memory never exceeds :data:`limit`, nor an eighth of the memory that the system has
-available: the less there is, the less is kept, down to nothing.  Both are checked whenever the
-memory of a result becomes free.  That takes 12 µs, most of them to read ``/proc/meminfo``, and the
-gradient of 1 MB takes hundreds.  An allocation that fails gives back all that is kept and tries
-once more.
+available, so less is kept when memory is short.  Both limits are checked whenever the memory of a
+result becomes free.  This takes 12 µs, mostly to read ``/proc/meminfo``; the gradient of 1 MB takes
+hundreds.  If an allocation fails, all kept memory is given back before a second attempt.
 
-A forked child gives back its copy at once: as long as it holds it, the parent would copy each page
-that it writes to.  There are no locks that a fork could leave locked.
+A forked child gives back its copy at once; otherwise the parent would have to copy each page that
+it writes to.  There are no locks that a fork could leave locked.
 """
 
 from __future__ import annotations
@@ -29,17 +28,17 @@ import numpy as np
 
 from xgrad._typing import AnyArray
 
-# For smaller results malloc itself keeps the memory; in bytes.
+# Least size in bytes: malloc itself keeps the memory of smaller results.
 _LEAST = 2**20
 _DEFAULT = 2**28
-# The part of the available memory that may be kept, and the file that says how much there is.
+# One part in how many of the available memory may be kept, and the file that reports it.
 _SHARE, _MEMINFO = 8, "/proc/meminfo"
 
 _FREE: deque[AnyArray] = deque()
 
 
 def _parsed(text: str) -> int:
-    """Number of bytes of a size.
+    """Parse a size into a number of bytes.
 
     Examples
     --------
@@ -60,7 +59,7 @@ def _from_environment() -> int:
     try:
         return _parsed(text)
     except ValueError:
-        # An error would stop `import xgrad`, for a setting that no number depends on.
+        # An error would stop `import xgrad` over a setting that no result depends on.
         warnings.warn(
             f"XGRAD_BUFFERS is {text!r}, which is not a size; the default of 256MiB is used. "
             "Set it to a size such as 64MB, or to 0 to keep nothing",
@@ -69,8 +68,8 @@ def _from_environment() -> int:
         return _DEFAULT
 
 
-#: Most bytes that are kept: from the environment variable ``XGRAD_BUFFERS`` when xgrad is imported,
-#: 256 MiB without it, nothing with 0.  A program may assign another number at any time; after
+#: Most bytes to keep, read from the environment variable ``XGRAD_BUFFERS`` when xgrad is imported
+#: (default: 256 MiB; 0 keeps nothing).  A program may assign another number at any time; after
 #: lowering it, :func:`give_back` frees what is kept.
 limit = _from_environment()
 
@@ -83,23 +82,23 @@ class _Lease:
         self.__array_interface__ = memory.__array_interface__
 
     def __del__(self) -> None:
-        # This may run in any thread, between any two operations: each one on a deque is atomic.
-        # At the end of the process it may run when the modules that it needs are gone.
+        # This may run in any thread, between any two operations; those on a deque are atomic.
+        # At the end of the process it may run when the modules it needs are gone.
         if limit and not sys.is_finalizing():
             _FREE.append(self.memory)
             _trim(_most())
 
 
 def _most() -> int:
-    """How many bytes may be kept at the moment."""
+    """How many bytes may be kept right now."""
     available = _available(_MEMINFO)
     return limit if available is None else min(limit, available // _SHARE)
 
 
 def _available(file: str) -> int | None:
-    """Memory that the system can hand out without swapping, in bytes; None if it does not say."""
+    """Bytes that the system can hand out without swapping; None if it does not report them."""
     try:
-        # Not `open`: it takes twice as long.
+        # Not `open`, which takes twice as long.
         opened = os.open(file, os.O_RDONLY)
         try:
             text = os.read(opened, 4096)
@@ -112,7 +111,7 @@ def _available(file: str) -> int | None:
 
 
 def _trim(most: int) -> None:
-    """Free the memory that has waited longest until at most `most` bytes are kept."""
+    """Free the oldest memory until at most `most` bytes are kept."""
     while sum(memory.nbytes for memory in list(_FREE)) > most:
         try:
             _FREE.popleft()
@@ -121,7 +120,7 @@ def _trim(most: int) -> None:
 
 
 def give_back() -> None:
-    """Give the memory that is kept back to the system.
+    """Give all kept memory back to the system.
 
     Examples
     --------
@@ -156,24 +155,24 @@ def _memory(n_bytes: int) -> AnyArray:
 
 
 def empty_like(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-    """An array with arbitrary values, with the shape and memory order of another one.
+    """An uninitialised array with the shape and memory order of another one.
 
     Parameters
     ----------
     array : numpy.ndarray
-        Of any shape.
+        The array to imitate, of any shape.
     dtype : numpy.dtype
-        Of the new array.
+        Dtype of the new array.
 
     Returns
     -------
     numpy.ndarray
-        In reused memory if there is some of the right size.
+        In reused memory, if some of the right size is kept.
 
     Raises
     ------
     MemoryError
-        If there is not enough memory, even after giving back what was kept.
+        If there is not enough memory even after giving back all that is kept.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Arithmetic on chunk sizes, on plain integers."""
+"""Arithmetic on chunk sizes, with plain integers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 
 def merged(sizes: Sequence[int], least: int, least_at_ends: int) -> tuple[int, ...]:
-    """Merge neighbouring chunks until each has `least` cells and the two at the ends more.
+    """Merge neighbouring chunks until each has enough cells for its stencils.
 
-    A one-sided stencil of three points needs two cells of its own chunk beside the one of the
-    halo; a chunk without any cell has none to pass on::
+    A chunk at an end needs more: a one-sided stencil of three points takes two cells of its own
+    chunk besides the one of the halo.  An empty chunk has no cell to pass on::
 
         |0|  1  |2  3  4|| 5 |        chunks 1, 1, 3, 0, 1
         |0   1  |2  3  4   5 |        merged(..., least=1, least_at_ends=2): 2, 4
@@ -20,7 +20,7 @@ def merged(sizes: Sequence[int], least: int, least_at_ends: int) -> tuple[int, .
     sizes : sequence of int
         Chunk sizes along one axis, zeros allowed.
     least, least_at_ends : int
-        Fewest cells of a chunk inside, and of the first and the last one.
+        Fewest cells of an inner chunk, and of the first and the last one.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def merged(sizes: Sequence[int], least: int, least_at_ends: int) -> tuple[int, .
         if pending >= (least if result else least_at_ends):
             result.append(pending)
             pending = 0
-    # What is left at the right end is too small for a chunk: it joins its left neighbours.
+    # The rest at the right end is too small for a chunk, so it joins its left neighbours.
     result.append(pending)
     while len(result) > 1 and result[-1] < least_at_ends:
         last = result.pop()
@@ -52,7 +52,7 @@ def merged(sizes: Sequence[int], least: int, least_at_ends: int) -> tuple[int, .
 
 
 def parts(size: int, count: int) -> Iterator[slice]:
-    """Cut `size` cells into at most `count` contiguous, nearly equal and non-empty parts.
+    """Cut `size` cells into at most `count` contiguous, nearly equal, non-empty parts.
 
     Examples
     --------

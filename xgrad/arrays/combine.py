@@ -1,8 +1,7 @@
-"""Terms of numpy or dask arrays: derivatives, and combinations of several of them.
+"""Combine terms of numpy or dask arrays: single derivatives, and sums or norms of several.
 
-Both kinds of array are cut into blocks, each block gets the cells on either side of it that its
-stencils need, and one function does the arithmetic.  That is why eager and lazy results are the
-same to the bit.
+Both kinds of array are cut into blocks, each block gets the cells on either side that its stencils
+need, and one function does the arithmetic.  So eager and lazy results have the same bits.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from xgrad.stencils.scheme import Scheme
 
 
 def combine(arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How = "sum") -> Any:
-    """Combine terms block by block: no term is in memory as a whole.
+    """Combine terms block by block, so that no term is ever in memory as a whole.
 
     Parameters
     ----------
@@ -36,13 +35,13 @@ def combine(arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How = "s
     -------
     numpy.ndarray or dask.array.Array
         Of the shape of the arrays, with the chunks of the first lazy one.  Each term has the dtype
-        and the bits of the derivative alone; factors, squares and sums are computed in float64 and
-        rounded once.  A norm and an angle are real.
+        and the bits of a single derivative; factors, squares and sums are computed in float64 and
+        rounded once.  Norms and angles are real.
 
     Raises
     ------
     TypeError
-        If an array is of another kind, or its dtype has no differences.
+        If an array is of another kind, or values of its dtype cannot be subtracted.
     ChunkError
         If the chunk sizes of a dask array are unknown.
 
@@ -57,8 +56,8 @@ def combine(arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How = "s
         if not isinstance(array, np.ndarray | da.Array):
             kind = type(array)
             raise TypeError(
-                f"data is a {kind.__module__}.{kind.__qualname__}; "
-                "xgrad differentiates numpy and dask arrays, convert it with `.as_numpy()`"
+                f"data is a {kind.__module__}.{kind.__qualname__}, but xgrad differentiates numpy "
+                "and dask arrays; convert it with `.as_numpy()`"
             )
     dtype = dtype_of([arrays[term.operand].dtype for term in terms], how)
     others = [one for term in terms for one in (_positions(term), term.factor)]
@@ -74,14 +73,14 @@ def _positions(term: Term) -> Any:
 
 
 def require_known_chunks(what: str, array: Any) -> None:
-    """Refuse an array whose edges cannot be found.
+    """Raise an error if the sizes of an array, and so its edges, are unknown.
 
     Parameters
     ----------
     what : str
-        The array in words, for the message.
+        What to call the array in the message.
     array : numpy.ndarray, dask.array.Array or anything with a shape
-        Only dask's may be unknown.
+        Only dask arrays have unknown sizes.
 
     Raises
     ------
@@ -109,12 +108,12 @@ def differentiate(
     array : numpy.ndarray or dask.array.Array
         Of any numeric or time dtype.
     along, axis, scheme, seam
-        Those of a :class:`Term`.
+        As for a :class:`Term`.
 
     Returns
     -------
     numpy.ndarray or dask.array.Array
-        Shape, and for dask the chunks, of `array`; dtype :func:`xgrad.kernels.layout.result_dtype`.
+        Of the shape and chunks of `array`, and of dtype :func:`xgrad.kernels.layout.result_dtype`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Terms over arrays in memory, in threads."""
+"""Combine terms over arrays in memory, in threads."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from xgrad.kernels.layout import Planes
 from xgrad.kernels.piece import Piece
 from xgrad.stencils import ghosts
 
-# The modules with compiled loops are imported where they are used: they load numba, which small
-# arrays do without.
+# Modules with compiled loops are imported where they are used: they load numba, which small arrays
+# do not need.
 
 
 def combine(
@@ -39,12 +39,12 @@ def combine(
 
 
 def complain(term: Term) -> None:
-    """Let the caller name a column of positions in memory that is not strictly monotonic.
+    """Report columns of positions in memory that are not strictly monotonic.
 
     Parameters
     ----------
     term : Term
-        Nothing is done if it has no positions, or nobody to complain to.
+        If it has no positions, or no `complain`, nothing is done.
     """
     from xgrad.kernels import extremes  # noqa: PLC0415
 
@@ -60,8 +60,8 @@ def complain(term: Term) -> None:
 def _pieces(
     arrays: Mapping[Hashable, AnyArray], terms: Sequence[Term], how: How, out: AnyArray
 ) -> tuple[int, Callable[[slice], bool]]:
-    """How many pieces threads can share, and a function that computes some of them."""
-    # The axis whose parts are contiguous in memory.
+    """Return how many pieces threads can share, and a function that computes some of them."""
+    # Cut along the axis whose parts are contiguous in memory.
     cut = max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
     first = terms[0]
     alone = len(terms) == 1 and how == "sum" and first.factor is None
@@ -86,7 +86,7 @@ def _pieces(
 
 
 def _over_all(term: Term, array: AnyArray, cut: int | None) -> Piece:
-    """A term over whole arrays, which will be cut along one axis, or along any if None."""
+    """A term over whole arrays, later cut along axis `cut`, or along any axis if None."""
     axis, scheme, face = term.axis, term.scheme, term.face
     if axis is None:
         return Piece(Cells.alone(array), factor=term.factor)
@@ -95,7 +95,7 @@ def _over_all(term: Term, array: AnyArray, cut: int | None) -> Piece:
         return Piece(cells, term.stencil(array.shape[axis], array.dtype), term.factor)
     x, period = as_float(np.asarray(term.along.array)), term.along.period
     there = at_both_edges(x, axis, scheme, face, ghosts.positions)
-    # Parts that are cut along the axis hold no whole columns.
+    # Parts that are cut along the axis do not hold whole columns.
     ends = _extremes(x, axis, period) if cut in (None, axis) else None
     return Piece(cells, OwnPositions(scheme, there, ends, period), term.factor)
 

@@ -1,6 +1,6 @@
-"""The faces of chunks: the cells that the chunks of a dask array pass on to their neighbours.
+"""The faces of chunks: the cells that chunks of a dask array pass on to their neighbours.
 
-``map_overlap``'s halo is built here.
+They do what ``map_overlap`` would do with whole chunks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from xgrad._typing import AnyArray
 from xgrad.arrays import chunks
 from xgrad.stencils.scheme import Scheme
 
-# Tasks that the last chunks along an axis wait for.  Fewer do less, and more do no more.
+# Extra tasks that the last chunks along an axis wait for: fewer have less effect, more no further.
 _TASKS_BEYOND = 3
 
 
@@ -32,7 +32,7 @@ def merged(
     given : tuple of tuple of int
         Chunks of an array.
     needs : iterable of (axis, Scheme, face)
-        What is differentiated along which axis, with so many cells passed on.
+        Per derivative, its axis and scheme, and how many cells chunks pass on.
 
     Examples
     --------
@@ -43,23 +43,23 @@ def merged(
     for axis, scheme, face in needs:
         at_ends = max(face, scheme.edge - scheme.depth)
         sizes[axis] = chunks.merged(sizes[axis], least=face, least_at_ends=at_ends)
-    # Chunks without a cell are lost at a seam by dask's overlap.
+    # dask's overlap loses empty chunks at a seam.
     return tuple(chunks.merged(own, least=1, least_at_ends=1) if 0 in own else own for own in sizes)
 
 
 @dataclass(frozen=True)
 class Halo:
-    """What lies on either side of each chunk, thin arrays both.
+    """The cells on either side of each chunk.
 
     Attributes
     ----------
     faces : dask array
-        Of each chunk ``[below], first, last, [above]``: its own first and last cells, between the
-        last of the chunk below it and the first of the one above.
+        For each chunk ``[below], first, last, [above]``: its own first and last cells, between the
+        last cells of the chunk below and the first cells of the chunk above.
     sides : four numbers for each chunk along the axis
-        Whether one lies below and whether one lies above it; and the same without the seam of a
-        periodic axis.  They travel within the tasks: as an array of their own they would be one
-        more key that each task waits for, a tenth of the time that dask optimises the graph.
+        Whether there is a chunk below and one above; and the same without the seam of a periodic
+        axis.  They are part of the tasks: as a separate array they would give each task one more
+        key to wait for, which takes a tenth of the time to optimise the graph.
     """
 
     faces: da.Array
@@ -67,14 +67,13 @@ class Halo:
 
     @classmethod
     def of(cls, array: da.Array, axis: int, scheme: Scheme, face: int) -> Halo:
-        """Let the chunks of an array pass on the cells that they need of each other.
+        """Let the chunks of an array exchange the cells that their neighbours need.
 
         Only the faces of the chunks (copies of their first and last cells along `axis`) pass
-        through dask's overlap.  With whole chunks in its place each result waits for three of them
-        to be in memory, and each chunk is copied once more to stick its halo on (``xgrad, whole
-        chunks`` in ``docs/benchmarks.md``).  ``overlap`` is the first half of ``map_overlap``:
-        with all of it each chunk has a task more, which takes a sixth of the time that dask
-        optimises the graph.
+        through dask's overlap.  With whole chunks, each result would wait for three of them to be
+        in memory, and each chunk would be copied to attach its halo (``xgrad, whole chunks`` in
+        ``docs/benchmarks.md``).  ``overlap`` is the first half of ``map_overlap``; the second half
+        would add a task to each chunk, which takes a sixth of the time to optimise the graph.
         """
         sizes = array.chunks[axis]
         periodic = "periodic" in scheme.boundary
@@ -91,7 +90,7 @@ class Halo:
         inside[0, 0] = inside[1, -1] = 0
         sides = np.concatenate([np.ones_like(inside) if periodic else inside, inside])
         if face:
-            # allow_rechunk: it would merge chunks without a word.
+            # allow_rechunk=True would silently merge chunks.
             passed = da.overlap.overlap(
                 faces,
                 depth={axis: face},
@@ -103,13 +102,13 @@ class Halo:
 
 
 def _from_the_end(halo: da.Array, faces: da.Array, axis: int) -> da.Array:
-    """Let the last chunks along an axis wait for a few tasks more, which do nothing.
+    """Let the last chunks along an axis wait for a few extra tasks that do nothing.
 
-    dask begins a reduction with the chunks that most tasks lead to.  Those at an edge have a
-    neighbour less, so it would begin in the middle, go from there in both directions and keep two
-    fronts of chunks that wait for their neighbours: of 16 x 2 x 2 chunks 12 are in memory at a
-    time then, and 5 to 8 with these tasks.  What else was tried is in ``docs/scaling.md``;
-    ``test_a_reduction_holds_few_chunks_at_a_time`` guards it.
+    dask starts a reduction at the chunks that depend on most tasks.  Chunks at an edge have one
+    neighbour less, so dask would start in the middle, proceed in both directions and keep two
+    fronts of chunks waiting for their neighbours: of 16 x 2 x 2 chunks, 12 would be in memory at a
+    time, but only 5 to 8 with these tasks.  ``docs/scaling.md`` lists the alternatives that were
+    tried, and ``test_a_reduction_holds_few_chunks_at_a_time`` checks the effect.
     """
     graph, name, last = halo.dask, halo.name, halo.numblocks[axis] - 1
     if last == 0 or not isinstance(graph, HighLevelGraph):  # dask's expressions have no layers
@@ -133,11 +132,11 @@ def _first(halo: AnyArray, *_: None) -> AnyArray:
 
 
 def with_chunks(array: da.Array, axis: int, sizes: list[int]) -> tuple[tuple[int, ...], ...]:
-    """Chunks of an array, with others along one axis."""
+    """Chunks of an array, with those along one axis replaced."""
     return (*array.chunks[:axis], tuple(sizes), *array.chunks[axis + 1 :])
 
 
 def _faces(block: AnyArray, axis: int, face: int) -> AnyArray:
-    """First and last cells of a block: a copy, as a view would keep the block in memory."""
+    """First and last cells of a block, copied because a view would keep the block in memory."""
     size = block.shape[axis]
     return np.take(block, [*range(face), *range(size - face, size)], axis=axis)

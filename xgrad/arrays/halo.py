@@ -1,4 +1,4 @@
-"""The one rule for the cells beside a block: a neighbour's, those of the other end, or ghosts."""
+"""The one rule for the cells beside a block: from a neighbour, the other end, or ghosts."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def surrounded(
     Parameters
     ----------
     block : array of shape (..., n, ...)
-        The cells `own` of an axis.
+        The block.
     own : slice
-        Their place along the axis.
+        The cells of the block along the axis.
     size : int
-        Cells of the whole axis.
+        Number of cells along the whole axis.
     axis : int
         Not negative.
     scheme : Scheme
-        Says how many cells are needed, and what is beyond the edges of the axis.
+        Determines how many cells are needed, and what is beyond the edges of the axis.
     face : int
-        How many cells at an edge the ghosts are computed from.
+        Number of cells at an edge that the ghosts are computed from.
     beside : callable
-        Returns other cells of the axis, with the cross-section of the block.
+        Takes a slice of the axis, and returns these cells over the cross-section of the block.
     ghosts : callable
-        Computes cells beyond an edge: :func:`xgrad.stencils.ghosts.values` or ``positions``.
+        Computes the cells beyond an edge: :func:`xgrad.stencils.ghosts.values` or ``positions``.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def between_faces(
     block : array
         The chunk.
     faces, sides : arrays
-        Its part of the two arrays of a :class:`xgrad.arrays.faces.Halo`.
+        The chunk's part of the two arrays of a :class:`xgrad.arrays.faces.Halo`.
     axis, scheme, face, ghosts
         As for :func:`surrounded`.
 
@@ -114,7 +114,7 @@ def between_faces(
         shift = 0 if cells.start < start else 2 * face - n
         return faces[along(axis, slice(cells.start + shift, cells.stop + shift))]
 
-    # The seam of a periodic axis is between two neighbours here: dask has passed its cells on.
+    # Here the seam of a periodic axis is between two neighbours, as dask has passed its cells on.
     size = stop + face * is_above
     own = slice(start, stop)
     return surrounded(block, own, size, axis, scheme, face, beside, ghosts)

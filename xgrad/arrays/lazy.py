@@ -1,4 +1,4 @@
-"""Terms over dask arrays: one task a chunk, after those that pass on the faces of chunks."""
+"""Combine terms over dask arrays: one task per chunk, after those that exchange faces."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from xgrad.stencils.scheme import Scheme
 
 Chunks: TypeAlias = tuple[tuple[int, ...], ...]
 
-# The name of the columns of a table in a structured array of one dimension.
+# Field of the 1-D structured array that holds one column of a table per item.
 _COLUMN = "column"
 
 
@@ -33,8 +33,8 @@ def combine(
 ) -> da.Array:
     """Combine terms of dask arrays; see :func:`xgrad.arrays.combine.combine`.
 
-    Chunks too short for their stencil are merged with their neighbours first, and the chunks of
-    the result are cut again.
+    Chunks that are too short for their stencil are merged with their neighbours first, and the
+    result is cut into the original chunks again.
     """
     given = _chunks_of(arrays, terms)
     needs = [(term.axis, term.scheme, term.face) for term in terms if term.axis is not None]
@@ -78,10 +78,10 @@ def _chunks_of(arrays: Mapping[Hashable, Any], terms: Sequence[Term]) -> Chunks:
 
 
 def _in_chunks(array: Any, sizes: Chunks) -> da.Array:
-    """An array in these chunks; one in memory is not copied.
+    """An array in these chunks; an array in memory is not copied.
 
-    It is hashed, though that takes as long as to differentiate it: the same question has the same
-    keys, by which a cluster knows what it has computed already.
+    Hashing it takes as long as differentiating it, but gives equal arrays equal keys, by which a
+    cluster recognises what it has already computed.
     """
     own = tuple(
         chunk if side == sum(chunk) else (1,)
@@ -99,9 +99,9 @@ class _OnAxis:
     Attributes
     ----------
     axis, face : int
-        As those of the term.
+        As in the term.
     is_whole : bool
-        Whether the chunk is the whole axis, so that nothing is passed on.
+        Whether the chunk spans the whole axis, so that it needs no neighbours.
     stencil : OfAnAxis
         Without its table, whose columns arrive with the chunk.
     """
@@ -113,13 +113,13 @@ class _OnAxis:
 
     @classmethod
     def of(cls, term: Term, array: da.Array, index: tuple[int, ...]) -> tuple[_OnAxis, list[Any]]:
-        """With the arguments that :meth:`take` takes."""
+        """Return it with the arguments that :meth:`take` needs."""
         axis = term.axis
         assert axis is not None
         stencil = term.stencil(array.shape[axis], array.dtype)
         table = stencil.table
-        # A cell's column of the table as one item: with two dimensions dask would look for the
-        # parts of each chunk's table, and concatenate them.
+        # Each item is a cell's column of the table: if the table had two dimensions, dask would
+        # look for the parts of each chunk's table and concatenate them.
         whole = np.ascontiguousarray(table.T).view([(_COLUMN, table.dtype, len(table))])[:, 0]
         columns = [da.from_array(whole, chunks=(array.chunks[axis],)), (axis,)]
         is_whole = array.numblocks[axis] == 1
@@ -130,7 +130,7 @@ class _OnAxis:
         return way, [halo.faces, index, halo.sides, (axis,), *columns]
 
     def take(self, f: AnyArray, given: Iterator[AnyArray]) -> tuple[Cells, Stencil]:
-        """From the next of the arguments of a task."""
+        """Build cells and stencil from the next arguments of a task."""
         axis, scheme, face = self.axis, self.stencil.scheme, self.face
         if self.is_whole:
             cells = at_both_edges(f, axis, scheme, face, ghosts.values)
@@ -147,11 +147,11 @@ class _OnPositions:
     Attributes
     ----------
     axis, face : int
-        As those of the term.
+        As in the term.
     scheme : Scheme
-        As that of the term.
+        As in the term.
     period : float or None
-        Of the positions.
+        Period of the positions.
     """
 
     axis: int
@@ -163,7 +163,7 @@ class _OnPositions:
     def of(
         cls, term: Term, array: da.Array, index: tuple[int, ...], labels: Iterator[int]
     ) -> tuple[_OnPositions, list[Any]]:
-        """With the arguments that :meth:`take` takes; positions are cut as the data are."""
+        """Return it with the arguments that :meth:`take` needs; positions get the data's chunks."""
         assert isinstance(term.along, Positions)
         assert term.axis is not None
         axis, scheme, face, period = term.axis, term.scheme, term.face, term.along.period
@@ -172,7 +172,7 @@ class _OnPositions:
         x = as_float(_in_chunks(term.along.array, array.chunks))
         halo, x_halo = (Halo.of(one, axis, scheme, face) for one in (array, x))
         least, greatest = _extremes(x, x_halo, axis, face, period)
-        # One chunk along the axis, whose label is no other's: each block gets those of its columns.
+        # A separate label for the single chunk along the axis, so that blocks get their columns.
         thin = (*index[:axis], next(labels), *index[axis + 1 :])
         return cls(axis, face, scheme, period), [
             halo.faces, index, halo.sides, (axis,), x, index, x_halo.faces, index,
@@ -180,7 +180,7 @@ class _OnPositions:
         ]  # fmt: skip
 
     def take(self, f: AnyArray, given: Iterator[AnyArray]) -> tuple[Cells, Stencil]:
-        """From the next of the arguments of a task."""
+        """Build cells and stencil from the next arguments of a task."""
         axis, scheme, face = self.axis, self.scheme, self.face
         faces, sides, x, x_faces = (next(given) for _ in range(4))
         cells = between_faces(f, faces, sides, axis, scheme, face, ghosts.values)
@@ -200,7 +200,7 @@ def _way(
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How a term over a chunk is put together from the arguments of a task."""
+    """How to build a term over a chunk from the arguments of a task."""
 
     operand: Hashable
     way: _OnAxis | _OnPositions | None
@@ -208,7 +208,7 @@ class _Recipe:
     factor_is_given: bool
 
     def piece(self, blocks: Mapping[Hashable, AnyArray], given: Iterator[AnyArray]) -> Piece:
-        """The term, from the next of the arguments."""
+        """Build the term from the next arguments."""
         f = blocks[self.operand]
         cells, stencil = (Cells.alone(f), None) if self.way is None else self.way.take(f, given)
         return Piece(cells, stencil, next(given) if self.factor_is_given else self.factor)
@@ -248,9 +248,9 @@ def _extremes(
 def _extremes_of_chunk(
     x: AnyArray, faces: AnyArray, sides: AnyArray, axis: int, face: int, period: float | None
 ) -> AnyArray:
-    """Of the steps within a chunk and those from and to its neighbours, as a chunk may be one cell.
+    """Extreme steps within a chunk, which may be one cell, and between it and its neighbours.
 
-    The sum has the steps from below only.
+    The sum includes the step from the chunk below, but not the one to the chunk above.
     """
     from xgrad.kernels import extremes  # noqa: PLC0415  it loads numba
 

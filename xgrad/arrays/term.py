@@ -1,7 +1,7 @@
 """The term: a derivative of an array along an axis, or its values, times a factor.
 
-Arrays in memory, dask arrays and jobs all compute lists of terms.  A term names its operand and
-holds no data, so it is the same for all three.
+Arrays in memory, dask arrays and jobs all compute lists of terms.  A term names its operand but
+does not hold its data, so it is the same for all three.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Positions:
     Attributes
     ----------
     array : numpy.ndarray, dask.array.Array, or an array that is read box by box
-        With as many dimensions as the data, and sides of 1 along those it does not depend on.
+        With as many dimensions as the data, and length 1 along those it does not depend on.
     period : float or None
-        Of a periodic axis.
+        Period of a periodic axis.
     name : hashable
-        Of the coordinate.
+        Name of the coordinate.
     complain : callable or None
-        Takes a boolean array that says which columns are strictly monotonic, with a side of 1
-        along the axis, if some are not.  Without it those columns are NaN.
+        Called if some columns are not strictly monotonic, with a boolean array that is True for
+        the others and has length 1 along the axis.  If None, these columns become NaN.
     """
 
     array: Any
@@ -53,7 +53,7 @@ class Term:
     Attributes
     ----------
     operand : hashable
-        The name of an array of any numeric or time dtype.
+        Name of an array of any numeric or time dtype.
     axis : int or None
         Not negative; None for the values as they are.
     along : float, array of shape (n - 1,), Positions or None
@@ -63,10 +63,9 @@ class Term:
     seam : float or None
         For a periodic axis, the step from its last cell to the first one of the next period.
     factor : float, numpy.ndarray, dask.array.Array or None
-        An array has as many dimensions as the data, and sides of 1 along those it does not depend
-        on.
+        An array has as many dimensions as the data, and length 1 along those it does not depend on.
     inside : array of shape (n,) or None
-        What the cells along `axis` are multiplied by before they are subtracted.
+        Factor of the cells along `axis`, applied before differentiation.
     """
 
     operand: Hashable
@@ -79,12 +78,12 @@ class Term:
 
     @property
     def face(self) -> int:
-        """How many cells a block passes on to each neighbour."""
+        """Number of cells that a block passes on to each neighbour."""
         own = isinstance(self.along, Positions)
         return self.scheme.face_of_columns if own else self.scheme.face
 
     def stencil(self, size: int, dtype: np.dtype[Any]) -> OfAnAxis:
-        """The stencil of the whole axis, of `size` cells of data of `dtype`."""
+        """Stencil of the whole axis, of `size` cells, for data of `dtype`."""
         assert self.along is not None
         assert not isinstance(self.along, Positions)
         found = kinds.of_axis(self.along, size, self.scheme, dtype, self.seam)
@@ -92,7 +91,7 @@ class Term:
 
 
 def dtype_of(dtypes: Iterable[np.dtype[Any]], how: How) -> np.dtype[Any]:
-    """Dtype of the combination of terms of data of these dtypes.
+    """Dtype of a combination of terms whose data have these dtypes.
 
     Examples
     --------
@@ -105,7 +104,7 @@ def dtype_of(dtypes: Iterable[np.dtype[Any]], how: How) -> np.dtype[Any]:
 
 
 def as_float(positions: Any) -> Any:
-    """Positions as the loops take them; integers are subtracted as floats, or they would wrap.
+    """Convert positions to a dtype that the loops accept; integer differences could wrap.
 
     Examples
     --------

@@ -9,21 +9,20 @@ from dask.system import CPU_COUNT
 
 from xgrad.arrays import chunks
 
-# A thread pays for itself from here on.  Below it a call takes less than a millisecond.
+# Least size for which a thread pays off; below it, a call takes less than a millisecond.
 _BYTES_PER_THREAD = 2**21
 
 
 def in_threads(n_bytes: int, size: int, work: Callable[[slice], None]) -> None:
     """Call `work` for contiguous parts of `size` pieces, each part in its own thread.
 
-    A large result is bound by the page faults of its fresh memory, which several threads take
-    faster than one, as long as each owns a contiguous part: threads whose parts interleave wait
-    for each other's pages.
+    The time for a large result is dominated by page faults in fresh memory.  Several threads are
+    faster if each has a contiguous part; with interleaved parts they wait for each other's pages.
 
     Parameters
     ----------
     n_bytes : int
-        Size of the result, which decides how many threads are worth their start.
+        Size of the result, which determines how many threads pay off.
     size : int
         Number of pieces.
     work : callable
@@ -39,7 +38,7 @@ def in_threads(n_bytes: int, size: int, work: Callable[[slice], None]) -> None:
     if len(parts) == 1:
         work(parts[0])
         return
-    # A pool per call (0.1 ms): one kept for the module would be dead after a fork.
+    # One pool per call (0.1 ms), because a global one would be dead after a fork.
     with ThreadPoolExecutor(len(parts) - 1) as pool:
         others = pool.map(work, parts[1:])
         work(parts[0])

@@ -1,6 +1,6 @@
-"""Any derivative of any column: the weights are computed in the loop, cell by cell.
+"""Any derivative of any column, with weights computed in the loop, cell by cell.
 
-The only loop that can do everything, and the slowest: 0.1 to 0.2 µs a cell.
+This is the only loop that can do everything, and the slowest: 0.1 to 0.2 µs per cell.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from xgrad.stencils.scheme import Scheme
 
 @compiled
 def _numpys(f: Any, h: Any, j: int, first: int, count: int, even: bool) -> Any:
-    """Sum numpy's stencil of two or three cells that begins at row `first` of a column."""
+    """Apply numpy's stencil of two or three cells, from row `first` of a column on."""
     h1 = h[first]
     if count == 2:
         return quotient(f[first + 1] - f[first], h1)
@@ -49,10 +49,10 @@ def _numpys(f: Any, h: Any, j: int, first: int, count: int, even: bool) -> Any:
 def _extent(
     f: Any, h: Any, j: int, sign: int, limit: int, most: int, skipna: bool, nan: int
 ) -> int:
-    """How many cells beside row `j` of a column can be used, up to `most`; `limit` ends it.
+    """Count the usable cells beside row `j` of a column, up to `most` and before `limit`.
 
-    With `nan` the ghosts of the boundary "nan", whose steps are NaN, are counted too: they are no
-    gap, so that what a central stencil has of them is NaN and no one-sided one stands in for it.
+    With `nan`, ghosts of the boundary "nan", whose steps are NaN, count as usable.  They are not
+    gaps: a central stencil that reaches them gives NaN, and no one-sided stencil replaces it.
     """
     n = 0
     while n < most and j + sign * (n + 1) != limit:
@@ -70,10 +70,11 @@ def _free(
     h: Any, lowest: Any, highest: Any, begin: int, end: int, order: int, half: int, edge: int,
     depth: int, numpys: bool, skipna: bool, f: Any, out: Any,
 ) -> None:  # fmt: skip
-    """Differentiate any column: the stencil that fits it, with weights made on the spot.
+    """Differentiate any column with a fitting stencil, whose weights are computed on the spot.
 
-    `h` are the steps between the rows of `f`, of which those from `begin` to `end` exist.  Central
-    where `half` valid cells lie on either side; else up to `edge` cells, from the nearest gap on.
+    `h` holds the steps between the rows of `f`; only the rows from `begin` to `end` exist.  The
+    stencil is central if there are `half` valid cells on either side; otherwise it has up to
+    `edge` cells and starts at the nearest gap.
     """
     table, x = np.empty((order + 1, 2 * depth + 2)), np.empty(2 * depth + 2)
     for o in range(f.shape[0]):
@@ -112,7 +113,7 @@ def loop_over(
     extremes: tuple[AnyArray, AnyArray],
     scheme: Scheme, dtype: np.dtype[Any],
 ) -> tuple[Loop, Parts]:  # fmt: skip
-    """The loop over free columns, and the rows that it takes."""
+    """Return the loop over any columns, and the rows to pass to it."""
     depth = scheme.reach
     below, f, above = (planes.view(part, dtype) for part in parts)
     n_below, end = below.shape[1], f.shape[1] + above.shape[1]
@@ -128,20 +129,21 @@ def loop_over(
 
 
 def in_steps(parts: Parts, steps: AnyArray, axis: int, scheme: Scheme, out: AnyArray) -> None:
-    """Any derivative over 1-D positions in which a missing neighbour is an edge.
+    """Any derivative over 1-D positions, with missing neighbours as edges.
 
     Parameters
     ----------
     parts : tuple of three arrays
         Up to ``scheme.depth`` cells below the block, the block, and as many above it.
     steps : array of shape (n + 2 * depth - 1,)
-        Distances from each cell of the three to the next; beyond an edge without ghosts anything.
+        Steps between neighbouring cells of the three arrays; arbitrary beyond an edge that has no
+        ghosts.
     axis : int
         Axis of the block, not negative.
     scheme : Scheme
         Order and accuracy.
     out : array of the shape of the block
-        Where the derivative goes.
+        Receives the derivative.
     """
     if out.size == 0:
         return

@@ -13,7 +13,7 @@ Box = tuple[slice, ...]
 
 
 def along(axis: int, cells: slice) -> Box:
-    """Index of some cells along an axis.
+    """Index that selects cells along an axis.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def along(axis: int, cells: slice) -> Box:
 
 
 def thin(array: AnyArray, box: Box) -> AnyArray:
-    """Part of an array that has sides of 1 along the dimensions it does not depend on.
+    """Part of an array that has length 1 along the dimensions it does not depend on.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def thin(array: AnyArray, box: Box) -> AnyArray:
 
 @dataclass(frozen=True)
 class Cells:
-    """A block in memory and the cells beside it; parts of it are cut without copying the block.
+    """A block in memory and the cells beside it, to be cut into parts without copying the block.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Cells:
     axis : int
         Not negative.
     reach : int
-        How many cells on either side a stencil needs; 0 for values that are taken as they are.
+        Number of cells that a stencil needs on either side; 0 if values are used unchanged.
 
     Examples
     --------
@@ -62,19 +62,19 @@ class Cells:
 
     @classmethod
     def alone(cls, block: AnyArray) -> Cells:
-        """A block whose neighbours are not needed."""
+        """A block without neighbours."""
         return cls(block[:0], block, block[:0])
 
     @property
     def parts(self) -> Parts:
-        """Cells below, block, cells above."""
+        """The cells below, the block and the cells above."""
         return self.below, self.block, self.above
 
     def cut(self, box: Box) -> Cells:
         """A part of the block and the cells beside it."""
         axis, part, reach = self.axis, box[self.axis], self.reach
         size = self.block.shape[axis]
-        # Positions have sides of 1 along the dimensions that they do not depend on.
+        # Positions have length 1 along the dimensions that they do not depend on.
         across = tuple(
             slice(None) if k == axis or side == 1 else cells
             for k, (cells, side) in enumerate(zip(box, self.block.shape, strict=True))

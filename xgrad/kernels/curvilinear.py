@@ -1,6 +1,6 @@
-"""Derivatives along columns that have their own positions: multi-dimensional coordinates.
+"""Derivatives along columns that have their own positions, from multi-dimensional coordinates.
 
-As in :mod:`xgrad.kernels.tabled` a block is viewed as (outer, n, inner).
+As in :mod:`xgrad.kernels.tabled`, a block is viewed as (outer, n, inner).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from xgrad.kernels.three_points import between
 from xgrad.stencils import circle, closed_form
 from xgrad.stencils.scheme import Scheme
 
-# Cells of a row that are differentiated before those of the next: longer rows of positions fall out
+# Cells of a row to differentiate before moving to the next row: longer rows of positions fall out
 # of the cache before the third row that needs them.
 _CELLS_OF_A_ROW = 2**12
 
@@ -47,12 +47,12 @@ def _between_row(
     x: Any, p: Any, gap: Any, lowest: Any, highest: Any, plain: bool, f: Any, r: Any, out: Any,
     size: int,
 ) -> None:  # fmt: skip
-    """Cells between two neighbours, each with positions of its own, in flat memory.
+    """Central differences in a row of cells that have their own positions, in flat memory.
 
-    `p` and `r` are where the positions and the cells of the row begin, and `gap` the way to the
-    neighbours': to cut rows out of the arrays would take as long as half of the arithmetic.
-    `lowest` and `highest` are the extreme steps of each column, or of the one column that the row
-    is cut from; `plain` says that no column is even or bad.
+    `p` and `r` are the offsets of the row in the positions and in the cells, and `gap` is the
+    distance to the neighbouring rows: slicing rows out of the arrays would cost half as much as the
+    arithmetic.  `lowest` and `highest` are the extreme steps of each column, or of the one column
+    that the row is a part of; `plain` means that no column is even or bad.
     """
     for i in range(size):
         k = np.uint64(i)
@@ -77,10 +77,10 @@ def _between_row(
 def _between(
     x: Any, least: Any, greatest: Any, known: bool, columns: Any, f: Any, out: Any
 ) -> None:
-    """Central differences inside the planes; `x` repeats after so many planes as it has.
+    """Central differences inside the planes, along `columns`; `x` repeats if it has fewer planes.
 
-    The extreme steps are found on the way, unless they are `known` from the whole columns: a
-    pass of its own would fetch all positions from memory once more.  Only `columns` are worked on.
+    Unless they are `known` from the whole columns, the extreme steps are found in the same pass: a
+    separate one would fetch all positions from memory a second time.
     """
     n, inner, one = f.shape[1], f.shape[2], np.uint64(1)
     xs, cells, result, gap = x.reshape(-1), f.reshape(-1), out.reshape(-1), np.uint64(inner)
@@ -114,7 +114,7 @@ def _edge_row(
     x: AnyArray, least: AnyArray, greatest: AnyArray, f: AnyArray, edge_order: int, out: AnyArray,
     *, last: bool,
 ) -> None:  # fmt: skip
-    """Numpy's one-sided difference in the first or last row of planes, in numpy."""
+    """Numpy's one-sided difference in the first or last row of planes, not compiled."""
     n = f.shape[1]
     rows = slice(n - 1 - edge_order, n) if last else slice(0, edge_order + 1)
     cells = f[:, rows].reshape(-1, len(x), edge_order + 1, f.shape[2])
@@ -139,30 +139,30 @@ def by_column(
     parts: Parts, positions: Parts, known: tuple[AnyArray, AnyArray] | None, period: float | None,
     axis: int, scheme: Scheme, out: AnyArray,
 ) -> bool:  # fmt: skip
-    """Any derivative over positions that each column has of its own.
+    """Any derivative along columns that have their own positions.
 
     Parameters
     ----------
     parts, positions : tuples of three arrays
         Up to ``scheme.depth`` cells below the block, the block, and as many above it; and their
-        positions, float, with sides of 1 where they do not depend on a dimension.
+        positions, as floats, with length 1 along the dimensions that they do not depend on.
     known : tuple of two arrays or None
-        Least and greatest step of each column as a whole, with a side of 1 along `axis`: whether
-        a column is even, or not monotonic, is not decided in a block.  None where the block has
+        Least and greatest step of each whole column, with length 1 along `axis`, because whether
+        a column is even or monotonic cannot be decided within a block.  None if the block holds
         whole columns.
     period : float or None
-        What the positions of a column may jump by, where it begins anew inside the array.
+        Amount by which the positions of a column may jump inside the array.
     axis : int
         Axis of the block, not negative.
     scheme : Scheme
         Order and accuracy.
     out : array of the shape of the block
-        Where the derivative goes.
+        Receives the derivative.
 
     Returns
     -------
     bool
-        Whether all columns are strictly monotonic.  The others are NaN in `out`.
+        Whether all columns are strictly monotonic.  Columns that are not become NaN in `out`.
     """
     if out.size == 0:
         return True
@@ -203,7 +203,7 @@ def _in_place(
     x: Parts, there: Parts, extremes: tuple[AnyArray, AnyArray], period: float | None,
     is_known: bool, loop: Loop, rows: Parts, scheme: Scheme, out: AnyArray,
 ) -> None:  # fmt: skip
-    """Numpy's stencil, without a copy of the block; `there` are the positions beyond it as well."""
+    """Apply numpy's stencil without copying the block; `there` includes positions beyond it."""
     every, n = slice(0, out.shape[2]), out.shape[1]
     _between(x[1], *extremes, is_known, every, rows[1], out)
     for row in (0, n - 1):
@@ -223,10 +223,11 @@ def _in_place(
 def side_by_side(
     f: AnyArray, x: AnyArray, axis: int, scheme: Scheme, out: AnyArray
 ) -> Callable[[slice], bool] | None:
-    """What differentiates some columns of an array whose axis lies outermost in memory.
+    """Make a function that differentiates some columns of an array.
 
-    To cut such an array along its axis, as others are cut for threads, would take a pass over all
-    positions before, for the extreme steps of whole columns.
+    It is for arrays whose axis is outermost in memory.  Cutting them along this axis for threads,
+    as other arrays are, would take an extra pass over all positions to find the extreme steps of
+    whole columns.
 
     Parameters
     ----------
@@ -235,15 +236,15 @@ def side_by_side(
     axis : int
         Axis of the data, not negative.
     scheme : Scheme
-        That of the derivative.
+        Order, accuracy and boundaries.
     out : array of the shape of the data
-        Where the derivative goes.
+        Receives the derivative.
 
     Returns
     -------
     callable or None
-        Takes which columns, in the order of memory, and says whether all of them are strictly
-        monotonic.  None where it cannot be done: with ghosts, gaps or in another dtype.
+        Takes a slice of the columns, in the order of memory, and returns whether all of them are
+        strictly monotonic.  None if this is impossible: with ghosts, gaps or another dtype.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""The least and greatest step of columns that have their own positions.
+"""Least and greatest step of columns that have their own positions.
 
-Whether a column is even or not monotonic is decided for the whole column, never for a block.
+Whether a column is even or monotonic is always decided for the whole column, never for a block.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from xgrad.kernels.layout import Planes
 from xgrad.kernels.strips import FLOATS, work_dtype
 from xgrad.stencils import circle
 
-# Columns whose extreme steps are found together.
+# Number of columns whose extreme steps are found together.
 _CELLS_OF_EXTREMES = 2**13
 
 
 @compiled
 def is_good(least: Any, greatest: Any) -> bool:
-    """Whether all steps of a column have one sign, none is NaN, and none leads to infinity."""
+    """Whether all steps of a column have the same sign, and none is NaN or infinite."""
     good: bool = (least > 0 or greatest < 0) and greatest - least < np.inf
     return good
 
 
 @compiled
 def extreme_steps(x: Any, start: int, least: Any, greatest: Any) -> None:
-    """Least and greatest step of columns of one plane from `start` on, NaN where one is NaN."""
+    """Least and greatest step of the columns of a plane from `start` on; NaN if a step is NaN."""
     least[:], greatest[:] = np.inf, -np.inf
-    # Some columns at a time: what is kept of many would fall out of the cache from row to row.
+    # Some columns at a time: the results of many would fall out of the cache between rows.
     none = np.empty(min(_CELLS_OF_EXTREMES, least.size), least.dtype)
     for first in range(0, least.size, _CELLS_OF_EXTREMES):
         end = min(first + _CELLS_OF_EXTREMES, least.size)
@@ -42,19 +42,19 @@ def extreme_steps(x: Any, start: int, least: Any, greatest: Any) -> None:
             here = x[j, start + first : start + end]
             for i in range(lows.size):
                 step = here[i] - before[i]
-                # Not min and max, whose rules for NaN take as long again.
+                # min and max would take twice as long, because of their rules for NaN.
                 lows[i] = step if step < lows[i] else lows[i]  # noqa: FURB136
                 highs[i] = step if step > highs[i] else highs[i]  # noqa: FURB136
-                nans[i] += step - step  # zero, or NaN for good
+                nans[i] += step - step  # 0, or NaN that stays NaN
         for i in range(lows.size):
             lows[i], highs[i] = lows[i] + nans[i], highs[i] + nans[i]
 
 
 @compiled
 def single_column(x: Any, least: Any, greatest: Any) -> None:
-    """Two steps that tell of a single column what its extremes would: its sign, and if it is even.
+    """Stand-ins for the extreme steps of a single column, with its sign and evenness.
 
-    Counting is done for several cells at once, where a comparison waits for the one before it.
+    Counts are vectorised, whereas each running minimum or maximum waits for the one before it.
     """
     rising, falling, same = 0, 0, 0
     first = x[1] - x[0]
@@ -72,7 +72,7 @@ def single_column(x: Any, least: Any, greatest: Any) -> None:
 
 
 def good_columns(least: AnyArray, greatest: AnyArray) -> AnyArray:
-    """Columns all of whose steps have one sign, and none is NaN or leads to infinity.
+    """Columns whose steps all have the same sign, and none of them is NaN or infinite.
 
     Examples
     --------
@@ -85,13 +85,13 @@ def good_columns(least: AnyArray, greatest: AnyArray) -> AnyArray:
 
 
 def jumps(x: AnyArray, least: AnyArray) -> bool:
-    """Whether a column begins anew between two of these rows."""
+    """Whether a column jumps back by its period between two of these rows."""
     steps = np.diff(x, axis=1)
     return bool((((least > 0) & (steps < 0)) | ((least < 0) & (steps > 0))).any())
 
 
 def of_part(x: AnyArray, axis: int, period: float | None, counted: int | None = None) -> AnyArray:
-    """Extreme steps of each column of a part of an array, in three cells along `axis`.
+    """Extreme steps of each column in a part of an array, as three cells along `axis`.
 
     Parameters
     ----------
@@ -100,14 +100,14 @@ def of_part(x: AnyArray, axis: int, period: float | None, counted: int | None = 
     axis : int
         Not negative.
     period : float or None
-        On a circle all steps are taken upwards, see :mod:`xgrad.stencils.circle`.
+        On a circle, all steps are taken upwards; see :mod:`xgrad.stencils.circle`.
     counted : int, optional
-        How many steps belong to the sum; the last ones belong to the next part.
+        Number of steps to add up; the remaining ones belong to the next part.
 
     Returns
     -------
     array of shape (..., 3, ...)
-        The least step, the greatest and, on a circle, the sum of the steps.
+        The least step, the greatest step and, on a circle, the sum of the steps.
 
     Examples
     --------
@@ -126,12 +126,12 @@ def of_part(x: AnyArray, axis: int, period: float | None, counted: int | None = 
 
 
 def merged(parts: AnyArray, axis: int) -> AnyArray:
-    """The extreme steps of an array from those of its parts.
+    """Extreme steps of an array, from those of its parts.
 
     Parameters
     ----------
     parts : array of shape (..., 3 k, ...)
-        What :func:`of_part` gives for each of k parts, one after another.
+        The results of :func:`of_part` for k parts, one after another.
     axis : int
         Not negative.
 
@@ -154,7 +154,7 @@ def merged(parts: AnyArray, axis: int) -> AnyArray:
 def decided(
     found: AnyArray, axis: int, count: int, period: float | None
 ) -> tuple[AnyArray, AnyArray]:
-    """Least and greatest step of whole columns, with their sign.
+    """Signed least and greatest step of whole columns.
 
     Parameters
     ----------
@@ -163,9 +163,9 @@ def decided(
     axis : int
         Not negative.
     count : int
-        Steps of a column.
+        Number of steps in a column.
     period : float or None
-        On a circle, NaN for columns that go around once or more.
+        On a circle, columns that go around once or more give NaN.
 
     Examples
     --------
@@ -180,7 +180,7 @@ def decided(
 
 
 def of_columns(x: AnyArray, axis: int, period: float | None) -> tuple[AnyArray, AnyArray]:
-    """Least and greatest step of whole columns in memory, with a side of 1 along `axis`.
+    """Least and greatest step of whole columns in memory, with length 1 along `axis`.
 
     Examples
     --------
@@ -210,9 +210,9 @@ def fill_extremes(flat: AnyArray, columns: slice, least: AnyArray, greatest: Any
     flat : array of shape (outer, n, inner)
         Positions.
     columns : slice
-        Which of the inner ones.
+        Range of the inner dimension.
     least, greatest : arrays of shape (outer, 1, inner)
-        Where the steps go.
+        Receive the steps.
     """
     for o in range(len(flat)):
         extreme_steps(flat[o], columns.start, least[o, 0, columns], greatest[o, 0, columns])

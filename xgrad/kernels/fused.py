@@ -1,8 +1,8 @@
-"""Several terms and what is made of them in one pass, row by row of memory.
+"""Several terms and their sum or norm in one pass, row by row of memory.
 
-Tile by tile (``arrays.combine.fold``) each term, each square and each sum is a pass of its own
-over some cells: 2 to 8 times as long (``derived`` in ``docs/benchmarks.md``).  What has another
-dtype, another order of memory or columns of its own takes that way.
+The general way, tile by tile (``arrays.block.fold``), makes a pass over some cells for each term,
+square and sum, and takes 2 to 8 times as long (``derived`` in ``docs/benchmarks.md``).  It remains
+for other dtypes and memory orders, and for columns that have their own positions.
 """
 
 from __future__ import annotations
@@ -22,29 +22,30 @@ from xgrad.kernels.piece import Piece
 
 _COMPILED = frozenset(np.dtype(code) for code in "fd")
 
-# Terms that the compiled loop takes: those of a Laplacian on a sphere with levels.  A tuple of any
-# length would be compiled for each length.
+# Most terms of the compiled loop: as many as a Laplacian on a sphere with levels has.  Tuples of
+# varying length would be compiled for each length.
 _MOST_TERMS = 4
 
-# Below it a row is shorter than what it takes to find its neighbours.
+# Below this, a row takes less time than finding its neighbours.
 _SHORT_ROW = 32
 
 # Longer rows would fall out of the fastest caches before their terms are added.
 _LONG_ROW = 2**13
 
-# Cells of the rows that are worked on at once: their lines lie in the fastest caches.
+# Cells of the rows that are processed together, whose lines stay in the fastest caches.
 _CELLS_AT_ONCE = 2**12
 
-# Between the lines of the terms, which the cache would keep in the same place for most sizes.
+# Padding between the lines of the terms: without it, most sizes would map them to the same place
+# in the cache.
 _APART = 24
 
-#: Of a term: no derivative; along the row; across rows.
+#: Kinds of term: no derivative; a derivative along the row; one across rows.
 _VALUES, _ALONG, _ACROSS = 0, 1, 2
 
 
-# The loops go over flat memory with unsigned offsets.  To cut a row out of an array counts a
-# reference twice, which takes as long as 50 cells; and a signed index is tested at each cell, as
-# -1 is the last one.
+# The loops run over flat memory with unsigned offsets.  Slicing a row out of an array changes a
+# reference count twice, which takes as long as 50 cells; and a signed index is tested at each cell,
+# because -1 means the last one.
 
 
 @compiled
@@ -68,7 +69,7 @@ def _weighed(
 def _weighed_by(
     weights: Any, a: Any, b: Any, c: Any, f: Any, p: Any, out: Any, at: Any, size: int
 ) -> None:
-    """The same along a row, with the weights of each cell from `a`, `b` and `c` on."""
+    """Weighted sum along a row; the weights of its cells start at `a`, `b` and `c`."""
     one, two = np.uint64(1), np.uint64(2)
     for i in range(size):
         k = np.uint64(i)
@@ -100,10 +101,10 @@ def _copied(cells: Any, p: Any, out: Any, at: Any, size: int) -> None:
 
 
 @compiled
-def _made_of(
+def _combined(
     lines: Any, o: Any, apart: Any, factors: Any, is_norm: bool, out: Any, at: Any, size: int
 ) -> None:
-    """Sum, or root of the sum of squares, in float64; unused lines are -0, which adds nothing."""
+    """Sum, or root of the sum of squares, in float64; unused lines are -0, which changes no sum."""
     p, q, r = o + apart, o + apart + apart, o + apart + apart + apart
     a, b, c, d = factors[0], factors[1], factors[2], factors[3]
     if is_norm:
@@ -121,10 +122,10 @@ def _made_of(
 
 @compiled
 def _row(below: Any, f: Any, above: Any, where: Any, o: int, j: int, q: int, size: int) -> Any:
-    """Where row `q` of those at cell `j` along the axis begins: in the block or beside it.
+    """Find the array and offset of row `q` at cell `j` along the axis, in or beside the block.
 
-    ``where[1:]`` are the cells of the block along the axis, the rows from one to the next, and the
-    cells below and above.
+    ``where[1:]`` holds the number of cells of the block along the axis, the rows from one cell to
+    the next, and the numbers of cells below and above.
     """
     n, stride, n_below, n_above = where[1], where[2], where[3], where[4]
     if j < 0:
@@ -141,14 +142,14 @@ def _entry(table: Any, n: int, row: int, j: int) -> Any:
 
 @compiled
 def _reach(table: Any, n: int, j: int) -> Any:
-    """First and last cell of the stencil of cell `j`, and the step of its quotient or 0."""
+    """First and last cell of the stencil of cell `j`, and the step of its quotient, or 0."""
     first, last = int(_entry(table, n, FIRST, j)), int(_entry(table, n, LAST, j))
     return j + first, j + last, _entry(table, n, STEP, j)
 
 
 @compiled
 def _weights(table: Any, n: int, j: int) -> Any:
-    """The first three, of which unused ones are zero."""
+    """The first three weights; unused ones are zero."""
     a, b = _entry(table, n, WEIGHTS, j), _entry(table, n, WEIGHTS + 1, j)
     return a, b, _entry(table, n, WEIGHTS + 2, j)
 
@@ -158,7 +159,7 @@ def _across(
     table: Any, below: Any, f: Any, above: Any, where: Any, rows: Any, size: int, wide: Any,
     lines: Any, at: Any,
 ) -> None:  # fmt: skip
-    """Differentiate rows along an axis that crosses them, into lines from `at` on."""
+    """Differentiate rows along an axis across them, into lines from `at` on."""
     n, stride = where[1], where[2]
     gap, zero = np.uint64(stride * size), np.uint64(0)
     for r in range(rows.start, rows.stop):
@@ -166,7 +167,7 @@ def _across(
         first, last, step = _reach(table, n, j)
         a, b, c = _weights(table, n, j)
         p = np.uint64((r + (first - j) * stride) * size)
-        if first >= 0 and last == first + 2 and last < n:  # as inside any block
+        if first >= 0 and last == first + 2 and last < n:  # the inside of any block
             if step != 0:
                 _divided(f, p, f, p + gap + gap, step, lines, at, size)
             else:
@@ -199,7 +200,7 @@ def _cell(below: Any, f: Any, above: Any, where: Any, r: int, j: int) -> Any:
 def _ends(
     table: Any, below: Any, f: Any, above: Any, where: Any, rows: Any, j: int, lines: Any, at: Any
 ) -> None:
-    """Differentiate cell `j` of rows along them, wherever its stencil reaches."""
+    """Differentiate cell `j` of each row along the row; its stencil may reach beyond."""
     n = where[1]
     first, last, step = _reach(table, n, j)
     a, b, c = _weights(table, n, j)
@@ -222,7 +223,7 @@ def _along(
     table: Any, below: Any, f: Any, above: Any, where: Any, rows: Any, wide: Any, lines: Any,
     at: Any,
 ) -> None:  # fmt: skip
-    """Differentiate rows along them; ``where[2]`` cells from their ends stencils have one form."""
+    """Differentiate rows along themselves; all but ``where[2]`` cells at either end are uniform."""
     n, half = where[1], where[2]
     for j in range(min(half, n)):
         _ends(table, below, f, above, where, rows, j, lines, at)
@@ -252,9 +253,10 @@ def _fold(
     wheres: Any, tables: Any, below: Any, f: Any, above: Any, factors: Any, is_norm: bool,
     size: int, out: Any,
 ) -> None:  # fmt: skip
-    """Make each row of `out` of its terms; ``wheres[t]`` says how term `t` lies in memory.
+    """Combine the terms into each row of `out`; ``wheres[t]`` is the memory layout of term `t`.
 
-    Short rows several at a time: to take an array out of a tuple counts references too.
+    Several short rows are done together, because taking an array out of a tuple also changes
+    reference counts.
     """
     count = max(1, _CELLS_AT_ONCE // size)
     apart = np.uint64(count * size + _APART)
@@ -276,32 +278,32 @@ def _fold(
                 _copied(f[t], np.uint64(first * size), lines, at, cells)
         if len(factors) == 1:
             start, zero = np.uint64(first * size), np.uint64(0)
-            _made_of(lines, zero, apart, factors[0], is_norm, out, start, cells)
+            _combined(lines, zero, apart, factors[0], is_norm, out, start, cells)
             continue
         for r in range(first, rows.stop):
             start, line = np.uint64(r * size), np.uint64((r - first) * size)
-            _made_of(lines, line, apart, factors[r], is_norm, out, start, size)
+            _combined(lines, line, apart, factors[r], is_norm, out, start, size)
 
 
 def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:
-    """Combine terms over a block, if compiled code can take them row by row.
+    """Combine terms over a block row by row, if compiled code supports them.
 
-    ``out = sum(factor * term)``, or ``sqrt(sum((factor * term)**2))``; terms have the dtype of the
-    data, and all else is done in float64 and rounded once.
+    ``out = sum(factor * term)`` or ``sqrt(sum((factor * term)**2))``.  Terms have the dtype of the
+    data; everything else is computed in float64 and rounded once.
 
     Parameters
     ----------
     pieces : sequence of Piece
         The terms.
     how : str
-        "sum" or "norm"; anything else is refused.
+        "sum" or "norm"; nothing else is supported.
     out : array of the shape of the block
-        Where the result goes.
+        Receives the result.
 
     Returns
     -------
     bool
-        Whether it was done.  If not, nothing has been written.
+        Whether the terms are supported.  If not, nothing has been written.
 
     Examples
     --------
@@ -334,10 +336,10 @@ def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:
 
 
 def _axes_across(pieces: Sequence[Piece], order: list[int], shape: tuple[int, ...]) -> int:
-    """How many axes of memory lie before those of a row.
+    """How many axes, in the order of memory, come before those of a row.
 
-    A row has the last axes, after all that are differentiated along or that factors depend on: one
-    at least.
+    A row spans the last axes, at least one, after all axes that terms are differentiated along or
+    factors depend on.
     """
     places = [order.index(one.cells.axis) for one in pieces if one.stencil is not None]
     for one in pieces:
@@ -350,20 +352,20 @@ def _axes_across(pieces: Sequence[Piece], order: list[int], shape: tuple[int, ..
 
 
 def _is_simple(piece: Piece, order: list[int], dtype: np.dtype[Any]) -> bool:
-    """Whether a term has a table of weights, or none, and its cells are plain rows."""
+    """Whether a term has a table of weights or no stencil, and its cells are plain rows."""
     tabled = piece.stencil is None or isinstance(piece.stencil, Tabled)
     return tabled and _is_plain(piece.cells.block, order, dtype)
 
 
 def _is_plain(array: AnyArray, order: list[int], dtype: np.dtype[Any]) -> bool:
-    """Whether compiled code can take an array as rows, without a copy."""
+    """Whether compiled code can read an array as rows without a copy."""
     return dtype in _COMPILED and array.dtype == dtype and array.transpose(order).flags.c_contiguous
 
 
 def _tables(pieces: Sequence[Piece], dtype: np.dtype[Any]) -> list[Table] | None:
-    """Stencils of all terms in one dtype; None where they are of several."""
+    """Stencils of all terms in one dtype; None if their dtypes differ."""
     given = [table for one in pieces if (table := _table(one)) is not None]
-    # float32 weights of float64 data are exact in float64: one variant less to compile.
+    # float32 weights of float64 data are exact in float64, which saves compiling a variant.
     dtypes = {np.result_type(dtype, table.dtype) for table in given}
     if len(dtypes) > 1 or not dtypes <= _COMPILED:
         return None
@@ -380,7 +382,7 @@ def _table(piece: Piece) -> Table | None:
 def _factors(
     pieces: Sequence[Piece], order: list[int], n_across: int, shape: tuple[int, ...]
 ) -> NDArray[np.float64] | None:
-    """Factors of each row, or of all of them; None where they differ within one."""
+    """Factors of each row, or one set for all rows; None if they vary within a row."""
     found = [1.0 if one.factor is None else one.factor for one in pieces]
     if any(np.iscomplexobj(factor) for factor in found):
         return None
@@ -402,7 +404,7 @@ def _factors(
 def _placed(
     one: Piece, order: list[int], n_across: int, shape: tuple[int, ...]
 ) -> tuple[tuple[int, ...], AnyArray, AnyArray, AnyArray]:
-    """How a term lies in memory, and its cells as rows."""
+    """The memory layout of a term, and its cells as flat arrays."""
     dtype, place = one.cells.block.dtype, order.index(one.cells.axis)
     below, f, above = (_frozen(cells.transpose(order), dtype) for cells in one.cells.parts)
     flat = below.reshape(-1), f.reshape(-1), above.reshape(-1)
@@ -411,7 +413,7 @@ def _placed(
         return (_VALUES, 0, 0, 0, 0), *flat
     n, n_below, n_above = f.shape[place], below.shape[place], above.shape[place]
     first, last = table[FIRST].astype(np.intp), table[LAST].astype(np.intp)
-    # Compiled code checks no index: a halo that is too thin would read foreign memory.
+    # Compiled code does not check indices: a halo that is too thin would read foreign memory.
     assert (first + np.arange(n)).min() >= -n_below
     assert (last + np.arange(n)).max() < n + n_above
     if place >= n_across:
@@ -422,12 +424,12 @@ def _placed(
 
 
 def _frozen(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-    """C-contiguous and read-only, so that one compiled variant serves all."""
+    """A C-contiguous, read-only view or copy, so that one compiled variant serves all arrays."""
     found = np.require(array, dtype, ["C", "A"]).view()
     found.flags.writeable = False
     return found
 
 
 def _filled(arrays: Sequence[AnyArray]) -> tuple[AnyArray, ...]:
-    """As many as the compiled loop takes; it does not look at the last ones."""
+    """Fill up to the number of arrays that the compiled loop takes; it ignores the added ones."""
     return (*arrays, *[arrays[0]] * (_MOST_TERMS - len(arrays)))

@@ -1,6 +1,6 @@
-"""First derivative in which a missing neighbour counts as an edge: numpy's stencil, compiled.
+"""First derivatives with missing neighbours as edges: numpy's stencil, compiled.
 
-As in :mod:`xgrad.kernels.tabled` a block is viewed as (outer, n, inner).
+As in :mod:`xgrad.kernels.tabled`, a block is viewed as (outer, n, inner).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from xgrad.kernels.strips import (
     work_dtype,
 )
 
-# Rows with fewer cells are differentiated a plane at a time, with the weights of each cell.
+# Rows with fewer cells are differentiated a plane at a time, with weights repeated for each cell.
 _SHORT_ROW = 32
 
 # Cells that fit into a core's cache together with their results.
@@ -33,8 +33,8 @@ _CELLS_AT_ONCE = 2**16
 def _near(
     a: Any, b: Any, c: Any, step: Any, left: Any, right: Any, lo: Any, mid: Any, hi: Any
 ) -> Any:
-    """Between two valid neighbours as ever, at one of them the quotient to it."""
-    has_lo, has_hi = lo == lo, hi == hi  # noqa: PLR0124  what is not itself is NaN
+    """Central difference between two valid neighbours, quotient to the only valid one, or NaN."""
+    has_lo, has_hi = lo == lo, hi == hi  # noqa: PLR0124  false for NaN
     rise = (hi if has_hi else mid) - (lo if has_lo else mid)
     both = has_lo and has_hi
     one_sided = right if has_hi else left
@@ -46,7 +46,7 @@ def _near(
 
 @compiled
 def _weighed(near: Any, a: Any, b: Any, c: Any, lo: Any, mid: Any, hi: Any, beyond: Any) -> Any:
-    """Second order where two valid cells lie inside and `beyond` is missing, else as `near`."""
+    """Second-order stencil if its cells are valid and `beyond` is missing; otherwise `near`."""
     reaches = lo == lo and mid == mid and hi == hi and beyond != beyond  # noqa: PLR0124
     return a * lo + b * mid + c * hi if reaches else near
 
@@ -72,7 +72,7 @@ def _coast_rows(table: Any, depth: int, f: Any, out: Any) -> None:
 
 @compiled
 def _gather(below: Any, f: Any, above: Any, j: int, i: int, cells: Any) -> None:
-    """Cell `i` of row `j` of all planes, counted in the block: negative rows lie below it."""
+    """Collect cell `i` of row `j` of all planes; negative rows are below the block."""
     n, source, row = f.shape[1], f, j
     if j < 0:
         source, row = below, below.shape[1] + j
@@ -86,7 +86,7 @@ def _gather(below: Any, f: Any, above: Any, j: int, i: int, cells: Any) -> None:
 def _coast_ends(
     table: Any, depth: int, below: Any, f: Any, above: Any, j: int, cells: Any, out: Any
 ) -> None:
-    """Differentiate row `j` of all planes, at an end of the block; `cells` collects them."""
+    """Differentiate row `j` of all planes at an end of the block, with `cells` as work space."""
     w, planes = table[:, j], f.shape[0]
     a, b, c, step, left, right = w[0], w[1], w[2], w[3], w[4], w[5]
     lo, mid, hi = cells[depth - 1, :planes], cells[depth, :planes], cells[depth + 1, :planes]
@@ -106,7 +106,7 @@ def _coast_ends(
 
 @compiled
 def _coast_inside(w: Any, depth: int, f: Any, out: Any) -> None:
-    """The inside of each plane in one loop, with the weights of each cell."""
+    """Differentiate the inside of each plane in one loop, with weights repeated for each cell."""
     inner = f.shape[2]
     reach, m = depth * inner, w.shape[1]
     for o in range(f.shape[0]):
@@ -131,10 +131,10 @@ def _coast_inside(w: Any, depth: int, f: Any, out: Any) -> None:
 def _coast_planes(
     table: Any, wide: Any, depth: int, below: Any, f: Any, above: Any, out: Any
 ) -> None:
-    """The same where rows are short; `wide` holds the weights of each cell inside a plane.
+    """Differentiate planes of short rows; `wide` holds the weights of each cell inside a plane.
 
-    Some planes at a time, as many as a cache holds, with their ends: a second pass over all of them
-    would fetch each a second time, which along the last axis takes half as long as the first one.
+    As many planes as the cache holds are done at a time, with their ends: a second pass over all
+    planes would fetch them again, which along the last axis takes half as long as the first pass.
     """
     n = f.shape[1]
     count = max(1, _CELLS_AT_ONCE // (n * f.shape[2]))
@@ -149,20 +149,20 @@ def _coast_planes(
 
 
 def along_coasts(parts: Parts, table: CoastalTable, axis: int, depth: int, out: AnyArray) -> None:
-    """First derivative with numpy's stencil, in which a missing neighbour is an edge.
+    """First derivative with numpy's stencil and missing neighbours as edges.
 
     Parameters
     ----------
     parts : tuple of three arrays
         Up to `depth` cells below the block, the block, and as many above it.
     table : array of shape (12, n)
-        The weights of the block's cells, see :data:`xgrad._typing.CoastalTable`.
+        The weights of the block's cells; see :data:`xgrad._typing.CoastalTable`.
     axis : int
         Axis of the block, not negative.
     depth : {1, 2}
-        The `edge_order`: how many cells a one-sided stencil reaches away.
+        The `edge_order`, which is how many cells away a one-sided stencil reaches.
     out : array of the shape of the block
-        Where the derivative goes.
+        Receives the derivative.
     """
     if out.size == 0:
         return

@@ -1,8 +1,8 @@
-"""Kinds of stencil: each cuts itself to a block and applies itself to it.
+"""Kinds of stencil: each can cut itself to a block and apply itself to it.
 
-What a cell of an axis needs to know is one column of a table, of a layout that only the kind knows.
-To add a kind, derive it from :class:`OfAnAxis` and append it to :data:`KINDS`: arrays in memory,
-dask arrays and jobs find it there (``test_a_new_kind_of_stencil_works_everywhere``).
+Each cell of an axis has one column of a table, whose layout only the kind knows.  To add a kind,
+derive it from :class:`OfAnAxis` and append it to :data:`KINDS`; arrays in memory, dask arrays and
+jobs then use it (``test_a_new_kind_of_stencil_works_everywhere``).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from xgrad.kernels.layout import result_dtype
 from xgrad.stencils import table as tables
 from xgrad.stencils.scheme import Scheme
 
-# The modules with compiled loops are imported where they are used: they load numba, which small
-# arrays do without.
+# Modules with compiled loops are imported where they are used: they load numba, which small arrays
+# do not need.
 
 
 class Stencil(Protocol):
-    """How a block is differentiated."""
+    """How to differentiate a block."""
 
     def cut(self, box: Box, axis: int) -> Self:
-        """The same for a part of the block."""
+        """The stencil for a part of the block."""
 
     def apply(self, cells: Cells, out: AnyArray) -> bool:
         """Differentiate the block into `out`; False if some positions are not monotonic."""
@@ -43,8 +43,8 @@ class OfAnAxis(ABC):
     scheme : Scheme
         Order, accuracy and boundaries.
     table : array of shape (k, n)
-        One column per cell, computed once for the whole axis: if chunks decided for themselves
-        whether they are even, the last bits would depend on the chunks.
+        One column per cell, computed once for the whole axis: if each chunk decided whether it is
+        even, the last bits would depend on the chunks.
     """
 
     scheme: Scheme
@@ -53,7 +53,7 @@ class OfAnAxis(ABC):
     @staticmethod
     @abstractmethod
     def fits(scheme: Scheme) -> bool:
-        """Whether this kind can do what `scheme` says."""
+        """Whether this kind implements `scheme`."""
 
     @staticmethod
     @abstractmethod
@@ -67,20 +67,20 @@ class OfAnAxis(ABC):
         """Differentiate the block into `out`."""
 
     def cut(self, box: Box, axis: int) -> Self:
-        """The columns of a part of the block."""
+        """The stencil for a part of the block."""
         return replace(self, table=self.table[:, box[axis]])
 
     def of_products(self, known: AnyArray) -> Self:
         """The stencil for the derivative of the data times a known factor along the axis."""
-        raise ValueError(f"{type(self).__name__} has no weights that could take up {known!r}")
+        raise ValueError(f"{type(self).__name__} has no weights to multiply by {known!r}")
 
 
 class Tabled(OfAnAxis):
-    """Weights, or the step of a plain quotient."""
+    """Weights, or the step of a simple difference quotient."""
 
     @staticmethod
     def fits(scheme: Scheme) -> bool:
-        """Without gaps, any order and accuracy."""
+        """Any order and accuracy, if gaps are not treated as edges."""
         return not scheme.skipna
 
     @staticmethod
@@ -102,11 +102,11 @@ class Tabled(OfAnAxis):
 
 
 class Gaps(OfAnAxis):
-    """numpy's stencil, central or one-sided according to the neighbours that are missing."""
+    """numpy's stencil, central or one-sided depending on which neighbours are missing."""
 
     @staticmethod
     def fits(scheme: Scheme) -> bool:
-        """With gaps, order 1 and accuracy 2."""
+        """Order 1 and accuracy 2, with gaps as edges."""
         return scheme.skipna and scheme.is_numpys
 
     @staticmethod
@@ -125,19 +125,19 @@ class Gaps(OfAnAxis):
 
 
 class AnyStencil(OfAnAxis):
-    """Weights computed cell by cell, from the neighbours that are there."""
+    """Weights computed cell by cell, from the neighbours that exist."""
 
     @staticmethod
     def fits(scheme: Scheme) -> bool:
-        """With gaps, any order and accuracy."""
+        """Any order and accuracy, with gaps as edges."""
         return scheme.skipna and not scheme.is_numpys
 
     @staticmethod
     def table_of(
         steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any
     ) -> AnyArray:
-        """The steps around each cell, see :func:`xgrad.stencils.table.windows`."""
-        del dtype  # weights are float64, whatever the data are
+        """The steps around each cell; see :func:`xgrad.stencils.table.windows`."""
+        del dtype  # the weights are always float64
         return tables.windows(steps, size, scheme, seam)
 
     def apply(self, cells: Cells, out: AnyArray) -> bool:
@@ -151,19 +151,19 @@ class AnyStencil(OfAnAxis):
 
 @dataclass(frozen=True)
 class OwnPositions:
-    """Each column has its own positions.
+    """A stencil for columns that have their own positions.
 
     Attributes
     ----------
     scheme : Scheme
         Order, accuracy and boundaries.
     positions : Cells
-        Those of the block, with sides of 1 along the dimensions that they do not depend on.
+        Positions of the block, with length 1 along the dimensions that they do not depend on.
     ends : tuple of two arrays or None
-        Least and greatest step of the whole columns, with a side of 1 along the axis; None if the
-        block has whole columns.
+        Least and greatest step of the whole columns, with length 1 along the axis; None if the
+        block holds whole columns.
     period : float or None
-        What the positions of a column may jump by.
+        Amount by which the positions of a column may jump.
     """
 
     scheme: Scheme
@@ -172,8 +172,8 @@ class OwnPositions:
     period: float | None = None
 
     def cut(self, box: Box, axis: int) -> Self:
-        """The columns of a part of the block."""
-        del axis  # that of the positions
+        """The stencil for a part of the block."""
+        del axis  # the positions have the same one
         ends = self.ends and (thin(self.ends[0], box), thin(self.ends[1], box))
         return replace(self, positions=self.positions.cut(box), ends=ends)
 
@@ -191,7 +191,7 @@ KINDS: list[type[OfAnAxis]] = [Tabled, Gaps, AnyStencil]
 
 
 def kind_of(scheme: Scheme) -> type[OfAnAxis]:
-    """The kind of stencil that does what a scheme says.
+    """The kind of stencil that implements a scheme.
 
     Examples
     --------
@@ -211,13 +211,13 @@ def of_axis(
     steps : float or array of shape (size - 1,)
         Distances between neighbouring positions.
     size : int
-        Cells of the axis.
+        Number of cells along the axis.
     scheme : Scheme
         Order, accuracy, boundaries, and whether missing neighbours are edges.
     dtype : numpy.dtype
-        Of the data.
+        Dtype of the data.
     seam : float, optional
-        Of a periodic axis, the step across its seam.
+        For a periodic axis, the step across its seam.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One block of memory as (outer, n, inner), whatever its order and dtype.  numpy only."""
+"""View a block of memory as (outer, n, inner), whatever its order and dtype."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from xgrad._typing import AnyArray
 
 
 def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Dtype of the derivative: inexact ones are kept, integers and times become float64.
+    """Dtype of the derivative: inexact dtypes are kept, integers and times become float64.
 
     Raises
     ------
     TypeError
-        If values of `dtype` have no differences: bool, strings, objects.
+        If values of `dtype` cannot be subtracted: bool, strings, objects.
 
     Examples
     --------
@@ -30,19 +30,21 @@ def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
         return dtype
     if dtype.kind in "iumM":
         return np.dtype(np.float64)
-    raise TypeError(f"values of dtype {dtype} cannot be differentiated")
+    raise TypeError(
+        f"values of dtype {dtype} cannot be differentiated; convert them with `.astype(float)`"
+    )
 
 
 @dataclass(frozen=True)
 class Planes:
-    """How arrays of one shape are seen as (outer, n, inner) in the order of their memory.
+    """How to view arrays of one shape as (outer, n, inner), in the order of their memory.
 
     Attributes
     ----------
     order : list of int
         The axes, largest stride first.
     n_before : int
-        How many of them come before the differentiated one.
+        Number of axes before the differentiated one.
 
     Examples
     --------
@@ -58,12 +60,12 @@ class Planes:
 
     @classmethod
     def of(cls, array: AnyArray, axis: int) -> Planes:
-        """Follow the memory of `array`, differentiated along `axis`."""
+        """Follow the memory order of `array`, which is differentiated along `axis`."""
         order = sorted(range(array.ndim), key=lambda k: (-abs(array.strides[k]), k))
         return cls(order, order.index(axis))
 
     def view(self, array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-        """View (or copy, where no view exists) as read-only (outer, n, inner) of `dtype`."""
+        """View (or, if impossible, copy) as read-only (outer, n, inner) of `dtype`."""
         shape = [array.shape[k] for k in self.order]
         laid_out = np.require(array.transpose(self.order), dtype, ["C", "A"])
         flat = laid_out.reshape(self._sides(shape))
@@ -72,9 +74,9 @@ class Planes:
         return flat
 
     def columns(self, part: AnyArray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
-        """The same for an array with sides of 1 where `shape`, that of the data, has more.
+        """View an array that has length 1 along some axes of data of `shape`.
 
-        Outermost sides of 1 stay so: its planes repeat along them.  The others are spread out.
+        The outermost of these axes keep length 1, as planes can repeat; the others are expanded.
         """
         moved = part.transpose(self.order)
         full = [shape[k] for k in self.order]
@@ -89,14 +91,14 @@ class Planes:
         return flat
 
     def result(self, out: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-        """View of `out` to write into; a new array of `dtype` where its memory is no such."""
+        """View of `out` to write into, or a new array of `dtype` if there is no such view."""
         target = out.transpose(self.order)
         if out.dtype == dtype and target.flags.c_contiguous:
             return target.reshape(self._sides(target.shape))
         return np.empty(self._sides(target.shape), dtype)
 
     def put(self, result: AnyArray, out: AnyArray) -> None:
-        """Copy `result` into `out`, where it is no view of it."""
+        """Copy `result` into `out`, unless it is a view of it."""
         target = out.transpose(self.order)
         if not np.may_share_memory(result, out):
             target[...] = result.reshape(target.shape)
@@ -111,17 +113,17 @@ def tiles(
 ) -> Iterator[tuple[slice, ...]]:
     """Cut a box into pieces of up to `cells` cells that are contiguous in memory.
 
-    The pieces follow one another along the axes of large strides first: what a stencil along them
-    reads again is then still in the cache.
+    Pieces are ordered along the axes of large strides first, so that cells that a stencil along
+    these axes reads again are still in the cache.
 
     Parameters
     ----------
     box : tuple of slice
-        With a start and a stop each.
+        Each slice has a start and a stop.
     strides : tuple of int
-        Of the array in memory.
+        Strides of the array in memory.
     cells : int
-        Most cells of a piece.
+        Largest number of cells in a piece.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A term over one block of memory: the one form in which all terms are computed."""
+"""A term over one block of memory, the form in which all terms are computed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Piece:
     cells : Cells
         The block and the cells beside it.
     stencil : Stencil or None
-        How it is differentiated; None for the values as they are.
+        How to differentiate the cells; None for the unchanged values.
     factor : float, array or None
-        An array has sides of 1 along the dimensions that it does not depend on.
+        An array has length 1 along the dimensions that it does not depend on.
 
     Examples
     --------
@@ -38,22 +38,22 @@ class Piece:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the term, without its factor."""
+        """Dtype of the term without its factor."""
         return result_dtype(self.cells.block.dtype)
 
     def cut(self, box: Box) -> Piece:
-        """The same over a part of the block."""
+        """The term over a part of the block."""
         factor = self.factor if np.ndim(self.factor) == 0 else thin(self.factor, box)
         stencil = self.stencil and self.stencil.cut(box, self.cells.axis)
         return Piece(self.cells.cut(box), stencil, factor)
 
     def fill(self, out: AnyArray) -> bool:
-        """Write the derivative, without its factor; False if some positions are not monotonic."""
+        """Write the derivative without its factor; False if some positions are not monotonic."""
         assert self.stencil is not None
         return self.stencil.apply(self.cells, out)
 
     def values(self, dtype: np.dtype[Any], good: list[bool]) -> AnyArray:
-        """The term in the dtype of a sum; appends to `good` whether all columns are monotonic."""
+        """The term in `dtype`; appends to `good` whether all columns are monotonic."""
         found = self.cells.block
         if self.stencil is not None:
             found = np.empty_like(found, dtype=self.dtype, subok=False)

@@ -1,7 +1,7 @@
-"""Rows of a block together with its halo, for loops that need ``depth`` rows on either side.
+"""Rows of a block with its halo, for loops that need ``depth`` rows on either side.
 
-The block itself is never copied: a loop runs over it in place, and only its ends, whose stencils
-reach into the halo, are copied into strips together with their neighbours.
+The block is never copied: a loop runs over it in place, and only the rows at its ends, whose
+stencils reach into the halo, are copied into strips together with their neighbours.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ NUMBERS = FLOATS | frozenset(np.dtype(code) for code in "FD")
 #: Cells below a block, the block, and cells above it.
 Parts: TypeAlias = tuple[AnyArray, AnyArray, AnyArray]
 
-#: ``loop(cells, first, out)`` differentiates all rows of `cells` but ``depth`` at either end into
-#: the same rows of `out`; row 0 of `cells` is row `first` of the block.
+#: ``loop(cells, first, out)`` differentiates all rows of `cells`, except ``depth`` at either end,
+#: into the same rows of `out`; row 0 of `cells` is row `first` of the block.
 Loop: TypeAlias = Callable[[AnyArray, int, AnyArray], None]
 
 
 def work_dtype(dtype: np.dtype[Any], compiled_ones: frozenset[np.dtype[Any]]) -> np.dtype[Any]:
-    """What numba computes with: float16 and longdouble become float64, and so do integers."""
+    """Dtype that numba computes with: float16, longdouble and integers become float64."""
     native = dtype.newbyteorder("=")
     if native in compiled_ones:
         return native
@@ -33,7 +33,7 @@ def work_dtype(dtype: np.dtype[Any], compiled_ones: frozenset[np.dtype[Any]]) ->
 
 
 def padded(parts: Parts, depth: int) -> Parts:
-    """`depth` rows on either side of the block, with NaN beyond an edge that has no ghosts."""
+    """Fill up to `depth` rows on either side of the block, with NaN where there are no ghosts."""
     below, f, above = parts
     missing = [np.full((len(f), depth - part.shape[1], f.shape[2]), np.nan, f.dtype)
                for part in (below, above)]  # fmt: skip
@@ -45,7 +45,7 @@ def padded(parts: Parts, depth: int) -> Parts:
 
 
 def cut_rows(parts: Parts, start: int, stop: int) -> AnyArray:
-    """Rows of the block and its halo, counted from the first row of the block."""
+    """Rows `start` to `stop` of the block and its halo; row 0 is the first row of the block."""
     below, f, above = parts
     b, n = below.shape[1], f.shape[1]
     found = (
@@ -67,7 +67,7 @@ def cut_rows(parts: Parts, start: int, stop: int) -> AnyArray:
 def differentiate_ends(
     loop: Loop, ranges: list[tuple[int, int]], depth: int, parts: Parts, out: AnyArray
 ) -> None:
-    """Differentiate the rows of `ranges` in copies of them and their halo."""
+    """Differentiate the rows in `ranges`, each range in a copy that includes its halo."""
     for start, stop in ranges:
         cells = cut_rows(parts, start - depth, stop + depth)
         ends = np.empty(cells.shape, out.dtype)
@@ -76,7 +76,7 @@ def differentiate_ends(
 
 
 def two_ends(n: int, depth: int) -> list[tuple[int, int]]:
-    """Rows whose stencils reach into the halo, as ranges.
+    """Ranges of the rows whose stencils reach into the halo.
 
     Examples
     --------

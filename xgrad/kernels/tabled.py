@@ -1,8 +1,8 @@
-"""The loops over one block of memory: numpy only, with compiled ones where they are worth it.
+"""Derivatives of one block of memory from a table of stencils, in numpy or in compiled loops.
 
-A block is seen as ``(outer, n, inner)`` in C order, with the differentiated axis in the middle,
-whatever the order of its memory was.  The cells that a stencil needs beyond the block come in two
-thin arrays, ``below`` and ``above``.
+A block is viewed as ``(outer, n, inner)`` in C order, with the differentiated axis in the middle,
+whatever its memory order.  The cells that a stencil needs beyond the block are in two thin arrays,
+``below`` and ``above``.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from numpy.typing import NDArray
 from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, Table
 from xgrad.kernels.layout import Planes
 
-# What is compiled, six pairs of data and table in all: each costs a second on the first call ever.
-# numba refuses float16 and longdouble, which take the numpy path below.  Integers and foreign byte
-# orders are converted block by block.
+# Dtypes to compile for.  They make six pairs of data and table, and each pair takes a second on its
+# first call ever.  numba does not support float16 and longdouble, which numpy's loops handle.
+# Integers and foreign byte orders are converted block by block.
 _COMPILED = frozenset(np.dtype(code) for code in "fdFD")
 
-# Cells of a block, and of all blocks together, that numpy's loops take before the compiled ones are
-# loaded: numba needs half a second for that, in which numpy differentiates ten million cells.
+# Cells of one block, and of all blocks together, up to which numpy's loops are used before the
+# compiled ones are loaded: numba takes half a second to load, and numpy differentiates ten million
+# cells in that time.
 _FEW_CELLS, _MANY_CELLS = 2**18, 2**22
 _cells_without = 0
 
 
 def are_loaded(cells: int) -> bool:
-    """Whether compiled loops are loaded, or worth loading for so many more cells.
+    """Whether compiled loops are loaded, or worth loading for another `cells` cells.
 
-    A few small arrays never wait for numba, and the bits are the same
+    A few small arrays need not wait for numba, and get the same bits
     (``test_numpys_loops_have_the_bits_of_the_compiled_ones``).
 
     Examples
@@ -42,19 +43,19 @@ def are_loaded(cells: int) -> bool:
 
 
 def _count(cells: int) -> None:
-    """Remember how many cells numpy's loops have done while compiled ones were not loaded."""
+    """Count the cells that numpy's loops differentiate before compiled ones are loaded."""
     global _cells_without  # noqa: PLW0603
     _cells_without += cells
 
 
 def _reach(table: Table, offset: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """First and last index of each cell's stencil, where cell 0 of the block has index `offset`."""
+    """First and last index of each cell's stencil, if cell 0 of the block has index `offset`."""
     cell = np.arange(offset, offset + table.shape[1])
     return cell + table[FIRST].astype(np.intp), cell + table[LAST].astype(np.intp)
 
 
 def _in_numpy(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:
-    """With numpy's own loops: the dtypes that numba refuses, and what is too small for it."""
+    """Use numpy's loops, for dtypes that numba does not support and for small arrays."""
     cells = np.concatenate([below, f, above], axis=1)
     first, last = _reach(table, below.shape[1])
     step, weights = table[STEP, :, np.newaxis], table[WEIGHTS:, :, np.newaxis]
@@ -63,7 +64,7 @@ def _in_numpy(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: 
     first, last, weights = first[more], last[more], weights[:, more]
     total = weights[0] * cells[:, first]
     for k in range(1, len(weights)):
-        # The compiled loops add three products at least.
+        # Add at least three products, as the compiled loops do.
         inside = ((first + k <= last) | (k < 3))[:, np.newaxis]
         added = total + weights[k] * cells[:, np.minimum(first + k, last)]
         total = np.where(inside, added, total)
@@ -71,10 +72,10 @@ def _in_numpy(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: 
 
 
 def _of_times(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:
-    """Times as data: the weights add up to zero, so that the sum is one of differences.
+    """Differentiate times, as a weighted sum of differences: the weights add up to zero.
 
-    ``sum(w[k] * (f[k] - f[i]))`` subtracts integers, so that no tick is lost, where seconds since
-    1970 in float64 would be rounded to 2e-7 s.  NaT becomes NaN.
+    ``sum(w[k] * (f[k] - f[i]))`` subtracts integers and so is exact, whereas seconds since 1970 in
+    float64 would be rounded to 2e-7 s.  NaT becomes NaN.
     """
     cells = np.concatenate([below, f, above], axis=1)
     first, last = _reach(table, below.shape[1])
@@ -97,20 +98,20 @@ def differentiate(
     Parameters
     ----------
     f : array of shape (..., n, ...)
-        The block, in any memory order; read only.
+        The block, in any memory order; it is not changed.
     below, above : arrays of shape (..., 0 or more, ...)
-        The cells next to the block along `axis`; without any where the array ends.
+        The cells next to the block along `axis`; none at an end of the array.
     table : array of shape (3 + w, n)
-        The stencils of the block's cells, see :data:`xgrad._typing.Table`.
+        The stencils of the block's cells; see :data:`xgrad._typing.Table`.
     axis : int
         Axis of `f`, not negative.
     out : array of the shape of `f`
-        Where the derivative goes, of dtype :func:`xgrad.kernels.layout.result_dtype`.
+        Receives the derivative; of dtype :func:`xgrad.kernels.layout.result_dtype`.
 
     Notes
     -----
-    The arithmetic is done in the common dtype of data and table and rounded once, as
-    ``numpy.gradient`` does: float32 data over float64 positions are weighed in float64.
+    The arithmetic is done in the common dtype of data and table, and rounded once, as in
+    ``numpy.gradient``: float32 data over float64 positions are weighted in float64.
     """
     if out.size == 0:
         return
@@ -130,7 +131,7 @@ def differentiate(
     else:
         if compilable:
             _count(out.size)
-        # Overflow, and infinity less infinity, show in the result, as with compiled code.
+        # Overflow and infinity minus infinity show in the result, as in compiled code.
         with np.errstate(all="ignore"):
             _in_numpy(table, below, f, above, result)
     planes.put(result, out)

@@ -1,4 +1,4 @@
-"""The compiled loops over one block of memory, (outer, n, inner): numba and numpy only."""
+"""Compiled loops over one block of memory, viewed as (outer, n, inner)."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 from xgrad._jit import compiled, quotient
 from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, Table
 
-# Where the cells of a row are fewer than this, the loop runs over whole planes with the weights
-# repeated for each cell: a loop over 3 colours is shorter than what it takes to start it.  With
-# fewer planes than the second number the repeated weights would be as large as the data.
+# If rows have fewer cells than this, the loop runs over whole planes with weights repeated for each
+# cell: a loop over, say, 3 colours takes less time than starting it.  With fewer planes than the
+# second number, the repeated weights would be as large as the data.
 _SHORT_ROW = 32
 _MANY_PLANES = 32
 
-# From here on the ends of planes are few enough to be written twice.
+# From this many rows on, the ends of planes are few enough to be written twice.
 _MANY_ROWS = 16
 
-# Cells that fit into a core's cache together with what they are made of.
+# Cells that fit into a core's cache together with their neighbours.
 _CELLS_AT_ONCE = 2**16
 
-# Cells whose sum over a wide stencil is kept beside them, in the fastest cache.
+# Cells whose sum over a wide stencil fits into the fastest cache together with them.
 _CELLS_OF_A_SUM = 2**11
 
 
 @compiled
 def _source(below: Any, f: Any, above: Any, j: int) -> Any:
-    """Find row `j`, counted in the block: negative rows lie below it, `n` and more above."""
+    """Find the array and index of row `j`: below the block if negative, above it from `n` on."""
     if j < 0:
         return below, below.shape[1] + j
     if j >= f.shape[1]:
@@ -37,7 +37,7 @@ def _source(below: Any, f: Any, above: Any, j: int) -> Any:
 
 @compiled
 def _end_rows(table: Any, below: Any, f: Any, above: Any, j: int, out: Any) -> None:
-    """Differentiate row `j` of all planes, wherever its stencil of up to three cells reaches."""
+    """Differentiate row `j` of all planes, whose stencil of up to three cells may reach beyond."""
     first, last = j + int(table[FIRST, j]), j + int(table[LAST, j])
     lo, j_lo = _source(below, f, above, first)
     hi, j_hi = _source(below, f, above, last)
@@ -56,11 +56,11 @@ def _end_rows(table: Any, below: Any, f: Any, above: Any, j: int, out: Any) -> N
 
 @compiled
 def _even(step: Any, f: Any, first: int, last: int, out: Any) -> None:
-    """Differentiate the inside of some planes of even steps.
+    """Differentiate the inside of some planes of even spacing.
 
-    Flat memory and unsigned offsets, here and below: rows cut out of arrays cost up to half of the
-    time, 5.1 ms in place of 2.7 for 6 million cells in rows of 80.  Planes of many rows are one
-    run, over their ends too, which are written afterwards.
+    Here and below, memory is flat and offsets unsigned: slicing rows out of arrays takes up to half
+    of the time, 5.1 ms instead of 2.7 ms for 6 million cells in rows of 80.  Planes of many rows
+    are done in one run that includes their ends, which are overwritten afterwards.
     """
     n, inner = f.shape[1], f.shape[2]
     cells, total, one = f.reshape(-1), out.reshape(-1), np.uint64(inner)
@@ -74,7 +74,7 @@ def _even(step: Any, f: Any, first: int, last: int, out: Any) -> None:
 
 @compiled
 def _uneven_rows(table: Any, f: Any, first: int, last: int, out: Any) -> None:
-    """Differentiate the inside of some planes, row by row."""
+    """Differentiate the inside of some planes of uneven spacing, row by row."""
     n, inner = f.shape[1], f.shape[2]
     cells, total, one = f.reshape(-1), out.reshape(-1), np.uint64(inner)
     for o in range(first, last):
@@ -102,10 +102,10 @@ def _uneven_cells(wide: Any, f: Any, first: int, last: int, out: Any) -> None:
 
 @compiled
 def _differentiate(table: Any, wide: Any, below: Any, f: Any, above: Any, out: Any) -> None:
-    """Differentiate a block; with `wide`, the weights of each cell of a plane, plane by plane.
+    """Differentiate a block, plane by plane if `wide` holds the weights of each cell of a plane.
 
-    Some planes at a time, as many as a cache holds: the ends are written apart from the inside,
-    and a second pass over all of the block would fetch each of its pages a second time.
+    As many planes as the cache holds are done at a time: ends and inside are written separately,
+    and a second pass over the whole block would fetch each of its pages again.
     """
     n = f.shape[1]
     count = max(1, _CELLS_AT_ONCE // (n * f.shape[2]))
@@ -149,7 +149,7 @@ def _sum_row(weights: Any, cells: Any, line: Any, out: Any) -> None:
 
 @compiled
 def _sum_plane(wide: Any, plane: Any, inner: int, line: Any, out: Any) -> None:
-    """Sum over the stencils of the cells of a plane; `wide` holds the weights of each."""
+    """Sum over the stencils of the cells of a plane; `wide` holds the weights of each cell."""
     for start in range(0, out.size, line.size):
         end = min(start + line.size, out.size)
         part, total = out[start:end], line[: end - start]
@@ -170,9 +170,9 @@ def _sum_plane(wide: Any, plane: Any, inner: int, line: Any, out: Any) -> None:
 
 @compiled
 def _five_rows(table: Any, f: Any, first: int, last: int, out: Any) -> None:
-    """Sum over the five cells around each of the inner rows of some planes.
+    """Sum over the five cells around each cell of the inner rows of some planes.
 
-    Flat memory and unsigned offsets: to cut eight rows out of arrays takes as long as 256 cells.
+    Memory is flat and offsets unsigned: slicing eight rows takes as long as 256 cells.
     """
     n, inner = f.shape[1], f.shape[2]
     cells, total = f.reshape(-1), out.reshape(-1)
@@ -218,7 +218,10 @@ def _five_cells(wide: Any, f: Any, first: int, last: int, out: Any) -> None:
 def _sum_end_row(
     table: Any, below: Any, f: Any, above: Any, j: int, line: Any, cells: Any, out: Any
 ) -> None:
-    """Sum over the stencil of row `j` of all planes, wherever it reaches; `cells` collects it."""
+    """Sum over the stencil of row `j` of all planes, which may reach beyond the block.
+
+    `cells` is work space for the cells of the stencil.
+    """
     count = int(table[LAST, j] - table[FIRST, j]) + 1
     first = j + int(table[FIRST, j])
     weights = table[WEIGHTS : WEIGHTS + count, j]
@@ -234,7 +237,7 @@ def _sum_end_row(
 def _sum_end_cells(
     table: Any, below: Any, f: Any, above: Any, j: int, line: Any, cells: Any, out: Any
 ) -> None:
-    """The same for many planes of short rows: `cells` collects a cell of each plane."""
+    """The same for many planes of short rows; `cells` is work space for a cell of each plane."""
     count = int(table[LAST, j] - table[FIRST, j]) + 1
     first = j + int(table[FIRST, j])
     planes = f.shape[0]
@@ -253,7 +256,7 @@ def _sum_end_cells(
 def _sum_stencils(
     table: Any, wide: Any, half: int, below: Any, f: Any, above: Any, line: Any, out: Any
 ) -> None:
-    """Differentiate a block with stencils of more than three cells, `half` on either side."""
+    """Differentiate a block with stencils of more than three cells: `half` on either side."""
     n, inner = f.shape[1], f.shape[2]
     count = max(1, _CELLS_AT_ONCE // (n * inner))
     cells = np.empty((table.shape[0] - WEIGHTS + 1, max(inner, count)), f.dtype)
@@ -291,11 +294,11 @@ def differentiate(
     Parameters
     ----------
     table : array of shape (3 + w, n)
-        The stencils of the block's cells, see :data:`xgrad._typing.Table`.
+        The stencils of the block's cells; see :data:`xgrad._typing.Table`.
     below, f, above : arrays of shape (outer, ..., inner)
-        Read only and contiguous.
+        Read-only and contiguous.
     out : array of the shape of `f`
-        Where the derivative goes.
+        Receives the derivative.
 
     Examples
     --------
@@ -309,10 +312,10 @@ def differentiate(
     outer, n, inner = f.shape
     cell = np.arange(below.shape[1], below.shape[1] + n)
     first, last = (cell + table[row].astype(np.intp) for row in (FIRST, LAST))
-    # Compiled code checks no index: a halo that is too thin would read foreign memory.
+    # Compiled code does not check indices: a halo that is too thin would read foreign memory.
     assert first.min() >= 0
     assert last.max() < below.shape[1] + n + above.shape[1]
-    # float32 weights of float64 data are exact in float64: one variant less to compile.
+    # float32 weights of float64 data are exact in float64, which saves compiling a variant.
     common = np.result_type(f.real.dtype, table.dtype)
     widest = 1 + int((table[LAST] - table[FIRST]).max())
     table = np.ascontiguousarray(table[: WEIGHTS + max(3, widest)], common).view()

@@ -1,4 +1,4 @@
-"""numpy's three-point formulas for compiled code: those of :mod:`xgrad.stencils.closed_form`."""
+"""numpy's three-point formulas of :mod:`xgrad.stencils.closed_form`, for compiled code."""
 
 from __future__ import annotations
 

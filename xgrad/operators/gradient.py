@@ -38,8 +38,8 @@ def gradient(
     Parameters
     ----------
     obj : DataArray or Dataset
-        Data of float, complex, integer or time dtype.  In a Dataset, every such variable that has
-        the dimension is differentiated, and the others are left out.
+        Data of float, complex, integer or time dtype.  In a Dataset, variables of these dtypes that
+        have the dimension are differentiated, and the others are left out.
     dim : hashable or iterable of hashable, optional
         Dimensions, or 1-D coordinates along them, to differentiate along.  CF names such as
         ``"longitude"`` also work, whatever the coordinate is called.  Default: every dimension.
