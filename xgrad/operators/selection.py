@@ -218,8 +218,31 @@ def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Optio
     """Options with CF names resolved to real ones, and quantities of `spacing` as numbers."""
     boundary = names.resolved_keys(obj, options.boundary, "boundary")
     period = names.resolved_keys(obj, options.period, "period")
-    spacing = quantities.positions(names.resolved_spacing(obj, options.spacing))
+    spacing: Any = quantities.positions(names.resolved_spacing(obj, options.spacing))
+    if isinstance(spacing, Mapping):
+        spacing = {key: _by_label(obj, key, value) for key, value in spacing.items()}
     return replace(options, spacing=spacing, boundary=boundary, period=period)
+
+
+def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
+    """Positions in the order of the labels of the data, if they have labels."""
+    if not isinstance(value, xr.DataArray):
+        return value
+    for dim, index in value.indexes.items():
+        if dim not in value.dims or dim not in obj.indexes or index.equals(obj.indexes[dim]):
+            continue
+        own = obj.indexes[dim]
+        missing = ~own.isin(index)
+        if missing.any() or not index.is_unique:
+            label = own[missing][0] if missing.any() else index[index.duplicated()][0]
+            why = "lack" if missing.any() else "repeat"
+            raise CoordinateError(
+                f"`spacing` for {key!r}: positions {value.name!r} {why} the label {label!r} along "
+                f"{dim!r}; give positions for all labels of the data, or drop the coordinate "
+                f"{dim!r} of the positions to match them by place"
+            )
+        value = value.sel({dim: own})
+    return value
 
 
 def dtypes_of(obj: xr.DataArray | xr.Dataset) -> str:
