@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import xgrad
-from tests.arrays.test_lazy import chunkings
+from tests.arrays.helpers import chunkings
 from tests.helpers import nothing_computed, same_bits
 from xgrad.arrays import block, threads
 from xgrad.jobs.api import to_zarr

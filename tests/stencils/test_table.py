@@ -1,3 +1,5 @@
+"""The law of tables: one column for each cell, with exact weights or numpy's quotient."""
+
 from __future__ import annotations
 
 import numpy as np
