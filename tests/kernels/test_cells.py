@@ -17,18 +17,15 @@ from xgrad.kernels.cells import Cells, along
 def blocks(draw: Any) -> tuple[Any, slice, Cells, tuple[int, ...]]:
     """A block together with its neighbours, its place among them, its cells, and its shape."""
     shape = draw(st.lists(st.integers(1, 7), min_size=1, max_size=3))
-    axis = draw(st.integers(0, len(shape) - 1))
+    axis, reach = draw(st.integers(0, len(shape) - 1)), draw(st.integers(0, 4))
     # Positions have sides of 1 along dimensions that they do not depend on.
     sides = [n if k == axis or draw(st.booleans()) else 1 for k, n in enumerate(shape)]
-    array = np.arange(float(np.prod(sides))).reshape(sides)
-    own, reach = draw(parts_of(shape[axis])), draw(st.integers(0, 4))
-    below = max(0, own.start - draw(st.integers(0, reach)))
-    above = min(shape[axis], own.stop + draw(st.integers(0, reach)))
-    padded = array[along(axis, slice(below, above))]
-    place = slice(own.start - below, own.stop - below)
+    below, above = (draw(st.sampled_from([0, reach // 2, reach])) for _ in range(2))
+    sides[axis] += below + above
+    padded = np.arange(float(np.prod(sides))).reshape(sides)
+    place = slice(below, below + shape[axis])
     three = slice(0, place.start), place, slice(place.stop, None)
     cells = Cells(*(padded[along(axis, part)] for part in three), axis, reach)
-    shape[axis] = own.stop - own.start
     return padded, place, cells, tuple(shape)
 
 

@@ -56,6 +56,17 @@ def test_tiles_follow_one_another_along_the_axis_of_the_largest_stride() -> None
     box, strides = (slice(0, 3), slice(0, 100), slice(0, 8)), (6400, 64, 8)
     found = [tuple(part.start for part in tile) for tile in tiles(box, strides, 400)]
     assert found == [(0, 0, 0), (1, 0, 0), (2, 0, 0), (0, 50, 0), (1, 50, 0), (2, 50, 0)]
+    backwards = tuple(-stride for stride in strides)
+    assert list(tiles(box, backwards, 400)) == list(tiles(box, strides, 400))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_planes_of_an_array_without_gaps_are_its_own_memory(order: Any, axis: int) -> None:
+    array = np.zeros((2, 3, 4)).transpose(order)
+    planes = Planes.of(array, axis)
+    assert np.shares_memory(planes.view(array, array.dtype), array)
+    assert np.shares_memory(planes.result(array, array.dtype), array)
 
 
 @given(arrays(), st.sampled_from(["f2", "f8", ">f4"]), st.data())
