@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -11,6 +13,11 @@ import pytest
 import xarray as xr
 
 from tests.helpers import nothing_computed, same_bits
+from xgrad.labels.options import Options
+from xgrad.operators.evaluate import values_of
+from xgrad.operators.gradient import derivatives, gradients
+from xgrad.operators.scalar import directions, laplacians, magnitudes
+from xgrad.operators.vector import curls, divergences
 
 
 def test_building_computes_nothing_of_the_data(temperature: xr.DataArray) -> None:
@@ -63,3 +70,52 @@ def test_lazy_derivatives_keep_the_chunks_and_the_bits(field: xr.DataArray, opti
     for name, found in lazy.items():
         assert found.chunks == lazily.chunks
         assert same_bits(found.values, eager[name].values)
+
+
+def spoiled(path: Path) -> None:
+    """Overwrite all chunks of a store: whoever reads one fails."""
+    chunks = [one for one in path.rglob("*") if one.is_file() and not one.name.startswith(".z")]
+    assert chunks
+    for chunk in chunks:
+        chunk.write_bytes(b"spoiled")
+
+
+SPHERE = Options(metric="sphere")
+
+BUILT: dict[str, Any] = {
+    "gradient": lambda ds: gradients(ds, None, Options(skipna=True)),
+    "over positions": lambda ds: gradients(ds, "z", Options(spacing={"z": "height"})),
+    "around the globe": lambda ds: gradients(ds[["u"]], ["lat", "lon"], SPHERE),
+    "derivative": lambda ds: derivatives(ds, "lon", Options(order=2, accuracy=4)),
+    "magnitude": lambda ds: magnitudes(ds[["u"]], None, Options(spacing={"z": "height"})),
+    "direction": lambda ds: directions(ds[["u"]], ("lat", "lon"), SPHERE),
+    "laplacian": lambda ds: laplacians(ds[["u"]], ["lat", "lon"], replace(SPHERE, order=2)),
+    "divergence": lambda ds: divergences(ds, {"lon": "u", "lat": "v"}, SPHERE),
+    "flux": lambda ds: divergences(ds, {"lon": "u", "lat": "v"}, SPHERE, "flux"),
+    "curl": lambda ds: curls(ds, {"lon": "u", "lat": "v"}, SPHERE),
+}
+
+
+@pytest.mark.parametrize("operation", BUILT)
+def test_building_reads_nothing_of_a_store(operation: str, tmp_path: Path) -> None:
+    shape = {"z": 4, "lat": 5, "lon": 6}
+    rng = np.random.default_rng(0)
+    ds = xr.Dataset(
+        {name: (tuple(shape), rng.normal(size=tuple(shape.values()))) for name in "uv"},
+        {
+            "lat": ("lat", np.linspace(-60, 60, 5), {"units": "degrees_north"}),
+            "lon": ("lon", np.arange(6) * 60.0, {"units": "degrees_east"}),
+            "height": (tuple(shape), np.cumsum(rng.random(tuple(shape.values())) + 0.1, axis=0)),
+        },
+    )
+    expected = BUILT[operation](ds)
+    ds.to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    with xr.open_dataset(tmp_path / "in.zarr", engine="zarr", chunks=None) as stored:
+        spoiled(tmp_path / "in.zarr")
+        found = BUILT[operation](stored)
+        assert [one.name for one in found] == [one.name for one in expected]
+        assert [one.dtype for one in found] == [one.dtype for one in expected]
+        assert [one.attrs for one in found] == [one.attrs for one in expected]
+        assert found[0].variable.shape == tuple(shape.values())
+        with pytest.raises((RuntimeError, ValueError)):
+            values_of(found[0])

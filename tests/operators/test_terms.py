@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 import xgrad
 from tests.helpers import same_bits
 from tests.operators.helpers import raises
+from xgrad.labels.options import Options
+from xgrad.operators.gradient import gradients
+from xgrad.operators.terms import Spread, spread
 
 
 def test_positions_that_do_not_fit_are_refused(field: xr.DataArray) -> None:
@@ -159,3 +167,73 @@ def test_unknown_units_are_left_out(temperature: xr.DataArray) -> None:
     assert temperature.fdgrad.gradient("level").dtemperature_dlevel.attrs["units"] == "K"
     stepped = temperature.fdgrad.gradient("level", spacing={"level": np.timedelta64(1, "h")})
     assert stepped.dtemperature_dlevel.attrs["units"] == "K s-1"
+
+
+DIMS = ("z", "y", "x")
+
+
+@st.composite
+def spreads(draw: Any) -> tuple[xr.Variable, tuple[str, ...], tuple[int, ...]]:
+    """Positions with some dimensions in any order, and the dimensions and shape of the data."""
+    sizes = {dim: draw(st.integers(1, 5)) for dim in DIMS}
+    own = draw(st.lists(st.sampled_from(DIMS), min_size=1, unique=True))
+    shape = [sizes[dim] for dim in own]
+    dims = tuple(draw(st.permutations(DIMS)))
+    positions = xr.Variable(own, np.random.default_rng(0).normal(size=shape))
+    return positions, dims, tuple(sizes[dim] for dim in dims)
+
+
+@given(spreads(), st.data())
+def test_positions_read_box_by_box_are_those_read_at_once(problem: Any, data: Any) -> None:
+    positions, dims, shape = problem
+    spread_out = Spread(positions, dims)
+    whole = spread_out.read()
+    assert (spread_out.shape, spread_out.ndim, spread_out.dtype) == (whole.shape, 3, whole.dtype)
+    assert same_bits(np.asarray(spread_out), whole)
+    # The oracle: xarray's own broadcasting.
+    data_of_zeros = xr.Variable(dims, np.zeros(shape))
+    assert same_bits(np.broadcast_to(whole, shape), (data_of_zeros + positions).data)
+    starts = [data.draw(st.integers(0, n - 1)) for n in shape]
+    box = tuple(
+        slice(k, data.draw(st.integers(k + 1, n))) for k, n in zip(starts, shape, strict=True)
+    )
+    part = np.broadcast_to(whole, shape)[box]
+    found = spread_out[box]
+    assert same_bits(np.broadcast_to(found, part.shape), part)
+    assert all(side == 1 for side, n in zip(found.shape, whole.shape, strict=True) if n == 1)
+
+
+class Recorded(BackendArray):
+    """Positions in a store, and the shapes that were read of them."""
+
+    def __init__(self, values: Any) -> None:
+        self.values, self.shape, self.dtype = values, values.shape, values.dtype
+        self.reads: list[tuple[int, ...]] = []
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.BASIC, self._read
+        )
+
+    def _read(self, key: tuple[Any, ...]) -> Any:
+        self.reads.append(self.values[key].shape)
+        return self.values[key]
+
+
+def test_a_box_of_positions_in_a_store_is_all_that_is_read() -> None:
+    stored = Recorded(np.arange(200.0).reshape(10, 20))
+    positions = xr.Variable(("y", "x"), indexing.LazilyIndexedArray(stored))
+    spread_out = spread(positions, ("x", "t", "y"), "f")
+    assert stored.reads == []
+    found = spread_out[slice(4, 7), slice(0, 9), slice(1, 3)]
+    assert stored.reads == [(2, 3)]
+    assert same_bits(found, stored.values[1:3, 4:7].T[:, np.newaxis])
+
+
+def test_a_term_does_not_grow_with_its_data() -> None:
+    def term(rows: int) -> Any:
+        f = xr.DataArray(np.zeros((rows, 5)), {"x": np.arange(5) ** 1.5}, ("y", "x"), "f")
+        (result,) = gradients(f, "x", Options(boundary={"x": "extend"}))
+        return pickle.dumps(result.terms)
+
+    assert len(term(10)) == len(term(10_000)) < 1000
