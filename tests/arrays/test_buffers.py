@@ -36,7 +36,7 @@ def address(array: Any) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def test_memory_is_used_again_only_when_the_last_view_is_gone() -> None:
+def test_memory_is_reused_only_when_the_last_view_is_gone() -> None:
     first = buffers.empty_like(np.zeros(SHAPE), np.dtype("f8"))
     first[:] = 1
     where, view = address(first), first[5:7, ::2].T
@@ -175,7 +175,7 @@ print(buffers.empty_like(like, np.dtype("u1")).shape)
 
 
 @pytest.mark.parametrize("size", [100, 200])
-def test_what_is_kept_is_given_back_when_an_allocation_fails(size: int) -> None:
+def test_kept_memory_is_given_back_when_an_allocation_fails(size: int) -> None:
     if not Path("/proc/self/status").exists():
         pytest.skip("this system does not say how large a process is")
     assert run(SHORT.format(size=size)) == f"short\n({size}, 1000000)\n"

@@ -15,7 +15,7 @@ from xgrad.stencils.scheme import Scheme
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("dtype", ["f4", "f8", "c16", "i4", "f2"])
 def test_large_memory_in_parts_equals_numpy(axis: int, dtype: str, monkeypatch: Any) -> None:
-    # Parts of 4 kB, so that a small array takes the way of a large one, cut along any axis.
+    # Parts of 4 kB, so that a small array is cut into parts as a large one is, along any axis.
     monkeypatch.setattr(threads, "_BYTES_PER_THREAD", 4096)
     monkeypatch.setattr(threads, "CPU_COUNT", 5)
     values = (np.random.default_rng(0).normal(size=(30, 31, 33)) * 50).astype(dtype)

@@ -49,7 +49,7 @@ def test_faces_do_not_keep_their_chunk_in_memory() -> None:
     assert faces._faces(block, axis=0, face=1).base is None
 
 
-def test_a_cell_depends_on_the_chunks_beside_it_only() -> None:
+def test_a_cell_depends_only_on_the_chunks_beside_it() -> None:
     array = da.from_array(np.arange(100.0), chunks=10, name="source")
     lazy = combine.differentiate(array, 1.0, 0, Scheme())
     (graph,) = dask.optimize(lazy.blocks[5])

@@ -1,4 +1,4 @@
-"""The law of the halo: the cells beside a part are those of the whole array with its ghosts."""
+"""The law of the halo: the cells beside a part are those of the whole array and its ghosts."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_chunk_between_the_faces_of_its_neighbours_gets_the_same_cells(whole: 
     lazy = da.from_array(whole.array, chunks=chunks)
     halo = faces.Halo.of(lazy, axis, whole.scheme, whole.face)
     for k, place in enumerate(whole.places):
-        passed = halo.faces.blocks[along(axis, k)].compute(scheduler="sync")  # type: ignore[arg-type]
+        passed = halo.faces.blocks[along(axis, k)].compute(scheduler="sync")
         found = between_faces(
             whole.part(place), passed, halo.sides[(k,)], axis, whole.scheme, whole.face,
             whole.ghosts,

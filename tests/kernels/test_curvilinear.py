@@ -1,4 +1,4 @@
-"""The law of columns: each has the derivative of an axis of its own."""
+"""The law of columns: each has the derivative of an axis with its positions."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from xgrad.stencils.scheme import Scheme
 
 @st.composite
 def terrains(draw: Any) -> Any:
-    """A field over positions of its own, and how both are chunked."""
-    # Other columns are only repetitions: few of them, as each chunk costs a few milliseconds.
+    """A field, positions for each of its columns, and the chunks of both."""
+    # More columns would only repeat the same, and each chunk costs a few milliseconds.
     shape = draw(st.lists(st.integers(2, 3), min_size=1, max_size=3))
     axis = draw(st.integers(0, len(shape) - 1))
     shape[axis] = draw(st.integers(2, 7))
@@ -73,10 +73,10 @@ def test_threads_over_columns_change_no_bit(
 ) -> None:
     rng = np.random.default_rng(4)
     shape, axis = ((9, 70, 80), 0) if order == "C" else ((80, 70, 9), 2)
-    values = np.asarray(rng.normal(size=shape), dtype, order=order)  # type: ignore[call-overload]
+    values = np.asarray(rng.normal(size=shape), dtype, order=order)
     steps = rng.integers(1, 4, shape) * 0.25
     steps[:20, :20] = 0.5  # even columns
-    x = np.asarray(np.cumsum(steps, axis=axis), order=order)  # type: ignore[call-overload]
+    x = np.asarray(np.cumsum(steps, axis=axis), order=order)
     x[5, 11] = np.nan  # bad ones
     scheme = Scheme(edge_order=edge_order)
     by_chunks = da.from_array(values, chunks=40)

@@ -91,7 +91,7 @@ def test_without_skipna_a_missing_value_spreads_as_in_numpy() -> None:
     for x in (np.arange(6.0), np.arange(6.0) ** 1.5):
         found = combine.differentiate(values, reduced(x), 0, Scheme())
         assert same_bits(found, numpy_gradient(values, x, 0))
-        # What the documentation says of a missing centre.
+        # As documented for a missing centre.
         assert np.isnan(found[2]) == (x[2] != 2)
 
 

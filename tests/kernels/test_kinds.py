@@ -1,4 +1,4 @@
-"""The law of kinds: a part of a stencil does to a part of a block what the whole does to it all."""
+"""The law of kinds: a part of a stencil gives the same part of the derivative."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def rises(values: Any, x: Any, axis: int) -> Any:
 @pytest.mark.usefixtures("with_rise")
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_new_kind_of_stencil_works_everywhere(axis: int, tmp_path: Path) -> None:
-    # Rows as long as the fused loop likes them, which must leave other kinds alone.
+    # Rows are long enough for the fused loop, which must leave other kinds alone.
     values = np.random.default_rng(0).normal(size=(9, 70))
     x = np.arange(values.shape[axis]) ** 1.5
     expected = rises(values, x, axis)

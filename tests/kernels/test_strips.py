@@ -1,4 +1,4 @@
-"""The law of strips: rows at the ends of a block, copied with their halo, are as any others."""
+"""The law of strips: rows copied together with their halo are those of the whole array."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_cut_rows_are_those_of_the_three_parts_together(
 
 
 @given(st.integers(1, 3), st.integers(0, 3), st.integers(0, 3))
-def test_where_the_halo_ends_rows_are_missing(depth: int, below: int, above: int) -> None:
+def test_rows_beyond_the_halo_are_missing(depth: int, below: int, above: int) -> None:
     whole, parts = rows(min(below, depth), 4, min(above, depth))
     filled = np.concatenate(padded(parts, depth), axis=1)
     missing = depth - min(below, depth), depth - min(above, depth)
@@ -44,7 +44,7 @@ def test_where_the_halo_ends_rows_are_missing(depth: int, below: int, above: int
 
 
 @given(st.integers(1, 4), st.integers(1, 12))
-def test_the_two_ends_and_the_inside_are_all_rows_once(depth: int, size: int) -> None:
+def test_the_two_ends_and_the_inside_cover_each_row_once(depth: int, size: int) -> None:
     whole, parts = rows(depth, size, depth)
 
     def loop(cells: Any, first: int, out: Any) -> None:

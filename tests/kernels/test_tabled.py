@@ -16,7 +16,7 @@ from xgrad.kernels import tabled
 
 @pytest.fixture(autouse=True, params=["compiled", "numpy's"])
 def own(request: Any, monkeypatch: Any) -> str:
-    """With compiled loops, and without: as before they are loaded."""
+    """With compiled loops, and with numpy's, as before numba is loaded."""
     monkeypatch.setattr(tabled, "are_loaded", lambda _: request.param == "compiled")
     return str(request.param)
 

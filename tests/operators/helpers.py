@@ -56,7 +56,7 @@ def wind(dtype: str = "f4") -> xr.Dataset:
 
 
 def wide(array: Any) -> Any:
-    """In the dtype of sums."""
+    """The values in the dtype of sums."""
     return np.asarray(array).astype(np.result_type(np.asarray(array).dtype, np.float64))
 
 
@@ -76,7 +76,7 @@ def summed(parts: list[Any], dtype: Any) -> Any:
 
 
 def by_hand(operation: str, f: xr.DataArray, options: dict[str, Any]) -> Any:
-    """The same from gradients and second derivatives that are in memory as a whole."""
+    """The same, computed from whole gradients and second derivatives."""
     if operation == "laplacian":
         own = {key: value for key, value in options.items() if key not in ("boundary", "period")}
         parts = []
@@ -136,7 +136,7 @@ def raises(obj: Any, kind: type[Exception], message: str, *args: Any, **kwargs: 
 
 
 def refused(operation: Any, message: str) -> None:
-    """An operation on the wind raises this message, lazy or not, and computes nothing."""
+    """An operation on the wind is refused with this message, lazy or not, and computes nothing."""
     ds = wind()
     with pytest.raises((ValueError, TypeError), match=message):
         operation(ds)

@@ -32,7 +32,7 @@ def test_harmonics_are_eigenfunctions_of_the_laplacian(degree: int, order: int) 
 
 
 @pytest.mark.parametrize("form", ["advective", "flux"])
-def test_curl_of_solid_body_rotation(form: Any) -> None:
+def test_the_curl_of_solid_body_rotation_converges(form: Any) -> None:
     def error(n: int) -> float:
         ds = globe(n, poles=True)
         u = on(ds, lambda p, m: OMEGA * R * np.cos(p) + 0 * m)

@@ -73,7 +73,7 @@ def test_lazy_derivatives_keep_the_chunks_and_the_bits(field: xr.DataArray, opti
 
 
 def spoiled(path: Path) -> None:
-    """Overwrite all chunks of a store: whoever reads one fails."""
+    """Overwrite all chunks of a store, so that reading any of them fails."""
     chunks = [one for one in path.rglob("*") if one.is_file() and not one.name.startswith(".z")]
     assert chunks
     for chunk in chunks:

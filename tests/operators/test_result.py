@@ -1,4 +1,4 @@
-"""The law of results: what they say of themselves is true of what is computed."""
+"""The law of results: their dtype and shape are known before they are computed."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_no_term_is_in_memory_as_a_whole() -> None:
         assert peak <= 1.1 * found.nbytes
 
 
-def test_names_units_and_attributes() -> None:
+def test_results_have_names_units_and_attributes() -> None:
     x = xr.DataArray([0.0, 1.0, 2.0, 3.0], dims="x", attrs={"units": "m"})
     given = {"units": "K", "long_name": "sea water temperature", "source": "made up",
              "standard_name": "sea_water_temperature"}  # fmt: skip
@@ -121,7 +121,7 @@ def test_names_units_and_attributes() -> None:
     assert d.attrs["long_name"] == "divergence of u and v"
 
 
-def test_datasets_trees_quantities_and_cf_names() -> None:
+def test_datasets_trees_quantities_and_cf_names_are_understood() -> None:
     pint = pytest.importorskip("pint")
     ds = wind().assign(name=("z", list("abcdef")), flat=wind().u.isel(z=0, drop=True))
     found = ds.fdgrad.magnitude(["z", "y"])

@@ -104,7 +104,7 @@ def test_bad_options_are_refused(temperature: xr.DataArray) -> None:
     raises(temperature, ValueError, message, "latitude", datetime_unit="D")
     raises(temperature, TypeError, "positional argument", "time", 0.5)
     with pytest.raises(TypeError, match=r"`obj` is a numpy\.ndarray"):
-        xgrad.gradient(temperature.values)  # type: ignore[arg-type]
+        xgrad.gradient(temperature.values)
 
 
 def test_data_without_numbers_are_refused(temperature: xr.DataArray) -> None:
@@ -184,7 +184,7 @@ def test_spacing_names_the_coordinate_that_dim_names() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1])
-def test_a_coordinate_of_single_precision_may_be_too_short(size: int) -> None:
+def test_too_short_a_coordinate_of_single_precision_is_refused(size: int) -> None:
     short = xr.DataArray(np.zeros(size), dims="x", coords={"x": np.zeros(size, "f4")}, name="f")
     for options in ({}, {"spacing": {"x": "uniform"}}):
         with pytest.raises(ValueError, match=f"has size {size}; .* needs at least 2"):
@@ -202,7 +202,7 @@ def test_a_coordinate_of_single_precision_may_be_too_short(size: int) -> None:
         np.array([-170.0, -90.0, -20.0, 30.0, 80.0, 170.0], "f4"),
     ],
 )
-def test_the_seam_of_degrees_east(x: Any) -> None:
+def test_the_seam_of_degrees_east_does_not_show(x: Any) -> None:
     degrees = ring(x, units="degrees_east")
     found = degrees.fdgrad.gradient("x", boundary="periodic").df_dx.values
     # Three turns in a row, in which the middle one has no edge.
@@ -216,7 +216,7 @@ def test_the_seam_of_degrees_east(x: Any) -> None:
     assert same_bits(lazy.values, found)
 
 
-def test_periods_by_unit_and_by_hand() -> None:
+def test_a_period_comes_from_the_unit_or_is_given() -> None:
     x = np.arange(0, 360, 45)
     expected = ring(x, units="degrees_east").fdgrad.gradient("x", boundary="periodic").df_dx
     by_hand = ring(x).fdgrad.gradient("x", boundary="periodic", period={"x": 360})
