@@ -54,14 +54,14 @@ NARROWER = {
     "stencils.ghosts": {"numpy"},
     "stencils.circle": {"numpy"},
     "jobs.region": {"numpy", "numba", "xarray", "pint", "cf_xarray"},
-    "jobs.regions": set(),
+    "jobs.cutting": set(),
     "stores.urls": set(),
     "stores.workplace": {"zarr"},
     "stores.on_disk": {"zarr"},
     "stores.listing": {"numpy", "zarr"},
     "workers.memory": set(),
     "workers.threads": {"dask"},
-    "workers.drive": {"dask", "distributed"},
+    "workers.dispatch": {"dask", "distributed"},
 }
 LAYERS, IMPORTS_BETWEEN_PARTS = 10, 70
 TOP_LEVEL_MODULES, PACKAGES = 10, range(6, 10)

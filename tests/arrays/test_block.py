@@ -12,7 +12,7 @@ from tests.helpers import numpy_gradient, same_bits
 from xgrad.arrays import block
 from xgrad.arrays.halo import at_both_edges
 from xgrad.arrays.term import How
-from xgrad.kernels import fused, kinds, tabled
+from xgrad.kernels import fused, stencil_kinds, tabled
 from xgrad.kernels.cells import Cells
 from xgrad.kernels.piece import Piece
 from xgrad.stencils import ghosts
@@ -36,7 +36,7 @@ def pieces(dtype: str) -> tuple[list[Piece], list[Any]]:
     found, values = [], []
     for axis, weight in ((0, factor), (1, -1.5)):
         cells = at_both_edges(f, axis, scheme, scheme.face, ghosts.values)
-        found.append(Piece(cells, kinds.of_axis(0.3, SHAPE[axis], scheme, f.dtype), weight))
+        found.append(Piece(cells, stencil_kinds.of_axis(0.3, SHAPE[axis], scheme, f.dtype), weight))
         wide = np.result_type(f.dtype, "f8")
         values.append(numpy_gradient(f, 0.3, axis).astype(wide) * weight)
     return found, values

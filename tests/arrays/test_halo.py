@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.arrays.helpers import chunkings
 from tests.helpers import same_bits
-from xgrad.arrays import faces
+from xgrad.arrays import chunk_faces
 from xgrad.arrays.halo import at_both_edges, between_faces, surrounded
 from xgrad.kernels.cells import along
 from xgrad.stencils import ghosts
@@ -69,7 +69,7 @@ def wholes(draw: Any) -> Whole:
     )
     # No chunk is shorter than what it passes on.
     given = draw(chunkings(shape[axis]))
-    (sizes,) = faces.merged((given,), [(0, scheme, face)])
+    (sizes,) = chunk_faces.merged((given,), [(0, scheme, face)])
     return Whole(array, axis, scheme, sizes, face, computed)
 
 
@@ -106,7 +106,7 @@ def test_a_chunk_between_the_faces_of_its_neighbours_gets_the_same_cells(whole: 
     axis = whole.axis
     chunks = tuple(whole.sizes if k == axis else (n,) for k, n in enumerate(whole.array.shape))
     lazy = da.from_array(whole.array, chunks=chunks)
-    halo = faces.Halo.of(lazy, axis, whole.scheme, whole.face)
+    halo = chunk_faces.Halo.of(lazy, axis, whole.scheme, whole.face)
     for k, place in enumerate(whole.places):
         passed = halo.faces.blocks[along(axis, k)].compute(scheduler="sync")
         found = between_faces(

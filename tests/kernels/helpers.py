@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from xgrad.arrays.halo import at_both_edges
-from xgrad.kernels import extremes, kinds, layout, tabled
+from xgrad.kernels import extreme_steps, layout, stencil_kinds, tabled
 from xgrad.kernels.cells import Cells
-from xgrad.kernels.kinds import OwnPositions, Stencil
+from xgrad.kernels.stencil_kinds import OwnPositions, Stencil
 from xgrad.stencils import ghosts
 from xgrad.stencils.scheme import Scheme
 from xgrad.stencils.table import first_derivative
@@ -68,12 +68,12 @@ def stencils(draw: Any) -> tuple[Stencil, Cells]:
     if draw(st.booleans()):
         steps = draw(st.sampled_from([0.5, rng.random(size - 1) + 0.3]))
         cells = at_both_edges(f, axis, scheme, scheme.face, ghosts.values)
-        return kinds.of_axis(steps, size, scheme, f.dtype, 0.9), cells
+        return stencil_kinds.of_axis(steps, size, scheme, f.dtype, 0.9), cells
     sides = [n if k == axis or draw(st.booleans()) else 1 for k, n in enumerate(shape)]
     x = np.cumsum(rng.random(sides) + 0.3, axis=axis)
     period = 100.0 if "periodic" in pair else None
     face = scheme.face_of_columns
     there = at_both_edges(x, axis, scheme, face, ghosts.positions)
-    ends = extremes.of_columns(x, axis, period)
+    ends = extreme_steps.of_columns(x, axis, period)
     cells = at_both_edges(f, axis, scheme, face, ghosts.values)
     return OwnPositions(scheme, there, ends, period), cells

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.helpers import same_bits
-from xgrad.kernels import fused, kinds
+from xgrad.kernels import fused, stencil_kinds
 from xgrad.kernels.cells import Cells
 from xgrad.kernels.piece import Piece
 from xgrad.stencils.scheme import Scheme
@@ -44,7 +44,7 @@ def term(
     before, after = (reach * side for side in halo)
     size = f.shape[axis] + before + after
     steps: Any = rng.uniform(0.5, 2, size - 1).astype(f.dtype) if uneven else 0.3
-    stencil = kinds.of_axis(steps, size, scheme, f.dtype)
+    stencil = stencil_kinds.of_axis(steps, size, scheme, f.dtype)
     sides = []
     for count in (before, after):
         shape = list(f.shape)
@@ -109,10 +109,10 @@ def test_pieces_that_it_cannot_take_are_left_alone(why: str) -> None:
     parts, out = [part], np.full_like(f, 7.0)
     if why == "short":
         f = f[:, :20].copy()
-        stencil = kinds.of_axis(1.0, 20, Scheme(), f.dtype)
+        stencil = stencil_kinds.of_axis(1.0, 20, Scheme(), f.dtype)
         parts, out = [Piece(Cells(f[:, :0], f, f[:, :0], 1, 1), stencil)], np.full_like(f, 7.0)
     if why == "long":
-        stencil = kinds.of_axis(1.0, 2**14, Scheme(), f.dtype)
+        stencil = stencil_kinds.of_axis(1.0, 2**14, Scheme(), f.dtype)
         parts = [Piece(Cells(f[:, :0], f, f[:, :0], 1, 1), stencil)]
     if why == "many":
         parts = [part] * 5

@@ -15,7 +15,7 @@ from xgrad.jobs.plan import Plan
 from xgrad.jobs.request import Request
 from xgrad.jobs.run import Report, Settings, look, run
 from xgrad.labels.keywords import spelled_out
-from xgrad.operators.table import OPERATIONS
+from xgrad.operators.operations import OPERATIONS
 from xgrad.stores.urls import shown
 
 __all__ = ["Report", "gradient_to_zarr", "plan_to_zarr", "to_zarr"]

@@ -15,7 +15,7 @@ from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import spelled_out
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
-from xgrad.operators import curvature
+from xgrad.operators import metric_terms
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import mixed
 from xgrad.operators.result import Result
@@ -197,7 +197,7 @@ def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
         variable = asked.variables[name]
         text = f"Laplacian of {label_of(name, variable)}"
         terms = [
-            term for along in spacings for term in curvature.second(name, variable, along, asked)
+            term for along in spacings for term in metric_terms.second(name, variable, along, asked)
         ]
         found.append(_result(name, "laplacian", text, terms, spacings, asked))
     return found

@@ -17,7 +17,7 @@ from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere, with_the_globe
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import is_time
-from xgrad.operators import grid
+from xgrad.operators import curvilinear_grid
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def select(obj: Any, dim: Dim, options: Options) -> Selection:
     place = Sphere.of(obj, options)
     spacings = _spacings(obj, asked, options)
     if place is not None:
-        spacings = [grid.in_metres(place, along, options) for along in spacings]
+        spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
     if isinstance(obj, xr.Dataset):  # its variables may be used as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}

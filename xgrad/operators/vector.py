@@ -12,7 +12,7 @@ from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import spelled_out
 from xgrad.labels.options import Options
-from xgrad.operators import curvature
+from xgrad.operators import metric_terms
 from xgrad.operators.components import on_grid, together
 from xgrad.operators.evaluate import labelled, on_numbers
 from xgrad.operators.result import Result
@@ -258,7 +258,7 @@ class _Field:
         differentiable(alone, {name: variable}, [(along,)], self.options)
         refuse_times(name, variable)
         on_sphere = self.place is not None and self.place.has(component)
-        return curvature.of_component(
+        return metric_terms.of_component(
             name, variable, along, self.asked, sign, form=self.form, on_sphere=on_sphere
         )
 

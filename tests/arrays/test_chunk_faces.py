@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.helpers import numpy_gradient, same_bits
-from xgrad.arrays import combine, faces
+from xgrad.arrays import chunk_faces, combine
 from xgrad.arrays.term import Positions
 from xgrad.stencils.scheme import Scheme
 
@@ -46,7 +46,7 @@ def test_empty_chunks_change_nothing(chunks: Any, boundary: Any) -> None:
 
 def test_faces_do_not_keep_their_chunk_in_memory() -> None:
     block = np.zeros((100, 100))
-    assert faces._faces(block, axis=0, face=1).base is None
+    assert chunk_faces._faces(block, axis=0, face=1).base is None
 
 
 def test_a_cell_depends_only_on_the_chunks_beside_it() -> None:

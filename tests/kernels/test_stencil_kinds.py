@@ -18,9 +18,9 @@ from tests.helpers import nothing_computed, same_bits
 from tests.kernels.helpers import parts_of, stencils
 from xgrad._typing import AnyArray, Steps
 from xgrad.arrays import combine
-from xgrad.kernels import kinds
+from xgrad.kernels import stencil_kinds
 from xgrad.kernels.cells import Cells
-from xgrad.kernels.kinds import AnyStencil, Gaps, OfAnAxis, Tabled
+from xgrad.kernels.stencil_kinds import AnyStencil, Gaps, OfAnAxis, Tabled
 from xgrad.stencils.scheme import Scheme
 
 
@@ -50,7 +50,7 @@ def test_a_part_of_a_stencil_gives_a_part_of_the_derivative(data: Any) -> None:
     ],
 )
 def test_a_scheme_decides_the_kind(scheme: Scheme, kind: type[OfAnAxis]) -> None:
-    assert kinds.kind_of(scheme) is kind
+    assert stencil_kinds.kind_of(scheme) is kind
 
 
 BEYOND = 0.125
@@ -78,7 +78,7 @@ class Rise(OfAnAxis):
 
 @pytest.fixture
 def with_rise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kinds, "KINDS", [*kinds.KINDS, Rise])
+    monkeypatch.setattr(stencil_kinds, "KINDS", [*stencil_kinds.KINDS, Rise])
 
 
 def rises(values: Any, x: Any, axis: int) -> Any:
@@ -116,6 +116,6 @@ def test_a_new_kind_of_stencil_works_everywhere(axis: int, tmp_path: Path) -> No
 
 
 def test_a_kind_without_weights_refuses_a_factor_inside() -> None:
-    stencil = kinds.of_axis(1.0, 5, Scheme(skipna=True), np.dtype("f8"))
+    stencil = stencil_kinds.of_axis(1.0, 5, Scheme(skipna=True), np.dtype("f8"))
     with pytest.raises(ValueError, match="Gaps has no weights"):
         stencil.of_products(np.ones(5))

@@ -15,7 +15,7 @@ from tests.arrays.helpers import chunkings
 from tests.helpers import same_bits
 from xgrad.arrays import combine
 from xgrad.arrays.term import Positions
-from xgrad.kernels import extremes
+from xgrad.kernels import extreme_steps
 from xgrad.kernels.cells import along
 from xgrad.stencils.scheme import Scheme
 
@@ -48,7 +48,7 @@ def of_parts(x: Any, axis: int, period: float | None, sizes: tuple[int, ...]) ->
         is_above = int(stop < x.shape[axis])
         cells = x[along(axis, slice(max(0, start - 1), stop + is_above))]
         counted = cells.shape[axis] - 1 - is_above
-        found.append(extremes.of_part(cells, axis, period, counted))
+        found.append(extreme_steps.of_part(cells, axis, period, counted))
     return np.concatenate(found, axis=axis)
 
 
@@ -58,14 +58,14 @@ def test_parts_of_columns_decide_as_whole_columns(problem: Any, data: Any) -> No
     x, axis, period = problem
     count = x.shape[axis] - 1
     parts = of_parts(x, axis, period, data.draw(chunkings(count + 1)))
-    found = extremes.decided(extremes.merged(parts, axis), axis, count, period)
+    found = extreme_steps.decided(extreme_steps.merged(parts, axis), axis, count, period)
     # Merging is associative: so dask's tree of merges may have any shape.
     k = 3 * data.draw(st.integers(1, parts.shape[axis] // 3))
     halves = [part for part in (parts[along(axis, slice(0, k))], parts[along(axis, slice(k, None))])
               if part.shape[axis]]  # fmt: skip
-    twice = np.concatenate([extremes.merged(half, axis) for half in halves], axis=axis)
-    again = extremes.decided(extremes.merged(twice, axis), axis, count, period)
-    expected = extremes.of_columns(x, axis, period)
+    twice = np.concatenate([extreme_steps.merged(half, axis) for half in halves], axis=axis)
+    again = extreme_steps.decided(extreme_steps.merged(twice, axis), axis, count, period)
+    expected = extreme_steps.of_columns(x, axis, period)
     for end in range(2):
         assert same_bits(found[end], expected[end])
         assert same_bits(again[end], expected[end])
@@ -75,7 +75,7 @@ def test_parts_of_columns_decide_as_whole_columns(problem: Any, data: Any) -> No
 @given(columns())
 def test_whole_columns_decide_as_numpy_would(problem: Any) -> None:
     x, axis, period = problem
-    least, greatest = extremes.of_columns(x, axis, period)
+    least, greatest = extreme_steps.of_columns(x, axis, period)
     for column in itertools.product(*(range(n) for k, n in enumerate(x.shape) if k != axis)):
         one = (*column[:axis], slice(None), *column[axis:])
         ends = least[one].item(), greatest[one].item()
@@ -88,8 +88,8 @@ def test_whole_columns_decide_as_numpy_would(problem: Any) -> None:
             steps = up if goes_up else down if goes_down else np.full_like(up, np.nan)
         one_way = (steps > 0).all() or (steps < 0).all()
         good = bool(one_way and np.isfinite(steps).all())
-        assert extremes.good_columns(*(np.array(end) for end in ends)) == good
-        assert extremes.is_good(*ends) == good
+        assert extreme_steps.good_columns(*(np.array(end) for end in ends)) == good
+        assert extreme_steps.is_good(*ends) == good
         if good:
             assert ends == (steps.min(), steps.max())
 
@@ -100,10 +100,10 @@ def test_a_single_column_decides_as_its_extremes(problem: Any) -> None:
     x, axis, _ = problem
     column = np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis])[0].copy()
     least, greatest = np.empty((2, 1), x.dtype)
-    extremes.single_column(column, least, greatest)
-    expected = extremes.of_columns(column, 0, None)
-    good = extremes.good_columns(*expected)
-    assert extremes.good_columns(least, greatest) == good
+    extreme_steps.single_column(column, least, greatest)
+    expected = extreme_steps.of_columns(column, 0, None)
+    good = extreme_steps.good_columns(*expected)
+    assert extreme_steps.good_columns(least, greatest) == good
     if good:
         assert (least == greatest) == (expected[0] == expected[1])
         assert np.sign(least) == np.sign(expected[0])
