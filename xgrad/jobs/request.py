@@ -10,10 +10,11 @@ from typing import Any, cast
 import dask.array as da
 import xarray as xr
 
-from xgrad._typing import Dim, FieldOptions
+from xgrad._typing import Dim
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Axis
 from xgrad.jobs.region import Work
+from xgrad.labels.keywords import FieldOptions
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import labelled
 from xgrad.operators.operations import OPERATIONS

@@ -9,10 +9,10 @@ from typing import Any, TypeVar, Unpack
 
 import xarray as xr
 
-from xgrad._typing import Dim, LabelledFieldOptions, LabelledOptions
+from xgrad._typing import Dim
 from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
-from xgrad.labels.keywords import spelled_out
+from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.operators import metric_terms

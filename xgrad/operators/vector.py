@@ -7,10 +7,10 @@ from typing import Any, Unpack
 
 import xarray as xr
 
-from xgrad._typing import Form, LabelledFieldOptions
+from xgrad._typing import Form
 from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
-from xgrad.labels.keywords import spelled_out
+from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.operators import metric_terms
 from xgrad.operators.components import on_grid, together
