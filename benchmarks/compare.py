@@ -41,7 +41,7 @@ from benchmarks.store_job import OPTIONS as LAZY_OPTIONS
 from xgrad import demo
 from xgrad.arrays import buffers
 from xgrad.workers.cluster import cluster
-from xgrad.workers.drive import drive
+from xgrad.workers.dispatch import drive
 
 SHAPE = (128, 256, 256)
 

@@ -16,11 +16,11 @@ import numpy as np
 import xarray as xr
 
 import xgrad
-from xgrad.arrays import faces
+from xgrad.arrays import chunk_faces
 
 
 def main(grid: tuple[int, ...], tasks: int) -> None:
-    faces._TASKS_BEYOND = tasks
+    chunk_faces._TASKS_BEYOND = tasks
     held: set[int] = set()
     most = 0
 

@@ -54,14 +54,14 @@ NARROWER = {
     "stencils.ghosts": {"numpy"},
     "stencils.circle": {"numpy"},
     "jobs.region": {"numpy", "numba", "xarray", "pint", "cf_xarray"},
-    "jobs.regions": set(),
+    "jobs.cutting": set(),
     "stores.urls": set(),
     "stores.workplace": {"zarr"},
     "stores.on_disk": {"zarr"},
     "stores.listing": {"numpy", "zarr"},
     "workers.memory": set(),
     "workers.threads": {"dask"},
-    "workers.drive": {"dask", "distributed"},
+    "workers.dispatch": {"dask", "distributed"},
 }
 LAYERS, IMPORTS_BETWEEN_PARTS = 10, 70
 TOP_LEVEL_MODULES, PACKAGES = 10, range(6, 10)
@@ -216,3 +216,10 @@ def _is_docstring(node: ast.stmt) -> bool:
 def test_no_module_is_named_after_a_dependency() -> None:
     names = {name.rpartition(".")[2] for name in MODULES}
     assert not names & {"numpy", "dask", "xarray", "zarr", "numba", "click", "distributed"}
+
+
+@pytest.mark.parametrize("module", sorted(m for m in MODULES if "." in m))
+def test_each_module_of_a_package_has_its_tests(module: str) -> None:
+    package, name = module.split(".")
+    path = Path(__file__).parent / package / f"test_{name}.py"
+    assert path.exists(), f"the tests of xgrad.{module} belong into tests/{package}/{path.name}"

@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar, Unpack
 
 import xarray as xr
 
-from xgrad._typing import Dim, Form, LabelledFieldOptions, LabelledOptions
-from xgrad.labels.keywords import spelled_out
+from xgrad._typing import Dim, Form
+from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
 from xgrad.operators.gradient import derivative, gradient
 from xgrad.operators.scalar import direction, hessian, laplacian, magnitude
 from xgrad.operators.trees import mapped

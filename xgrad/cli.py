@@ -16,9 +16,9 @@ import click
 
 import xgrad
 from xgrad import demo as demonstration
-from xgrad._typing import Keyword, Operation, OperationOptions
+from xgrad._typing import Operation
 from xgrad.jobs.api import plan_to_zarr, to_zarr
-from xgrad.labels.keywords import keywords_of
+from xgrad.labels.keywords import Keyword, OperationOptions, keywords_of
 from xgrad.stores.urls import shown
 from xgrad.workers.cluster import certificates, own_process
 

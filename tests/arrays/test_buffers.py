@@ -36,7 +36,7 @@ def address(array: Any) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def test_memory_is_used_again_only_when_the_last_view_is_gone() -> None:
+def test_memory_is_reused_only_when_the_last_view_is_gone() -> None:
     first = buffers.empty_like(np.zeros(SHAPE), np.dtype("f8"))
     first[:] = 1
     where, view = address(first), first[5:7, ::2].T
@@ -135,7 +135,7 @@ def test_less_is_kept_when_the_system_has_less_memory(
 
 
 @pytest.mark.parametrize("content", [None, "MemTotal:  99000000 kB\n"])
-def test_where_the_system_does_not_say_the_limit_alone_counts(
+def test_only_the_limit_counts_if_the_system_does_not_say_what_is_available(
     content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if content is not None:
@@ -175,7 +175,7 @@ print(buffers.empty_like(like, np.dtype("u1")).shape)
 
 
 @pytest.mark.parametrize("size", [100, 200])
-def test_what_is_kept_is_given_back_when_an_allocation_fails(size: int) -> None:
+def test_kept_memory_is_given_back_when_an_allocation_fails(size: int) -> None:
     if not Path("/proc/self/status").exists():
         pytest.skip("this system does not say how large a process is")
     assert run(SHORT.format(size=size)) == f"short\n({size}, 1000000)\n"
@@ -267,7 +267,7 @@ def test_a_forked_child_has_the_same_bits_while_its_parent(parent: str) -> None:
 
 
 @pytest.mark.parametrize("holder", ["numpy", "os", "builtins", "xgrad"])
-def test_a_result_that_lives_until_the_end_of_the_process_is_let_go_in_silence(holder: str) -> None:
+def test_a_result_that_lives_until_the_process_ends_is_freed_without_a_message(holder: str) -> None:
     code = (
         f"import numpy as np, xarray as xr, xgrad, {holder}\n"
         f"{holder}.held = xgrad.gradient(xr.DataArray(np.ones({SHAPE}), dims=('x', 'y')))\n"

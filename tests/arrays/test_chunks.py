@@ -1,3 +1,5 @@
+"""The law of chunk sizes: merging and cutting lose no cell."""
+
 from __future__ import annotations
 
 from itertools import accumulate
@@ -11,7 +13,7 @@ sizes_lists = st.lists(st.integers(0, 6), min_size=1, max_size=8).filter(lambda 
 
 
 @given(sizes_lists, st.integers(1, 3), st.integers(1, 3))
-def test_merged_chunks_are_large_enough_and_lie_on_old_boundaries(
+def test_merged_chunks_are_large_enough_and_end_where_old_ones_did(
     sizes: list[int], least: int, least_at_ends: int
 ) -> None:
     result = merged(sizes, least, max(least, least_at_ends))

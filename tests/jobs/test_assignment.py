@@ -10,7 +10,7 @@ import zarr
 from tests.jobs.helpers import write_mixed
 from xgrad.jobs.api import gradient_to_zarr
 from xgrad.jobs.assignment import assignments, forget
-from xgrad.jobs.regions import Layout
+from xgrad.jobs.cutting import Layout
 from xgrad.jobs.request import Job, Request
 from xgrad.stores.workplace import INCOMPLETE, mark
 

@@ -1,4 +1,4 @@
-"""The compiled loop over rows has the bits of its terms, made one by one and then added."""
+"""The law of the fused loop: it has the bits of terms computed one by one and then added."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.helpers import same_bits
-from xgrad.kernels import fused, kinds
+from xgrad.kernels import fused, stencil_kinds
 from xgrad.kernels.cells import Cells
 from xgrad.kernels.piece import Piece
 from xgrad.stencils.scheme import Scheme
@@ -30,7 +30,7 @@ def term(
     rng: Any, f: Any, axis: int | None, scheme: Scheme, kind: str, halo: tuple[bool, bool],
     *, uneven: bool,
 ) -> Piece:  # fmt: skip
-    """A block of an axis that goes on beyond it, or ends at it."""
+    """A block of an axis that continues beyond the block, or ends with it."""
     factor = {
         "none": None,
         "number": -1.5,
@@ -44,7 +44,7 @@ def term(
     before, after = (reach * side for side in halo)
     size = f.shape[axis] + before + after
     steps: Any = rng.uniform(0.5, 2, size - 1).astype(f.dtype) if uneven else 0.3
-    stencil = kinds.of_axis(steps, size, scheme, f.dtype)
+    stencil = stencil_kinds.of_axis(steps, size, scheme, f.dtype)
     sides = []
     for count in (before, after):
         shape = list(f.shape)
@@ -70,7 +70,7 @@ def one_by_one(parts: list[Piece], how: str, dtype: Any) -> Any:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
-def test_bits_are_those_of_the_terms(data: Any) -> None:
+def test_terms_in_one_pass_have_the_bits_of_terms_one_by_one(data: Any) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     ndim = data.draw(st.integers(1, 4))
     dtype = data.draw(st.sampled_from(["f4", "f8"]))
@@ -103,16 +103,16 @@ def test_bits_are_those_of_the_terms(data: Any) -> None:
 
 
 @pytest.mark.parametrize("why", ["short", "long", "many", "dtype", "factor", "order", "complex"])
-def test_what_it_cannot_take_is_not_touched(why: str) -> None:
+def test_pieces_that_it_cannot_take_are_left_alone(why: str) -> None:
     f = np.ones((40, 40) if why != "long" else (2, 2**14))
     part = Piece(Cells.alone(f))
     parts, out = [part], np.full_like(f, 7.0)
     if why == "short":
         f = f[:, :20].copy()
-        stencil = kinds.of_axis(1.0, 20, Scheme(), f.dtype)
+        stencil = stencil_kinds.of_axis(1.0, 20, Scheme(), f.dtype)
         parts, out = [Piece(Cells(f[:, :0], f, f[:, :0], 1, 1), stencil)], np.full_like(f, 7.0)
     if why == "long":
-        stencil = kinds.of_axis(1.0, 2**14, Scheme(), f.dtype)
+        stencil = stencil_kinds.of_axis(1.0, 2**14, Scheme(), f.dtype)
         parts = [Piece(Cells(f[:, :0], f, f[:, :0], 1, 1), stencil)]
     if why == "many":
         parts = [part] * 5
@@ -128,7 +128,7 @@ def test_what_it_cannot_take_is_not_touched(why: str) -> None:
     assert (out == 7).all()
 
 
-def test_missing_and_infinite_cells_go_where_they_go_term_by_term() -> None:
+def test_missing_and_infinite_cells_spread_as_term_by_term() -> None:
     f = np.random.default_rng(0).normal(size=(12, 40))
     f[3, 5], f[6, 20], f[9, 39], f[0, 0] = np.nan, np.inf, -np.inf, np.nan
     for how, scheme in itertools.product(["sum", "norm"], SCHEMES.values()):

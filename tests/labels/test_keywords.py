@@ -11,13 +11,14 @@ import pytest
 import xarray as xr
 
 import xgrad
-from xgrad import _typing, accessor
+from xgrad import accessor
 from xgrad.cli import main
+from xgrad.labels import keywords
 from xgrad.labels.keywords import keywords_of
 from xgrad.labels.options import Options
 
-FIELD, PLAIN = _typing.LabelledFieldOptions, _typing.LabelledOptions
-JOB, ANY_JOB = _typing.JobOptions, _typing.OperationOptions
+FIELD, PLAIN = keywords.LabelledFieldOptions, keywords.LabelledOptions
+JOB, ANY_JOB = keywords.JobOptions, keywords.OperationOptions
 FUNCTIONS = {
     "gradient": FIELD, "derivative": PLAIN, "magnitude": FIELD, "direction": FIELD,
     "laplacian": FIELD, "hessian": PLAIN, "divergence": FIELD, "curl": FIELD,
@@ -84,7 +85,7 @@ def test_a_method_refuses_an_unknown_keyword_too() -> None:
 def test_the_record_of_options_has_the_same_defaults() -> None:
     own = {field.name: field.default for field in dataclasses.fields(Options)}
     del own["order"]
-    assert own == expected(_typing.FieldOptions)
+    assert own == expected(keywords.FieldOptions)
 
 
 @pytest.mark.parametrize("name", ["gradient", "magnitude", "laplacian", "divergence", "curl"])

@@ -42,7 +42,7 @@ def holding(tree: xr.DataTree) -> list[str]:
     return [path for path, node in tree.subtree_with_keys if node.data_vars]
 
 
-def test_the_nodes_that_have_the_dimension(tree: xr.DataTree) -> None:
+def test_only_nodes_that_have_the_dimension_are_differentiated(tree: xr.DataTree) -> None:
     found = tree.fdgrad.gradient("x")
     assert isinstance(found, xr.DataTree)
     assert found.name == "model"
@@ -57,7 +57,7 @@ def test_the_nodes_that_have_the_dimension(tree: xr.DataTree) -> None:
     assert holding(tree.fdgrad.gradient()) == ["coarse", "fine", "coarse/fine", "ocean/depths"]
 
 
-def test_inherited_coordinates(tree: xr.DataTree) -> None:
+def test_inherited_coordinates_are_used(tree: xr.DataTree) -> None:
     found = tree.fdgrad.gradient("time", datetime_unit="D")
     assert holding(found) == ["coarse", "fine", "coarse/fine"]
     q = tree["coarse/fine"].q.values
@@ -89,7 +89,7 @@ def test_lazy_trees_stay_lazy(tree: xr.DataTree) -> None:
     assert same_bits(found["fine"].dt_dx.values, expected["fine"].dt_dx.values)
 
 
-def test_trees_of_quantities(tree: xr.DataTree) -> None:
+def test_trees_of_quantities_give_quantities(tree: xr.DataTree) -> None:
     units = pint.UnitRegistry(force_ndarray_like=True)
     one = tree["fine"].to_dataset().pint.quantify(unit_registry=units)
     quantified = xr.DataTree.from_dict({"/a": one, "/b": one.isel(x=slice(4)), "/c": xr.Dataset()})
@@ -99,7 +99,7 @@ def test_trees_of_quantities(tree: xr.DataTree) -> None:
     assert found["b"].x.data.units == units.Unit("km")
 
 
-def test_errors(tree: xr.DataTree) -> None:
+def test_errors_name_the_node(tree: xr.DataTree) -> None:
     with pytest.raises(
         xgrad.CoordinateError,
         match=r"no node of the tree has numbers along `dim`, which is 'depth'; nodes and their "
@@ -113,7 +113,7 @@ def test_errors(tree: xr.DataTree) -> None:
         tree.fdgrad.gradient("x")
     assert caught.value.__notes__ == ["This happened in node '/fine' of the tree."]
     with pytest.raises(TypeError, match="DataTree; give an xarray DataArray or Dataset"):
-        xgrad.gradient(tree)  # type: ignore[arg-type]
+        xgrad.gradient(tree)
 
 
 def test_any_operation_is_mapped(tree: xr.DataTree) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xgrad.stencils import closed_form, fornberg
 
@@ -16,11 +18,32 @@ def weights(*x: float) -> Any:
     return table[1]
 
 
-@pytest.mark.parametrize("even", [True, False])
-def test_closed_forms_are_the_weights_of_three_points(even: bool) -> None:
-    h1, h2 = (0.5, 0.5) if even else (0.5, 0.8)
-    left = closed_form.from_left_even(h1) if even else closed_form.from_left(h1, h2)
-    right = closed_form.from_right_even(h2) if even else closed_form.from_right(h1, h2)
-    np.testing.assert_allclose(closed_form.between(h1, h2), weights(-h1, 0, h2), atol=1e-14)
-    np.testing.assert_allclose(left, weights(0, h1, h1 + h2), atol=1e-14)
-    np.testing.assert_allclose(right, weights(-h1 - h2, -h2, 0), atol=1e-14)
+steps = st.floats(0.1, 10.0)
+
+
+@given(steps, steps)
+def test_closed_forms_are_the_weights_of_three_points(h1: float, h2: float) -> None:
+    np.testing.assert_allclose(closed_form.between(h1, h2), weights(-h1, 0, h2), atol=1e-10)
+    np.testing.assert_allclose(closed_form.from_left(h1, h2), weights(0, h1, h1 + h2), atol=1e-10)
+    np.testing.assert_allclose(
+        closed_form.from_right(h1, h2), weights(-h1 - h2, -h2, 0), atol=1e-10
+    )
+
+
+@given(steps)
+def test_closed_forms_of_an_even_axis_are_those_of_equal_steps(h: float) -> None:
+    for even, uneven in (
+        (closed_form.from_left_even(h), closed_form.from_left(h, h)),
+        (closed_form.from_right_even(h), closed_form.from_right(h, h)),
+    ):
+        np.testing.assert_allclose(even, uneven, rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "g"])
+def test_weights_keep_the_precision_of_the_steps(dtype: str) -> None:
+    h1, h2 = np.array([0.3, 0.7], dtype)
+    for found in (
+        closed_form.between(h1, h2), closed_form.from_left(h1, h2), closed_form.from_right(h1, h2),
+        closed_form.from_left_even(h1), closed_form.from_right_even(h1),
+    ):  # fmt: skip
+        assert {weight.dtype for weight in found} == {np.dtype(dtype)}

@@ -19,7 +19,7 @@ def weights(x: Any, order: int) -> Any:
 
 
 @given(st.lists(st.integers(-30, 30), min_size=2, max_size=9, unique=True), st.integers(1, 4))
-def test_exact_for_polynomials_of_the_degree_that_the_points_allow(x: Any, order: int) -> None:
+def test_weights_are_exact_up_to_the_degree_that_the_points_allow(x: Any, order: int) -> None:
     if len(x) <= order:
         return
     points = np.array(x) / 10
@@ -32,7 +32,7 @@ def test_exact_for_polynomials_of_the_degree_that_the_points_allow(x: Any, order
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize("accuracy", [2, 4, 6, 8])
-def test_central_weights_are_those_of_findiff(order: int, accuracy: int) -> None:
+def test_central_weights_equal_those_of_findiff(order: int, accuracy: int) -> None:
     import findiff
 
     central = findiff.coefficients(deriv=order, acc=accuracy)["center"]
@@ -40,13 +40,13 @@ def test_central_weights_are_those_of_findiff(order: int, accuracy: int) -> None
     np.testing.assert_allclose(found, np.asarray(central["coefficients"], float), atol=1e-11)
 
 
-def test_published_weights() -> None:
+def test_weights_equal_published_ones() -> None:
     # Fornberg (1988), table 1: order 4 of accuracy 4.
     expected = [-1 / 6, 2, -13 / 2, 28 / 3, -13 / 2, 2, -1 / 6]
     np.testing.assert_allclose(weights(range(-3, 4), 4), expected, atol=1e-12)
 
 
-def test_order_two_is_that_of_the_parabola() -> None:
+def test_second_derivatives_are_those_of_the_parabola() -> None:
     h1, h2 = 0.3, 1.1
     expected = [2 / (h1 * (h1 + h2)), -2 / (h1 * h2), 2 / (h2 * (h1 + h2))]
     np.testing.assert_allclose(weights([-h1, 0, h2], 2), expected, rtol=1e-14)

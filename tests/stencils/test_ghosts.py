@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.arrays.test_lazy import chunkings
+from tests.arrays.helpers import chunkings
 from tests.helpers import nothing_computed, numpy_gradient, same_bits
 from xgrad.arrays import combine
 from xgrad.stencils import ghosts as boundaries

@@ -1,11 +1,20 @@
+"""The law of tables: one column for each cell, with exact weights or numpy's quotient."""
+
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.helpers import same_bits
 from xgrad._typing import FIRST, LAST, STEP, WEIGHTS
 from xgrad.errors import CoordinateError
-from xgrad.stencils.table import first_derivative
+from xgrad.stencils import closed_form
+from xgrad.stencils.scheme import Scheme
+from xgrad.stencils.table import coastal_table, first_derivative, of_products, table_of, windows
 
 
 @pytest.mark.parametrize("edge_order", [1, 2])
@@ -52,3 +61,60 @@ def test_a_step_that_rounds_to_zero_in_the_dtype_of_the_data_is_refused() -> Non
     with pytest.raises(CoordinateError, match="1e-50 is zero in the precision of the data"):
         first_derivative(1e-50, 3, 1, "f4")
     assert first_derivative(1e-50, 3, 1, "f8")[STEP, 0] == 1e-50
+
+
+def applied(table: Any, f: Any) -> Any:
+    """The table applied to an array that has all cells its stencils reach, cell by cell."""
+    out = np.empty(len(f))
+    for i, column in enumerate(table.T):
+        cells = f[i + int(column[FIRST]) : i + int(column[LAST]) + 1]
+        out[i] = (
+            (cells[-1] - cells[0]) / column[STEP]
+            if column[STEP]
+            else column[WEIGHTS : WEIGHTS + len(cells)] @ cells
+        )
+    return out
+
+
+@given(st.sampled_from([(1, 2, 1), (1, 2, 2), (1, 4, 1), (2, 2, 1)]), st.booleans(), st.data())
+def test_weights_of_products_differentiate_the_product(kind: Any, even: bool, data: Any) -> None:
+    scheme = Scheme(*kind)
+    size = scheme.needed + data.draw(st.integers(0, 9))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    f, factor = rng.normal(size=(2, size))
+    table = table_of(0.3 if even else rng.random(size - 1) + 0.3, size, scheme, "f8")
+    product = applied(of_products(table, factor), f)
+    np.testing.assert_allclose(product, applied(table, factor * f), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("edge", ["extend", 2.5, "reflect"])
+def test_beyond_an_edge_a_known_factor_keeps_its_value_there(edge: Any) -> None:
+    scheme = Scheme(boundary=(edge, edge))
+    table, factor = table_of(0.5, 6, scheme, "f8", 0.5), np.arange(2.0, 8.0)
+    found = of_products(table, factor)
+    assert found[WEIGHTS, 0] == -factor[0]
+    assert found[WEIGHTS + 2, -1] == factor[-1]
+
+
+@given(st.integers(1, 2), st.integers(0, 2**32 - 1))
+def test_a_coastal_table_holds_the_stencils_of_each_side(edge_order: int, seed: int) -> None:
+    steps = np.random.default_rng(seed).random(7) + 0.3
+    found = coastal_table(steps, 8, Scheme(edge_order=edge_order, skipna=True), "f8")
+    inside = slice(1, -1)
+    assert same_bits(found[4, 1:], steps)
+    assert same_bits(found[5, :-1], steps)
+    assert np.isnan([found[4, 0], found[5, -1]]).all()
+    central = np.array(closed_form.between(steps[:-1], steps[1:]))
+    assert same_bits(found[:3, inside], central)
+    assert same_bits(found[6:9, :-2], np.array(closed_form.from_left(steps[:-1], steps[1:])))
+    assert same_bits(found[9:12, 2:], np.array(closed_form.from_right(steps[:-1], steps[1:])))
+
+
+def test_windows_hold_the_steps_around_each_cell() -> None:
+    steps = np.arange(1.0, 6.0)
+    scheme = Scheme(order=2, skipna=True, boundary=("extend", "one-sided"))
+    found = windows(steps, 6, scheme)
+    ghosts = np.full(scheme.depth, 1.0)
+    along = np.concatenate([ghosts, steps, np.full(scheme.depth, np.nan)])
+    for cell in range(6):
+        assert same_bits(found[:, cell], along[cell : cell + 2 * scheme.depth])

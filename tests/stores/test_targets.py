@@ -1,17 +1,13 @@
-"""The name of a target decides its kind, and what every kind of workplace does."""
+"""The name of a target decides its kind."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-import fsspec
 import pytest
-import xarray as xr
-import zarr
 
 from xgrad.stores.targets import Target, checked
-from xgrad.stores.workplace import mark, marked
 
 
 def on_disk(folder: Path) -> Target:
@@ -26,9 +22,6 @@ def in_icechunk(folder: Path) -> Target:
     return checked("in.zarr", f"icechunk:{folder / 'out'}", overwrite=False)
 
 
-KINDS = [on_disk, on_object_store, in_icechunk]
-
-
 @pytest.mark.parametrize(
     ("kind", "is_local", "is_shared"),
     [(on_disk, True, True), (on_object_store, False, True), (in_icechunk, False, False)],
@@ -38,55 +31,3 @@ def test_the_name_of_a_target_decides_its_kind(
 ) -> None:
     target = kind(tmp_path)
     assert (target.is_local, target.is_shared) == (is_local, is_shared)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_workplace_marks_its_store_until_it_publishes(
-    kind: Callable[[Path], Target], tmp_path: Path
-) -> None:
-    with kind(tmp_path).hold("a test") as place:
-        assert marked(place.store) is None
-        assert not mark(place.store, "a run")
-        zarr_format = place.zarr_format or 2
-        place.begin(zarr_format, "a run")
-        assert marked(place.store) == "a run"
-        assert mark(place.store, "another run")
-        assert marked(place.store) == "another run"
-        zarr.open_group(place.store, mode="r+").attrs["title"] = "kept"
-        place.publish()
-    if kind is in_icechunk:
-        import icechunk
-
-        storage = icechunk.local_filesystem_storage(str(tmp_path / "out"))
-        store = icechunk.Repository.open(storage).readonly_session("main").store
-    else:
-        prefix = "memory://" if kind is on_object_store else ""
-        store = f"{prefix}{tmp_path}/out.zarr"
-    with xr.open_zarr(store, consolidated=kind is not in_icechunk) as found:
-        assert found.attrs == {"title": "kept"}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_workplace_returns_the_text_that_it_was_given(
-    kind: Callable[[Path], Target], tmp_path: Path
-) -> None:
-    job, lines = "any text, not only JSON", {"0:4,2:7 0", "a line with / and %"}
-    with kind(tmp_path).hold("a test") as place:
-        assert place.remembered() is None
-        place.begin(3, "a run")
-        assert place.remembered() is None
-        place.remember(job)
-        for line in lines:
-            place.finish(line)
-    with kind(tmp_path).hold("the next run") as place:
-        if kind is in_icechunk:  # nothing of it was committed
-            assert place.remembered() is None
-            assert list(place.finished()) == []
-            return
-        assert place.remembered() == job
-        assert set(place.finished()) == lines
-        place.begin(3, "another run")
-        assert place.remembered() is None
-        assert list(place.finished()) == []
-    if kind is on_object_store:
-        fsspec.filesystem("memory").rm(f"{tmp_path}/", recursive=True)

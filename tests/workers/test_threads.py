@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from xgrad.workers.drive import drive
+from xgrad.workers.dispatch import drive
 
 
 def test_no_more_tasks_are_made_than_threads_can_do() -> None:

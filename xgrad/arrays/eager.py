@@ -13,9 +13,9 @@ from xgrad.arrays.halo import at_both_edges, of_factor
 from xgrad.arrays.term import How, Positions, Term, as_float
 from xgrad.arrays.threads import in_threads
 from xgrad.kernels.cells import Cells
-from xgrad.kernels.kinds import OwnPositions
 from xgrad.kernels.layout import Planes
 from xgrad.kernels.piece import Piece
+from xgrad.kernels.stencil_kinds import OwnPositions
 from xgrad.stencils import ghosts
 
 # Modules with compiled loops are imported where they are used: they load numba, which small arrays
@@ -46,13 +46,13 @@ def complain(term: Term) -> None:
     term : Term
         If it has no positions, or no `complain`, nothing is done.
     """
-    from xgrad.kernels import extremes  # noqa: PLC0415
+    from xgrad.kernels import extreme_steps  # noqa: PLC0415
 
     if not isinstance(term.along, Positions) or term.along.complain is None:
         return
     assert term.axis is not None
     x = as_float(np.asarray(term.along.array))
-    good = extremes.good_columns(*_extremes(x, term.axis, term.along.period))
+    good = extreme_steps.good_columns(*_extremes(x, term.axis, term.along.period))
     if not good.all():
         term.along.complain(good)
 
@@ -107,10 +107,10 @@ def _over_all(term: Term, array: AnyArray, cut: int | None) -> Piece:
 
 def _extremes(x: AnyArray, axis: int, period: float | None) -> tuple[AnyArray, AnyArray]:
     """Extreme steps of whole columns, in threads."""
-    from xgrad.kernels import extremes  # noqa: PLC0415
+    from xgrad.kernels import extreme_steps  # noqa: PLC0415
 
     if period is not None:
-        return extremes.of_columns(x, axis, period)
+        return extreme_steps.of_columns(x, axis, period)
     planes = Planes.of(x, axis)
     flat = planes.view(x, x.dtype)
     thin = np.empty_like(np.take(x, [0], axis=axis))
@@ -118,7 +118,7 @@ def _extremes(x: AnyArray, axis: int, period: float | None) -> tuple[AnyArray, A
     least, greatest = (np.empty((len(flat), 1, flat.shape[2]), flat.dtype) for _ in range(2))
 
     def work(part: slice) -> None:
-        extremes.fill_extremes(flat, part, least, greatest)
+        extreme_steps.fill_extremes(flat, part, least, greatest)
 
     in_threads(flat.nbytes, flat.shape[2], work)
     planes.put(least, found[0])

@@ -107,7 +107,7 @@ def between_faces(
     block : array
         The chunk.
     faces, sides : arrays
-        The chunk's part of the two arrays of a :class:`xgrad.arrays.faces.Halo`.
+        The chunk's part of the two arrays of a :class:`xgrad.arrays.chunk_faces.Halo`.
     axis, scheme, face, ghosts
         As for :func:`surrounded`.
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from xgrad._typing import AnyArray
 from xgrad.arrays import block, eager
-from xgrad.arrays.faces import Halo, merged
+from xgrad.arrays.chunk_faces import Halo, merged
 from xgrad.arrays.halo import at_both_edges, between_faces, of_factor
 from xgrad.arrays.term import How, Positions, Term, as_float, dtype_of
 from xgrad.kernels.cells import Cells, along
-from xgrad.kernels.kinds import OfAnAxis, OwnPositions
 from xgrad.kernels.piece import Piece
+from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions
 from xgrad.stencils import ghosts
 from xgrad.stencils.scheme import Scheme
 
@@ -274,27 +274,27 @@ def _extremes_of_chunk(
 
     The sum includes the step from the chunk below, but not the one to the chunk above.
     """
-    from xgrad.kernels import extremes  # noqa: PLC0415  it loads numba
+    from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
 
     has_below, _, is_below, is_above = (int(n) for n in sides)
     before = faces[along(axis, slice(face - is_below, face))]
     end = face * (2 + has_below)
     after = faces[along(axis, slice(end, end + is_above))]
     cells = np.concatenate([before, x, after], axis=axis)
-    return extremes.of_part(cells, axis, period, counted=cells.shape[axis] - 1 - is_above)
+    return extreme_steps.of_part(cells, axis, period, counted=cells.shape[axis] - 1 - is_above)
 
 
 def _merged(parts: AnyArray, axis: tuple[int], keepdims: bool) -> AnyArray:
-    from xgrad.kernels import extremes  # noqa: PLC0415  it loads numba
+    from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
 
     assert keepdims
-    return extremes.merged(parts, axis[0])
+    return extreme_steps.merged(parts, axis[0])
 
 
 def _decided(
     parts: AnyArray, axis: tuple[int], keepdims: bool, count: int, period: float | None
 ) -> AnyArray:  # fmt: skip
-    from xgrad.kernels import extremes  # noqa: PLC0415  it loads numba
+    from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
 
     found = _merged(parts, axis, keepdims)
-    return np.concatenate(extremes.decided(found, axis[0], count, period), axis=axis[0])
+    return np.concatenate(extreme_steps.decided(found, axis[0], count, period), axis=axis[0])

@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from xgrad._typing import AnyArray, Steps
-from xgrad.kernels import kinds
-from xgrad.kernels.kinds import OfAnAxis
+from xgrad.kernels import stencil_kinds
 from xgrad.kernels.layout import result_dtype
+from xgrad.kernels.stencil_kinds import OfAnAxis
 from xgrad.stencils.scheme import Scheme
 
 #: How terms are combined: their sum, the root of the sum of their squares, or the angle
@@ -91,7 +91,7 @@ class Term:
         """Stencil of the whole axis, of `size` cells, for data of `dtype`."""
         assert self.along is not None
         assert not isinstance(self.along, Positions)
-        found = kinds.of_axis(self.along, size, self.scheme, dtype, self.seam)
+        found = stencil_kinds.of_axis(self.along, size, self.scheme, dtype, self.seam)
         return found.of_products(self.inside) if np.ndim(self.inside) == 1 else found
 
     @property

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast
 
-from xgrad._typing import Dim, FieldOptions, JobOptions, Operation, OperationOptions
+from xgrad._typing import Dim, Operation
 from xgrad.errors import warn
 from xgrad.jobs.plan import Plan
 from xgrad.jobs.request import Request
 from xgrad.jobs.run import Report, Settings, look, run
-from xgrad.labels.keywords import spelled_out
-from xgrad.operators.table import OPERATIONS
+from xgrad.labels.keywords import FieldOptions, JobOptions, OperationOptions, spelled_out
+from xgrad.operators.operations import OPERATIONS
 from xgrad.stores.urls import shown
 
 __all__ = ["Report", "gradient_to_zarr", "plan_to_zarr", "to_zarr"]

@@ -14,8 +14,8 @@ from typing import Any
 import zarr
 
 from xgrad.arrays import buffers
+from xgrad.jobs.cutting import Box, Layout
 from xgrad.jobs.region import attempt, described, process
-from xgrad.jobs.regions import Box, Layout
 from xgrad.jobs.request import Group, Job, Request
 from xgrad.jobs.resume import require_current
 from xgrad.operators.result import Result

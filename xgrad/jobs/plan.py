@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import xarray as xr
 
 from xgrad.arrays.term import Positions
-from xgrad.jobs.regions import Layout, cost, laid_out
+from xgrad.jobs.cutting import Layout, cost, laid_out
 from xgrad.jobs.request import Group, Job
 from xgrad.stores.urls import shown
 from xgrad.workers.cluster import Crew

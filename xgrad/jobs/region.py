@@ -19,10 +19,10 @@ from xgrad._typing import AnyArray
 from xgrad.arrays import block
 from xgrad.arrays.halo import of_factor, surrounded
 from xgrad.arrays.term import Positions, Term, as_float
-from xgrad.jobs.regions import Box
+from xgrad.jobs.cutting import Box
 from xgrad.kernels.cells import Cells, along, thin
-from xgrad.kernels.kinds import OfAnAxis, OwnPositions
 from xgrad.kernels.piece import Piece
+from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions
 from xgrad.operators.result import Result
 from xgrad.stencils import ghosts
 
@@ -309,15 +309,17 @@ def _extremes(
     beside: Callable[[slice], AnyArray], size: int, step: int, axis: int, period: float | None
 ) -> tuple[AnyArray, AnyArray]:
     """Extreme steps of whole columns, read part by part."""
-    from xgrad.kernels import extremes  # noqa: PLC0415  it loads numba
+    from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
 
     found: AnyArray | None = None
     for start in range(0, size - 1, step):
-        part = extremes.of_part(beside(slice(start, min(size, start + step + 1))), axis, period)
+        part = extreme_steps.of_part(
+            beside(slice(start, min(size, start + step + 1))), axis, period
+        )
         both = part if found is None else np.concatenate([found, part], axis=axis)
-        found = extremes.merged(both, axis)
+        found = extreme_steps.merged(both, axis)
     assert found is not None
-    return extremes.decided(found, axis, size - 1, period)
+    return extreme_steps.decided(found, axis, size - 1, period)
 
 
 def encoded(values: Any, fill_value: float | None) -> Any:

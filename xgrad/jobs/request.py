@@ -10,14 +10,15 @@ from typing import Any, cast
 import dask.array as da
 import xarray as xr
 
-from xgrad._typing import Dim, FieldOptions
+from xgrad._typing import Dim
 from xgrad.arrays.term import Positions, Term
+from xgrad.jobs.cutting import Axis
 from xgrad.jobs.region import Work
-from xgrad.jobs.regions import Axis
+from xgrad.labels.keywords import FieldOptions
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import labelled
+from xgrad.operators.operations import OPERATIONS
 from xgrad.operators.result import Result
-from xgrad.operators.table import OPERATIONS
 from xgrad.stores.source import chosen, opened
 
 
@@ -40,7 +41,7 @@ class Request:
     token : str
         Identifies this run of the job.
     operation : str
-        One of :data:`xgrad.operators.table.OPERATIONS`.
+        One of :data:`xgrad.operators.operations.OPERATIONS`.
     form : str or None
         Form of a divergence or a curl.
     """

@@ -20,7 +20,7 @@ import numpy as np
 from dask.tokenize import tokenize
 
 from xgrad.arrays.term import Positions, Term
-from xgrad.jobs.regions import Box
+from xgrad.jobs.cutting import Box
 from xgrad.jobs.request import Group, Job
 from xgrad.stores.urls import local_path, shown
 from xgrad.stores.workplace import Workplace, mark, marked

@@ -13,17 +13,17 @@ from typing import Any
 import click
 import numpy as np
 
-from xgrad.jobs import resume, skeleton
+from xgrad.jobs import empty_target, resume
 from xgrad.jobs.assignment import Assignment, adopt, arrays, assignments, forget, loaded
+from xgrad.jobs.cutting import Box
 from xgrad.jobs.plan import Plan, planned
-from xgrad.jobs.regions import Box
 from xgrad.jobs.request import Job, Request
 from xgrad.stores.listing import listed
 from xgrad.stores.targets import Target, checked
 from xgrad.stores.urls import is_remote, shown
 from xgrad.stores.workplace import Workplace
 from xgrad.workers.cluster import cluster, crew, peak_memory
-from xgrad.workers.drive import drive
+from xgrad.workers.dispatch import drive
 from xgrad.workers.memory import size
 
 # Most regions of a task, which a killed worker or a cancelled task loses.
@@ -138,8 +138,8 @@ def _begin(job: Job, place: Workplace, own: dict[str, str], *, checksum: bool) -
     """Make the arrays without their chunks."""
     zarr_format = place.zarr_format or job.source.zarr_format
     place.begin(zarr_format, job.request.token)
-    result = skeleton.skeleton(job, zarr_format, checksum=checksum)
-    skeleton.write(result, place.store, zarr_format)
+    result = empty_target.skeleton(job, zarr_format, checksum=checksum)
+    empty_target.write(result, place.store, zarr_format)
     resume.remember(place, own)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from xgrad._jit import compiled, quotient
 from xgrad._typing import AnyArray
-from xgrad.kernels.extremes import is_good
+from xgrad.kernels.extreme_steps import is_good
 from xgrad.kernels.layout import Planes
 from xgrad.kernels.strips import NUMBERS, Loop, Parts, differentiate_ends, padded, work_dtype
 from xgrad.kernels.three_points import (

@@ -13,7 +13,7 @@ import numpy as np
 from xgrad._jit import compiled, quotient
 from xgrad._typing import AnyArray
 from xgrad.kernels.any_stencil import loop_over
-from xgrad.kernels.extremes import (
+from xgrad.kernels.extreme_steps import (
     extreme_steps,
     fill_extremes,
     good_columns,

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from xgrad._jit import compiled
 from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, Table
-from xgrad.kernels.kinds import Tabled
 from xgrad.kernels.layout import Planes
 from xgrad.kernels.piece import Piece
+from xgrad.kernels.stencil_kinds import Tabled
 
 _COMPILED = frozenset(np.dtype(code) for code in "fd")
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from xgrad._typing import AnyArray
 from xgrad.kernels.cells import Box, Cells, thin
-from xgrad.kernels.kinds import Stencil
 from xgrad.kernels.layout import result_dtype
+from xgrad.kernels.stencil_kinds import Stencil
 
 
 @dataclass(frozen=True)

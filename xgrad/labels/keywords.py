@@ -1,15 +1,144 @@
-"""Keywords in signatures: each public function shows all of its own, and refuses others by name."""
+"""The keywords of all functions, methods, jobs and commands: types, defaults and help.
+
+They are listed here only, and :func:`spelled_out` writes them into signatures.
+"""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict, TypeVar, cast, get_args, get_type_hints
 
-from xgrad._typing import Keyword
+from xgrad._typing import (
+    Accuracy,
+    BoundaryLike,
+    DatetimeUnit,
+    EdgeOrder,
+    Form,
+    Metric,
+    SpacingLike,
+)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """The default of a keyword and its line in ``--help``.
+
+    Attributes
+    ----------
+    default : object
+        The value if the keyword is left out.
+    help : str or None
+        One line; None if the command line does not have the keyword.
+    """
+
+    default: Any
+    help: str | None = None
+
+
+class DerivativeOptions(TypedDict, total=False):
+    """The keywords of a derivative."""
+
+    spacing: Annotated[
+        SpacingLike,
+        Keyword(
+            None,
+            "Step, name of a coordinate, or 'uniform'; may be repeated.  [default: the coordinate]",
+        ),
+    ]
+    edge_order: Annotated[EdgeOrder, Keyword(1, "Order of accuracy at the two edges.")]
+    datetime_unit: Annotated[
+        DatetimeUnit | None, Keyword(None, "Unit of time of the result.  [default: s]")
+    ]
+    boundary: Annotated[
+        BoundaryLike,
+        Keyword(
+            "one-sided",
+            "What is beyond the edges: one-sided, periodic, extend, reflect, nan or a number; may "
+            "be repeated.  [default: one-sided]",
+        ),
+    ]
+    period: Annotated[
+        Mapping[Any, Any] | None,
+        Keyword(
+            None,
+            "Length of the period, in the unit of the coordinate; may be repeated.  "
+            "[default for angles: a full turn]",
+        ),
+    ]
+    skipna: Annotated[bool, Keyword(default=False, help="Treat a missing neighbour as an edge.")]
+    accuracy: Annotated[Accuracy, Keyword(2, "Order of accuracy; from 4 on, at the edges too.")]
+    validate: Annotated[bool, Keyword(default=True)]
+
+
+class FieldOptions(DerivativeOptions, total=False):
+    """The keywords of a derivative, and those of a sphere."""
+
+    metric: Annotated[
+        Metric | None,
+        Keyword(None, "Treat latitude and longitude as places on a sphere; result per metre."),
+    ]
+    radius: Annotated[float | None, Keyword(None, "Radius of the sphere.  [default: 6371229]")]
+
+
+class LabelledOptions(DerivativeOptions, total=False):
+    """The keywords of a derivative, and the unit to convert the result to."""
+
+    units: Annotated[str | None, Keyword(None)]
+
+
+class LabelledFieldOptions(FieldOptions, total=False):
+    """The keywords of a derivative and of a sphere, and the unit to convert the result to."""
+
+    units: Annotated[str | None, Keyword(None)]
+
+
+class RunOptions(TypedDict, total=False):
+    """Keywords for how a job runs and what it may use."""
+
+    chunks: Annotated[
+        Mapping[str, int] | None,
+        Keyword(None, "Chunk sizes of DST; may be repeated.  [default: those of SRC]"),
+    ]
+    memory: Annotated[
+        int | None,
+        Keyword(
+            None,
+            "Memory limit of the process, or of each worker.  [default: half of what is available]",
+        ),
+    ]
+    checksum: Annotated[bool, Keyword(default=False, help="Add a CRC32C checksum to each chunk.")]
+    overwrite: Annotated[
+        bool, Keyword(default=False, help="Replace DST once the new store is complete.")
+    ]
+    restart: Annotated[
+        bool, Keyword(default=False, help="Start over if DST holds a different unfinished job.")
+    ]
+    allow_missing: Annotated[
+        bool, Keyword(default=False, help="Read chunks that SRC lacks as its fill value.")
+    ]
+    retries: Annotated[int, Keyword(2, "Try a failed read or write up to N more times.")]
+    workers: Annotated[int | None, Keyword(None, "Work in N processes instead of threads.")]
+    scheduler: Annotated[str | None, Keyword(None, "Work on a running dask.distributed cluster.")]
+    security: Annotated[Any, Keyword(None)]
+    progress: Annotated[bool, Keyword(default=False)]
+
+
+class JobOptions(FieldOptions, RunOptions, total=False):
+    """The keywords of a store-to-store job; see :func:`xgrad.gradient_to_zarr`."""
+
+
+class OperationOptions(JobOptions, total=False):
+    """The keywords of a job of any operation; see :func:`xgrad.to_zarr`."""
+
+    form: Annotated[
+        Form | None,
+        Keyword(None, "Form of the curvature terms of a sphere.  [default: advective]"),
+    ]
 
 
 def keywords_of(options: type) -> dict[str, tuple[Any, Keyword]]:
@@ -18,11 +147,10 @@ def keywords_of(options: type) -> dict[str, tuple[Any, Keyword]]:
     Parameters
     ----------
     options : type
-        One of :mod:`xgrad._typing`.
+        One of this module.
 
     Examples
     --------
-    >>> from xgrad._typing import LabelledOptions
     >>> kind, keyword = keywords_of(LabelledOptions)["skipna"]
     >>> kind, keyword.default
     (<class 'bool'>, False)
@@ -49,7 +177,6 @@ def spelled_out(options: type) -> Callable[[_Function], _Function]:
 
     Examples
     --------
-    >>> from xgrad._typing import LabelledOptions
     >>> @spelled_out(LabelledOptions)
     ... def double(number, **options):
     ...     return 2 * number

@@ -7,11 +7,11 @@ from typing import Any, TypeVar, Unpack
 
 import xarray as xr
 
-from xgrad._typing import Dim, LabelledFieldOptions, LabelledOptions
+from xgrad._typing import Dim
 from xgrad.arrays.combine import combine
 from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
-from xgrad.labels.keywords import spelled_out
+from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import seconds

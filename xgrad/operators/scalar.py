@@ -9,15 +9,15 @@ from typing import Any, TypeVar, Unpack
 
 import xarray as xr
 
-from xgrad._typing import Dim, LabelledFieldOptions, LabelledOptions
+from xgrad._typing import Dim
 from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
-from xgrad.labels.keywords import spelled_out
+from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
 from xgrad.labels.options import Options
-from xgrad.operators import curvature
+from xgrad.operators import metric_terms
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import mixed
-from xgrad.operators.grid import require_right_angles
+from xgrad.operators.curvilinear_grid import require_right_angles
 from xgrad.operators.partials import Direction
 from xgrad.operators.result import Result
 from xgrad.operators.selection import Selection, select
@@ -203,7 +203,7 @@ def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
         terms = [
             term
             for spacing in spacings
-            for term in curvature.second(name, variable, spacing, asked)
+            for term in metric_terms.second(name, variable, spacing, asked)
         ]
         found.append(_result(name, "laplacian", text, terms, along, asked))
     return found

@@ -17,7 +17,7 @@ from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere, with_the_globe
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import is_time
-from xgrad.operators import grid
+from xgrad.operators import curvilinear_grid
 from xgrad.operators.partials import Direction, directions, eastward_and_northward
 
 
@@ -134,7 +134,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     spacings = _spacings(obj, asked, several, options, place)
     partials = directions(obj, several, place, options) if several else []
     if place is not None:
-        spacings = [grid.in_metres(place, along, options) for along in spacings]
+        spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
     if isinstance(obj, xr.Dataset):  # its variables may be used as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}

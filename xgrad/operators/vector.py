@@ -7,14 +7,14 @@ from typing import Any, Unpack
 
 import xarray as xr
 
-from xgrad._typing import Form, LabelledFieldOptions
+from xgrad._typing import Form
 from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateError
 from xgrad.labels.attributes import described, label_of
-from xgrad.labels.keywords import spelled_out
+from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
-from xgrad.operators import curvature
+from xgrad.operators import metric_terms
 from xgrad.operators.components import on_grid, together
 from xgrad.operators.evaluate import labelled, on_numbers
 from xgrad.operators.horizontal import Horizontal
@@ -334,7 +334,7 @@ class _Field:
         differentiable(alone, {name: variable}, [(along,)], self.options)
         refuse_times(name, variable)
         on_sphere = self.place is not None and self.place.has(component)
-        return curvature.of_component(
+        return metric_terms.of_component(
             name, variable, along, self.asked, sign, form=self.form, on_sphere=on_sphere
         )
 

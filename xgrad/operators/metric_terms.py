@@ -11,7 +11,7 @@ from xgrad.arrays.term import Term
 from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere
 from xgrad.labels.spacing import Spacing
-from xgrad.operators.grid import growth
+from xgrad.operators.curvilinear_grid import growth
 from xgrad.operators.selection import Selection
 from xgrad.operators.terms import term_of, values_of
 

@@ -15,8 +15,8 @@ from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 from tests.helpers import numpy_gradient, same_bits
 from tests.jobs.helpers import SMALL, compare, gradient_of_mixed, mixed, small, write_mixed
 from xgrad.jobs.api import gradient_to_zarr
+from xgrad.jobs.empty_target import skeleton, write
 from xgrad.jobs.request import Job, Request
-from xgrad.jobs.skeleton import skeleton, write
 from xgrad.stores.workplace import marked
 
 

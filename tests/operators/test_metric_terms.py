@@ -1,4 +1,4 @@
-"""What is known exactly on a sphere: harmonics, solid-body rotation, closed surfaces."""
+"""The law of curvature: harmonics and solid-body rotation, which are known exactly on a sphere."""
 
 from __future__ import annotations
 
@@ -9,33 +9,8 @@ import pytest
 import xarray as xr
 
 import xgrad
-from tests.helpers import nothing_computed, same_bits
-
-R = 6371229.0
-OMEGA = 7.292e-5
-
-
-def globe(n: int, *, poles: bool = False) -> xr.Dataset:
-    """A grid of n rows without the poles, or n + 1 with them, and twice as many columns."""
-    lat = np.linspace(-90, 90, n + 1) if poles else np.linspace(-90, 90, 2 * n + 1)[1::2]
-    return xr.Dataset(
-        coords={
-            "latitude": ("latitude", lat, {"units": "degrees_north"}),
-            "longitude": ("longitude", np.arange(2 * n) * 180 / n, {"units": "degrees_east"}),
-        }
-    )
-
-
-def on(ds: xr.Dataset, function: Any) -> xr.DataArray:
-    phi, lam = np.radians(ds.latitude), np.radians(ds.longitude)
-    return function(phi, lam).transpose("latitude", "longitude")
-
-
-def slope(error: Any, sizes: tuple[int, int] = (48, 96)) -> float:
-    """Order of convergence."""
-    coarse, fine = (error(n) for n in sizes)
-    return float(np.log(coarse / fine) / np.log(sizes[1] / sizes[0]))
-
+from tests.helpers import same_bits
+from tests.operators.helpers import OMEGA, R, globe, on, slope
 
 HARMONICS: dict[tuple[int, int], Any] = {
     (1, 0): lambda p, _l: np.sin(p) + 0 * _l,
@@ -57,7 +32,7 @@ def test_harmonics_are_eigenfunctions_of_the_laplacian(degree: int, order: int) 
 
 
 @pytest.mark.parametrize("form", ["advective", "flux"])
-def test_curl_of_solid_body_rotation(form: Any) -> None:
+def test_the_curl_of_solid_body_rotation_converges(form: Any) -> None:
     def error(n: int) -> float:
         ds = globe(n, poles=True)
         u = on(ds, lambda p, m: OMEGA * R * np.cos(p) + 0 * m)
@@ -88,7 +63,7 @@ def test_divergence_of_a_curl_and_curl_of_a_gradient_vanish() -> None:
         assert slope(lambda n, k=k: errors(n)[k]) > 1.9
 
 
-def test_the_flux_form_closes() -> None:
+def test_the_flux_form_sums_to_zero_over_the_globe() -> None:
     n = 36
     ds = globe(n, poles=True)
     rng = np.random.default_rng(0)
@@ -114,7 +89,7 @@ def test_scalars_are_missing_at_the_poles() -> None:
     assert not np.isnan(g.df_dlatitude.values).any()
 
 
-def test_longitude_that_spans_the_globe_is_periodic() -> None:
+def test_a_longitude_that_spans_the_globe_is_periodic() -> None:
     f = on(globe(12), lambda p, m: np.cos(p) * np.cos(m) ** 3).rename("f")
     found = f.fdgrad.magnitude(metric="sphere")
     rolled = f.roll(longitude=7, roll_coords=True).fdgrad.magnitude(metric="sphere")
@@ -131,72 +106,10 @@ def test_longitude_that_spans_the_globe_is_periodic() -> None:
     )
 
 
-def test_the_radius_scales() -> None:
+def test_the_radius_scales_the_derivative() -> None:
     f = on(globe(12), lambda p, m: np.sin(p) + 0 * m).rename("f")
     near = f.fdgrad.gradient("latitude", metric="sphere", radius=1.0).df_dlatitude
     np.testing.assert_allclose(
         near, R * f.fdgrad.gradient("latitude", metric="sphere").df_dlatitude
     )
     assert near.attrs["long_name"] == "derivative of f with respect to latitude"
-
-
-def tilted(n: int) -> tuple[xr.Dataset, Any, Any, Any]:
-    """Rows and columns of another pole, 35 degrees away."""
-    own_phi, own_lam = np.radians(np.linspace(-40, 40, n)), np.radians(np.linspace(-50, 50, n + 7))
-    p, m = np.meshgrid(own_phi, own_lam, indexing="ij")
-    x, y, z = np.cos(p) * np.cos(m), np.cos(p) * np.sin(m), np.sin(p)
-    a = np.radians(35)
-    up, along = x * np.sin(a) + z * np.cos(a), x * np.cos(a) - z * np.sin(a)
-    ds = xr.Dataset(
-        coords={
-            "lat": (("j", "i"), np.degrees(np.arcsin(up)), {"units": "degrees_north"}),
-            "lon": (("j", "i"), np.degrees(np.arctan2(y, along)), {"units": "degrees_east"}),
-        }
-    )
-    # Rotation about the x axis of the grid's own frame, along its rows and columns.
-    velocity = np.stack([0 * x, -z, y]) * OMEGA * R
-    east = np.stack([-np.sin(m), np.cos(m), 0 * m])
-    north = np.stack([-np.sin(p) * np.cos(m), -np.sin(p) * np.sin(m), np.cos(p)])
-    ds["u"] = ("j", "i"), (velocity * east).sum(0)
-    ds["v"] = ("j", "i"), (velocity * north).sum(0)
-    ds["f"] = ("j", "i"), z
-    return ds, x, z, (slice(n // 5, -(n // 5)),) * 2
-
-
-def test_a_curvilinear_grid() -> None:
-    def errors(n: int) -> list[float]:
-        ds, x, z, inside = tilted(n)
-        components = {"i": "u", "j": "v"}
-        found = [
-            ds.fdgrad.curl(components, metric="sphere") / OMEGA - 2 * x,
-            ds.fdgrad.divergence(components, metric="sphere") / OMEGA,
-            ds.f.fdgrad.laplacian(metric="sphere") * R**2 + 2 * z,
-        ]
-        return [float(abs(one[inside]).max()) for one in found]
-
-    for k in (0, 2):
-        assert slope(lambda n, k=k: errors(n)[k], (40, 80)) > 1.7
-    assert errors(40)[1] < 1e-12, "the grid is that of the rotation, so no product changes along it"
-
-
-def test_no_bit_depends_on_chunks() -> None:
-    flat, (bent, *_) = globe(20, poles=True), tilted(20)
-    flat["u"] = on(flat, lambda p, m: np.cos(p) + np.sin(2 * m) * np.cos(p) ** 2)
-    flat["v"] = on(flat, lambda p, m: np.cos(p) * np.sin(m + p))
-    for ds, components, sizes in (
-        (flat, {"longitude": "u", "latitude": "v"}, {"latitude": 4, "longitude": 9}),
-        (bent, {"i": "u", "j": "v"}, {"i": 5, "j": 7}),
-    ):
-        lazy = ds.chunk(sizes)
-        if ds is bent:
-            lazy = lazy.assign_coords(lat=ds.lat.chunk(i=3), lon=ds.lon.chunk(j=11))
-        for operation in (
-            lambda d, c=components: d.fdgrad.curl(c, metric="sphere"),
-            lambda d, c=components: d.fdgrad.divergence(c, metric="sphere"),
-            lambda d: d.u.fdgrad.magnitude(metric="sphere"),
-            lambda d: d.u.fdgrad.laplacian(metric="sphere"),
-        ):
-            with nothing_computed():
-                found = operation(lazy)
-            assert found.chunks == lazy.u.chunks
-            assert same_bits(found.compute(scheduler="sync").values, operation(ds).values)

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xgrad.jobs import regions
-from xgrad.jobs.regions import Axis
+from xgrad.jobs import cutting
+from xgrad.jobs.cutting import Axis
 
 axes = st.lists(
     st.builds(
@@ -31,7 +31,7 @@ def test_regions_cover_each_cell_once_in_whole_chunks(
     def needs(cells: int, ahead: bool) -> int:
         return cells * (1 + ahead)
 
-    layout = regions.laid_out(given, needs, room, n_lanes, longest)
+    layout = cutting.laid_out(given, needs, room, n_lanes, longest)
     if layout is None:
         smallest = np.prod([max(axis.cut(1)) for axis in given])
         assert needs(int(smallest), ahead=True) > room
@@ -56,7 +56,7 @@ def test_regions_cover_each_cell_once_in_whole_chunks(
 
 
 def test_finished_regions_are_left_out_of_the_runs() -> None:
-    layout = regions.Layout(cuts=((2, 2, 2, 2, 2), (3, 3)), sweep=0, length=4)
+    layout = cutting.Layout(cuts=((2, 2, 2, 2, 2), (3, 3)), sweep=0, length=4)
     done = [(slice(4, 6), slice(0, 3)), (slice(0, 2), slice(3, 6))]
     runs = [run.boxes for run in layout.runs(lambda box: box in done)]
     assert [[(a.start, b.start) for a, b in run] for run in runs] == [

@@ -10,7 +10,7 @@ from typing import Any
 import distributed
 import pytest
 
-from xgrad.workers.drive import drive
+from xgrad.workers.dispatch import drive
 
 
 class Dying:

@@ -1,0 +1,92 @@
+"""The law of terms: lazy, eager and numpy's results are the same to the bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from tests.arrays.helpers import chunkings, reduced
+from tests.helpers import nothing_computed, numpy_gradient, same_bits
+from xgrad.arrays import combine
+from xgrad.arrays.term import Positions
+from xgrad.errors import ChunkError
+from xgrad.stencils.scheme import Scheme
+
+DTYPES = ["f2", "f4", "f8", "c8", "c16", "i2", "u1", "i8", ">f4", ">i4"]
+
+
+@st.composite
+def problems(draw: Any) -> tuple[Any, Any, Any, int, int]:
+    """Array, its chunks, positions, axis and edge_order."""
+    edge_order = draw(st.sampled_from([1, 2]))
+    shape = draw(npst.array_shapes(min_dims=1, max_dims=3, min_side=edge_order + 1, max_side=7))
+    dtype = np.dtype(draw(st.sampled_from(DTYPES)))
+    scale = 1.0 if dtype.kind in "iu" else 0.37
+    values = draw(npst.arrays(np.int8, shape, elements=st.integers(0, 100)))
+    values = (values * scale).astype(dtype)
+    axis = draw(st.integers(0, len(shape) - 1))
+    x_dtype = draw(st.sampled_from(["f2", "f4", "f8"]))
+    gaps = draw(npst.arrays(np.int8, shape[axis] - 1, elements=st.integers(1, 5)))
+    x = (np.concatenate([[0], np.cumsum(gaps)]) * 0.25).astype(x_dtype)
+    x = x * draw(st.sampled_from([1, -1])).__int__()
+    chunks = tuple(draw(chunkings(size)) for size in shape)
+    return values, chunks, x.astype(x_dtype), axis, edge_order
+
+
+@given(problems())
+def test_lazy_equals_eager_equals_numpy(problem: tuple[Any, Any, Any, int, int]) -> None:
+    values, chunks, x, axis, edge_order = problem
+    expected = numpy_gradient(values, x, axis, edge_order)
+    eager = combine.differentiate(values, reduced(x), axis, Scheme(edge_order=edge_order))
+    assert same_bits(eager, expected)
+    array = da.from_array(values, chunks=chunks)
+    with nothing_computed():
+        lazy = combine.differentiate(array, reduced(x), axis, Scheme(edge_order=edge_order))
+    assert lazy.chunks == array.chunks
+    assert lazy.dtype == expected.dtype
+    computed = lazy.compute(scheduler="sync")
+    assert computed.dtype == lazy.dtype
+    assert same_bits(computed, expected)
+
+
+def test_times_in_chunks_lose_no_tick() -> None:
+    days = np.array("2000-01-01", "M8[ns]") + np.cumsum(np.arange(9)) * np.timedelta64(1, "D")
+    whole = combine.differentiate(days, 2.0, 0, Scheme(edge_order=2))
+    assert whole.dtype == np.float64
+    assert whole[1] == 1.5 * 86400 / 2
+    for size in (1, 2, 4):
+        lazy = combine.differentiate(da.from_array(days, chunks=size), 2.0, 0, Scheme(edge_order=2))
+        assert lazy.dtype == np.float64
+        assert same_bits(lazy.compute(), whole)
+
+
+def test_lazy_positions_make_data_in_memory_lazy() -> None:
+    values, x = np.random.default_rng(0).normal(size=(2, 8, 5))
+    with nothing_computed():
+        lazy = combine.differentiate(
+            values, Positions(da.from_array(x.cumsum(0), chunks=3)), 0, Scheme()
+        )
+    assert isinstance(lazy, da.Array)
+    assert same_bits(
+        lazy.compute(), combine.differentiate(values, Positions(x.cumsum(0)), 0, Scheme())
+    )
+
+
+def test_unknown_chunk_sizes_name_the_remedy() -> None:
+    array = da.from_array(np.arange(10.0), chunks=5)
+    unknown = array[array > 3]
+    with pytest.raises(ChunkError, match="compute_chunk_sizes"):
+        combine.differentiate(unknown, 1.0, 0, Scheme())
+    unknown.compute_chunk_sizes()
+    assert combine.differentiate(unknown, 1.0, 0, Scheme()).compute().tolist() == [1.0] * 6
+
+
+def test_other_kinds_of_array_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"builtins\.list.*as_numpy"):
+        combine.differentiate([1.0, 2.0], 1.0, 0, Scheme())

@@ -1,0 +1,47 @@
+"""The law of components: the order of their dimensions and their chunks change no bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import xgrad
+from tests.arrays.helpers import chunkings
+from tests.helpers import nothing_computed, same_bits
+from tests.operators.helpers import SHAPE, refused, wind
+
+
+@settings(max_examples=10, deadline=None)
+@given(*(st.tuples(*(chunkings(size) for size in SHAPE.values())) for _ in "uv"))
+def test_components_may_have_other_chunks_and_another_order(chunks: Any, others: Any) -> None:
+    ds = wind()
+    expected = ds.fdgrad.divergence({"x": "u", "y": "v"})
+    u = ds.u.chunk(dict(zip(SHAPE, chunks, strict=True)))
+    v = ds.v.chunk(dict(zip(SHAPE, others, strict=True))).transpose("x", "z", "y")
+    with nothing_computed():
+        found = xgrad.divergence(u=u, v=v)
+    assert found.chunks == u.chunks
+    assert same_bits(found.compute(scheduler="sync").values, expected.values)
+    half = xgrad.divergence(u=u.compute(scheduler="sync"), v=v)
+    assert same_bits(half.compute(scheduler="sync").transpose(*SHAPE).values, expected.values)
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [
+        (lambda _: xgrad.divergence(), "divergence takes either .* neither was given"),
+        (lambda ds: xgrad.divergence({"x": ds.u}, u=ds.u), "both were given"),
+        (lambda _: xgrad.divergence({"x": 3}), "for 'x' is a int; give a DataArray"),
+        (lambda ds: xgrad.curl(u=ds.u, v=ds.v.isel(x=slice(3))), "sizes 9 and 3 along 'x'"),
+        (lambda ds: xgrad.curl(u=ds.u, v=ds.v.isel(z=0)), "different grids"),
+        (lambda ds: xgrad.curl(u=ds.u, v=ds.v.assign_coords(y=ds.y + 1)),
+         "different coordinates 'y': 0.0 and 1.0 at index 0; interpolate"),
+        (lambda ds: xgrad.curl(u=ds.u.rename(x="a"), v=ds.v.rename(x="a")),
+         "`u` has dimensions .* do not show which one it points along"),
+    ],
+)  # fmt: skip
+def test_components_of_different_grids_are_refused(operation: Any, message: str) -> None:
+    refused(operation, message)

@@ -1,0 +1,62 @@
+"""The law of the table: a job computes what the accessor does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xarray as xr
+
+from tests.helpers import same_bits
+from tests.operators.helpers import volume, wind
+from xgrad.jobs.api import to_zarr
+
+
+@pytest.mark.parametrize(
+    ("operation", "dim", "options"),
+    [
+        ("magnitude", None, {"boundary": {"x": "periodic"}, "period": {"x": 45.5}}),
+        ("laplacian", ["x", "z"], {"accuracy": 4}),
+        ("magnitude", ["z"], {"spacing": {"z": "height"}}),
+        ("magnitude", None, {"spacing": {"z": "height"}, "skipna": True}),
+        ("divergence", {"x": "u", "y": "v", "z": "w"}, {"edge_order": 2}),
+        ("curl", {"x": "u", "y": "v", "z": "w"}, {}),
+        ("curl", {"x": "u", "y": "v"}, {"boundary": {"x": "extend"}}),
+    ],
+)
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_job_gives_the_bits_of_the_accessor(
+    operation: Any, dim: Any, options: Any, zarr_format: Any, tmp_path: Path
+) -> None:
+    ds = wind().assign_coords(height=volume().height)
+    chunks = {"u": (2, 7, 4), "v": (3, 2, 9), "w": (6, 3, 2)}
+    encoding = {name: {"chunks": own, "_FillValue": -999.0} for name, own in chunks.items()}
+    ds.to_zarr(tmp_path / "in.zarr", encoding=encoding, zarr_format=zarr_format, consolidated=False)
+    to_zarr(operation, tmp_path / "in.zarr", tmp_path / "out.zarr", None, dim, **options)
+    expected = (
+        getattr(ds.fdgrad, operation)(dim, **options)
+        if operation in ("divergence", "curl")
+        else getattr(ds.drop_vars("height").fdgrad if "spacing" not in options else ds.fdgrad,
+                     operation)(dim, **options)
+    )  # fmt: skip
+    expected = expected if isinstance(expected, xr.Dataset) else expected.to_dataset()
+    with xr.open_zarr(tmp_path / "out.zarr", chunks=None) as found:
+        assert set(found.data_vars) == set(expected.data_vars)
+        for name, values in expected.data_vars.items():
+            assert same_bits(found[name].values, values.values), name
+            assert found[name].attrs == values.attrs
+        assert f"xgrad {operation} of" in found.attrs["history"]
+
+
+def test_a_job_refuses_what_its_operation_does_not_have(tmp_path: Path) -> None:
+    wind().to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    for operation, dim, options, message in [
+        ("twirl", None, {}, "`operation` is 'twirl'; give one of"),
+        ("curl", ["x", "y"], {}, "a curl needs a mapping"),
+        ("magnitude", None, {"form": "flux"}, "`form` is 'flux', but a magnitude has no form"),
+        ("curl", {"x": "u"}, {}, "a curl needs two"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            to_zarr(operation, tmp_path / "in.zarr", tmp_path / "o.zarr", None, dim, **options)
+    assert not (tmp_path / "o.zarr").exists()
