@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import xarray as xr
 
+import xgrad
 from tests.helpers import nothing_computed, same_bits
+from tests.operators.grids import on as projected
 from tests.operators.helpers import OMEGA, R, globe, on, slope
 
 
@@ -71,3 +74,26 @@ def test_on_a_sphere_no_bit_depends_on_the_chunks() -> None:
                 found = operation(lazy)
             assert found.chunks == lazy.u.chunks
             assert same_bits(found.compute(scheduler="sync").values, operation(ds).values)
+
+
+def test_a_laplacian_needs_right_angles() -> None:
+    with pytest.raises(xgrad.CoordinateError, match="needs a grid at right angles"):
+        projected("sinusoidal", 21)[0].f.fdgrad.laplacian(metric="sphere")
+    assert np.isfinite(
+        projected("conformal conic", 21)[0].f.fdgrad.laplacian(metric="sphere")
+    ).all()
+
+
+@pytest.mark.parametrize("cut", [slice(None), slice(0, 8), slice(9, None)])
+def test_the_sign_along_the_grid_is_that_of_the_index(cut: slice) -> None:
+    ds, _ = projected("polar stereographic", 21)
+    grows = ds.f.copy(data=np.broadcast_to(np.arange(21.0), (21, 21)))
+    assert (grows.isel(x=cut).fdgrad.gradient("x", metric="sphere").df_dx > 0).all()
+
+
+@pytest.mark.parametrize("name", ["sinusoidal", "polar stereographic"])
+def test_a_magnitude_does_not_depend_on_the_directions(name: str) -> None:
+    ds, _ = projected(name, 21)
+    expected = ds.f.fdgrad.magnitude(["lon", "lat"], metric="sphere")
+    for dim in (None, ["y", "x"], ["x", "y"]):
+        assert same_bits(ds.f.fdgrad.magnitude(dim, metric="sphere"), expected)

@@ -333,3 +333,92 @@ def test_uniform_accepts_what_arange_and_linspace_return() -> None:
             f = xr.DataArray(x, dims="x", coords={"x": x}, name="f")
             found = f.fdgrad.derivative("x", spacing={"x": "uniform"})
             np.testing.assert_allclose(found, 1, rtol=1e-9)
+
+
+NORTH, EAST = {"units": "degrees_north"}, {"units": "degrees_east"}
+
+
+@pytest.mark.parametrize("metres", [False, True])
+def test_latitude_and_longitude_along_other_dimensions_serve_under_any_name(metres: bool) -> None:
+    lat, lon = np.arange(10.0, 31, 0.5), np.arange(100.0, 121, 0.5)
+    values = np.sin(3 * np.radians(lat))[:, None] * np.cos(2 * np.radians(lon))
+    plain = xr.DataArray(values, {"lat": lat, "lon": lon}, ("lat", "lon"), "t")
+    plain.lat.attrs.update(NORTH), plain.lon.attrs.update(EAST)
+    other = xr.DataArray(
+        values, {"lat": ("y", lat, NORTH), "lon": ("x", lon, EAST)}, ("y", "x"), "t"
+    )
+    if metres:
+        other = other.assign_coords(y=np.arange(lat.size) * 55e3, x=np.arange(lon.size) * 5e4)
+        other.y.attrs["units"] = other.x.attrs["units"] = "m"
+    expected = plain.fdgrad.magnitude(metric="sphere")
+    for dim in (None, ["y", "x"], ["lat", "lon"], ["y", "lon"]):
+        assert same_bits(other.fdgrad.magnitude(dim, metric="sphere"), expected)
+    slope = plain.fdgrad.gradient("lon", metric="sphere").dt_dlon
+    assert same_bits(other.fdgrad.gradient("x", metric="sphere").dt_dx, slope)
+    assert same_bits(
+        other.fdgrad.laplacian(metric="sphere"), plain.fdgrad.laplacian(metric="sphere")
+    )
+
+
+def test_a_track_has_a_derivative_along_it_and_nothing_else() -> None:
+    k = np.arange(50)
+    lat, lon = 10 + 0.05 * k, (359.5 + 0.02 * k) % 360
+    phi, lam = np.radians(lat), np.radians(lon)
+    places = np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)])
+    chords = np.sqrt((np.diff(places) ** 2).sum(0))
+    distance = np.r_[0, np.cumsum(2 * 6371229.0 * np.arcsin(chords / 2))]
+    coords = {"lat": ("obs", lat, NORTH), "lon": ("obs", lon, EAST)}
+    ssh = xr.DataArray(np.sin(k / 5), coords, ("obs",), "ssh", {"units": "m"})
+    found = ssh.fdgrad.gradient("obs", metric="sphere").dssh_dobs
+    np.testing.assert_allclose(found, np.gradient(ssh.values, distance), rtol=1e-6)
+    assert found.attrs["units"] == "1"
+    for operation in ("magnitude", "laplacian"):
+        with pytest.raises(xgrad.CoordinateError, match=r"both along 'obs', .*uxarray"):
+            getattr(ssh.fdgrad, operation)(metric="sphere")
+    with pytest.raises(xgrad.CoordinateError, match="repeats a place at index 3 and 4"):
+        ssh.isel(obs=[0, 1, 2, 3, 3, 4]).fdgrad.gradient("obs", metric="sphere")
+    with pytest.raises(xgrad.CoordinateError, match="both along 'obs'"):
+        xr.Dataset({"u": ssh}).fdgrad.divergence({"obs": "u"}, metric="sphere")
+
+
+@pytest.mark.parametrize("units", [None, "degrees_east"])
+def test_longitudes_go_the_short_way_around(units: str | None) -> None:
+    lon, true = np.array([350.0, 355, 0, 5, 10]), np.array([-10.0, -5, 0, 5, 10])
+    f = xr.DataArray(true**2, {"lon": ("lon", lon, {"units": units} if units else {})}, name="f")
+    if units is None:
+        with pytest.raises(xgrad.CoordinateError, match="is not sorted"):
+            f.fdgrad.gradient("lon")
+        return
+    assert same_bits(f.fdgrad.gradient("lon").df_dlon, np.gradient(true**2, true))
+    there = f.isel(lon=slice(None, None, -1)).fdgrad.gradient("lon").df_dlon
+    np.testing.assert_array_equal(there[::-1], np.gradient(true**2, true))
+    with pytest.raises(xgrad.CoordinateError, match="is not sorted"):
+        f.assign_coords(lon=("lon", [0.0, 90, 45, 50, 60], EAST)).fdgrad.gradient("lon")
+
+
+def test_with_a_metric_no_dimension_means_the_horizontal_ones() -> None:
+    coords = {
+        "time": [0.0, 1, 3],
+        "lat": ("lat", [30.0, 35, 40, 44], NORTH),
+        "lon": ("lon", [0.0, 5, 15, 17], EAST),
+    }
+    values = np.random.default_rng(0).normal(size=(3, 4, 4))
+    t = xr.DataArray(values, coords, ("time", "lat", "lon"), "t")
+    for operation in ("magnitude", "laplacian"):
+        found = getattr(t.fdgrad, operation)(metric="sphere")
+        assert same_bits(found, getattr(t.fdgrad, operation)(["lat", "lon"], metric="sphere"))
+
+
+def test_a_pole_that_was_rounded_up_is_a_pole() -> None:
+    lat = np.array([88.0, 89.0, 90.0000076], "f4")
+    f = xr.DataArray(
+        np.ones((3, 4)),
+        {"lat": ("lat", lat, NORTH), "lon": ("lon", [0.0, 90, 180, 270], EAST)},
+        ("lat", "lon"),
+        "f",
+    )
+    assert f.fdgrad.gradient("lon", metric="sphere").df_dlon.isel(lat=-1).isnull().all()
+    with pytest.raises(xgrad.CoordinateError, match="beyond a pole"):
+        f.assign_coords(lat=("lat", [88.0, 89, 90.1], NORTH)).fdgrad.gradient(
+            "lon", metric="sphere"
+        )

@@ -13,7 +13,7 @@ import dask.array as da
 import numpy as np
 
 from xgrad._typing import Steps
-from xgrad.arrays import eager, lazy
+from xgrad.arrays import eager
 from xgrad.arrays.term import How, Positions, Term, dtype_of
 from xgrad.errors import ChunkError
 from xgrad.stencils.scheme import Scheme
@@ -64,8 +64,11 @@ def combine(arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How = "s
     lazy_ones = [one for one in (*arrays.values(), *others) if isinstance(one, da.Array)]
     for one in lazy_ones:
         require_known_chunks("the data", one)
-    engine = lazy if lazy_ones else eager
-    return engine.combine(arrays, terms, how, dtype)
+    if not lazy_ones:
+        return eager.combine(arrays, terms, how, dtype)
+    from xgrad.arrays import lazy  # noqa: PLC0415  a tenth of the time to import xgrad
+
+    return lazy.combine(arrays, terms, how, dtype)
 
 
 def _positions(term: Term) -> Any:

@@ -141,6 +141,7 @@ class OperationOptions(JobOptions, total=False):
     ]
 
 
+@functools.cache
 def keywords_of(options: type) -> dict[str, tuple[Any, Keyword]]:
     """Type and default of each keyword of a TypedDict.
 
@@ -160,6 +161,15 @@ def keywords_of(options: type) -> dict[str, tuple[Any, Keyword]]:
         kind, *notes = get_args(hint)
         found[name] = kind, next(note for note in notes if isinstance(note, Keyword))
     return found
+
+
+@functools.cache
+def _parameters(options: type) -> list[inspect.Parameter]:
+    only = inspect.Parameter.KEYWORD_ONLY
+    return [
+        inspect.Parameter(name, only, default=keyword.default, annotation=kind)
+        for name, (kind, keyword) in keywords_of(options).items()
+    ]
 
 
 def spelled_out(options: type) -> Callable[[_Function], _Function]:
@@ -187,18 +197,11 @@ def spelled_out(options: type) -> Callable[[_Function], _Function]:
       ...
     TypeError: double() got an unexpected keyword argument 'bounday'; did you mean 'boundary'?
     """
-    known = keywords_of(options)
 
     def wrap(function: _Function) -> _Function:
         own = inspect.signature(function)
         positional = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        added = [
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=keyword.default, annotation=kind
-            )
-            for name, (kind, keyword) in known.items()
-        ]
-        every = own.replace(parameters=[*positional, *added])
+        every = own.replace(parameters=[*positional, *_parameters(options)])
 
         @functools.wraps(function)
         def called(*arguments: Any, **given: Any) -> Any:

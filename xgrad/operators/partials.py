@@ -8,7 +8,7 @@ the coordinates, so the derivative of a field that is linear in the coordinates 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,6 +91,12 @@ def directions(
             raise CoordinateError(
                 f"coordinate {coord.name!r} has dtype {coord.dtype}; multi-dimensional coordinates "
                 "must hold numbers"
+            )
+    for key in options.boundary if isinstance(options.boundary, Mapping) else ():
+        if key in names:
+            raise CoordinateError(
+                f"`boundary` names {key!r}, which has dimensions {dims}; name the dimension whose "
+                "edges are meant"
             )
     if len(coords) != len(dims):
         raise CoordinateError(

@@ -15,9 +15,9 @@ from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.operators import metric_terms
+from xgrad.operators.curvilinear_grid import require_right_angles
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import mixed
-from xgrad.operators.curvilinear_grid import require_right_angles
 from xgrad.operators.partials import Direction
 from xgrad.operators.result import Result
 from xgrad.operators.selection import Selection, select

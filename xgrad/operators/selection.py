@@ -101,7 +101,7 @@ def concerns(obj: xr.Dataset, dim: Dim) -> bool:
     if dim is None:
         return bool(used)
     found = [names.find(obj, name) for name in _listed(dim)]
-    return all(name is not None and _dim_of(obj, name) in used for name in found)
+    return all(name is not None and set(_dims_of(obj, name)) <= used for name in found)
 
 
 def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Selection:
@@ -214,6 +214,11 @@ def _dim_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> Hashable:
     return obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
 
 
+def _dims_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> tuple[Hashable, ...]:
+    """The dimensions of a coordinate; the name itself if it is a dimension."""
+    return obj.coords[name].dims if _is_multidimensional(obj, name) else (_dim_of(obj, name),)
+
+
 def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
     """Options with CF names resolved to real ones, and quantities of `spacing` as numbers."""
     boundary = names.resolved_keys(obj, options.boundary, "boundary")
@@ -234,7 +239,8 @@ def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
         own = obj.indexes[dim]
         missing = ~own.isin(index)
         if missing.any() or not index.is_unique:
-            label = own[missing][0] if missing.any() else index[index.duplicated()][0]
+            label: Any = own[missing][0] if missing.any() else index[index.duplicated()][0]
+            label = getattr(label, "item", lambda label=label: label)()
             why = "lack" if missing.any() else "repeat"
             raise CoordinateError(
                 f"`spacing` for {key!r}: positions {value.name!r} {why} the label {label!r} along "

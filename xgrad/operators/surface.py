@@ -146,7 +146,8 @@ def _padded_derivative(values: Any, axis: int, scheme: Scheme) -> Any:
     size, index = values.shape[axis], (slice(None),) * axis
     plain = Scheme(scheme.order, scheme.accuracy, scheme.edge_order, scheme.skipna)
     face = min(size, scheme.half + 1)
-    sides = [side if isinstance(side, str) else "extend" for side in scheme.boundary]
+    own = ("one-sided", "reflect")  # the places go on at the edge spacing beyond all others
+    sides = [side if side in own else "extend" for side in scheme.boundary]
     depths = [0 if side == "one-sided" else scheme.half for side in sides]
     first, last = values[(*index, slice(0, face))], values[(*index, slice(size - face, size))]
     whole = np.concatenate(

@@ -1,0 +1,109 @@
+"""Multi-dimensional coordinates as independent variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xgrad
+from tests.helpers import same_bits
+from tests.operators.grids import exact, on, skewed
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("shape", [(30, 40), (9, 11, 13)])
+@pytest.mark.parametrize("options", [{}, {"edge_order": 2}, {"accuracy": 4}, {"skipna": True}])
+def test_linear_fields_are_exact_on_skewed_grids(
+    seed: int, shape: tuple[int, ...], options: dict[str, Any]
+) -> None:
+    coords = skewed(seed, shape)
+    slopes = np.random.default_rng(seed).normal(size=len(shape))
+    f = sum(slope * coord for slope, coord in zip(slopes, coords, strict=True)) + 7.0
+    f = f.rename("f").assign_coords({coord.name: coord for coord in coords})
+    names = [coord.name for coord in coords]
+    found = f.fdgrad.gradient(names, **options)
+    for slope, name in zip(slopes, names, strict=True):
+        np.testing.assert_allclose(found[f"df_d{name}"], slope, rtol=0, atol=1e-12 * 20)
+    backwards = f.fdgrad.gradient(names[::-1], **options)
+    assert list(backwards) == [f"df_d{name}" for name in names[::-1]]
+    magnitude = f.fdgrad.magnitude(names, **options)
+    np.testing.assert_allclose(magnitude, np.sqrt((slopes**2).sum()), rtol=1e-12)
+
+
+def test_places_missing_on_land_are_missing_in_the_result_only() -> None:
+    ds, _ = on("polar stereographic", 21)
+    land = (ds.lat.y < 5) & (ds.lat.x < 6)
+    holes = ds.assign_coords(lat=ds.lat.where(~land), lon=ds.lon.where(~land)).f.where(~land)
+    with pytest.warns(xgrad.CoordinateWarning, match="missing in .* cells"):
+        found = holes.fdgrad.gradient(["lon", "lat"], metric="sphere")
+    expected = ds.f.fdgrad.gradient(["lon", "lat"], metric="sphere")
+    away = found.isel(x=slice(8, None))
+    assert same_bits(away.df_dlon, expected.df_dlon.isel(x=slice(8, None)))
+    with pytest.warns(xgrad.CoordinateWarning):
+        kept = holes.fdgrad.gradient(["lon", "lat"], metric="sphere", skipna=True)
+    assert kept.df_dlon.notnull().sum() == (~land).sum()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["XC"], r"names \['XC'\] .* 2 coordinates are needed .*spacing=\{'j': 'XC'\}"),
+        (["XC", "twice"], "depend on each other in all cells"),
+        (["XC", "text"], "'text' has dtype <U1; multi-dimensional coordinates must hold numbers"),
+        (["XC", "other"], "'XC' and 'other' have dimensions"),
+    ],
+)
+def test_coordinates_that_cannot_be_independent_are_refused(names: list[str], message: str) -> None:
+    x, y = skewed(0)
+    more = {
+        "twice": 2 * x + 1, "text": (x > 3).astype("U1"),
+        "other": x.rename(i="m").assign_coords(),
+    }  # fmt: skip
+    f = xr.DataArray(np.ones((*x.shape, 40)), dims=("j", "i", "m"), name="f")
+    f = f.assign_coords(XC=x, YC=y, **more)
+    with pytest.raises(xgrad.CoordinateError, match=message):
+        f.fdgrad.gradient(names)
+
+
+def test_nodes_of_a_tree_that_have_the_coordinates_are_differentiated() -> None:
+    x, y = skewed(1)
+    f = (x + y).rename("f").assign_coords(XC=x, YC=y)
+    nodes = {"/a": f.to_dataset(), "/b": xr.Dataset({"g": ("k", [1.0, 2.0])})}
+    found = xr.DataTree.from_dict(nodes).fdgrad.gradient(["XC", "YC"])
+    assert list(found.children) == ["a"]
+    assert same_bits(found["a"].df_dXC, f.fdgrad.gradient(["XC", "YC"]).df_dXC)
+
+
+def test_options_name_the_dimensions() -> None:
+    x, y = skewed(1)
+    f = (x + y).rename("f").assign_coords(XC=x, YC=y)
+    plain = f.fdgrad.gradient(["XC", "YC"])
+    own = f.fdgrad.gradient(["XC", "YC"], boundary={"i": "nan"})
+    assert own.df_dXC.isel(i=[0, -1]).isnull().all()
+    inside = {"i": slice(1, -1)}
+    assert same_bits(own.df_dXC.isel(inside), plain.df_dXC.isel(inside))
+    with pytest.raises(
+        xgrad.CoordinateError, match=r"`boundary` names 'XC', .* name the dimension"
+    ):
+        f.fdgrad.gradient(["XC", "YC"], boundary={"XC": "extend"})
+    with pytest.raises(xgrad.CoordinateError, match=r"'XC', 'YC'.* have no period on a plane"):
+        f.fdgrad.gradient(["XC", "YC"], boundary={"i": "periodic"}, period={"i": 40})
+
+
+def test_a_ring_of_longitudes_closes_by_its_index() -> None:
+    lat, lon = np.meshgrid(np.linspace(-60, 60, 25), np.arange(0.0, 360, 5), indexing="ij")
+    places = {
+        "lat": (("j", "i"), lat, {"units": "degrees_north"}),
+        "lon": (("j", "i"), lon, {"units": "degrees_east"}),
+    }
+    known = exact(np.radians(lat), np.radians(lon))
+    f = xr.DataArray(known["f"], places, ("j", "i"), "f")
+    found = f.fdgrad.gradient(["lon", "lat"], boundary={"i": "periodic"}, metric="sphere")
+    scale = abs(known["df_dlon"]).max()
+    assert abs(found.df_dlon - known["df_dlon"]).max() < 0.01 * scale
+    rolled = f.roll(i=20, roll_coords=True)
+    again = rolled.fdgrad.gradient(["lon", "lat"], boundary={"i": "periodic"}, metric="sphere")
+    np.testing.assert_allclose(again.df_dlon.roll(i=-20), found.df_dlon, atol=1e-12 * scale)
