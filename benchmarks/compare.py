@@ -378,7 +378,7 @@ def main() -> None:
     for name, table in {
         "memory": lambda: in_memory(options.rounds),
         "options": lambda: with_options(options.rounds),
-        "store": lambda: on_a_store(min(3, options.rounds), options.store_size),
+        "store": lambda: on_a_store(options.rounds, options.store_size),
         "derived": lambda: derived(options.rounds),
         "vorticity": lambda: vorticity_on_a_store(options.rounds),
         "graphs": lambda: with_many_chunks(options.rounds),

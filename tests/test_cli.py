@@ -155,7 +155,9 @@ def test_a_running_cluster(source: Path, tmp_path: Path) -> None:
         assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
 
 
-@pytest.mark.parametrize("workers", [(), ("--workers", "1")])
+@pytest.mark.parametrize(
+    "workers", [(), pytest.param(("--workers", "1"), marks=pytest.mark.thorough)]
+)
 def test_progress_on_a_terminal(source: Path, tmp_path: Path, workers: Any) -> None:
     status, shown = on_a_terminal("gradient", source, tmp_path / "out.zarr", *workers)
     assert status == 0, shown
@@ -202,6 +204,7 @@ def test_errors(commands: Session, source: Path, tmp_path: Path) -> None:
     commands.fails("exists; choose another, or replace it with --overwrite", *common)
 
 
+@pytest.mark.thorough
 def test_a_job_resumes_after_a_full_disk(source: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -9,6 +9,7 @@ import xarray as xr
 
 from xgrad._typing import Dim, Form
 from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
+from xgrad.operators.components import named
 from xgrad.operators.gradient import derivative, gradient
 from xgrad.operators.scalar import direction, hessian, laplacian, magnitude
 from xgrad.operators.trees import mapped
@@ -118,26 +119,44 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
 
     @spelled_out(LabelledFieldOptions)
     def divergence(
-        self, components: Mapping[Any, Hashable], form: Form = "advective",
+        self,
+        components: Mapping[Any, Hashable] | None = None,
+        form: Form = "advective",
+        *,
+        u: Hashable | None = None,
+        v: Hashable | None = None,
+        w: Hashable | None = None,
         **options: Unpack[LabelledFieldOptions],
-    ) -> xr.DataArray:  # fmt: skip
-        """Divergence of a vector field, ``{dim: component}``; see :func:`xgrad.divergence`.
+    ) -> xr.DataArray:
+        """Divergence of a vector field; see :func:`xgrad.divergence`.
+
+        The components are names: ``{dim: component}``, or `u`, `v` and `w`.
 
         Examples
         --------
         >>> import xarray as xr, xgrad
         >>> ds = xr.Dataset({"u": ("x", [0.0, 2.0, 4.0])})
-        >>> ds.fdgrad.divergence({"x": "u"}).values
-        array([2., 2., 2.])
+        >>> ds.fdgrad.divergence({"x": "u"}).values, ds.fdgrad.divergence(u="u").values
+        (array([2., 2., 2.]), array([2., 2., 2.]))
         """
-        return divergence_of(self._obj, components, form, **options)
+        loose = {"u": u, "v": v, "w": w}
+        found = named(self._obj, components, loose, "divergence", options.get("metric"))
+        return divergence_of(self._obj, found, form, **options)
 
     @spelled_out(LabelledFieldOptions)
     def curl(
-        self, components: Mapping[Any, Hashable], form: Form = "advective",
+        self,
+        components: Mapping[Any, Hashable] | None = None,
+        form: Form = "advective",
+        *,
+        u: Hashable | None = None,
+        v: Hashable | None = None,
+        w: Hashable | None = None,
         **options: Unpack[LabelledFieldOptions],
-    ) -> xr.DataArray | xr.Dataset:  # fmt: skip
-        """Curl of a vector field, ``{dim: component}``; see :func:`xgrad.curl`.
+    ) -> xr.DataArray | xr.Dataset:
+        """Curl of a vector field; see :func:`xgrad.curl`.
+
+        The components are names: ``{dim: component}``, or `u`, `v` and `w`.
 
         Examples
         --------
@@ -147,7 +166,9 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
         array([[-1., -1.],
                [-1., -1.]])
         """
-        return curl_of(self._obj, components, form, **options)
+        loose = {"u": u, "v": v, "w": w}
+        found = named(self._obj, components, loose, "curl", options.get("metric"))
+        return curl_of(self._obj, found, form, **options)
 
 
 @xr.register_datatree_accessor("fdgrad")

@@ -16,7 +16,7 @@ class ChunkError(ValueError):
 
 
 class CoordinateWarning(UserWarning):
-    """A coordinate is less precise than the derivative needs."""
+    """A coordinate is less precise than the derivative needs, incomplete, or in another unit."""
 
 
 def warn(message: str, category: type[Warning]) -> None:

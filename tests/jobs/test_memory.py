@@ -68,7 +68,7 @@ print(report.peak_memory, predicted, options["memory"])
     ("chunk", "n_times", "dim", "room"),
     [
         ((4, 50, 50), 12, "time y x", 300_000_000),
-        ((4, 1000, 1000), 16, "time y x", 500_000_000),
+        pytest.param((4, 1000, 1000), 16, "time y x", 500_000_000, marks=pytest.mark.thorough),
         ((4, 1000, 1000), 20, "time", 280_000_000),  # one region at a time
     ],
 )

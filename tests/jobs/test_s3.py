@@ -157,6 +157,7 @@ def test_credentials_are_never_shown(bucket: Bucket, commands: Session, tmp_path
         assert "nobodys" not in done.stdout + done.stderr
 
 
+@pytest.mark.thorough
 def test_two_processes_do_not_write_one_target_on_s3(bucket: Bucket, tmp_path: Path) -> None:
     store, target = tmp_path / "in.zarr", "s3://bucket/held.zarr"
     dataset().to_zarr(store, encoding={"t": {"chunks": (6, 100, 100)}}, zarr_format=2)

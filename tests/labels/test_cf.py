@@ -116,6 +116,7 @@ AXES = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:the divergence or curl takes the degrees")
 @given(st.fixed_dictionaries({axis: st.sampled_from(attrs) for axis, attrs in AXES.items()}),
        st.permutations("abc"))  # fmt: skip
 def test_an_axis_is_the_same_for_dim_and_for_the_components(

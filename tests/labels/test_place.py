@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import dask.array as da
@@ -131,6 +132,10 @@ def test_factors_at_the_equator_at_60_degrees_and_at_a_pole() -> None:
         (lambda ds: ds.drop_vars("lon"), "no coordinate of longitude among .*'degrees_east'"),
         (lambda ds: ds.assign_coords(lat=["a", "b", "c"]), "'lat' has dtype <U1; give degrees"),
         (lambda ds: ds.assign_coords(lat=[0.0, 45.0, 91.0]), "'lat' is 91 degrees at index 2, bey"),
+        (lambda ds: ds.assign_coords(lat=ds.lat.assign_attrs(units="m")),
+         "'lat' has units 'm', which are not an angle; correct its attribute `units`"),
+        (lambda ds: ds.assign_coords(lon=ds.lon.assign_attrs(units="degrees_west")),
+         "'lon' has units 'degrees_west', which are not an angle"),
         (lambda ds: ds.rename(lat="a", lon="b").assign_coords(
             c=("c", [1.0], {"units": "degrees_north"}), a2=("a", [1.0, 2, 3], ds.lat.attrs)),
          r"\['a', 'c'\] are all a latitude; drop those that are not coordinates of the data"),
@@ -141,6 +146,24 @@ def test_factors_at_the_equator_at_60_degrees_and_at_a_pole() -> None:
 def test_coordinates_that_are_not_places(change: Any, message: str) -> None:
     with pytest.raises(CoordinateError, match=message):
         place_of(change(grid()))
+
+
+def test_places_with_a_constant_time_dimension_name_a_remedy_that_works() -> None:
+    lon, lat = np.meshgrid(np.arange(4.0), np.arange(3.0))
+    dims = ("Time", "y", "x")
+    ds = xr.Dataset(
+        {"t": (dims, lat[None])},
+        {"XLAT": (dims, lat[None], {"units": "degree_north"}),
+         "XLONG": (dims, lon[None], {"units": "degree_east"})},
+    )  # fmt: skip
+    remedy = (
+        "ds.assign_coords({'XLAT': ds['XLAT'].isel({'Time': 0}), "
+        "'XLONG': ds['XLONG'].isel({'Time': 0})})"
+    )
+    with pytest.raises(CoordinateError, match=re.escape(f"constant along 'Time', use `{remedy}`")):
+        place_of(ds)
+    ds = ds.assign_coords({"XLAT": ds["XLAT"].isel({"Time": 0}), "XLONG": ds["XLONG"].isel(Time=0)})
+    assert place_of(ds).is_curvilinear
 
 
 def test_lazy_places_stay_lazy() -> None:

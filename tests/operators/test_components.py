@@ -29,12 +29,23 @@ def test_components_may_have_other_chunks_and_another_order(chunks: Any, others:
     assert same_bits(half.compute(scheduler="sync").transpose(*SHAPE).values, expected.values)
 
 
+def test_the_accessor_takes_the_names_of_components() -> None:
+    ds = wind()
+    for operation, function in (("curl", xgrad.curl), ("divergence", xgrad.divergence)):
+        found = getattr(ds.fdgrad, operation)(u="u", v="v")
+        assert found.identical(function(u=ds.u, v=ds.v))
+
+
 @pytest.mark.parametrize(
     ("operation", "message"),
     [
         (lambda _: xgrad.divergence(), "divergence takes either .* neither was given"),
         (lambda ds: xgrad.divergence({"x": ds.u}, u=ds.u), "both were given"),
         (lambda _: xgrad.divergence({"x": 3}), "for 'x' is a int; give a DataArray"),
+        (lambda ds: ds.fdgrad.curl(), "curl takes either .* neither was given"),
+        (lambda ds: ds.fdgrad.curl({"x": "u", "y": "v"}, u="u"), "both were given"),
+        (lambda ds: ds.fdgrad.curl(u="u", v="b"), r"`v` names 'b', which does not exist; .*'u'"),
+        (lambda ds: ds.fdgrad.curl(u=ds.u, v="v"), "`u` is a DataArray; give the name .*grad.curl"),
         (lambda ds: xgrad.curl(u=ds.u, v=ds.v.isel(x=slice(3))), "sizes 9 and 3 along 'x'"),
         (lambda ds: xgrad.curl(u=ds.u, v=ds.v.isel(z=0)), "different grids"),
         (lambda ds: xgrad.curl(u=ds.u, v=ds.v.assign_coords(y=ds.y + 1)),

@@ -87,7 +87,7 @@ BUILT: dict[str, Any] = {
     "over positions": lambda ds: gradients(ds, "z", Options(spacing={"z": "height"})),
     "around the globe": lambda ds: gradients(ds[["u"]], ["lat", "lon"], SPHERE),
     "derivative": lambda ds: derivatives(ds, "lon", Options(order=2, accuracy=4)),
-    "magnitude": lambda ds: magnitudes(ds[["u"]], None, Options(spacing={"z": "height"})),
+    "magnitude": lambda ds: magnitudes(ds[["u"]], ["z", "lat"], Options(spacing={"z": "height"})),
     "direction": lambda ds: directions(ds[["u"]], ("lat", "lon"), SPHERE),
     "laplacian": lambda ds: laplacians(ds[["u"]], ["lat", "lon"], replace(SPHERE, order=2)),
     "divergence": lambda ds: divergences(ds, {"lon": "u", "lat": "v"}, SPHERE),

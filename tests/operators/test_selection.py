@@ -422,3 +422,37 @@ def test_a_pole_that_was_rounded_up_is_a_pole() -> None:
         f.assign_coords(lat=("lat", [88.0, 89, 90.1], NORTH)).fdgrad.gradient(
             "lon", metric="sphere"
         )
+
+
+@pytest.mark.parametrize(
+    ("north", "east", "metric", "warned"),
+    [
+        ("degrees_north", "degrees_east", None, 1),
+        ("degrees", "degrees", None, 1),
+        ("degrees_north", "degrees_east", "sphere", 0),
+        ("m", "m", None, 0),
+    ],
+)
+def test_degrees_that_are_added_as_on_a_plane_are_warned_of(
+    north: str, east: str, metric: Any, warned: int
+) -> None:
+    ds = xr.Dataset(
+        {"u": (("lat", "lon"), np.eye(4)), "v": (("lat", "lon"), np.eye(4)), "t": ("time", [0.0])},
+        {"lat": ("lat", np.arange(4.0), {"units": north}),
+         "lon": ("lon", np.arange(4.0), {"units": east})},
+    )  # fmt: skip
+    options = {} if metric is None else {"metric": metric}
+    operations = [
+        lambda: ds.u.fdgrad.magnitude(["lat", "lon"], **options),
+        lambda: ds.u.fdgrad.direction(["lat", "lon"], **options),
+        lambda: ds.u.fdgrad.laplacian(["lat", "lon"], **options),
+        lambda: ds.fdgrad.curl(u="u", v="v", **options),
+        lambda: ds.fdgrad.divergence({"lon": "u", "lat": "v"}, **options),
+    ]
+    for operation in operations:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            operation()
+        assert [one.category for one in caught] == [xgrad.CoordinateWarning] * warned
+        assert all("give `metric='sphere'`" in str(one.message) for one in caught)
+        assert all(one.filename == __file__ for one in caught)

@@ -39,6 +39,7 @@ def test_a_result_that_dies_with_its_worker_is_made_again(
     assert sorted(seen) == [(task, name) for task in range(12) for name in ("Dying", "int")]
 
 
+@pytest.mark.thorough
 def test_a_cluster_that_is_restarted_gets_its_tasks_again() -> None:
     # A separate cluster: distributed loses a process that is restarted while it starts, as those of
     # the test above may be.

@@ -47,6 +47,7 @@ _DEGREES_EAST = frozenset(
     ["degrees_east", "degree_east", "degree_E", "degrees_E", "degreeE", "degreesE"]
 )
 _RADIANS = frozenset(["radian", "radians", "rad"])
+_PLAIN_DEGREES = frozenset(["degree", "degrees", "deg", "°"])
 _ANY_DEGREES = re.compile(r"degrees?_?(north|east|true|[NET])")
 
 # The names that files without attributes have.
@@ -173,7 +174,7 @@ def is_an_angle(units: Any) -> bool:
     >>> is_an_angle("degrees"), is_an_angle("degree_E"), is_an_angle("rad"), is_an_angle("m")
     (True, True, True, False)
     """
-    degrees = isinstance(units, str) and (units in ("degree", "degrees") or are_degrees(units))
+    degrees = isinstance(units, str) and (units in _PLAIN_DEGREES or are_degrees(units))
     return degrees or is_radians(units)
 
 

@@ -42,19 +42,13 @@ class Sphere:
         Raises
         ------
         CoordinateError
-            If one of them is missing, is ambiguous, or is beyond a pole.
+            If one of them is missing, is ambiguous, is not an angle, or is beyond a pole.
         """
         if options.metric is None:
             return None
         names = (_found(obj, "latitude"), _found(obj, "longitude"))
         latitude, longitude = (_in_radians(obj.coords[name]) for name in names)
-        flat = latitude.ndim < 2 and longitude.ndim < 2
-        if not flat and (latitude.ndim != 2 or set(latitude.dims) != set(longitude.dims)):
-            raise CoordinateError(
-                f"`metric` is 'sphere', but latitude {names[0]!r} has dimensions {latitude.dims} "
-                f"and longitude {names[1]!r} has {longitude.dims}; give both the same two, or one "
-                "each"
-            )
+        _require_two_dimensions(latitude, longitude, names)
         if latitude.chunks is None:
             latitude = _within_the_poles(names[0], latitude)
         return cls(options.length_of_radius, latitude, longitude, names)
@@ -242,14 +236,40 @@ def _found(obj: xr.DataArray | xr.Dataset, kind: str) -> Hashable:
     return found[0]
 
 
+def _require_two_dimensions(
+    latitude: xr.Variable, longitude: xr.Variable, names: tuple[Hashable, Hashable]
+) -> None:
+    if latitude.ndim < 2 and longitude.ndim < 2:
+        return
+    if latitude.ndim == 2 and set(latitude.dims) == set(longitude.dims):
+        return
+    remedy = "give both the same two, or one each"
+    if latitude.ndim == 3 and latitude.dims == longitude.dims:  # the model WRF writes these
+        first = {latitude.dims[0]: 0}
+        places = ", ".join(f"{name!r}: ds[{name!r}].isel({first})" for name in names)
+        remedy = (
+            f"if they are constant along {latitude.dims[0]!r}, use `ds.assign_coords({{{places}}})`"
+        )
+    raise CoordinateError(
+        f"`metric` is 'sphere', but latitude {names[0]!r} has dimensions {latitude.dims} "
+        f"and longitude {names[1]!r} has {longitude.dims}; {remedy}"
+    )
+
+
 def _in_radians(coord: xr.DataArray) -> xr.Variable:
     if coord.dtype.kind not in "iuf":
         raise CoordinateError(
             f"`metric` is 'sphere', but {coord.name!r} has dtype {coord.dtype}; give degrees"
         )
+    units = coord.attrs.get("units")
+    if units and not cf.is_an_angle(units):
+        raise CoordinateError(
+            f"`metric` is 'sphere', but {coord.name!r} has units {units!r}, which are not an "
+            "angle; correct its attribute `units` if these are degrees, or leave `metric` out"
+        )
     data = coord.values if coord.chunks is None else coord.data
     values = data.astype(np.float64)
-    in_radians = cf.is_radians(coord.attrs.get("units"))
+    in_radians = cf.is_radians(units)
     return xr.Variable(coord.dims, values if in_radians else values * (np.pi / 180))
 
 

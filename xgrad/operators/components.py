@@ -22,14 +22,8 @@ def together(
     metric: object = None,
 ) -> tuple[xr.Dataset, dict[Hashable, Hashable]]:
     """Combine components into a Dataset, and find the dimension that each one points along."""
-    given = {key: value for key, value in loose.items() if value is not None}
-    if (components is None) == (not given):
-        were = "neither was" if components is None else "both were"
-        raise ValueError(
-            f"{what} takes either `components`, a mapping of dimensions to components, or `u`, `v` "
-            f"and `w`; {were} given"
-        )
-    if components is None:
+    given = _either(components, loose, what)
+    if given:
         components = {_direction_of(key, value, metric): value for key, value in given.items()}
     if not isinstance(components, Mapping):
         raise TypeError(f"`components` is {components!r}; give a mapping of dimensions to arrays")
@@ -48,6 +42,67 @@ def together(
     for name, array in zip(names, arrays, strict=True):
         found[name] = array.variable
     return found, dict(zip(components, names, strict=True))
+
+
+def named(
+    obj: xr.Dataset,
+    components: Mapping[Any, Hashable] | None,
+    loose: Mapping[str, Hashable | None],
+    what: str,
+    metric: object = None,
+) -> Mapping[Any, Hashable]:
+    """The names of components by direction, from a mapping or from `u`, `v` and `w`.
+
+    Parameters
+    ----------
+    obj : Dataset
+        Has the components.
+    components : mapping of hashable to hashable, or None
+        Per direction the name of a component.
+    loose : mapping of str to hashable or None
+        The names given as `u`, `v` and `w`.
+    what : str
+        What is asked for, for the message.
+    metric : object
+        The metric as given.
+
+    Raises
+    ------
+    TypeError, ValueError, CoordinateError
+        If one is an array, if both or neither are given, if a name does not exist, or if its
+        direction is not known.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset({"a": ("x", [0.0, 1.0])})
+    >>> named(ds, None, {"u": "a", "v": None}, "divergence")
+    {'x': 'a'}
+    """
+    given = _either(components, loose, what)
+    for key, name in given.items():
+        if isinstance(name, xr.DataArray):
+            raise TypeError(
+                f"`{key}` is a DataArray; give the name of a variable, or pass arrays to "
+                f"`xgrad.{what}`"
+            )
+        if name not in obj:
+            raise ValueError(
+                f"`{key}` names {name!r}, which does not exist; variables are {list(obj.data_vars)}"
+            )
+    found = {_direction_of(key, obj[name], metric): name for key, name in given.items()}
+    return found if components is None else components
+
+
+def _either(components: object, loose: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """The components given as `u`, `v` and `w`, which must be none if there is a mapping."""
+    given = {key: value for key, value in loose.items() if value is not None}
+    if (components is None) == (not given):
+        were = "neither was" if components is None else "both were"
+        raise ValueError(
+            f"{what} takes either `components`, a mapping of dimensions to components, or `u`, `v` "
+            f"and `w`; {were} given"
+        )
+    return given
 
 
 def _direction_of(key: str, array: Any, metric: object) -> Hashable:

@@ -271,6 +271,7 @@ def _by_variable(
     """Yield the name, directions and selection of each variable that has the dimensions."""
     asked = select(obj, dim, options, partial=partial)
     asked.refuse_a_track(what)
+    asked.warn_of_degrees(obj, what)
     several = isinstance(obj, xr.Dataset)
     every = asked.at_right_angles if what == "magnitude" else asked.directions
     if dim is None and asked.place is not None:

@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 
 from xgrad._typing import Dim
-from xgrad.errors import CoordinateError
-from xgrad.labels import names, quantities
+from xgrad.errors import CoordinateError, CoordinateWarning, warn
+from xgrad.labels import cf, names, quantities
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere, with_the_globe
@@ -74,6 +74,30 @@ class Selection:
                 f"{self.place.names} are both along {dim!r}, so that only the derivative along it "
                 f"exists, not the {what}; `gradient({dim!r}, metric='sphere')` is that along a "
                 "track, and uxarray has gradients on meshes"
+            )
+
+    def warn_of_degrees(self, obj: xr.DataArray | xr.Dataset, what: str) -> None:
+        """Warn if derivatives per degree of latitude and of longitude are added.
+
+        Parameters
+        ----------
+        obj : DataArray or Dataset
+            Has the coordinates.
+        what : str
+            What is asked for, for the message.
+        """
+        degrees = [
+            one.name
+            for one in self.directions
+            if cf.is_an_angle(one.units) and not cf.is_radians(one.units)
+        ]
+        found = [cf.meant(obj, kind, degrees) for kind in ("latitude", "longitude")]
+        if self.place is None and all(found):
+            warn(
+                f"the {what} takes the degrees of {found[0][0]!r} and {found[1][0]!r} for "
+                "distances on a plane; give `metric='sphere'` for the derivatives per metre on "
+                "the Earth",
+                CoordinateWarning,
             )
 
     def factor(self, along: Spacing) -> xr.Variable | None:

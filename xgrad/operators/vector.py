@@ -40,16 +40,21 @@ def divergence(
     On a sphere it is ``1/(R cos φ) du/dλ + 1/R dv/dφ - v tan(φ)/R`` or, in flux form,
     ``1/(R cos φ) (du/dλ + d(v cos φ)/dφ)``, whose sum over the closed sphere is zero.  At a pole it
     is ``2/R dv/dφ``, the limit for a flow that is the same at all longitudes; the mean of this
-    limit over the longitudes is right for any smooth flow.  On a curvilinear grid, assumed to be
-    orthogonal, the components are along the grid: ``du/ds + u d ln(h)/ds + ...``.
+    limit over the longitudes is right for any smooth flow.  On a curvilinear grid it is
+    ``(D_i (V · (p_j × n)) + D_j (V · (n × p_i))) / J``, with the tangents ``p`` of the grid lines
+    per index, the normal ``n`` and the area ``J``; the axes may meet at any angle.
 
     Parameters
     ----------
     components : mapping of hashable to DataArray, optional
-        Per dimension, or coordinate along it, the component in its direction.
+        Per dimension, or coordinate along it, the component in its direction.  On a curvilinear
+        grid the two longitude and latitude coordinates mean eastward and northward, its two
+        dimensions the directions along the grid.
     u, v, w : DataArray, optional
         Instead of `components`, the components along x (or longitude), y (or latitude) and z.
-        These axes are found by their CF attributes or names.
+        These axes are found by their CF attributes or names.  On a curvilinear grid the
+        standard_name of a component decides whether it is eastward or along the grid; one without
+        is refused.
     form : {"advective", "flux"}, default: "advective"
         On a sphere, how the curvature terms are written.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
@@ -126,7 +131,8 @@ def curl(
 
     On a sphere the vertical component is the relative vorticity,
     ``1/(R cos φ) dv/dλ - 1/R du/dφ + u tan(φ)/R``; at a pole it is ``-2/R du/dφ``, the limit for
-    solid-body rotation.  With three components, the two horizontal ones are those of a shallow
+    solid-body rotation.  On a curvilinear grid it is ``(D_i (V · p_j) - D_j (V · p_i)) / J``, see
+    :func:`divergence`.  With three components, the two horizontal ones are those of a shallow
     fluid, ``dw/dy - dv/dz`` and ``du/dz - dw/dx``.
 
     Parameters
@@ -225,6 +231,7 @@ class _Field:
         names = list(dict.fromkeys(components.values()))
         self.asked = select(obj[names], list(components), options, partial=True)
         self.asked.refuse_a_track("divergence or curl")
+        self.asked.warn_of_degrees(obj, "divergence or curl")
         self.options = self.asked.options
         self.place = self.asked.place
         self._require_a_form()
