@@ -69,7 +69,8 @@ def test_a_scheduler_that_dies_is_reported_in_one_line(source: Path, tmp_path: P
         stderr=subprocess.DEVNULL,
     )
     try:
-        assert wait_until(address.exists, scheduler)
+        # The scheduler creates the file before it writes it.
+        assert wait_until(lambda: address.exists() and bool(address.read_text()), scheduler)
         where = json.loads(address.read_text())["address"]
         process = started("gradient", source, target, "--scheduler", where)
         assert wait_until(lambda: bool(finished(target)), process)
