@@ -76,9 +76,19 @@ def test_on_a_sphere_no_bit_depends_on_the_chunks() -> None:
             assert same_bits(found.compute(scheduler="sync").values, operation(ds).values)
 
 
-def test_a_laplacian_needs_right_angles() -> None:
+@pytest.mark.parametrize("lazy", [[], ["lat"], ["lon"], ["lat", "lon"]])
+def test_a_laplacian_needs_right_angles(lazy: list[str]) -> None:
+    skewed, right = (projected(name, 21)[0] for name in ("sinusoidal", "conformal conic"))
+    expected = right.f.fdgrad.laplacian(metric="sphere")
+    skewed, right = (
+        ds.assign_coords({name: ds[name].chunk(x=5, y=9) for name in lazy})
+        for ds in (skewed, right)
+    )
     with pytest.raises(xgrad.CoordinateError, match="needs a grid at right angles"):
-        projected("sinusoidal", 21)[0].f.fdgrad.laplacian(metric="sphere")
+        skewed.f.fdgrad.laplacian(metric="sphere").compute(scheduler="sync")
+    with nothing_computed():
+        found = right.f.fdgrad.laplacian(metric="sphere")
+    assert same_bits(found.compute(scheduler="sync"), expected)
     assert np.isfinite(
         projected("conformal conic", 21)[0].f.fdgrad.laplacian(metric="sphere")
     ).all()

@@ -9,6 +9,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
+from xgrad._typing import AnyArray
 from xgrad.arrays.combine import differentiate
 from xgrad.arrays.term import Positions
 from xgrad.errors import CoordinateError
@@ -96,8 +97,8 @@ def growth(place: Sphere, dim: Hashable) -> xr.Variable:
     return xr.Variable(own.dims, differentiate(np.log(width), columns, axis, scheme))
 
 
-def require_right_angles(place: Sphere, options: Options, what: str) -> None:
-    """Refuse a curvilinear grid in memory whose axes are not at right angles.
+def at_right_angles(place: Sphere, options: Options, what: str) -> Sphere:
+    """Require that the axes of a curvilinear grid meet at right angles.
 
     Parameters
     ----------
@@ -108,20 +109,42 @@ def require_right_angles(place: Sphere, options: Options, what: str) -> None:
     what : str
         What is asked for, for the message.
 
+    Returns
+    -------
+    Sphere
+        The same places.  Lazy ones are checked when they are computed.
+
     Raises
     ------
     CoordinateError
         If the cosine of an angle inside the grid is above 0.02.
     """
-    if place.latitude.chunks is not None or place.longitude.chunks is not None:
-        return
     surface = Surface.on_sphere(place, options)
     one, other = (surface.unit_vectors[dim] for dim in surface.dims)
-    inside = np.abs(dot(one, other))[1:-1, 1:-1]
-    worst = float(np.nanmax(inside, initial=0.0))
+    inside = abs(dot(one, other))[1:-1, 1:-1]
+    message = f"the {what} along {place.latitude.dims}"
+    if isinstance(inside, np.ndarray):
+        _require_small(inside, message)
+        return place
+    cosines = da.pad(inside, 1, constant_values=0.0)
+    latitude = da.asarray(place.latitude.data)
+    cosines = cosines.rechunk(latitude.chunks)
+    data = da.map_blocks(
+        _checked, latitude, cosines, message=message, dtype=float, meta=np.empty((0, 0))
+    )
+    return replace(place, latitude=xr.Variable(place.latitude.dims, data))
+
+
+def _checked(latitude: AnyArray, cosines: AnyArray, message: str) -> AnyArray:
+    _require_small(cosines, message)
+    return latitude
+
+
+def _require_small(cosines: AnyArray, message: str) -> None:
+    worst = float(np.nanmax(cosines, initial=0.0))
     if worst > _RIGHT_ANGLE:
-        degrees = float(np.degrees(np.arccos(worst)))
+        degrees = float(np.degrees(np.arccos(min(worst, 1.0))))
         raise CoordinateError(
-            f"the {what} along {place.latitude.dims} needs a grid at right angles, but its axes "
-            f"meet at {degrees:.0f} degrees somewhere; interpolate to a grid at right angles"
+            f"{message} needs a grid at right angles, but its axes meet at {degrees:.0f} degrees "
+            "somewhere; interpolate to a grid at right angles"
         )

@@ -15,7 +15,7 @@ from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.operators import metric_terms
-from xgrad.operators.curvilinear_grid import require_right_angles
+from xgrad.operators.curvilinear_grid import at_right_angles
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import mixed
 from xgrad.operators.partials import Direction
@@ -151,8 +151,9 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
     """Laplacian, ``sum(d²f/dx_i²)``, from second differences over the true positions.
 
     On a sphere it is ``1/(R cos φ)² d²f/dλ² + 1/R² d²f/dφ² - tan(φ)/R² df/dφ``, NaN at a pole.  On
-    a curvilinear grid, assumed to be orthogonal, it is the sum over both grid directions of
-    ``d²f/ds² + d ln(h)/ds df/ds``, with h the width of the cells.
+    a curvilinear grid it is the sum over both grid directions of ``d²f/ds² + d ln(h)/ds df/ds``,
+    with h the width of the cells.  A grid whose axes do not meet at right angles is refused; if
+    its latitudes or longitudes are lazy, when the result is computed.
 
     Parameters
     ----------
@@ -198,12 +199,14 @@ def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
         variable = asked.variables[name]
         text = f"Laplacian of {label_of(name, variable)}"
         spacings = [spacing for direction in along for spacing in direction.spacings]
-        if asked.place is not None and asked.place.is_curvilinear:
-            require_right_angles(asked.place, replace(asked.options, order=1), "Laplacian")
+        place, first = asked.place, replace(asked.options, order=1)
+        if place is not None and place.is_curvilinear:
+            place = at_right_angles(place, first, "Laplacian")
+        checked = replace(asked, place=place)
         terms = [
             term
             for spacing in spacings
-            for term in metric_terms.second(name, variable, spacing, asked)
+            for term in metric_terms.second(name, variable, spacing, checked)
         ]
         found.append(_result(name, "laplacian", text, terms, along, asked))
     return found

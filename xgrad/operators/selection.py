@@ -86,13 +86,15 @@ class Selection:
         what : str
             What is asked for, for the message.
         """
+        if self.place is not None:
+            return
         degrees = [
             one.name
             for one in self.directions
             if cf.is_an_angle(one.units) and not cf.is_radians(one.units)
         ]
         found = [cf.meant(obj, kind, degrees) for kind in ("latitude", "longitude")]
-        if self.place is None and all(found):
+        if all(found):
             warn(
                 f"the {what} takes the degrees of {found[0][0]!r} and {found[1][0]!r} for "
                 "distances on a plane; give `metric='sphere'` for the derivatives per metre on "
