@@ -77,17 +77,23 @@ def test_on_a_sphere_no_bit_depends_on_the_chunks() -> None:
 
 
 @pytest.mark.parametrize("lazy", [[], ["lat"], ["lon"], ["lat", "lon"]])
-def test_a_laplacian_needs_right_angles(lazy: list[str]) -> None:
+@pytest.mark.parametrize("operation", ["laplacian", "direction"])
+def test_laplacian_and_direction_need_right_angles(operation: str, lazy: list[str]) -> None:
+    def of(ds: xr.Dataset) -> xr.DataArray:
+        found: xr.DataArray = getattr(ds.f.fdgrad, operation)(["y", "x"], metric="sphere")
+        return found
+
     skewed, right = (projected(name, 21)[0] for name in ("sinusoidal", "conformal conic"))
-    expected = right.f.fdgrad.laplacian(metric="sphere")
+    expected = of(right)
     skewed, right = (
         ds.assign_coords({name: ds[name].chunk(x=5, y=9) for name in lazy})
         for ds in (skewed, right)
     )
     with pytest.raises(xgrad.CoordinateError, match="needs a grid at right angles"):
-        skewed.f.fdgrad.laplacian(metric="sphere").compute(scheduler="sync")
+        of(skewed).compute(scheduler="sync")
     with nothing_computed():
-        found = right.f.fdgrad.laplacian(metric="sphere")
+        found = of(right)
+    assert np.isfinite(skewed.f.fdgrad.direction(["lat", "lon"], metric="sphere")).all()
     assert same_bits(found.compute(scheduler="sync"), expected)
     assert np.isfinite(
         projected("conformal conic", 21)[0].f.fdgrad.laplacian(metric="sphere")

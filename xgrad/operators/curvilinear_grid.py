@@ -122,29 +122,31 @@ def at_right_angles(place: Sphere, options: Options, what: str) -> Sphere:
     surface = Surface.on_sphere(place, options)
     one, other = (surface.unit_vectors[dim] for dim in surface.dims)
     inside = abs(dot(one, other))[1:-1, 1:-1]
-    message = f"the {what} along {place.latitude.dims}"
+    asked = f"the {what} along {place.latitude.dims}"
+    remedy = "interpolate to a grid at right angles"
+    if what == "direction":
+        remedy = f"name {place.names[0]!r} and {place.names[1]!r} instead"
     if isinstance(inside, np.ndarray):
-        _require_small(inside, message)
+        _require_small(inside, asked, remedy)
         return place
-    cosines = da.pad(inside, 1, constant_values=0.0)
     latitude = da.asarray(place.latitude.data)
-    cosines = cosines.rechunk(latitude.chunks)
+    cosines = da.pad(inside, 1, constant_values=0.0).rechunk(latitude.chunks)
     data = da.map_blocks(
-        _checked, latitude, cosines, message=message, dtype=float, meta=np.empty((0, 0))
+        _checked, latitude, cosines, asked=asked, remedy=remedy, dtype=float, meta=np.empty((0, 0))
     )
     return replace(place, latitude=xr.Variable(place.latitude.dims, data))
 
 
-def _checked(latitude: AnyArray, cosines: AnyArray, message: str) -> AnyArray:
-    _require_small(cosines, message)
+def _checked(latitude: AnyArray, cosines: AnyArray, asked: str, remedy: str) -> AnyArray:
+    _require_small(cosines, asked, remedy)
     return latitude
 
 
-def _require_small(cosines: AnyArray, message: str) -> None:
+def _require_small(cosines: AnyArray, asked: str, remedy: str) -> None:
     worst = float(np.nanmax(cosines, initial=0.0))
     if worst > _RIGHT_ANGLE:
         degrees = float(np.degrees(np.arccos(min(worst, 1.0))))
         raise CoordinateError(
-            f"{message} needs a grid at right angles, but its axes meet at {degrees:.0f} degrees "
-            "somewhere; interpolate to a grid at right angles"
+            f"{asked} needs a grid at right angles, but its axes meet at {degrees:.0f} degrees "
+            f"somewhere; {remedy}"
         )

@@ -99,10 +99,12 @@ def directions(
                 "edges are meant"
             )
     if len(coords) != len(dims):
+        alone = f"a dimension with `spacing={{{dims[0]!r}: {names[0]!r}}}`"
+        other = alone if place is None else f"dimensions among {dims}"
         raise CoordinateError(
             f"`dim` names {list(names)} with dimensions {dims}: {len(dims)} coordinates are needed "
-            f"for derivatives that hold the others fixed; name {len(dims)} of them, or a dimension "
-            f"with `spacing={{{dims[0]!r}: {names[0]!r}}}`"
+            f"for derivatives that hold the others fixed; name {len(dims)} of them, or "
+            f"{other}"
         )
     if place is not None and place.is_curvilinear and set(names) == set(place.names):
         return _on_sphere(place, names, options)

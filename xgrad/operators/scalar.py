@@ -15,7 +15,6 @@ from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.operators import metric_terms
-from xgrad.operators.curvilinear_grid import at_right_angles
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import mixed
 from xgrad.operators.partials import Direction
@@ -92,7 +91,8 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
     metric, radius, units
-        As for :func:`gradient`.
+        As for :func:`gradient`.  The two dimensions of a curvilinear grid need axes at right
+        angles; its longitude and latitude do not.
 
     Returns
     -------
@@ -199,14 +199,10 @@ def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
         variable = asked.variables[name]
         text = f"Laplacian of {label_of(name, variable)}"
         spacings = [spacing for direction in along for spacing in direction.spacings]
-        place, first = asked.place, replace(asked.options, order=1)
-        if place is not None and place.is_curvilinear:
-            place = at_right_angles(place, first, "Laplacian")
-        checked = replace(asked, place=place)
         terms = [
             term
             for spacing in spacings
-            for term in metric_terms.second(name, variable, spacing, checked)
+            for term in metric_terms.second(name, variable, spacing, asked)
         ]
         found.append(_result(name, "laplacian", text, terms, along, asked))
     return found
@@ -275,6 +271,8 @@ def _by_variable(
     asked = select(obj, dim, options, partial=partial)
     asked.refuse_a_track(what)
     asked.warn_of_degrees(obj, what)
+    if what == "Laplacian" or (what == "direction" and _is_of_grid_lines(asked)):
+        asked = asked.with_right_angles(what)
     several = isinstance(obj, xr.Dataset)
     every = asked.at_right_angles if what == "magnitude" else asked.directions
     if dim is None and asked.place is not None:
@@ -296,6 +294,12 @@ def _by_variable(
         chains, names = [one.spacings for one in own], [(one.name,) for one in own]
         found = differentiable(one, variables, chains, asked.options, names)
         yield name, [own[k] for _, _, k in found], asked
+
+
+def _is_of_grid_lines(asked: Selection) -> bool:
+    """Whether both dimensions of a curvilinear grid are asked for, not its coordinates."""
+    dims = {along.dim for along in asked.spacings}
+    return asked.place is not None and set(asked.place.latitude.dims) <= dims
 
 
 def _first_derivatives(name: Hashable, along: list[Direction], asked: Selection) -> list[Term]:

@@ -66,6 +66,20 @@ class Selection:
         others = [one for one in self.directions if not place.has(one.dims[0])]
         return [*others, *eastward_and_northward(place, self.options)]
 
+    def with_right_angles(self, what: str) -> Selection:
+        """The same, of a curvilinear grid whose axes must meet at right angles."""
+        place = self.place
+        if place is None or not place.is_curvilinear:
+            return self
+        checked = curvilinear_grid.at_right_angles(place, replace(self.options, order=1), what)
+        spacings = [
+            replace(along, positions=curvilinear_grid.path(checked, along.dim))
+            if checked is not place and place.has(along.dim)
+            else along
+            for along in self.spacings
+        ]
+        return replace(self, place=checked, spacings=spacings)
+
     def refuse_a_track(self, what: str) -> None:
         """Refuse what needs two horizontal directions if the places are along one dimension."""
         if self.place is not None and self.place.is_track:
