@@ -42,7 +42,7 @@ EXTERNAL = {
     "_typing": {"numpy"},
     "stencils": {"numpy", "numba"},
     "kernels": {"numpy", "numba"},
-    "labels": {"numpy", "numba", "xarray", "pint", "cf_xarray"},
+    "labels": {"numpy", "numba", "xarray", "pint", "cf_xarray", "pyproj"},
     "arrays": {"numpy", "numba", "dask"},
     "workers": {"dask", "distributed", "zarr"},
     "stores": {"numpy", "xarray", "zarr", "numcodecs", "fsspec", "dask", "icechunk"},

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from xgrad import accessor as _accessor  # noqa: F401  (registers .fdgrad)
 from xgrad.errors import ChunkError, CoordinateError, CoordinateWarning
 from xgrad.operators.gradient import derivative, gradient
+from xgrad.operators.rotation import rotate
 from xgrad.operators.scalar import direction, hessian, laplacian, magnitude
 from xgrad.operators.vector import curl, divergence
 
@@ -25,6 +26,7 @@ __all__ = [
     "laplacian",
     "magnitude",
     "plan_to_zarr",
+    "rotate",
     "to_zarr",
 ]
 

@@ -30,8 +30,9 @@ Accuracy: TypeAlias = Literal[2, 4, 6, 8]
 #: What is beyond one edge: "one-sided", "periodic", "extend", "reflect", "nan" or a number.
 Boundary: TypeAlias = str | complex
 
-#: The surface that the cells are on, if it is curved.
-Metric: TypeAlias = Literal["sphere"]
+#: The surface that the cells are on: "sphere", "ellipsoid", "grid_mapping" for CF's, or a CRS in
+#: any form that pyproj takes.
+Metric: TypeAlias = Any
 
 #: One boundary for all edges, a (left, right) pair, or either of them for each dimension.
 BoundaryLike: TypeAlias = Boundary | tuple[Boundary, Boundary] | Mapping[Any, Any]

@@ -8,9 +8,10 @@ from typing import Any, Generic, TypeVar, Unpack
 import xarray as xr
 
 from xgrad._typing import Dim, Form
-from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
+from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, PlaceOptions, spelled_out
 from xgrad.operators.components import named
 from xgrad.operators.gradient import derivative, gradient
+from xgrad.operators.rotation import To, rotate_of
 from xgrad.operators.scalar import direction, hessian, laplacian, magnitude
 from xgrad.operators.trees import mapped
 from xgrad.operators.vector import curl_of, divergence_of
@@ -169,6 +170,33 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
         loose = {"u": u, "v": v, "w": w}
         found = named(self._obj, components, loose, "curl", options.get("metric"))
         return curl_of(self._obj, found, form, **options)
+
+    @spelled_out(PlaceOptions)
+    def rotate(
+        self,
+        components: Mapping[Any, Hashable] | None = None,
+        *,
+        u: Hashable | None = None,
+        v: Hashable | None = None,
+        to: To,
+        **options: Unpack[PlaceOptions],
+    ) -> xr.Dataset:
+        """Turn components to east and north, or to the grid; see :func:`xgrad.rotate`.
+
+        The components are names: ``{dim: component}``, or `u` and `v`.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xgrad
+        >>> lon, lat = np.meshgrid([2.0, 1.0, 0.0], [-1.0, 0.0, 1.0])  # to the west, to the north
+        >>> places = {"lat": (("y", "x"), lat), "lon": (("y", "x"), lon)}
+        >>> ds = xr.Dataset({"a": (("y", "x"), lat), "b": (("y", "x"), lat)}, places)
+        >>> true = ds.fdgrad.rotate(u="a", v="b", to="earth")
+        >>> float(true.a[0, 0].round(3)), float(true.b[0, 0].round(3))
+        (1.0, -1.0)
+        """
+        found = named(self._obj, components, {"u": u, "v": v}, "rotate")
+        return rotate_of(self._obj, found, to, **options)
 
 
 @xr.register_datatree_accessor("fdgrad")

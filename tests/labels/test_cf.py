@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import xgrad
 from xgrad.labels import cf, names
+from xgrad.labels.crs import placed
 from xgrad.labels.options import Options
-from xgrad.labels.place import Sphere
 
 BY_UNITS = {
     "latitude": [{"units": unit} for unit in ("degrees_north", "degree_N", "degreesN")],
@@ -70,7 +70,7 @@ def test_all_arguments_find_the_same_coordinate(
 ) -> None:
     ds, lat, lon = globe
     obj = ds if whole else ds.t
-    place = Sphere.of(obj, Options(metric="sphere"))
+    _, place = placed(obj, Options(metric="sphere"))
     assert place is not None
     assert place.names == (lat, lon)
     for kind, real in (("latitude", lat), ("longitude", lon)):

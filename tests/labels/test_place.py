@@ -10,11 +10,12 @@ import xarray as xr
 
 from tests.helpers import nothing_computed, same_bits
 from xgrad.errors import CoordinateError
+from xgrad.labels.figure import Figure
 from xgrad.labels.options import Options
-from xgrad.labels.place import Sphere, with_the_globe
+from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import along_index, from_coordinate, from_multidimensional
 
-ON_THE_SPHERE = Options(metric="sphere", radius=2.0)
+SPHERE = Figure(2.0)
 
 
 def grid(lat: Any = (-90.0, 0.0, 60.0), lon: Any = (0.0, 10.0), **attrs: Any) -> xr.Dataset:
@@ -26,14 +27,8 @@ def grid(lat: Any = (-90.0, 0.0, 60.0), lon: Any = (0.0, 10.0), **attrs: Any) ->
     )
 
 
-def place_of(obj: xr.Dataset) -> Sphere:
-    place = Sphere.of(obj, ON_THE_SPHERE)
-    assert place is not None
-    return place
-
-
-def test_there_is_no_place_without_a_metric() -> None:
-    assert Sphere.of(grid(), Options()) is None
+def place_of(obj: xr.Dataset) -> Place:
+    return Place.of(obj, "sphere", SPHERE)
 
 
 def test_dimensions_of_latitude_and_of_longitude() -> None:
@@ -120,7 +115,7 @@ def test_factors_at_the_equator_at_60_degrees_and_at_a_pole() -> None:
     assert doubled is not None
     assert doubled.values.tolist() == [2.0, 1.0, 1.0]
     assert place_of(grid(lat=[0.0, 60.0])).northward_of_vectors() is None
-    inside, before = place.cosines()
+    inside, before = place.widths()
     np.testing.assert_allclose(inside, [0.0, 1.0, 0.5])
     np.testing.assert_allclose(before, [2.0, 1.0, 2.0])
 
@@ -178,7 +173,8 @@ GLOBE = grid(lon=np.arange(0.0, 360, 45))
 
 
 def closed(obj: xr.Dataset, names: list[Any] | None = None, **options: Any) -> Options:
-    return with_the_globe(obj, ["lon"] if names is None else names, Options(**options))
+    given = Options(**options)
+    return with_the_globe(obj, place_of(obj), ["lon"] if names is None else names, given)
 
 
 def test_a_longitude_that_spans_the_globe_is_periodic() -> None:
@@ -196,7 +192,6 @@ def test_a_longitude_that_spans_the_globe_is_periodic() -> None:
 @pytest.mark.parametrize(
     ("obj", "names", "options"),
     [
-        (GLOBE, ["lon"], {}),
         (GLOBE, ["lat"], {"metric": "sphere"}),
         (GLOBE, ["lon"], {"metric": "sphere", "boundary": {"lon": "one-sided"}}),
         (GLOBE, ["lon"], {"metric": "sphere", "boundary": "extend"}),

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pyproj
 import xarray as xr
+
+import xgrad
 
 R = 6371229.0
 TILT, OMEGA = 0.7, 7e-5
@@ -113,6 +116,76 @@ def errors(name: str, n: int) -> dict[str, float]:
         "curl": (ds.fdgrad.curl({"lon": "u", "lat": "v"}, **SPHERE) - known["curl"], spin),
         "divergence": (ds.fdgrad.divergence({"lon": "u", "lat": "v"}, **SPHERE), spin),
     }
+    return {key: float(abs(error).max() / scale) for key, (error, scale) in found.items()}
+
+
+# By name: a CRS on an ellipsoid, and the middle of the grid in its coordinates.
+CRS: dict[str, tuple[str, tuple[float, float]]] = {
+    "polar stereographic": ("EPSG:3413", (0.0, 0.0)),
+    "equal-area": ("EPSG:3035", (4321000.0, 3210000.0)),
+    "conformal conic": ("+proj=lcc +lat_0=45 +lon_0=170 +lat_1=30 +lat_2=60 +ellps=GRS80", (0, 0)),
+    "Albers": ("EPSG:5070", (0.0, 1500000.0)),
+    "sinusoidal": ("+proj=sinu +lon_0=0 +datum=WGS84", (0.0, 5000000.0)),
+    "Bessel": ("+proj=laea +lat_0=-30 +lon_0=20 +ellps=bessel", (0.0, 0.0)),
+}
+
+
+def projected(name: str, n: int, extent: float = 2e6) -> tuple[xr.Dataset, dict[str, Any]]:
+    """A grid with projection coordinates only, and the exact answers on the ellipsoid."""
+    text, (x0, y0) = CRS[name]
+    crs = pyproj.CRS(text)
+    side = np.linspace(-extent, extent, n)
+    x, y = x0 + side, y0 + side[::-1]  # rows from north to south, as images have them
+    inverse = pyproj.Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+    lam, phi = np.radians(inverse.transform(*np.meshgrid(x, y)))
+    a, e2 = crs.ellipsoid.semi_major_metre, crs.get_geod().es
+    across = a / np.sqrt(1 - e2 * np.sin(phi) ** 2)
+    along = across * (1 - e2) / (1 - e2 * np.sin(phi) ** 2)
+    known = exact(phi, lam)
+    u_lam = OMEGA * R * np.sin(TILT) * np.sin(phi) * np.sin(lam)
+    u_phi = -OMEGA * R * (np.cos(TILT) * np.sin(phi) + np.sin(TILT) * np.cos(phi) * np.cos(lam))
+    v_lam = OMEGA * R * np.sin(TILT) * np.cos(lam)
+    known["df_dlon"] *= R / across
+    known["df_dlat"] *= R / along
+    width = across * np.cos(phi)
+    known["curl"] = v_lam / width - u_phi / along + known["u"] * np.tan(phi) / across
+    known["divergence"] = u_lam / width - known["v"] * np.tan(phi) / across
+    coords = {"y": ("y", y, {"units": "m"}), "x": ("x", x, {"units": "m"})}
+    winds = {"units": "m s-1"}
+    return xr.Dataset(
+        {
+            "f": (("y", "x"), known["f"], {"units": "K"}),
+            "u": (("y", "x"), known["u"], {**winds, "standard_name": "eastward_wind"}),
+            "v": (("y", "x"), known["v"], {**winds, "standard_name": "northward_wind"}),
+        },
+        coords,
+    ), known
+
+
+def errors_on_the_ellipsoid(name: str, n: int) -> dict[str, float]:
+    """Largest error of each derivative from projection coordinates, over the largest value.
+
+    With an even `n` no cell is at the pole, where the exact answers have an infinite tangent.
+    """
+    ds, known = projected(name, n, 1.99e6)
+    options: dict[str, Any] = {"metric": CRS[name][0], "edge_order": 2}
+    slope = ds.f.fdgrad.gradient(["longitude", "latitude"], **options)
+    steepest = np.hypot(known["df_dlon"], known["df_dlat"])
+    winds = {"u": ds.u, "v": ds.v}
+    scale, spin = steepest.max(), np.abs(known["curl"]).max()
+    along = xgrad.rotate(**winds, to="grid", **options)
+    by_grid = {"x": along.u, "y": along.v}
+    found = {
+        "eastward": (slope.df_dlongitude - known["df_dlon"], scale),
+        "northward": (slope.df_dlatitude - known["df_dlat"], scale),
+        "magnitude": (ds.f.fdgrad.magnitude(["x", "y"], **options) - steepest, scale),
+        "curl": (xgrad.curl(**winds, **options) - known["curl"], spin),
+        "divergence": (xgrad.divergence(**winds, **options) - known["divergence"], spin),
+        "curl along the grid": (xgrad.curl(by_grid, **options) - known["curl"], spin),
+        "divergence along the grid": (
+            xgrad.divergence(by_grid, **options) - known["divergence"], spin,
+        ),
+    }  # fmt: skip
     return {key: float(abs(error).max() / scale) for key, (error, scale) in found.items()}
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 
 import xgrad
 from tests.helpers import nothing_computed, same_bits
-from tests.operators.grids import PROJECTIONS, errors, on
+from tests.operators.grids import CRS, PROJECTIONS, errors, errors_on_the_ellipsoid, on
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
@@ -27,6 +27,19 @@ def test_errors_fall_with_the_square_of_the_step(name: str) -> None:
     coarse, fine = errors(name, 41), errors(name, 81)
     for key, error in fine.items():
         assert np.log2(coarse[key] / error) > 1.7 or error < 1e-12, key
+
+
+@pytest.mark.parametrize("name", CRS)
+def test_exact_fields_on_the_ellipsoid_from_projection_coordinates(name: str) -> None:
+    for key, error in errors_on_the_ellipsoid(name, 200).items():
+        assert error < 1e-4, key
+
+
+@pytest.mark.parametrize("name", CRS)
+def test_errors_on_the_ellipsoid_fall_with_the_square_of_the_step(name: str) -> None:
+    coarse, fine = errors_on_the_ellipsoid(name, 40), errors_on_the_ellipsoid(name, 80)
+    for key, error in fine.items():
+        assert np.log2(coarse[key] / error) > 1.7, key
 
 
 @pytest.mark.parametrize("name", ["polar stereographic", "sinusoidal", "rotated pole"])

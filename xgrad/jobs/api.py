@@ -14,6 +14,7 @@ from xgrad.errors import warn
 from xgrad.jobs.plan import Plan
 from xgrad.jobs.request import Request
 from xgrad.jobs.run import Report, Settings, look, run
+from xgrad.labels.crs import as_text
 from xgrad.labels.keywords import FieldOptions, JobOptions, OperationOptions, spelled_out
 from xgrad.operators.operations import OPERATIONS
 from xgrad.stores.urls import shown
@@ -278,6 +279,8 @@ def _parsed(
     of_request = {*FieldOptions.__annotations__, "chunks", "form"}
     asked = {key: value for key, value in options.items() if key in of_request}
     chunks, form = cast(Any, asked.pop("chunks", None)), cast(Any, asked.pop("form", None))
+    if "metric" in asked:
+        asked["metric"] = as_text(asked["metric"])
     _check_operation(operation, dim, form)
     names = dim.values() if operation in ("divergence", "curl") else variables
     if names is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from xgrad._typing import Dim
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Axis
 from xgrad.jobs.region import Work
+from xgrad.labels.crs import mappings
 from xgrad.labels.keywords import FieldOptions
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import labelled
@@ -142,7 +143,9 @@ class Job:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.source = opened(request.source)
+        source = opened(request.source)
+        # A grid mapping stays with the variables that name it.
+        self.source = replace(source, data=source.data.set_coords(mappings(source.data)))
         self.data = chosen(self.source, request.variables)
         self.chunks = _checked_chunks(self.data, request.chunks)
         self.options = Options(**cast(Any, request.options))

@@ -80,7 +80,10 @@ class FieldOptions(DerivativeOptions, total=False):
 
     metric: Annotated[
         Metric | None,
-        Keyword(None, "Treat latitude and longitude as places on a sphere; result per metre."),
+        Keyword(
+            None,
+            "Where the cells are: sphere, ellipsoid, grid_mapping or a CRS; result per metre.",
+        ),
     ]
     radius: Annotated[float | None, Keyword(None, "Radius of the sphere.  [default: 6371229]")]
 
@@ -95,6 +98,16 @@ class LabelledFieldOptions(FieldOptions, total=False):
     """The keywords of a derivative and of a sphere, and the unit to convert the result to."""
 
     units: Annotated[str | None, Keyword(None)]
+
+
+class PlaceOptions(TypedDict, total=False):
+    """The keywords of what only needs the directions of a grid on the Earth."""
+
+    metric: Annotated[Metric, Keyword("sphere")]
+    radius: Annotated[float | None, Keyword(None)]
+    edge_order: Annotated[EdgeOrder, Keyword(1)]
+    boundary: Annotated[BoundaryLike, Keyword("one-sided")]
+    accuracy: Annotated[Accuracy, Keyword(2)]
 
 
 class RunOptions(TypedDict, total=False):

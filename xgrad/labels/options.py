@@ -13,8 +13,8 @@ import numpy as np
 from xgrad._typing import Accuracy, Boundary, DatetimeUnit
 from xgrad.errors import CoordinateError
 from xgrad.labels.cf import full_turn
+from xgrad.labels.figure import RADIUS
 from xgrad.labels.quantities import is_quantity, number_in
-from xgrad.labels.sphere import RADIUS
 from xgrad.labels.times import seconds
 from xgrad.labels.units import OF_TIME
 from xgrad.stencils.scheme import Scheme
@@ -90,15 +90,14 @@ class Options:
         self._check_metric()
 
     def _check_metric(self) -> None:
-        if self.metric is not None and not (
-            isinstance(self.metric, str) and self.metric == "sphere"
-        ):
-            raise ValueError(f"`metric` is {self.metric!r}; give 'sphere' or leave it out")
         if self.radius is None:
             return
-        if self.metric is None:
+        if not (isinstance(self.metric, str) and self.metric == "sphere"):
+            given = (
+                "without a `metric`" if self.metric is None else f"with `metric={self.metric!r}`"
+            )
             raise ValueError(
-                f"`radius` is {self.radius!r} without a `metric`; give `metric='sphere'` as well"
+                f"`radius` is {self.radius!r} {given}; give `metric='sphere'`, whose radius it is"
             )
         number = _is_number(self.radius) and not isinstance(
             self.radius, complex | np.complexfloating

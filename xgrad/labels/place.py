@@ -1,4 +1,4 @@
-"""Where cells are on the Earth: spacings in metres, and the factors of a sphere."""
+"""Where cells are on the Earth: spacings in metres, and the factors of its figure."""
 
 from __future__ import annotations
 
@@ -12,46 +12,63 @@ import xarray as xr
 from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
 from xgrad.labels import cf, positions, sphere
+from xgrad.labels.figure import Figure
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 
 
 @dataclass(frozen=True)
-class Sphere:
-    """A sphere, and the places of the cells of an object on it.
+class Place:
+    """The places of the cells of an object on the Earth.
 
     Attributes
     ----------
-    radius : float
-        In metres.
+    figure : Figure
+        A sphere or an ellipsoid.
     latitude, longitude : Variable
         In radians; each with one dimension or none, or both with the same two dimensions.
     names : tuple of hashable
         The names of the two coordinates.
+    backward : tuple of hashable
+        Dimensions whose own coordinate decreases along the index.  Directions along a dimension of
+        two-dimensional places are those of growing indices, but for these.
     """
 
-    radius: float
+    figure: Figure
     latitude: xr.Variable
     longitude: xr.Variable
     names: tuple[Hashable, Hashable]
+    backward: tuple[Hashable, ...] = ()
 
     @classmethod
-    def of(cls, obj: xr.DataArray | xr.Dataset, options: Options) -> Sphere | None:
-        """Find latitude and longitude of an object; None if no metric is asked for.
+    def of(
+        cls, obj: xr.DataArray | xr.Dataset, metric: str, figure: Figure,
+        backward: tuple[Hashable, ...] = (),
+    ) -> Place:  # fmt: skip
+        """Find latitude and longitude of an object.
+
+        Parameters
+        ----------
+        obj : DataArray or Dataset
+            Has the coordinates.
+        metric : str
+            What was asked for, for messages.
+        figure : Figure
+            That of `metric`.
+        backward : tuple of hashable, optional
+            See the class.
 
         Raises
         ------
         CoordinateError
             If one of them is missing, is ambiguous, is not an angle, or is beyond a pole.
         """
-        if options.metric is None:
-            return None
-        names = (_found(obj, "latitude"), _found(obj, "longitude"))
-        latitude, longitude = (_in_radians(obj.coords[name]) for name in names)
-        _require_two_dimensions(latitude, longitude, names)
+        names = _both(obj, metric, figure)
+        latitude, longitude = (_in_radians(obj.coords[name], metric) for name in names)
+        _require_two_dimensions(latitude, longitude, names, metric)
         if latitude.chunks is None:
             latitude = _within_the_poles(names[0], latitude)
-        return cls(options.length_of_radius, latitude, longitude, names)
+        return cls(figure, latitude, longitude, names, backward)
 
     @property
     def is_track(self) -> bool:
@@ -105,29 +122,36 @@ class Sphere:
         """
         if along.positions is not None:
             raise CoordinateError(
-                f"`spacing` for {along.dim!r} is a multi-dimensional coordinate, but `metric` is "
-                "'sphere' and takes the positions from a 1-D latitude or longitude; leave one of "
-                "them out"
+                f"`spacing` for {along.dim!r} is a multi-dimensional coordinate, but `metric` "
+                "takes the positions from a 1-D latitude or longitude; leave one of them out"
             )
         if self.is_track:
             return self._along_the_track(along)
         if along.name not in self.names and along.units is not None:
             self._require_an_angle(along)
-        unit = self.radius * (1.0 if cf.is_radians(along.units) else np.pi / 180)
+        unit = 1.0 if cf.is_radians(along.units) else np.pi / 180
         # In float64: float32 steps would be rounded once more.
         steps = along.steps if isinstance(along.steps, float) else np.float64(along.steps)
-        seam = None if along.seam is None else float(along.seam) * unit
-        return replace(along, steps=steps * unit, seam=seam, units="m")
+        lengths = self._meridian if self.is_northward(along.dim) else self._equator
+        seam = None if along.seam is None else float(np.mean(lengths(float(along.seam) * unit)))
+        return replace(along, steps=lengths(steps * unit), seam=seam, units="m")
+
+    def _equator(self, steps: Any) -> Any:
+        return steps * self.figure.semi_major
+
+    def _meridian(self, steps: Any) -> Any:
+        phi = self.latitude.values
+        return self.figure.meridian((phi[1:] + phi[:-1]) / 2, steps)
 
     def _along_the_track(self, along: Spacing) -> Spacing:
-        """Great circles from place to place."""
+        """The shortest way from place to place."""
         if along.period is not None:
             raise CoordinateError(
                 f"`boundary` of {along.dim!r} is 'periodic', but a track of latitudes and "
                 "longitudes does not close; give another `boundary`"
             )
         phi, lam = self.latitude.values, self.longitude.values
-        steps = self.radius * sphere.arc(phi[:-1], lam[:-1], phi[1:], lam[1:])
+        steps = self.figure.arc(phi[:-1], lam[:-1], phi[1:], lam[1:])
         steps = positions.checked_steps(steps, phi, f"the track of {self.names}")
         return Spacing(along.dim, along.name, steps, "m", f"distance along {along.dim}")
 
@@ -136,45 +160,49 @@ class Sphere:
         if not cf.is_an_angle(along.units):
             name = self.names[1 if self.is_eastward(along.dim) else 0]
             raise CoordinateError(
-                f"`metric` is 'sphere', but the positions along {along.dim!r} are {along.label!r} "
-                f"with units {along.units!r}; give `spacing={{{along.dim!r}: {name!r}}}`, or name "
-                f"{name!r} instead of {along.dim!r}"
+                f"`metric` needs angles, but the positions along {along.dim!r} are "
+                f"{along.label!r} with units {along.units!r}; give "
+                f"`spacing={{{along.dim!r}: {name!r}}}`, or name {name!r} instead of {along.dim!r}"
             )
 
     def factor(self, dim: Hashable) -> xr.Variable | None:
-        """What a derivative along a dimension is multiplied by: ``1 / cos(φ)`` eastward, else None.
+        """What a derivative along a dimension is multiplied by: that of `eastward`, else None.
 
         NaN at a pole.
         """
         return self.eastward() if self.is_eastward(dim) else None
 
     def eastward(self, at_the_pole: Any = np.nan) -> xr.Variable:
-        """``1 / cos(φ)``, with another value at a pole."""
-        return self._of_latitude(lambda phi: sphere.per_cosine(phi, at_the_pole))
+        """``a / (N cos φ)``, with another value at a pole; the equator has the radius a."""
+        widening = self.figure.widening
+        return self._of_latitude(lambda phi: sphere.per_cosine(phi, at_the_pole) / widening(phi))
 
     def northward_of_vectors(self) -> xr.Variable | None:
         """The factor of the northward derivative of a vector: 2 at a pole, otherwise 1.
 
-        It is the limit of ``1/(R cos φ) d(u)/dλ + 1/R dv/dφ - v tan(φ)/R`` if the shear is the same
+        It is the limit of ``1/(N cos φ) d(u)/dλ + dv/ds - v tan(φ)/N`` if the shear is the same
         at all longitudes, as in solid-body rotation.  None if there is no pole.
         """
         poles = sphere.at_pole(self.latitude.values)
         return xr.Variable(self.latitude.dims, 1.0 + poles) if poles.any() else None
 
     def slope(self, sign: float) -> xr.Variable:
-        """``sign * tan(φ) / R``."""
-        return self._of_latitude(lambda phi: sign * sphere.tangent(phi) / self.radius)
+        """``sign * tan(φ) / N``."""
+        a, widening = self.figure.semi_major, self.figure.widening
+        return self._of_latitude(lambda phi: sign * sphere.tangent(phi) / (a * widening(phi)))
 
-    def cosines(self) -> tuple[AnyArray, xr.Variable]:
-        """``cos(φ)`` inside the derivative of the flux form, and the factor before it."""
-        return sphere.cosine(self.latitude.values), self._of_latitude(sphere.per_mean_cosine)
+    def widths(self) -> tuple[AnyArray, xr.Variable]:
+        """``N cos(φ) / a`` inside the derivative of the flux form, and the factor before it."""
+        phi = self.latitude.values
+        widths = sphere.cosine(phi) * self.figure.widening(phi)
+        return widths, self._of_latitude(lambda phi: sphere.per_mean(phi, widths))
 
     def _of_latitude(self, function: Callable[[AnyArray], AnyArray]) -> xr.Variable:
         return xr.Variable(self.latitude.dims, function(self.latitude.values))
 
 
 def with_the_globe(
-    obj: xr.DataArray | xr.Dataset, names: list[Hashable], options: Options
+    obj: xr.DataArray | xr.Dataset, place: Place, names: list[Hashable], options: Options
 ) -> Options:
     """Make a longitude that spans the globe periodic, unless its boundary is given.
 
@@ -182,13 +210,14 @@ def with_the_globe(
     ----------
     obj : DataArray or Dataset
         Has the coordinates.
+    place : Place
+        Its places.
     names : list of hashable
         The dimensions or coordinates to differentiate along.
     options : Options
         As they were given.
     """
-    place = Sphere.of(obj, options)
-    if place is None or place.longitude.ndim != 1 or place.is_track:
+    if place.longitude.ndim != 1 or place.is_track:
         return options
     (dim,) = place.longitude.dims
     values = place.longitude.values
@@ -219,16 +248,35 @@ def _spans_the_globe(longitude: AnyArray) -> bool:
     return bool(2 * np.pi - total < 1.5 * largest)
 
 
-def _found(obj: xr.DataArray | xr.Dataset, kind: str) -> Hashable:
-    found = cf.meant(obj, kind, obj.coords)
+def _both(obj: xr.DataArray | xr.Dataset, metric: str, figure: Figure) -> tuple[Hashable, Hashable]:
+    """The names of latitude and longitude; those of a rotated pole if there are no others."""
+    true = [cf.meant(obj, kind, obj.coords) for kind in ("latitude", "longitude")]
+    rotated = [cf.meant(obj, f"grid_{kind}", obj.coords) for kind in ("latitude", "longitude")]
+    if not any(true) and all(rotated):
+        if figure.flattening:
+            raise CoordinateError(
+                f"`metric` is {metric!r}, but {rotated[0][0]!r} and {rotated[1][0]!r} count from a "
+                "rotated pole, which only a sphere allows; give `metric='sphere'`, or the CRS"
+            )
+        true = rotated
+    latitude, longitude = (
+        _only(obj, found, kind, metric)
+        for found, kind in zip(true, ("latitude", "longitude"), strict=True)
+    )
+    return latitude, longitude
+
+
+def _only(
+    obj: xr.DataArray | xr.Dataset, found: list[Hashable], kind: str, metric: str
+) -> Hashable:
     if len(found) > 1:
         raise CoordinateError(
-            f"`metric` is 'sphere', but {found} are all a {kind}; drop those that are not "
+            f"`metric` is {metric!r}, but {found} are all a {kind}; drop those that are not "
             "coordinates of the data"
         )
     if not found:
         raise CoordinateError(
-            f"`metric` is 'sphere', but there is no coordinate of {kind} among "
+            f"`metric` is {metric!r}, but there is no coordinate of {kind} among "
             f"{list(obj.coords)}; name it {kind!r}, or give it the units "
             f"{'degrees_north' if kind == 'latitude' else 'degrees_east'!r} or the standard_name "
             f"{kind!r}"
@@ -237,7 +285,7 @@ def _found(obj: xr.DataArray | xr.Dataset, kind: str) -> Hashable:
 
 
 def _require_two_dimensions(
-    latitude: xr.Variable, longitude: xr.Variable, names: tuple[Hashable, Hashable]
+    latitude: xr.Variable, longitude: xr.Variable, names: tuple[Hashable, Hashable], metric: str
 ) -> None:
     if latitude.ndim < 2 and longitude.ndim < 2:
         return
@@ -251,20 +299,20 @@ def _require_two_dimensions(
             f"if they are constant along {latitude.dims[0]!r}, use `ds.assign_coords({{{places}}})`"
         )
     raise CoordinateError(
-        f"`metric` is 'sphere', but latitude {names[0]!r} has dimensions {latitude.dims} "
+        f"`metric` is {metric!r}, but latitude {names[0]!r} has dimensions {latitude.dims} "
         f"and longitude {names[1]!r} has {longitude.dims}; {remedy}"
     )
 
 
-def _in_radians(coord: xr.DataArray) -> xr.Variable:
+def _in_radians(coord: xr.DataArray, metric: str) -> xr.Variable:
     if coord.dtype.kind not in "iuf":
         raise CoordinateError(
-            f"`metric` is 'sphere', but {coord.name!r} has dtype {coord.dtype}; give degrees"
+            f"`metric` is {metric!r}, but {coord.name!r} has dtype {coord.dtype}; give degrees"
         )
     units = coord.attrs.get("units")
     if units and not cf.is_an_angle(units):
         raise CoordinateError(
-            f"`metric` is 'sphere', but {coord.name!r} has units {units!r}, which are not an "
+            f"`metric` is {metric!r}, but {coord.name!r} has units {units!r}, which are not an "
             "angle; correct its attribute `units` if these are degrees, or leave `metric` out"
         )
     data = coord.values if coord.chunks is None else coord.data

@@ -1,14 +1,16 @@
-"""Distances and slopes on a sphere.  numpy only, angles in radians.
+"""Functions of latitude, with care at the poles.  numpy only, angles in radians.
 
-Unit vectors east and north, latitude φ, longitude λ, radius R::
+Unit vectors east and north, latitude φ, longitude λ, radii of curvature N and M (both R on a
+sphere), distance s along the meridian::
 
-    eastward distance    R cos(φ) dλ         northward distance    R dφ
-    divergence   1/(R cos φ) du/dλ + 1/R dv/dφ - v tan(φ)/R
-    curl         1/(R cos φ) dv/dλ - 1/R du/dφ + u tan(φ)/R
-    Laplacian    1/(R cos φ)² d²f/dλ² + 1/R² d²f/dφ² - tan(φ)/R² df/dφ
+    eastward distance    N cos(φ) dλ         northward distance    ds = M dφ
+    divergence   1/(N cos φ) du/dλ + dv/ds - v tan(φ)/N
+    curl         1/(N cos φ) dv/dλ - du/ds + u tan(φ)/N
+    Laplacian    1/(N cos φ)² d²f/dλ² + d²f/ds² - tan(φ)/N df/ds
 
-Holton and Hakim, *An Introduction to Dynamic Meteorology* (5th edition, 2013), section 2.3 and
-appendix C.
+On a sphere these are those of Holton and Hakim, *An Introduction to Dynamic Meteorology* (5th
+edition, 2013), section 2.3 and appendix C; on an ellipsoid the scale factors of orthogonal
+coordinates are ``N cos(φ)`` and M, and the derivative of the first along s is ``-sin(φ)``.
 """
 
 from __future__ import annotations
@@ -18,9 +20,6 @@ from typing import Any
 import numpy as np
 
 from xgrad._typing import AnyArray
-
-#: Radius of the Earth in metres: that of the GRIB format and of most weather models.
-RADIUS = 6371229.0
 
 # Nearer to a pole than this (0.06 m) is at the pole.
 _AT_THE_POLE = 1e-8
@@ -73,62 +72,21 @@ def cosine(latitude: AnyArray) -> AnyArray:
     return np.where(at_pole(latitude), 0.0, np.cos(latitude))
 
 
-def per_mean_cosine(latitude: AnyArray) -> AnyArray:
-    """``1 / cos(φ)``; at a pole, with the mean cosine of the half cell beside it.
+def per_mean(latitude: AnyArray, widths: AnyArray) -> AnyArray:
+    """One over the widths of the parallels; at a pole, with the mean width of the half cell there.
 
     This closes the flux form: the sum of divergence times area over the sphere, with half a cell at
     each pole, is zero.
 
     Examples
     --------
-    >>> per_mean_cosine(np.radians([90.0, 60.0, 0.0])).round(12)
+    >>> phi = np.radians([90.0, 60.0, 0.0])
+    >>> per_mean(phi, cosine(phi)).round(12)
     array([4., 2., 1.])
     """
     poles = at_pole(latitude)
-    cosines = cosine(latitude)
     if not poles.any():
-        return np.asarray(1 / cosines)
-    inner = np.where(poles, np.nan, cosines)
+        return np.asarray(1 / widths)
+    inner = np.where(poles, np.nan, widths)
     beside = np.fmax(np.r_[inner[1:], np.nan], np.r_[np.nan, inner[:-1]])
-    return np.asarray(1 / np.where(poles, beside / 2, cosines))
-
-
-def arc(latitude: Any, longitude: Any, other_latitude: Any, other_longitude: Any) -> Any:
-    """Angle between two places, by the haversine formula, which is precise for neighbours too.
-
-    Examples
-    --------
-    >>> float(np.degrees(arc(0.0, 0.0, 0.0, np.pi / 2)).round(12))
-    90.0
-    """
-    up = np.sin((other_latitude - latitude) / 2) ** 2
-    across = np.sin((other_longitude - longitude) / 2) ** 2
-    half = up + np.cos(latitude) * np.cos(other_latitude) * across
-    return 2 * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
-
-
-def path(latitude: AnyArray, longitude: AnyArray, axis: int) -> AnyArray:
-    """Angle travelled along an axis of a grid, from its first cell.
-
-    It grows along the index, wherever the axis leads: a sign that depended on the place would
-    change from row to row on a grid over a pole, and with the part of the grid that is loaded.
-
-    Parameters
-    ----------
-    latitude, longitude : arrays of one shape
-        In radians.
-    axis : int
-        Not negative.
-
-    Examples
-    --------
-    >>> longitude, latitude = np.meshgrid(np.radians([0.0, 2.0, 4.0]), np.radians([60.0, 59.0]))
-    >>> np.degrees(path(latitude, longitude, 1))[0].round(2)
-    array([0., 1., 2.])
-    >>> np.degrees(path(latitude, longitude, 0))[:, 0].round(2)
-    array([0., 1.])
-    """
-    phi, lam = np.moveaxis(latitude, axis, 0), np.moveaxis(longitude, axis, 0)
-    steps = arc(phi[:-1], lam[:-1], phi[1:], lam[1:])
-    travelled = np.concatenate([np.zeros_like(phi[:1]), np.cumsum(steps, axis=0)])
-    return np.moveaxis(travelled, 0, axis)
+    return np.asarray(1 / np.where(poles, beside / 2, widths))

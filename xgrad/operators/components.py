@@ -10,7 +10,7 @@ import xarray as xr
 
 from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
-from xgrad.labels import cf
+from xgrad.labels import cf, crs
 
 _AXES = {"u": "X", "v": "Y", "w": "Z"}
 
@@ -110,31 +110,83 @@ def _direction_of(key: str, array: Any, metric: object) -> Hashable:
     if not isinstance(array, xr.DataArray):
         raise TypeError(f"`{key}` is a {type(array).__name__}; give a DataArray")
     kind = {"u": "longitude", "v": "latitude"}.get(key)
-    if metric is not None and kind is not None:
-        places = [name for name in cf.meant(array, kind, array.coords) if array[name].ndim > 1]
-        if len(places) == 1:
-            return _by_standard_name(key, array, places[0])
-    return _dim_of(key, array)
+    if metric is None or kind is None:
+        return dim_of(key, array)
+    found = cf.meant(array, kind, array.coords)
+    places = [name for name in found if array[name].ndim > 1]
+    if len(places) == 1:
+        return _by_standard_name(key, array, places[0], metric)
+    if crs.without_places(array, metric):
+        return _by_standard_name(key, array, kind, metric)
+    rotated = cf.meant(array, f"grid_{kind}", array.coords)
+    if rotated and not found and is_true(array):
+        raise CoordinateError(
+            f"`{key}` is {array.attrs['standard_name']!r}, but {rotated[0]!r} counts from a "
+            "rotated pole, and north is in another direction; give the CRS as `metric`"
+        )
+    return dim_of(key, array)
 
 
-def _by_standard_name(key: str, array: xr.DataArray, place: Hashable) -> Hashable:
+def is_true(component: xr.DataArray) -> bool:
+    """Whether the standard_name of a component says that it is eastward or northward.
+
+    Examples
+    --------
+    >>> is_true(xr.DataArray(0.0, attrs={"standard_name": "eastward_wind"}))
+    True
+    """
+    words = set(str(component.attrs.get("standard_name", "")).split("_"))
+    return "grid" not in words and bool({"eastward", "northward"} & words)
+
+
+def is_along_the_grid(component: xr.DataArray) -> bool:
+    """Whether the standard_name of a component says that it is along the grid.
+
+    Examples
+    --------
+    >>> is_along_the_grid(xr.DataArray(0.0, attrs={"standard_name": "x_wind"}))
+    True
+    """
+    words = set(str(component.attrs.get("standard_name", "")).split("_"))
+    return "grid" in words or bool({"x", "y"} & words)
+
+
+def _by_standard_name(key: str, array: xr.DataArray, place: Hashable, metric: object) -> Hashable:
     """On a curvilinear grid: the true direction, or that along the grid."""
-    name = str(array.attrs.get("standard_name", ""))
-    words = name.split("_")
-    if "grid" not in words and {"eastward", "northward"} & set(words):
+    if is_true(array):
         return place
-    if "grid" in words or {"x", "y"} & set(words):
-        return _dim_of(key, array)
-    other = array.coords[place].dims[-1 if key == "u" else 0]
+    dim = dim_of(key, array)
+    if is_along_the_grid(array):
+        _require_growth(key, array, dim, metric)
+        return dim
     raise CoordinateError(
         f"`{key}` is on a grid of two-dimensional {place!r} and has no standard_name that says "
         f"whether it is eastward (northward) or along the grid; give `components={{{place!r}: "
-        f"{key}, ...}}` for the first, or `components={{{other!r}: {key}, ...}}` for the second"
+        f"{key}, ...}}` for the first, or `components={{{dim!r}: {key}, ...}}` for the second"
     )
 
 
-def _dim_of(key: str, array: xr.DataArray) -> Hashable:
-    """The dimension that a component points along, by CF attributes or by name."""
+def _require_growth(key: str, array: xr.DataArray, dim: Hashable, metric: object) -> None:
+    """Refuse a component along a coordinate that decreases: directions are those of the index."""
+    own = array.coords.variables.get(dim)
+    if metric not in ("sphere", "ellipsoid") or own is None or own.dtype.kind not in "iuf":
+        return
+    if own.size > 1 and own.values[-1] < own.values[0]:
+        raise CoordinateError(
+            f"`{key}` is along growing {dim!r} by its standard_name, but {dim!r} decreases along "
+            f"the index; reverse the data with `.isel({dim}=slice(None, None, -1))`, or give the "
+            "CRS as `metric`"
+        )
+
+
+def dim_of(key: str, array: xr.DataArray) -> Hashable:
+    """The dimension that a component points along, by CF attributes or by name.
+
+    Raises
+    ------
+    CoordinateError
+        If they do not show one.
+    """
     named = cf.meant(array, _AXES[key], array.dims)
     if len(named) != 1:
         raise CoordinateError(

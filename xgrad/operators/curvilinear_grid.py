@@ -1,4 +1,4 @@
-"""Curvilinear grids on a sphere: distances along grid lines, and how the cells widen."""
+"""Curvilinear grids on the Earth: distances along grid lines, and how the cells widen."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from xgrad._typing import AnyArray
 from xgrad.arrays.combine import differentiate
 from xgrad.arrays.term import Positions
 from xgrad.errors import CoordinateError
-from xgrad.labels import sphere
 from xgrad.labels.options import Options
-from xgrad.labels.place import Sphere
+from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing
 from xgrad.operators.surface import Surface, dot
 from xgrad.stencils.scheme import Scheme
@@ -24,12 +23,12 @@ from xgrad.stencils.scheme import Scheme
 _RIGHT_ANGLE = 0.02
 
 
-def in_metres(place: Sphere, along: Spacing, options: Options) -> Spacing:
-    """Spacing along a dimension in metres, if its positions are on the sphere.
+def in_metres(place: Place, along: Spacing, options: Options) -> Spacing:
+    """Spacing along a dimension in metres, if its positions are on the Earth.
 
     Parameters
     ----------
-    place : Sphere
+    place : Place
         Latitudes and longitudes of the cells.
     along : Spacing
         Spacing in the unit of the coordinate.
@@ -46,7 +45,7 @@ def in_metres(place: Sphere, along: Spacing, options: Options) -> Spacing:
     return _along_the_grid(place, along, options) if place.is_curvilinear else place.spacing(along)
 
 
-def _along_the_grid(place: Sphere, along: Spacing, options: Options) -> Spacing:
+def _along_the_grid(place: Place, along: Spacing, options: Options) -> Spacing:
     if along.period is not None:
         raise CoordinateError(
             f"`boundary` of {along.dim!r} is 'periodic', but on a grid of two-dimensional latitude "
@@ -61,7 +60,7 @@ def _along_the_grid(place: Sphere, along: Spacing, options: Options) -> Spacing:
     return replace(found, positions=path(place, along.dim))
 
 
-def path(place: Sphere, dim: Hashable) -> xr.Variable:
+def path(place: Place, dim: Hashable) -> xr.Variable:
     """Distance along a dimension of a curvilinear grid in metres; if lazy, in whole columns."""
     latitude = place.latitude
     longitude = place.longitude.transpose(*latitude.dims)
@@ -76,13 +75,13 @@ def path(place: Sphere, dim: Hashable) -> xr.Variable:
         )
         phi, lam = (one.rechunk(chunks) for one in lazy)
         meta = np.empty((0, 0))
-        data = da.map_blocks(sphere.path, phi, lam, axis=axis, dtype=float, meta=meta)
+        data = da.map_blocks(place.figure.path, phi, lam, axis=axis, dtype=float, meta=meta)
     else:
-        data = sphere.path(latitude.values, longitude.values, axis)
-    return xr.Variable(latitude.dims, data * place.radius)
+        data = place.figure.path(latitude.values, longitude.values, axis)
+    return xr.Variable(latitude.dims, -data if dim in place.backward else data)
 
 
-def growth(place: Sphere, dim: Hashable) -> xr.Variable:
+def growth(place: Place, dim: Hashable) -> xr.Variable:
     """``d ln(h) / ds`` along `dim`, with h the width of the cells along the other dimension.
 
     It holds for orthogonal curvilinear coordinates: Batchelor, *An Introduction to Fluid
@@ -97,12 +96,12 @@ def growth(place: Sphere, dim: Hashable) -> xr.Variable:
     return xr.Variable(own.dims, differentiate(np.log(width), columns, axis, scheme))
 
 
-def at_right_angles(place: Sphere, options: Options, what: str) -> Sphere:
+def at_right_angles(place: Place, options: Options, what: str) -> Place:
     """Require that the axes of a curvilinear grid meet at right angles.
 
     Parameters
     ----------
-    place : Sphere
+    place : Place
         With latitudes and longitudes of two dimensions.
     options : Options
         The stencils.
@@ -111,7 +110,7 @@ def at_right_angles(place: Sphere, options: Options, what: str) -> Sphere:
 
     Returns
     -------
-    Sphere
+    Place
         The same places.  Lazy ones are checked when they are computed.
 
     Raises
@@ -119,7 +118,7 @@ def at_right_angles(place: Sphere, options: Options, what: str) -> Sphere:
     CoordinateError
         If the cosine of an angle inside the grid is above 0.02.
     """
-    surface = Surface.on_sphere(place, options)
+    surface = Surface.on_earth(place, options)
     one, other = (surface.unit_vectors[dim] for dim in surface.dims)
     inside = abs(dot(one, other))[1:-1, 1:-1]
     asked = f"the {what} along {place.latitude.dims}"

@@ -9,7 +9,7 @@ import xarray as xr
 
 from xgrad.arrays.term import Term
 from xgrad.labels.options import Options
-from xgrad.labels.place import Sphere
+from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing
 from xgrad.operators.curvilinear_grid import growth
 from xgrad.operators.selection import Selection
@@ -88,9 +88,9 @@ def of_component(
 
 
 def _in_flux_form(
-    name: Hashable, variable: xr.Variable, along: Spacing, options: Options, place: Sphere,
+    name: Hashable, variable: xr.Variable, along: Spacing, options: Options, place: Place,
     sign: float,
 ) -> Term:  # fmt: skip
-    cosines, before = place.cosines()
-    inside = cosines if place.is_northward(along.dim) else None
+    widths, before = place.widths()
+    inside = widths if place.is_northward(along.dim) else None
     return term_of(name, variable, along, options, factor=before * sign, inside=inside)

@@ -16,7 +16,7 @@ import xarray as xr
 
 from xgrad.errors import CoordinateError
 from xgrad.labels.options import Options
-from xgrad.labels.place import Sphere
+from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing, along_index
 from xgrad.operators.surface import Surface, along_index_of, cross, dot, reciprocal
 
@@ -56,7 +56,7 @@ class Direction:
 def directions(
     obj: xr.DataArray | xr.Dataset,
     names: Sequence[Hashable],
-    place: Sphere | None,
+    place: Place | None,
     options: Options,
 ) -> list[Direction]:
     """Multi-dimensional coordinates as independent variables, each with the others held fixed.
@@ -68,7 +68,7 @@ def directions(
     names : sequence of hashable
         As many coordinates as they have dimensions: two or three, or with a `place` its longitude
         and latitude.
-    place : Sphere or None
+    place : Place or None
         Where `metric` puts the cells.
     options : Options
         The stencils.
@@ -107,7 +107,7 @@ def directions(
             f"{other}"
         )
     if place is not None and place.is_curvilinear and set(names) == set(place.names):
-        return _on_sphere(place, names, options)
+        return _on_earth(place, names, options)
     return _on_plane(coords, dims, options)
 
 
@@ -165,22 +165,22 @@ def _of_three(
     ]
 
 
-def eastward_and_northward(place: Sphere, options: Options) -> list[Direction]:
+def eastward_and_northward(place: Place, options: Options) -> list[Direction]:
     """The two directions of a curvilinear grid on a sphere, at right angles to each other.
 
     Parameters
     ----------
-    place : Sphere
+    place : Place
         With latitudes and longitudes of two dimensions.
     options : Options
         The stencils.
     """
-    return _on_sphere(place, place.names[::-1], options)
+    return _on_earth(place, place.names[::-1], options)
 
 
-def _on_sphere(place: Sphere, names: Sequence[Hashable], options: Options) -> list[Direction]:
+def _on_earth(place: Place, names: Sequence[Hashable], options: Options) -> list[Direction]:
     """Longitude and latitude: eastward and northward, per metre."""
-    surface = Surface.on_sphere(place, options)
+    surface = Surface.on_earth(place, options)
     return [
         Direction(name, str(name), "m", _parts(surface.weights(name), options)) for name in names
     ]

@@ -13,8 +13,9 @@ from xgrad._typing import Dim
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import cf, names, quantities
 from xgrad.labels import spacing as coordinates
+from xgrad.labels.crs import placed
 from xgrad.labels.options import Options
-from xgrad.labels.place import Sphere, with_the_globe
+from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import is_time
 from xgrad.operators import curvilinear_grid
@@ -33,7 +34,7 @@ class Selection:
         In the order of `dim`.
     options : Options
         Completed with what follows from the coordinates.
-    place : Sphere or None
+    place : Place or None
         Where the cells are on the sphere, if `metric` is given.
     partials : list of Direction
         Multi-dimensional coordinates that are the independent variables.
@@ -44,7 +45,7 @@ class Selection:
     variables: dict[Hashable, xr.Variable]
     spacings: list[Spacing]
     options: Options
-    place: Sphere | None
+    place: Place | None
     partials: list[Direction] = field(default_factory=list)
     names: list[Hashable] = field(default_factory=list)
 
@@ -167,9 +168,11 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
             "or Dataset"
         )
     variables = _variables(obj)
+    obj, place = placed(obj, options)
     asked = _names(obj, dim, variables)
-    options = with_the_globe(obj, asked, _under_real_names(obj, options))
-    place = Sphere.of(obj, options)
+    options = _under_real_names(obj, options)
+    if place is not None:
+        options = with_the_globe(obj, place, asked, options)
     several = [name for name in asked if partial and _is_multidimensional(obj, name)]
     spacings = _spacings(obj, asked, several, options, place)
     partials = directions(obj, several, place, options) if several else []
@@ -308,7 +311,7 @@ def _spacings(
     asked: list[Hashable],
     several: list[Hashable],
     options: Options,
-    place: Sphere | None,
+    place: Place | None,
 ) -> list[Spacing]:
     own = [dim for name in several for dim in obj.coords[name].dims]
     options.require_known_names(asked, [*(_dim_of(obj, name) for name in asked), *own])
@@ -341,7 +344,7 @@ def _spacings(
 
 
 def _spacing(
-    obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options, place: Sphere | None
+    obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options, place: Place | None
 ) -> Spacing:
     """The spacing along a name; on a sphere that of latitude or longitude along its dimension."""
     given = name in (options.spacing or {})

@@ -1,4 +1,4 @@
-"""The surface that a grid of two dimensions covers: a plane or a sphere, at any angles.
+"""The surface that a grid of two dimensions covers: a plane or the Earth, at any angles.
 
 The places are points in space, p(i, j), and n is the normal.  With ``p_i`` and ``p_j`` the
 derivatives of the places along the indices, by the stencil of the data, and
@@ -24,7 +24,7 @@ from xgrad._typing import AnyArray
 from xgrad.arrays.combine import differentiate
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels.options import Options
-from xgrad.labels.place import Sphere
+from xgrad.labels.place import Place
 from xgrad.stencils import ghosts
 from xgrad.stencils.scheme import Scheme
 
@@ -59,7 +59,7 @@ class Surface:
     @classmethod
     def _of(
         cls, dims: tuple[Hashable, ...], places: list[Any], normal: list[Any], names: Sequence[Any],
-        unit_vectors: dict[Hashable, list[Any]], options: Options,
+        unit_vectors: dict[Hashable, list[Any]], options: Options, backward: Sequence[Any] = (),
     ) -> Surface:  # fmt: skip
         one, other = (
             [along_index_of(xr.Variable(dims, x), dim, dims, options) for x in places]
@@ -67,25 +67,29 @@ class Surface:
         )
         size = np.sqrt(dot(one, one) * dot(other, other))
         per_area = reciprocal(dot(cross(one, other), normal), size, names)
-        along = {
-            dim: [x / np.sqrt(dot(tangent, tangent)) for x in tangent]
-            for dim, tangent in zip(dims, (one, other), strict=True)
-        }
+        along = {}
+        for dim, tangent in zip(dims, (one, other), strict=True):
+            # A difference of places is not exactly along the surface.
+            above = dot(tangent, normal)
+            flat = [x - above * n for x, n in zip(tangent, normal, strict=True)]
+            length = np.sqrt(dot(flat, flat)) * (-1.0 if dim in backward else 1.0)
+            along[dim] = [x / length for x in flat]
         return cls(dims, (one, other), normal, per_area, unit_vectors | along)
 
     @classmethod
-    def on_sphere(cls, place: Sphere, options: Options) -> Surface:
-        """A curvilinear grid on a sphere, with the directions east and north."""
+    def on_earth(cls, place: Place, options: Options) -> Surface:
+        """A curvilinear grid on a sphere or ellipsoid, with the directions east and north."""
         dims = place.latitude.dims
         phi, lam = place.latitude.data, place.longitude.transpose(*dims).data
-        sin_phi, cos_phi, sin_lam, cos_lam = np.sin(phi), np.cos(phi), np.sin(lam), np.cos(lam)
-        normal = [cos_phi * cos_lam, cos_phi * sin_lam, sin_phi]
+        normal, places = place.figure.normal(phi, lam), place.figure.point(phi, lam)
+        sin_phi, sin_lam, cos_lam = np.sin(phi), np.sin(lam), np.cos(lam)
         unit_vectors = {
-            place.names[0]: [-sin_phi * cos_lam, -sin_phi * sin_lam, cos_phi],
+            place.names[0]: [-sin_phi * cos_lam, -sin_phi * sin_lam, np.cos(phi)],
             place.names[1]: [-sin_lam, cos_lam, 0 * lam],
         }
-        places = [place.radius * x for x in normal]
-        return cls._of(dims, places, normal, list(place.names), unit_vectors, options)
+        return cls._of(
+            dims, places, normal, list(place.names), unit_vectors, options, place.backward
+        )
 
     @classmethod
     def on_plane(

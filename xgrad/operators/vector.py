@@ -11,6 +11,7 @@ from xgrad._typing import Form
 from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateError
 from xgrad.labels.attributes import described, label_of
+from xgrad.labels.crs import mappings
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
@@ -207,7 +208,7 @@ def _only(obj: xr.Dataset, components: Any) -> xr.Dataset:
     """Drop all other variables, which may be quantities or on other grids."""
     if not isinstance(components, Mapping) or not all(n in obj for n in components.values()):
         return obj  # an error is raised later
-    return obj[list(dict.fromkeys(components.values()))]
+    return obj.set_coords(mappings(obj))[list(dict.fromkeys(components.values()))]
 
 
 class _Field:
@@ -261,7 +262,7 @@ class _Field:
                 "of their grid"
             )
         if place is not None and place.is_curvilinear:
-            surface = Surface.on_sphere(place, self.options)
+            surface = Surface.on_earth(place, self.options)
         else:
             coords = [obj.coords[name] for name in partials]
             surface = Surface.on_plane(coords, coords[0].dims, self.options)
