@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import psutil
+import pyproj
 import pytest
 import xarray as xr
 
 import xgrad
 from tests.command import COMMAND, Session, fails, on_a_terminal, run, session, wait_until
 from tests.helpers import numpy_gradient, real_data, same_bits
+from tests.operators.grids import projected
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,44 @@ def test_vector_and_scalar_operators_on_a_sphere(tmp_path: Path) -> None:
             found = xr.open_zarr(tmp_path / name)[values.name]
             assert same_bits(found.values, values.values), name
             assert found.attrs == values.attrs
+
+
+def test_names_of_places_and_a_crs_on_the_command_line(tmp_path: Path) -> None:
+    ds = projected("equal-area", 12)[0].astype("f4")
+    ds["crs"] = ((), 0, pyproj.CRS("EPSG:3035").to_cf())
+    ds.f.attrs["grid_mapping"] = "crs"
+    located = ds.drop_vars(["x", "y"]).assign_coords(
+        lat=(("y", "x"), np.linspace(50, 60, 144).reshape(12, 12), {"units": "degrees_north"}),
+        lon=(("y", "x"), np.linspace(0, 90, 144).reshape(12, 12).T, {"units": "degrees_east"}),
+    )
+    ds.to_zarr(tmp_path / "projected.zarr", zarr_format=2)
+    located.to_zarr(tmp_path / "located.zarr", zarr_format=2)
+    true, pair = {"longitude": "u", "latitude": "v"}, ["longitude", "latitude"]
+    components = ["--component", "longitude=u", "--component", "latitude=v"]
+    names = ["--var", "f", "--dim", "lon", "--dim", "lat"]
+    cases: dict[str, tuple[list[str], Any]] = {
+        "curl": (["projected.zarr", *components, "--metric", "EPSG:3035"],
+                 ds.fdgrad.curl(true, metric="EPSG:3035").to_dataset()),
+        "gradient": (
+            ["projected.zarr", "--var", "f", "--dim", "longitude", "--dim", "latitude",
+             "--metric", "grid_mapping"],
+            ds.set_coords("crs").f.fdgrad.gradient(pair, metric="grid_mapping")),
+        "magnitude": (["located.zarr", *names, "--metric", "ellipsoid"],
+                      located.f.fdgrad.magnitude(["lon", "lat"], metric="ellipsoid").to_dataset()),
+        "divergence": (
+            ["located.zarr", "--component", "x=u", "--component", "y=v", "--metric", "sphere"],
+            located.fdgrad.divergence({"x": "u", "y": "v"}, metric="sphere").to_dataset()),
+    }  # fmt: skip
+    with session(cwd=tmp_path) as one:
+        for name, ((source, *arguments), expected) in cases.items():
+            done = one.run(name, source, name, *arguments)
+            assert done.returncode == 0, done.stderr
+            with xr.open_zarr(tmp_path / name) as found:
+                for key, values in expected.items():
+                    assert same_bits(found[key], values), name
+        done = one.run("gradient", "projected.zarr", "none", "--var", "f", "--metric", "EPSG:4326")
+        assert done.returncode == 1
+        assert "--metric is 'EPSG:4326', a geographic CRS" in done.stderr
 
 
 def test_a_coordinate_that_rounding_made_uneven_is_reported_in_one_line(tmp_path: Path) -> None:

@@ -8,12 +8,21 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import pyproj
 import pytest
 import xarray as xr
 
 import xgrad
 from tests.helpers import nothing_computed, same_bits
-from tests.operators.grids import CRS, PROJECTIONS, errors, errors_on_the_ellipsoid, on
+from tests.operators.grids import (
+    CRS,
+    PROJECTIONS,
+    errors,
+    errors_on_the_ellipsoid,
+    exact,
+    on,
+    projected,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
@@ -111,3 +120,52 @@ def test_a_job_has_the_same_bits(operation: str, tmp_path: Path) -> None:
     with xr.open_zarr(tmp_path / "out.zarr") as found:
         for key in expected.data_vars:
             assert same_bits(found[key], expected[key])
+
+
+@pytest.mark.parametrize("metric", ["EPSG:3035", pyproj.CRS("EPSG:3035"), "grid_mapping"], ids=type)
+def test_a_job_has_the_same_bits_from_projection_coordinates(metric: Any, tmp_path: Path) -> None:
+    ds = projected("equal-area", 24)[0].expand_dims(time=3)
+    ds["crs"] = ((), 0, pyproj.CRS("EPSG:3035").to_cf())
+    for name in "fuv":
+        ds[name].attrs["grid_mapping"] = "crs"
+    ds.chunk(time=1, y=10, x=9).to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    for operation, names, dim in (
+        ("gradient", ["f"], ["longitude", "latitude"]),
+        ("gradient", ["f"], ["x", "y"]),
+        ("curl", None, {"longitude": "u", "latitude": "v"}),
+    ):
+        target = tmp_path / "out.zarr"
+        xgrad.to_zarr(operation, tmp_path / "in.zarr", target, names, dim,  # type: ignore[arg-type]
+                      metric=metric, overwrite=True)  # fmt: skip
+        own = ds.fdgrad if names is None else ds.set_coords("crs")[names].fdgrad
+        expected = getattr(own, operation)(dim, metric=metric)
+        with xr.open_zarr(target) as found:
+            for one in expected.data_vars.values() if names else [expected]:
+                assert same_bits(found[one.name], one)
+                assert found[one.name].attrs == one.attrs
+            assert found.crs.attrs["grid_mapping_name"] == "lambert_azimuthal_equal_area"
+            assert "latitude" not in found.variables
+
+
+@pytest.mark.parametrize("metric", ["sphere", "ellipsoid"])
+def test_one_and_two_dimensional_places_have_the_same_derivatives(metric: str) -> None:
+    lat, lon = np.linspace(70, 20, 101), np.linspace(10, 60, 101)
+    phi, lam = np.meshgrid(np.radians(lat), np.radians(lon), indexing="ij")
+    known = exact(phi, lam)
+    lines = {"lat": ("y", lat), "lon": ("x", lon)}
+    plane = {"lat": (("y", "x"), np.degrees(phi)), "lon": (("y", "x"), np.degrees(lam))}
+    data = {name: (("y", "x"), known[name]) for name in ("f", "u", "v")}
+    options: dict[str, Any] = {"metric": metric, "edge_order": 2}
+    flat, curved = xr.Dataset(data, lines), xr.Dataset(data, plane)
+    pair, winds = ["lon", "lat"], {"lon": "u", "lat": "v"}
+    spin = np.abs(known["curl"]).max()
+    for derive, scale in (
+        (lambda ds: ds.f.fdgrad.gradient(pair, **options).df_dlat, None),
+        (lambda ds: ds.f.fdgrad.gradient(pair, **options).df_dlon, None),
+        (lambda ds: ds.f.fdgrad.magnitude(pair, **options), None),
+        (lambda ds: ds.fdgrad.curl(winds, **options), spin),
+        (lambda ds: ds.fdgrad.divergence(winds, **options), spin),
+    ):
+        one, other = derive(flat), derive(curved)
+        size = float(abs(one).max()) if scale is None else scale
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-4 * size)
