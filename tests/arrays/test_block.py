@@ -12,7 +12,7 @@ from tests.helpers import numpy_gradient, same_bits
 from xgrad.arrays import block
 from xgrad.arrays.halo import at_both_edges
 from xgrad.arrays.term import How
-from xgrad.kernels import fused, stencil_kinds, tabled
+from xgrad.kernels import rows, stencil_kinds, tabled
 from xgrad.kernels.cells import Cells
 from xgrad.kernels.piece import Piece
 from xgrad.stencils import ghosts
@@ -45,7 +45,7 @@ def pieces(dtype: str) -> tuple[list[Piece], list[Any]]:
 @pytest.fixture(params=["fused", "tiles", "numpy's loops"])
 def way(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The three ways through a block."""
-    monkeypatch.setattr(fused, "_SHORT_ROW", 1 if request.param == "fused" else 2**62)
+    monkeypatch.setattr(rows, "SHORT_ROW", 1 if request.param == "fused" else 2**62)
     monkeypatch.setattr(tabled, "are_loaded", lambda _: request.param != "numpy's loops")
 
 

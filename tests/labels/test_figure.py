@@ -22,7 +22,7 @@ def test_an_arc_on_a_sphere_is_the_angle_between_two_vectors(
     one: tuple[float, float], other: tuple[float, float]
 ) -> None:
     sphere = Figure(1.0)
-    chord = np.linalg.norm(np.subtract(sphere.point(*one), sphere.point(*other)))
+    chord = np.linalg.norm(np.subtract(sphere.normal(*one), sphere.normal(*other)))
     found = sphere.arc(*one, *other)
     np.testing.assert_allclose(2 * np.sin(found / 2), chord, atol=1e-12)
     assert found == sphere.arc(*other, *one)
@@ -86,7 +86,7 @@ def test_on_a_sphere_even_steps_stay_one_number() -> None:
 @FIGURES
 def test_a_point_is_on_the_ellipsoid_and_its_normal_is_across(figure: Figure) -> None:
     phi, lam = np.meshgrid(np.linspace(-1.5, 1.5, 31), np.linspace(-3, 3, 41))
-    x, y, z = figure.point(phi, lam)
+    x, y, z = figure.point(figure.normal(phi, lam))
     semi_minor = figure.semi_major * (1 - figure.flattening)
     inside = (x**2 + y**2) / figure.semi_major**2 + z**2 / semi_minor**2
     np.testing.assert_allclose(inside, 1, rtol=1e-14)
@@ -99,6 +99,6 @@ def test_a_point_is_on_the_ellipsoid_and_its_normal_is_across(figure: Figure) ->
 @FIGURES
 def test_the_widening_is_the_radius_of_a_parallel(figure: Figure) -> None:
     phi = np.linspace(-1.5, 1.5, 31)
-    x, y, _ = figure.point(phi, 0.7)
+    x, y, _ = figure.point(figure.normal(phi, 0.7))
     wide = figure.semi_major * figure.widening(phi) * np.cos(phi)
     np.testing.assert_allclose(np.hypot(x, y), wide, rtol=1e-14)

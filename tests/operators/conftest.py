@@ -10,14 +10,14 @@ import pytest
 import xarray as xr
 
 from tests.operators.helpers import LATITUDES, LEVELS, SECONDS
-from xgrad.kernels import fused
+from xgrad.kernels import rows
 
 
 @pytest.fixture(scope="module", params=["rows", "tiles"])
 def loops(request: Any) -> Iterator[None]:
     """Rows of any length through the compiled loop, or none."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fused, "_SHORT_ROW", 1 if request.param == "rows" else 2**62)
+        patch.setattr(rows, "SHORT_ROW", 1 if request.param == "rows" else 2**62)
         yield
 
 

@@ -48,9 +48,9 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
     if _is_plain(pieces, how):
         return pieces[0].fill(out)
     if tabled.are_loaded(out.size):
-        from xgrad.kernels import fused  # noqa: PLC0415  it loads numba
+        from xgrad.kernels import fused, products  # noqa: PLC0415  they load numba
 
-        if fused.fold(pieces, how, out):
+        if fused.fold(pieces, how, out) or products.fold(pieces, how, out):
             return True
     components = _by_component(pieces) if how != "sum" else [[one] for one in pieces]
     real = np.empty(0, out.dtype).real.dtype

@@ -25,6 +25,7 @@ _COMPILED = frozenset(np.dtype(code) for code in "fdFD")
 # cells in that time.
 _FEW_CELLS, _MANY_CELLS = 2**18, 2**22
 _cells_without = 0
+_WITH_NUMBA = ("xgrad.kernels.tabled_loops", "xgrad.kernels.fused")
 
 
 def are_loaded(cells: int) -> bool:
@@ -38,7 +39,7 @@ def are_loaded(cells: int) -> bool:
     >>> are_loaded(2**20)
     True
     """
-    loaded = "xgrad.kernels.tabled_loops" in sys.modules
+    loaded = any(module in sys.modules for module in _WITH_NUMBA)
     return loaded or cells > _FEW_CELLS or _cells_without + cells > _MANY_CELLS
 
 

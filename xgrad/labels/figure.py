@@ -108,17 +108,21 @@ class Figure:
         across = np.cos(latitude)
         return [across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude)]
 
-    def point(self, latitude: Any, longitude: Any) -> list[Any]:
-        """A place in space: three coordinates in metres.
+    def point(self, normal: list[Any]) -> list[Any]:
+        """The place in space that has a vertical: three coordinates in metres.
 
         Examples
         --------
-        >>> [float(x) for x in Figure(2.0, 0.5).point(np.pi / 2, 0.0)][2]
+        >>> flat = Figure(2.0, 0.5)
+        >>> [float(x) for x in flat.point(flat.normal(np.pi / 2, 0.0))][2]
         1.0
         """
-        x, y, z = self.normal(latitude, longitude)
-        radius = self.semi_major * self.widening(latitude)
-        return [radius * x, radius * y, (1 - self._squared_eccentricity) * radius * z]
+        x, y, z = normal
+        squared = self._squared_eccentricity
+        radius: Any = self.semi_major
+        if squared:
+            radius = radius / np.sqrt(1 - squared * z**2)
+        return [radius * x, radius * y, (1 - squared) * radius * z]
 
     def arc(self, latitude: Any, longitude: Any, other_latitude: Any, other_longitude: Any) -> Any:
         """Shortest distance between two places along the surface, in metres.
@@ -133,12 +137,9 @@ class Figure:
         >>> float(earth.arc(0.0, 0.0, 0.0, np.radians(1.0)).round(3))
         111319.491
         """
-        one = self.normal(latitude, longitude), self.point(latitude, longitude)
-        other = (
-            self.normal(other_latitude, other_longitude),
-            self.point(other_latitude, other_longitude),
-        )
-        return self._arc(one, other)
+        one = self.normal(latitude, longitude)
+        other = self.normal(other_latitude, other_longitude)
+        return self._arc((one, self.point(one)), (other, self.point(other)))
 
     def path(self, latitude: AnyArray, longitude: AnyArray, axis: int) -> AnyArray:
         """Distance travelled along an axis of a grid, from its first cell, in metres.
@@ -160,7 +161,8 @@ class Figure:
         array([0., 1., 2.])
         """
         phi, lam = np.moveaxis(latitude, axis, 0), np.moveaxis(longitude, axis, 0)
-        normal, point = self.normal(phi, lam), self.point(phi, lam)
+        normal = self.normal(phi, lam)
+        point = self.point(normal)
         below = [x[:-1] for x in normal], [x[:-1] for x in point]
         above = [x[1:] for x in normal], [x[1:] for x in point]
         steps = self._arc(below, above)

@@ -251,8 +251,10 @@ def _spans_the_globe(longitude: AnyArray) -> bool:
 def _both(obj: xr.DataArray | xr.Dataset, metric: str, figure: Figure) -> tuple[Hashable, Hashable]:
     """The names of latitude and longitude; those of a rotated pole if there are no others."""
     true = [cf.meant(obj, kind, obj.coords) for kind in ("latitude", "longitude")]
-    rotated = [cf.meant(obj, f"grid_{kind}", obj.coords) for kind in ("latitude", "longitude")]
-    if not any(true) and all(rotated):
+    rotated = [] if any(true) else [
+        cf.meant(obj, f"grid_{kind}", obj.coords) for kind in ("latitude", "longitude")
+    ]  # fmt: skip
+    if rotated and all(rotated):
         if figure.flattening:
             raise CoordinateError(
                 f"`metric` is {metric!r}, but {rotated[0][0]!r} and {rotated[1][0]!r} count from a "

@@ -119,7 +119,7 @@ def at_right_angles(place: Place, options: Options, what: str) -> Place:
         If the cosine of an angle inside the grid is above 0.02.
     """
     surface = Surface.on_earth(place, options)
-    one, other = (surface.unit_vectors[dim] for dim in surface.dims)
+    one, other = (surface.unit_vector(dim) for dim in surface.dims)
     inside = abs(dot(one, other))[1:-1, 1:-1]
     asked = f"the {what} along {place.latitude.dims}"
     remedy = "interpolate to a grid at right angles"

@@ -72,7 +72,7 @@ class Horizontal:
                 index_along(dim, self.variables[name].sizes[dim], self.options),
                 self.options,
                 factor=surface.variable(surface.per_area * sign),
-                inside=surface.variable(dot(surface.unit_vectors[direction], vector)),
+                inside=surface.variable(dot(surface.unit_vector(direction), vector)),
             )
             for direction, name in self.components.items()
             for dim, vector, sign in zip(surface.dims, vectors, signs, strict=True)

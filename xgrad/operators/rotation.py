@@ -156,8 +156,8 @@ def _matrix(place: Place, dims: list[Hashable], options: Options, to: To) -> lis
             "on a grid of 1-D latitude and longitude both are the same"
         )
     surface = Surface.on_earth(place, options)
-    north, east = (surface.unit_vectors[name] for name in place.names)
-    one, other = (surface.unit_vectors[dim] for dim in dims)
+    north, east = (surface.unit_vector(name) for name in place.names)
+    one, other = (surface.unit_vector(dim) for dim in dims)
     a, b, c, d = dot(one, east), dot(other, east), dot(one, north), dot(other, north)
     if to == "earth":
         return [[a, b], [c, d]]

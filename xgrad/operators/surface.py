@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,50 +47,46 @@ class Surface:
         Of length 1.
     per_area : array
         ``1 / J``.
-    unit_vectors : mapping of hashable to vector
-        The directions of coordinates, and of the dimensions along the grid.
+    coordinates : mapping of hashable to vector
+        The directions of coordinates, of length 1.
+    backward : tuple of hashable
+        Dimensions whose direction is that of falling indices.
     """
 
     dims: tuple[Hashable, ...]
     tangents: tuple[list[Any], list[Any]]
     normal: list[Any]
     per_area: Any
-    unit_vectors: Mapping[Hashable, list[Any]]
+    coordinates: Mapping[Hashable, list[Any]]
+    backward: tuple[Hashable, ...] = ()
 
     @classmethod
     def _of(
-        cls, dims: tuple[Hashable, ...], places: list[Any], normal: list[Any], names: Sequence[Any],
-        unit_vectors: dict[Hashable, list[Any]], options: Options, backward: Sequence[Any] = (),
+        cls, dims: tuple[Hashable, ...], places: list[Any], normal: list[Any],
+        coordinates: dict[Hashable, list[Any]], options: Options,
+        backward: tuple[Hashable, ...] = (),
     ) -> Surface:  # fmt: skip
         one, other = (
             [along_index_of(xr.Variable(dims, x), dim, dims, options) for x in places]
             for dim in dims
         )
         size = np.sqrt(dot(one, one) * dot(other, other))
-        per_area = reciprocal(dot(cross(one, other), normal), size, names)
-        along = {}
-        for dim, tangent in zip(dims, (one, other), strict=True):
-            # A difference of places is not exactly along the surface.
-            above = dot(tangent, normal)
-            flat = [x - above * n for x, n in zip(tangent, normal, strict=True)]
-            length = np.sqrt(dot(flat, flat)) * (-1.0 if dim in backward else 1.0)
-            along[dim] = [x / length for x in flat]
-        return cls(dims, (one, other), normal, per_area, unit_vectors | along)
+        per_area = reciprocal(dot(cross(one, other), normal), size, list(coordinates))
+        return cls(dims, (one, other), normal, per_area, coordinates, backward)
 
     @classmethod
     def on_earth(cls, place: Place, options: Options) -> Surface:
         """A curvilinear grid on a sphere or ellipsoid, with the directions east and north."""
         dims = place.latitude.dims
         phi, lam = place.latitude.data, place.longitude.transpose(*dims).data
-        normal, places = place.figure.normal(phi, lam), place.figure.point(phi, lam)
-        sin_phi, sin_lam, cos_lam = np.sin(phi), np.sin(lam), np.cos(lam)
-        unit_vectors = {
-            place.names[0]: [-sin_phi * cos_lam, -sin_phi * sin_lam, np.cos(phi)],
-            place.names[1]: [-sin_lam, cos_lam, 0 * lam],
+        normal = place.figure.normal(phi, lam)
+        sin_lam, cos_lam = np.sin(lam), np.cos(lam)
+        coordinates = {
+            place.names[0]: [-normal[2] * cos_lam, -normal[2] * sin_lam, np.cos(phi)],
+            place.names[1]: [-sin_lam, cos_lam, np.zeros_like(lam)],
         }
-        return cls._of(
-            dims, places, normal, list(place.names), unit_vectors, options, place.backward
-        )
+        places = place.figure.point(normal)
+        return cls._of(dims, places, normal, coordinates, options, place.backward)
 
     @classmethod
     def on_plane(
@@ -99,16 +96,27 @@ class Surface:
         x, y = (coord.variable.transpose(*dims).data.astype(np.float64) for coord in coords)
         zero = 0 * x
         names = [coord.name for coord in coords]
-        unit_vectors = dict(
+        coordinates = dict(
             zip(names, ([1 + zero, zero, zero], [zero, 1 + zero, zero]), strict=True)
         )
-        return cls._of(dims, [x, y, zero], [zero, zero, 1 + zero], names, unit_vectors, options)
+        return cls._of(dims, [x, y, zero], [zero, zero, 1 + zero], coordinates, options)
 
-    @property
+    @cached_property
     def gradients(self) -> tuple[list[Any], list[Any]]:
         """``p_j × n`` and ``n × p_i``: J times the gradients of the two indices."""
         one, other = self.tangents
         return cross(other, self.normal), cross(self.normal, one)
+
+    def unit_vector(self, name: Hashable) -> list[Any]:
+        """The direction of a coordinate, or of a dimension along the grid."""
+        if name in self.coordinates:
+            return self.coordinates[name]
+        tangent = self.tangents[self.dims.index(name)]
+        # A difference of places is not exactly along the surface.
+        above = dot(tangent, self.normal)
+        flat = [x - above * n for x, n in zip(tangent, self.normal, strict=True)]
+        length = np.sqrt(dot(flat, flat)) * (-1.0 if name in self.backward else 1.0)
+        return [x / length for x in flat]
 
     def variable(self, array: Any) -> xr.Variable:
         """An array of the grid with its dimensions."""
@@ -116,7 +124,7 @@ class Surface:
 
     def weights(self, name: Hashable) -> dict[Hashable, xr.Variable]:
         """Per dimension the factor of the derivative along its index, in the direction `name`."""
-        unit = self.unit_vectors[name]
+        unit = self.unit_vector(name)
         return {
             dim: self.variable(dot(unit, vector) * self.per_area)
             for dim, vector in zip(self.dims, self.gradients, strict=True)

@@ -1,0 +1,405 @@
+"""The compiled loops of :mod:`xgrad.kernels.fused` and :mod:`xgrad.kernels.products`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xgrad._jit import compiled
+from xgrad._typing import FIRST, LAST, STEP, WEIGHTS
+
+#: Most terms of a compiled loop: as many as a Laplacian on a sphere with levels has.  Tuples of
+#: varying length would be compiled for each length.
+MOST_TERMS = 4
+
+#: Cells of the rows that are processed together, whose lines stay in the fastest caches.
+CELLS_AT_ONCE = 2**12
+
+# Padding between the lines of the terms: without it, most sizes would map them to the same place
+# in the cache.
+_APART = 24
+
+#: Kinds of term: no derivative; a derivative along the row; one across rows.
+VALUES, ALONG, ACROSS = 0, 1, 2
+
+
+# The loops run over flat memory with unsigned offsets.  Slicing a row out of an array changes a
+# reference count twice, which takes as long as 50 cells; and a signed index is tested at each cell,
+# because -1 means the last one.
+
+
+@compiled
+def divided(lo: Any, p: Any, hi: Any, q: Any, step: Any, out: Any, at: Any, size: int) -> None:
+    """Difference quotients of `size` cells, from `p` and `q` on, into `out` from `at` on."""
+    if step == 2:  # along an index; half is exact, and faster
+        half = step / (step + step)
+        for i in range(size):
+            k = np.uint64(i)
+            out[at + k] = (hi[q + k] - lo[p + k]) * half
+    else:
+        for i in range(size):
+            k = np.uint64(i)
+            out[at + k] = (hi[q + k] - lo[p + k]) / step
+
+
+@compiled
+def _weighed(
+    a: Any, lo: Any, p: Any, b: Any, mid: Any, q: Any, c: Any, hi: Any, r: Any, out: Any, at: Any,
+    size: int,
+) -> None:  # fmt: skip
+    for i in range(size):
+        k = np.uint64(i)
+        out[at + k] = a * lo[p + k] + b * mid[q + k] + c * hi[r + k]
+
+
+@compiled
+def weighed_by(
+    weights: Any, a: Any, b: Any, c: Any, f: Any, p: Any, out: Any, at: Any, size: int
+) -> None:
+    """Weighted sum along a row; the weights of its cells start at `a`, `b` and `c`."""
+    one, two = np.uint64(1), np.uint64(2)
+    for i in range(size):
+        k = np.uint64(i)
+        out[at + k] = (
+            weights[a + k] * f[p + k] + weights[b + k] * f[p + k + one]
+            + weights[c + k] * f[p + k + two]
+        )  # fmt: skip
+
+
+@compiled
+def _added(weight: Any, f: Any, p: Any, total: Any, size: int) -> None:
+    for i in range(size):
+        k = np.uint64(i)
+        total[k] = total[k] + weight * f[p + k]
+
+
+@compiled
+def added_by(weights: Any, a: Any, f: Any, p: Any, total: Any, size: int) -> None:
+    """Add one more weight times its cell; see :func:`weighed_by`."""
+    for i in range(size):
+        k = np.uint64(i)
+        total[k] = total[k] + weights[a + k] * f[p + k]
+
+
+@compiled
+def copied(cells: Any, p: Any, out: Any, at: Any, size: int) -> None:
+    """Copy cells from `p` on into `out` from `at` on."""
+    for i in range(size):
+        k = np.uint64(i)
+        out[at + k] = cells[p + k]
+
+
+@compiled
+def _combined(
+    lines: Any, o: Any, apart: Any, factors: Any, is_norm: bool, out: Any, at: Any, size: int
+) -> None:
+    """Sum, or root of the sum of squares, in float64; unused lines are -0, which changes no sum."""
+    p, q, r = o + apart, o + apart + apart, o + apart + apart + apart
+    a, b, c, d = factors[0], factors[1], factors[2], factors[3]
+    if is_norm:
+        for i in range(size):
+            k = np.uint64(i)
+            t, u, v, w = a * lines[o + k], b * lines[p + k], c * lines[q + k], d * lines[r + k]
+            out[at + k] = np.sqrt(t * t + u * u + v * v + w * w)
+    else:
+        for i in range(size):
+            k = np.uint64(i)
+            out[at + k] = (
+                a * lines[o + k] + b * lines[p + k] + c * lines[q + k] + d * lines[r + k]
+            )  # fmt: skip
+
+
+@compiled
+def scaled_by(
+    factor: Any, a: Any, lines: Any, o: Any, total: Any, is_first: bool, size: int
+) -> None:
+    """Add a line times its own factor in each cell."""
+    if is_first:
+        for i in range(size):
+            k = np.uint64(i)
+            total[k] = factor[a + k] * lines[o + k]
+    else:
+        for i in range(size):
+            k = np.uint64(i)
+            total[k] = total[k] + factor[a + k] * lines[o + k]
+
+
+@compiled
+def _squared(total: Any, squares: Any, is_first: bool, size: int) -> None:
+    for i in range(size):
+        k = np.uint64(i)
+        square = total[k] * total[k]
+        squares[k] = square if is_first else squares[k] + square
+
+
+@compiled
+def _two(
+    one: Any, other: Any, a: Any, lines: Any, o: Any, p: Any, out: Any, at: Any, size: int
+) -> None:
+    for i in range(size):
+        k = np.uint64(i)
+        out[at + k] = one[a + k] * lines[o + k] + other[a + k] * lines[p + k]
+
+
+@compiled
+def _two_by_two(
+    f: Any, g: Any, h: Any, e: Any, a: Any, lines: Any, o: Any, apart: Any, out: Any, at: Any,
+    size: int,
+) -> None:  # fmt: skip
+    p, q, r = o + apart, o + apart + apart, o + apart + apart + apart
+    for i in range(size):
+        k = np.uint64(i)
+        t = f[a + k] * lines[o + k] + g[a + k] * lines[p + k]
+        u = h[a + k] * lines[q + k] + e[a + k] * lines[r + k]
+        out[at + k] = np.sqrt(t * t + u * u)
+
+
+@compiled
+def _combined_by_cell(
+    lines: Any, o: Any, apart: Any, factors: Any, a: Any, components: Any, is_norm: bool,
+    totals: Any, out: Any, at: Any, size: int,
+) -> None:  # fmt: skip
+    """The same with factors of each cell; `components` says which terms a norm adds first."""
+    n, is_two_by_two = len(components), False
+    if n == 4:
+        is_two_by_two = components[0] == components[1] and components[2] == components[3]
+    if n == 2 and not is_norm:
+        _two(factors[0], factors[1], a, lines, o, o + apart, out, at, size)
+        return
+    if is_two_by_two and is_norm:
+        _two_by_two(
+            factors[0], factors[1], factors[2], factors[3], a, lines, o, apart, out, at, size
+        )
+        return
+    total, squares = totals[0], totals[1]
+    for t in range(len(components)):
+        is_new = t == 0 or (is_norm and components[t] != components[t - 1])
+        if is_new and t > 0:
+            _squared(total, squares, components[t - 1] == components[0], size)
+        scaled_by(factors[t], a, lines, o + np.uint64(t) * apart, total, is_new, size)
+    zero = np.uint64(0)
+    if is_norm:
+        _squared(total, squares, components[-1] == components[0], size)
+        for i in range(size):
+            k = np.uint64(i)
+            out[at + k] = np.sqrt(squares[k])
+    else:
+        copied(total, zero, out, at, size)
+
+
+@compiled
+def row(below: Any, f: Any, above: Any, where: Any, o: int, j: int, q: int, size: int) -> Any:
+    """Find the array and offset of row `q` at cell `j` along the axis, in or beside the block.
+
+    ``where[1:]`` holds the number of cells of the block along the axis, the rows from one cell to
+    the next, and the numbers of cells below and above.
+    """
+    n, stride, n_below, n_above = where[1], where[2], where[3], where[4]
+    if j < 0:
+        return below, np.uint64(((o * n_below + n_below + j) * stride + q) * size)
+    if j >= n:
+        return above, np.uint64(((o * n_above + j - n) * stride + q) * size)
+    return f, np.uint64(((o * n + j) * stride + q) * size)
+
+
+@compiled
+def entry(table: Any, n: int, row: int, j: int) -> Any:
+    """The entry of a row of a table at cell `j`."""
+    return table[np.uint64(row * n + j)]
+
+
+@compiled
+def reach(table: Any, n: int, j: int) -> Any:
+    """First and last cell of the stencil of cell `j`, and the step of its quotient, or 0."""
+    first, last = int(entry(table, n, FIRST, j)), int(entry(table, n, LAST, j))
+    return j + first, j + last, entry(table, n, STEP, j)
+
+
+@compiled
+def weights(table: Any, n: int, j: int) -> Any:
+    """The first three weights; unused ones are zero."""
+    a, b = entry(table, n, WEIGHTS, j), entry(table, n, WEIGHTS + 1, j)
+    return a, b, entry(table, n, WEIGHTS + 2, j)
+
+
+@compiled
+def _is_like(table: Any, n: int, j: int, k: int) -> bool:
+    """Whether two cells have the same difference quotient."""
+    same = True
+    for row in (FIRST, LAST, STEP):
+        same = same and entry(table, n, row, j) == entry(table, n, row, k)
+    return same
+
+
+@compiled
+def _across(
+    table: Any, below: Any, f: Any, above: Any, where: Any, rows: Any, size: int, wide: Any,
+    lines: Any, at: Any,
+) -> None:  # fmt: skip
+    """Differentiate rows along an axis across them, into lines from `at` on."""
+    n, stride = where[1], where[2]
+    gap, zero = np.uint64(stride * size), np.uint64(0)
+    together = 0  # rows that are done already
+    for r in range(rows.start, rows.stop):
+        if together > 0:
+            together -= 1
+            at += np.uint64(size)
+            continue
+        o, q, j = r // (n * stride), r % stride, (r // stride) % n
+        first, last, step = reach(table, n, j)
+        a, b, c = weights(table, n, j)
+        p = np.uint64((r + (first - j) * stride) * size)
+        if first >= 0 and last == first + 2 and last < n:  # the inside of any block
+            if step != 0:
+                # Rows with the same quotient are one long row.
+                while (
+                    stride == 1 and r + together + 1 < rows.stop and last + together + 1 < n
+                    and _is_like(table, n, j, j + together + 1)
+                ):  # fmt: skip
+                    together += 1
+                divided(f, p, f, p + gap + gap, step, lines, at, (1 + together) * size)
+            else:
+                _weighed(a, f, p, b, f, p + gap, c, f, p + gap + gap, lines, at, size)
+        elif step != 0:
+            lo, p = row(below, f, above, where, o, first, q, size)
+            hi, p_hi = row(below, f, above, where, o, last, q, size)
+            divided(lo, p, hi, p_hi, step, lines, at, size)
+        else:
+            lo, p = row(below, f, above, where, o, first, q, size)
+            mid, p_mid = row(below, f, above, where, o, first + 1, q, size)
+            hi, p_hi = row(below, f, above, where, o, min(first + 2, last), q, size)
+            _weighed(a, lo, p, b, mid, p_mid, c, hi, p_hi, wide, zero, size)
+            for k in range(3, last - first + 1):
+                lo, p = row(below, f, above, where, o, first + k, q, size)
+                _added(entry(table, n, WEIGHTS + k, j), lo, p, wide, size)
+            copied(wide, zero, lines, at, size)
+        at += np.uint64(size)
+
+
+@compiled
+def _cell(below: Any, f: Any, above: Any, where: Any, r: int, j: int) -> Any:
+    n, n_below, n_above = where[1], where[3], where[4]
+    if j < 0:
+        return below[np.uint64(r * n_below + n_below + j)]
+    return above[np.uint64(r * n_above + j - n)] if j >= n else f[np.uint64(r * n + j)]
+
+
+@compiled
+def _ends(
+    table: Any, below: Any, f: Any, above: Any, where: Any, rows: Any, j: int, lines: Any, at: Any
+) -> None:
+    """Differentiate cell `j` of each row along the row; its stencil may reach beyond."""
+    n = where[1]
+    first, last, step = reach(table, n, j)
+    a, b, c = weights(table, n, j)
+    for r in range(rows.start, rows.stop):
+        here = at + np.uint64((r - rows.start) * n + j)
+        lo = _cell(below, f, above, where, r, first)
+        if step != 0:
+            lines[here] = (_cell(below, f, above, where, r, last) - lo) / step
+            continue
+        mid = _cell(below, f, above, where, r, first + 1)
+        total = a * lo + b * mid + c * _cell(below, f, above, where, r, min(first + 2, last))
+        for k in range(3, last - first + 1):
+            cell = _cell(below, f, above, where, r, first + k)
+            total = total + entry(table, n, WEIGHTS + k, j) * cell
+        lines[here] = total
+
+
+@compiled
+def _along(
+    table: Any, below: Any, f: Any, above: Any, where: Any, rows: Any, wide: Any, lines: Any,
+    at: Any,
+) -> None:  # fmt: skip
+    """Differentiate rows along themselves; all but ``where[2]`` cells at either end are uniform."""
+    n, half = where[1], where[2]
+    size, columns, zero = n - 2 * half, np.uint64(n), np.uint64(0)
+    inside, step = np.uint64(half), entry(table, n, STEP, min(half, n - 1))
+    if size > 0 and step != 0:
+        # All rows as one: what is wrong at their ends is written again below.
+        cells, p = (rows.stop - rows.start) * n - 2 * half, np.uint64(rows.start * n)
+        divided(f, p, f, p + inside + inside, step, lines, at + inside, cells)
+    elif size > 0:
+        a = np.uint64(WEIGHTS) * columns + inside
+        b, c = a + columns, a + columns + columns
+        for r in range(rows.start, rows.stop):
+            p, here = np.uint64(r * n), at + np.uint64((r - rows.start) * n + half)
+            if half == 1:
+                weighed_by(table, a, b, c, f, p, lines, here, size)
+                continue
+            weighed_by(table, a, b, c, f, p, wide, zero, size)
+            for k in range(3, 2 * half + 1):
+                added_by(table, a + np.uint64(k) * columns, f, p + np.uint64(k), wide, size)
+            copied(wide, zero, lines, here, size)
+    for j in range(min(half, n)):
+        _ends(table, below, f, above, where, rows, j, lines, at)
+    for j in range(max(half, n - half), n):
+        _ends(table, below, f, above, where, rows, j, lines, at)
+
+
+@compiled
+def _combined_group(
+    lines: Any, apart: Any, by_cell: Any, starts: Any, components: Any, is_norm: bool, totals: Any,
+    out: Any, first: int, size: int,
+) -> None:  # fmt: skip
+    """The same for some rows from `first` on, in one go if their factors follow one another."""
+    n, zero = len(starts), np.uint64(0)
+    if starts[n - 1] - starts[0] == np.uint64((n - 1) * size):
+        _combined_by_cell(
+            lines, zero, apart, by_cell, starts[0], components, is_norm, totals, out,
+            np.uint64(first * size), n * size,
+        )  # fmt: skip
+        return
+    for r in range(n):
+        _combined_by_cell(
+            lines, np.uint64(r * size), apart, by_cell, starts[r], components, is_norm, totals, out,
+            np.uint64((first + r) * size), size,
+        )  # fmt: skip
+
+
+@compiled
+def fold_rows(
+    wheres: Any, tables: Any, below: Any, f: Any, above: Any, factors: Any, by_cell: Any,
+    starts: Any, components: Any, is_norm: bool, size: int, out: Any,
+) -> None:  # fmt: skip
+    """Combine the terms into each row of `out`; ``wheres[t]`` is the memory layout of term `t`.
+
+    Factors are those of each row or, if there are `starts`, `by_cell`: the factors of row r begin
+    at ``starts[r]`` there.
+
+    Several short rows are done together, because taking an array out of a tuple also changes
+    reference counts.
+    """
+    count = max(1, CELLS_AT_ONCE // size)
+    apart = np.uint64(count * size + _APART)
+    lines = np.full(MOST_TERMS * (count * size + _APART), -0.0, out.dtype)
+    wide = np.empty(size, tables[0].dtype)
+    totals = np.empty((2, count * size if len(starts) else 0), np.float64)
+    n_rows = out.size // size
+    for first in range(0, n_rows, count):
+        rows = slice(first, min(first + count, n_rows))
+        cells = (rows.stop - first) * size
+        for t in range(len(wheres)):
+            where, at = wheres[t], np.uint64(t) * apart
+            if where[0] == ACROSS:
+                _across(
+                    tables[t], below[t], f[t], above[t], where, rows, size, wide, lines, at
+                )  # fmt: skip
+            elif where[0] == ALONG:
+                _along(tables[t], below[t], f[t], above[t], where, rows, wide, lines, at)
+            else:
+                copied(f[t], np.uint64(first * size), lines, at, cells)
+        if len(starts):
+            _combined_group(
+                lines, apart, by_cell, starts[first : rows.stop], components, is_norm, totals, out,
+                first, size,
+            )  # fmt: skip
+            continue
+        if len(factors) == 1:
+            start, zero = np.uint64(first * size), np.uint64(0)
+            _combined(lines, zero, apart, factors[0], is_norm, out, start, cells)
+            continue
+        for r in range(first, rows.stop):
+            start, line = np.uint64(r * size), np.uint64((r - first) * size)
+            _combined(lines, line, apart, factors[r], is_norm, out, start, size)
