@@ -379,7 +379,7 @@ def _tables(pieces: Sequence[Piece], dtype: np.dtype[Any]) -> list[Table] | None
 
 
 def _table(piece: Piece) -> Table | None:
-    return piece.stencil.table if isinstance(piece.stencil, Tabled) else None
+    return piece.stencil.columns if isinstance(piece.stencil, Tabled) else None
 
 
 def _factors(

@@ -11,7 +11,7 @@ import xarray as xr
 
 from xgrad._typing import Dim
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import cf, names, quantities
+from xgrad.labels import cf, names, quantities, transforms
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere, with_the_globe
@@ -273,13 +273,14 @@ def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
     """Positions in the order of the labels of the data, if they have labels."""
     if not isinstance(value, xr.DataArray):
         return value
-    for dim, index in value.indexes.items():
-        if dim not in value.dims or dim not in obj.indexes or index.equals(obj.indexes[dim]):
+    for dim, index in value.xindexes.items():
+        own = obj.xindexes.get(dim)
+        if dim not in value.dims or own is None or transforms.same_labels(index, own):
             continue
-        own = obj.indexes[dim]
-        missing = ~own.isin(index)
-        if missing.any() or not index.is_unique:
-            label: Any = own[missing][0] if missing.any() else index[index.duplicated()][0]
+        theirs, wanted = (one.coords[dim].to_index() for one in (value, obj))
+        missing = ~wanted.isin(theirs)
+        if missing.any() or not theirs.is_unique:
+            label: Any = wanted[missing][0] if missing.any() else theirs[theirs.duplicated()][0]
             label = getattr(label, "item", lambda label=label: label)()
             why = "lack" if missing.any() else "repeat"
             raise CoordinateError(
@@ -287,7 +288,7 @@ def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
                 f"{dim!r}; give positions for all labels of the data, or drop the coordinate "
                 f"{dim!r} of the positions to match them by place"
             )
-        value = value.sel({dim: own})
+        value = value.isel({dim: theirs.get_indexer(wanted)})
     return value
 
 
@@ -357,40 +358,55 @@ def _spacing_of(
     obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options, *also: Hashable
 ) -> Spacing:
     unit = options.unit_of_time
-    value: Any = (options.spacing or {}).get(name)
-    found = isinstance(value, str) and (value in obj.coords or value in _data_of(obj))
-    even = isinstance(value, str) and value == "uniform" and not found
-    if value is None or even:
-        # Not coords.get, which invents a coordinate for a dimension without one.
-        value = obj.coords[name] if name in obj.coords else None  # noqa: SIM401
-    elif found:
-        value = obj[value]
-    elif isinstance(value, str):
-        raise CoordinateError(
-            f"`spacing` for {name!r} names {value!r}, which is not a coordinate; "
-            f"{names.choices(obj)}"
-        )
+    value, found, even = _positions(obj, name, options)
     attrs = getattr(value, "attrs", {})
     dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
     called = [value.name] if isinstance(value, xr.DataArray) and value.name is not None else []
     times = isinstance(value, xr.DataArray) and is_time(value)
     period = options.full_period(attrs.get("units"), *also, name, *dims, *called, is_time=times)
     if value is None:
-        if even:
-            raise CoordinateError(
-                f"`spacing` for {name!r} is 'uniform', but there is no such coordinate; leave it "
-                "out for a spacing of 1"
-            )
         along = coordinates.along_index(name)
         return coordinates.around(along, obj.sizes[name], period)
+    dim = name if name in (options.spacing or {}) and not even else None
+    if isinstance(value, xr.DataArray) and (found or value.sizes == {dim: obj.sizes[dim]}):
+        computed = transforms.evenly_spaced(obj if found else value, value, dim, period)
+        if computed is not None:
+            return computed
     if even:
         return coordinates.uniform(value, unit, period)
-    given = name in (options.spacing or {})
-    if given and isinstance(value, xr.DataArray) and value.ndim > 1:
+    if dim is not None and isinstance(value, xr.DataArray) and value.ndim > 1:
         return coordinates.from_multidimensional(value, name, period)
-    if found or not given:
-        return coordinates.from_coordinate(value, unit, dim=name if given else None, period=period)
+    if found:
+        return coordinates.from_coordinate(value, unit, dim=dim, period=period)
     return coordinates.from_value(name, obj.sizes[name], value, unit, period)
+
+
+def _positions(
+    obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options
+) -> tuple[Any, bool, bool]:
+    """The positions along a name, whether they are of the object, and whether they are 'uniform'.
+
+    None for a dimension without a coordinate.
+    """
+    value: Any = (options.spacing or {}).get(name)
+    if isinstance(value, str) and (value in obj.coords or value in _data_of(obj)):
+        return obj[value], True, False
+    even = isinstance(value, str) and value == "uniform"
+    if isinstance(value, str) and not even:
+        raise CoordinateError(
+            f"`spacing` for {name!r} names {value!r}, which is not a coordinate; "
+            f"{names.choices(obj)}"
+        )
+    if value is not None and not even:
+        return value, False, False
+    if name in obj.coords:
+        return obj.coords[name], True, even
+    if even:
+        raise CoordinateError(
+            f"`spacing` for {name!r} is 'uniform', but there is no such coordinate; leave it "
+            "out for a spacing of 1"
+        )
+    return None, False, False
 
 
 def _data_of(obj: xr.DataArray | xr.Dataset) -> Iterable[Hashable]:
