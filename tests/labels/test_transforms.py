@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from xarray.indexes import RangeIndex
+from xarray.indexes import CoordinateTransform, CoordinateTransformIndex, RangeIndex
 
 import xgrad
 from tests.helpers import nothing_computed, numpy_gradient, same_bits
@@ -113,3 +113,111 @@ def test_labels_of_ranges_are_compared_to_the_bit() -> None:
         data.fdgrad.gradient("x", spacing={"x": positions})
     with pytest.raises(CoordinateError, match="have different coordinates 'x'"):
         xgrad.divergence({"x": data, "y": positions})
+
+
+class Turned(CoordinateTransform):
+    """An image of (y, x) that is turned and scaled: xc and yc depend on both indices."""
+
+    def __init__(self) -> None:
+        super().__init__(["xc", "yc"], {"y": 6, "x": 7})
+
+    def forward(self, dim_positions: dict[str, Any]) -> dict[Any, Any]:
+        x, y = dim_positions["x"], dim_positions["y"]
+        places = (100 + 24 * x + 18 * y, 500 + 18 * x - 24 * y)
+        return dict(zip(self.coord_names, places, strict=True))
+
+
+def turned() -> xr.DataArray:
+    coords = xr.Coordinates.from_xindex(CoordinateTransformIndex(Turned()))
+    f = xr.DataArray(np.zeros((3, 6, 7)), coords, ("time", "y", "x"))
+    return (f + 2 * f.xc - 3 * f.yc).rename("f")
+
+
+def image(transform: str, sizes: Any = None) -> xr.DataArray:
+    """What rioxarray gives without coordinates."""
+    sizes = sizes or {"band": 3, "y": 6, "x": 7}
+    mapping = xr.Variable((), 0, {"GeoTransform": transform})
+    values = np.random.default_rng(3).normal(size=tuple(sizes.values()))
+    return xr.DataArray(values, {"spatial_ref": mapping}, tuple(sizes), "f")
+
+
+@pytest.mark.parametrize("dim", ["x", "y", ["x", "y"], None])
+def test_a_turned_grid_is_not_taken_for_steps_of_one(dim: Any) -> None:
+    f = turned()
+    f = f if dim else f.isel(time=0)
+    for refused in (f.fdgrad.gradient, f.fdgrad.magnitude, f.to_dataset(name="f").fdgrad.gradient):
+        with pytest.raises(CoordinateError, match=r"at the coordinates \['xc', 'yc'\]"):
+            refused(dim)
+
+
+def test_the_remedies_for_a_turned_grid_work() -> None:
+    f = turned()
+    found = f.fdgrad.gradient(["xc", "yc"])
+    np.testing.assert_allclose(found.df_dxc, 2.0, rtol=1e-12)
+    np.testing.assert_allclose(found.df_dyc, -3.0, rtol=1e-12)
+    assert isinstance(found.xindexes["xc"], CoordinateTransformIndex)
+    per_cell = f.fdgrad.gradient("x", spacing={"x": 1.0}).df_dx
+    assert same_bits(per_cell, np.gradient(f.values, 1.0, axis=2))
+    assert same_bits(f.fdgrad.gradient("time").df_dtime, np.zeros((3, 6, 7)))
+
+
+def test_a_turned_grid_of_degrees_is_a_curvilinear_one_on_the_sphere() -> None:
+    f = turned().rename(xc="lon", yc="lat")
+    with pytest.raises(CoordinateError, match=r"latitude 'lat' is .* beyond a pole"):
+        f.fdgrad.gradient("x", metric="sphere")  # as places, not as steps of one
+
+
+@pytest.mark.parametrize("dataset", [False, True])
+@pytest.mark.parametrize(("dim", "step"), [("x", 30.0), ("y", -20.0)])
+def test_an_image_without_coordinates_says_its_step(dim: str, step: float, dataset: bool) -> None:
+    f = image("100.0 30.0 0.0 500.0 0.0 -20.0")
+    obj = f.to_dataset().reset_coords("spatial_ref") if dataset else f
+    message = rf"of 'spatial_ref' places it; give its step, `spacing={{'{dim}': {step}}}`"
+    with pytest.raises(CoordinateError, match=message):
+        obj.fdgrad.gradient(dim)
+    axis = f.get_axis_num(dim)
+    for given in (step, 1.0):
+        found = f.fdgrad.gradient(dim, spacing={dim: given})[f"df_d{dim}"]
+        assert same_bits(found, np.gradient(f.values, given, axis=axis))
+    with_coordinate = f.assign_coords({dim: np.arange(float(f.sizes[dim]))})
+    assert with_coordinate.fdgrad.gradient(dim).sizes == f.sizes
+    assert f.fdgrad.gradient("band").sizes == f.sizes
+
+
+def test_a_turned_image_without_coordinates_is_refused() -> None:
+    f = image("100.0 24.0 18.0 500.0 18.0 -24.0", {"band": 2, "row": 6, "column": 7})
+    for dim in ("row", "column"):
+        with pytest.raises(CoordinateError, match=r"that is turned; give it two-dim.*rasterix"):
+            f.fdgrad.gradient(dim)
+    row, column = np.meshgrid(np.arange(6), np.arange(7), indexing="ij")
+    dims = ("row", "column")
+    f = f.assign_coords(xc=(dims, 24 * column + 18 * row), yc=(dims, 18 * column - 24 * row))
+    with pytest.raises(CoordinateError, match=r"that is turned; name \['xc', 'yc'\]"):
+        f.fdgrad.gradient("row")
+    found = (f.xc - 2 * f.yc).rename("g").fdgrad.gradient(["xc", "yc"])
+    np.testing.assert_allclose(found.dg_dyc, -2.0, rtol=1e-12)
+    strange = image("somewhere", {"y": 4, "x": 5})
+    with pytest.raises(CoordinateError, match="GeoTransform of 'spatial_ref' places it"):
+        strange.fdgrad.gradient("x")
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # by rasterix
+def test_a_raster_index() -> None:
+    rasterix = pytest.importorskip("rasterix")
+    f = image("100.0 30.0 0.0 500.0 0.0 -20.0", {"y": 6, "x": 7})
+    along = rasterix.assign_index(f, crs=False)
+    g = along.fdgrad.gradient(["y", "x"])
+    assert isinstance(g.xindexes["x"], rasterix.RasterIndex)
+    for found, expected in zip((g.df_dy, g.df_dx), np.gradient(f.values, -20.0, 30.0), strict=True):
+        assert same_bits(found, expected)
+    given = along.fdgrad.gradient("x", spacing={"x": along.x * 2}).df_dx
+    np.testing.assert_allclose(given, g.df_dx / 2, rtol=1e-12)
+    big = rasterix.assign_index(image("0 1 0 0 0 1", {"y": 2, "x": 10**6}), crs=False)
+    assert evenly_spaced(big, big.x).steps == 1.0
+    turned_around = rasterix.assign_index(
+        image("100.0 24.0 18.0 500.0 18.0 -24.0", {"y": 6, "x": 7}), crs=False
+    )
+    with pytest.raises(CoordinateError, match=r"name \['xc', 'yc'\]"):
+        turned_around.fdgrad.gradient("x")
+    plane = (2 * turned_around.xc - 3 * turned_around.yc).rename("t")
+    np.testing.assert_allclose(plane.fdgrad.gradient(["xc", "yc"]).dt_dyc, -3.0, rtol=1e-12)

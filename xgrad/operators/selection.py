@@ -347,6 +347,9 @@ def _spacing(
     """The spacing along a name; on a sphere that of latitude or longitude along its dimension."""
     given = name in (options.spacing or {})
     own = None if given or place is None else place.coordinate_along(name)
+    on_sphere = place is not None and place.has(name)
+    if not (given or on_sphere or name in obj.coords):
+        transforms.refuse_steps_of_one(obj, name)
     if own is None or own == name:
         return _spacing_of(obj, name, options)
     if {own, name} <= set(options.boundary if isinstance(options.boundary, Mapping) else ()):
