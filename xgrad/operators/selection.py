@@ -11,7 +11,7 @@ import xarray as xr
 
 from xgrad._typing import Dim
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import cf, names, quantities, transforms
+from xgrad.labels import cf, mesh, names, quantities, transforms
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere, with_the_globe
@@ -182,6 +182,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     for one in dims:
         if not any(one in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {one!r}: {dtypes_of(obj)}")
+    mesh.refuse(obj, variables, dims)
     _require_a_time(variables, spacings, options)
     own = iter(spacings)
     called = [name if name in several else next(own).name for name in asked]
