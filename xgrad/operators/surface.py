@@ -17,6 +17,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -67,10 +68,7 @@ class Surface:
         )
         size = np.sqrt(dot(one, one) * dot(other, other))
         per_area = reciprocal(dot(cross(one, other), normal), size, names)
-        along = {
-            dim: [x / np.sqrt(dot(tangent, tangent)) for x in tangent]
-            for dim, tangent in zip(dims, (one, other), strict=True)
-        }
+        along = {dim: unit_vector(tangent) for dim, tangent in zip(dims, (one, other), strict=True)}
         return cls(dims, (one, other), normal, per_area, unit_vectors | along)
 
     @classmethod
@@ -185,6 +183,19 @@ def dot(one: Sequence[Any], other: Sequence[Any]) -> Any:
     return sum(a * b for a, b in zip(one, other, strict=True))
 
 
+def unit_vector(vector: Sequence[Any]) -> list[Any]:
+    """A vector of arrays at length 1; NaN where it has no direction.
+
+    Examples
+    --------
+    >>> unit_vector([np.array([3.0]), np.array([4.0])])
+    [array([0.6]), array([0.8])]
+    """
+    length = np.sqrt(dot(vector, vector))
+    length = np.where(length > 0, length, np.nan)
+    return [x / length for x in vector]
+
+
 def reciprocal(determinant: Any, size: Any, names: Sequence[Hashable]) -> Any:
     """``1 / determinant``, NaN where it is a rounding error of terms of this size.
 
@@ -198,13 +209,28 @@ def reciprocal(determinant: Any, size: Any, names: Sequence[Hashable]) -> Any:
     Raises
     ------
     CoordinateError
-        If no cell has one.
+        If no cell has one.  Lazy places are not read to find out: they warn when they are computed.
     """
     singular = ~(abs(determinant) > _SINGULAR * size)  # NaN too
     if isinstance(determinant, np.ndarray):
         _complain(singular, np.isnan(determinant), names)
+    else:
+        singular = da.map_blocks(
+            _complained, singular, list(names), dtype=bool, meta=singular._meta
+        )
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(singular, np.nan, 1 / np.where(singular, 1.0, determinant))
+
+
+def _complained(singular: AnyArray, names: list[Hashable]) -> AnyArray:
+    """Warn of a chunk with singular cells: in the same words for each, which Python shows once."""
+    if singular.any():
+        warn(
+            f"coordinates {names} are missing, or not independent of each other, in some cells: "
+            "derivatives with respect to them are NaN there",
+            CoordinateWarning,
+        )
+    return singular
 
 
 def _complain(singular: AnyArray, missing: AnyArray, names: Sequence[Hashable]) -> None:
