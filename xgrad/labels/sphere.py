@@ -25,6 +25,11 @@ RADIUS = 6371229.0
 # Nearer to a pole than this (0.06 m) is at the pole.
 _AT_THE_POLE = 1e-8
 
+# Nearer to each other than this (6 micrometres) are two cells in one place.
+_ONE_PLACE = 1e-12
+#: What stands for the way between them: longer than any great circle.
+OVER_A_REPEATED_PLACE = 4.0
+
 
 def at_pole(latitude: AnyArray) -> AnyArray:
     """Which latitudes are poles.
@@ -112,6 +117,7 @@ def path(latitude: AnyArray, longitude: AnyArray, axis: int) -> AnyArray:
 
     It grows along the index, wherever the axis leads: a sign that depended on the place would
     change from row to row on a grid over a pole, and with the part of the grid that is loaded.
+    Between two cells in one place it grows by ``OVER_A_REPEATED_PLACE``, by which they are known.
 
     Parameters
     ----------
@@ -130,5 +136,6 @@ def path(latitude: AnyArray, longitude: AnyArray, axis: int) -> AnyArray:
     """
     phi, lam = np.moveaxis(latitude, axis, 0), np.moveaxis(longitude, axis, 0)
     steps = arc(phi[:-1], lam[:-1], phi[1:], lam[1:])
+    steps = np.where(steps <= _ONE_PLACE, OVER_A_REPEATED_PLACE, steps)
     travelled = np.concatenate([np.zeros_like(phi[:1]), np.cumsum(steps, axis=0)])
     return np.moveaxis(travelled, 0, axis)

@@ -51,11 +51,10 @@ class Selection:
     @property
     def directions(self) -> list[Direction]:
         """What first derivatives are taken along: the dimensions, then the partial derivatives."""
-        plain = [
-            Direction(along.name, along.label, along.units, ((along, self.factor(along)),))
-            for along in self.spacings
-        ]
-        return [*plain, *self.partials]
+        return [*map(self._direction, self.spacings), *self.partials]
+
+    def _direction(self, along: Spacing) -> Direction:
+        return Direction(along.name, along.label, along.units, ((along, self.factor(along)),))
 
     @property
     def at_right_angles(self) -> list[Direction]:
@@ -63,7 +62,8 @@ class Selection:
         place, dims = self.place, [along.dim for along in self.spacings]
         if place is None or not place.is_curvilinear or not set(place.latitude.dims) <= set(dims):
             return self.directions
-        others = [one for one in self.directions if not place.has(one.dims[0])]
+        others = [self._direction(along) for along in self.spacings if not place.has(along.dim)]
+        others += [one for one in self.partials if not place.has(one.dims[0])]
         return [*others, *eastward_and_northward(place, self.options)]
 
     def with_right_angles(self, what: str) -> Selection:
@@ -118,7 +118,10 @@ class Selection:
 
     def factor(self, along: Spacing) -> xr.Variable | None:
         """Factor of a derivative: on a sphere, ``1 / cos(φ)`` for the eastward one."""
-        return None if self.place is None else self.place.factor(along.dim)
+        place = self.place
+        if place is not None and place.is_curvilinear and place.has(along.dim):
+            return curvilinear_grid.beside_repeated_places(place, along, self.options)
+        return None if place is None else place.factor(along.dim)
 
 
 def concerns(obj: xr.Dataset, dim: Dim) -> bool:
