@@ -19,6 +19,8 @@ from xgrad.labels.vertical import counts_upward, is_depth, signs_over_depth
         ({"standard_name": "depth"}, False),
         ({"positive": "down", "units": "hPa"}, False),
         ({"positive": "down", "units": "dbar"}, False),
+        ({"positive": "down", "units": "millibars"}, False),
+        ({"positive": "down", "units": "hectopascal"}, False),
         ({"positive": "down", "standard_name": "air_pressure"}, False),
         ({"positive": "down", "standard_name": "sea_water_pressure", "units": "1"}, False),
         ({}, False),

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any
 
 from xgrad.errors import CoordinateWarning, warn
 
-_PRESSURES = frozenset(
-    [
-        "Pa", "pascal", "Pascal", "hPa", "kPa", "bar", "mbar", "mb", "millibar", "millibars",
-        "dbar", "decibar", "decibars", "atm",
-    ]
-)  # fmt: skip
+# Units of pressure, as CF and as pint write them.
+_PRESSURE = re.compile(r"[hkM]?Pa|\w*[Pp]ascals?|\w*bars?|mb|atm")
 _OMEGA = "lagrangian_tendency_of_air_pressure"
 
 
@@ -28,7 +25,7 @@ def is_depth(attrs: Mapping[Any, Any]) -> bool:
     """
     down = str(attrs.get("positive", "")).lower() == "down"
     pressure = "pressure" in str(attrs.get("standard_name", ""))
-    return down and not pressure and str(attrs.get("units", "")) not in _PRESSURES
+    return down and not pressure and not _PRESSURE.fullmatch(str(attrs.get("units", "")))
 
 
 def counts_upward(attrs: Mapping[Any, Any]) -> bool | None:
