@@ -29,6 +29,18 @@ def test_an_axis_that_is_even_in_one_chunk_only() -> None:
         assert same_bits(lazy.compute(), expected)
 
 
+@pytest.mark.parametrize("options", [{}, {"skipna": True}, {"accuracy": 4}, {"edge_order": 2}])
+def test_a_long_even_axis_has_the_bits_of_numpy_in_any_chunks(options: Any) -> None:
+    values = np.random.default_rng(11).normal(size=2**16 + 50)
+    scheme = Scheme(**options)
+    expected = combine.differentiate(values, 0.1, 0, scheme)
+    if scheme.is_numpys:
+        assert same_bits(expected, numpy_gradient(values, 0.1, 0, scheme.edge_order))
+    for size in (30_000, 2**16 + 20, len(values)):
+        lazy = combine.differentiate(da.from_array(values, chunks=size), 0.1, 0, scheme)
+        assert same_bits(lazy.compute(), expected)
+
+
 @pytest.mark.parametrize("layout", ["F", "strided", "read-only"])
 def test_chunks_of_any_memory_layout_equal_numpy(layout: str) -> None:
     values = np.random.default_rng(6).normal(size=(12, 10))

@@ -22,6 +22,7 @@ from xgrad.kernels import stencil_kinds
 from xgrad.kernels.cells import Cells
 from xgrad.kernels.stencil_kinds import AnyStencil, Gaps, OfAnAxis, Tabled
 from xgrad.stencils.scheme import Scheme
+from xgrad.stencils.table import Repeating
 
 
 def applied(stencil: Any, cells: Cells) -> Any:
@@ -51,6 +52,31 @@ def test_a_part_of_a_stencil_gives_a_part_of_the_derivative(data: Any) -> None:
 )
 def test_a_scheme_decides_the_kind(scheme: Scheme, kind: type[OfAnAxis]) -> None:
     assert stencil_kinds.kind_of(scheme) is kind
+
+
+@pytest.mark.parametrize("skipna", [False, True])
+@pytest.mark.parametrize(("order", "accuracy"), [(1, 2), (1, 8), (2, 2), (4, 4)])
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        ("one-sided", "one-sided"), ("periodic", "periodic"), ("reflect", "nan"), ("extend", 0.5),
+        ("one-sided", "reflect"),
+    ],
+)  # fmt: skip
+def test_a_long_even_axis_has_the_table_that_is_written_out(
+    order: int, accuracy: int, skipna: bool, boundary: Any
+) -> None:
+    for edge_order in (1, 2):
+        scheme = Scheme(order, accuracy, edge_order, skipna, boundary)
+        size, step, dtype = 2**16 + 1, np.float64(0.1), np.dtype("f8")
+        seam = 0.7 if "periodic" in boundary else None
+        found = stencil_kinds.of_axis(step, size, scheme, dtype, seam).table
+        assert isinstance(found, Repeating)
+        expected = stencil_kinds.kind_of(scheme).table_of(step, size, scheme, dtype, seam)
+        assert found.shape == expected.shape
+        assert same_bits(found, expected)
+        for part in (slice(0, 9), slice(5, 99), slice(size - 7, size), slice(9, 9)):
+            assert same_bits(found[:, part], expected[:, part])
 
 
 BEYOND = 0.125

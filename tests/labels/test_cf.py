@@ -117,6 +117,7 @@ AXES = {
 
 
 @pytest.mark.filterwarnings("ignore:the divergence or curl takes the degrees")
+@pytest.mark.filterwarnings("ignore:coordinate '.' is `positive. down`")
 @given(st.fixed_dictionaries({axis: st.sampled_from(attrs) for axis, attrs in AXES.items()}),
        st.permutations("abc"))  # fmt: skip
 def test_an_axis_is_the_same_for_dim_and_for_the_components(

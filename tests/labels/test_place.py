@@ -147,18 +147,24 @@ def test_places_with_a_constant_time_dimension_name_a_remedy_that_works() -> Non
     lon, lat = np.meshgrid(np.arange(4.0), np.arange(3.0))
     dims = ("Time", "y", "x")
     ds = xr.Dataset(
-        {"t": (dims, lat[None])},
-        {"XLAT": (dims, lat[None], {"units": "degree_north"}),
-         "XLONG": (dims, lon[None], {"units": "degree_east"})},
+        {"t": (dims, np.stack([lat, 2 * lat]))},
+        {"XLAT": (dims, np.stack([lat, lat]), {"units": "degree_north"}),
+         "XLONG": (dims, np.stack([lon, lon]), {"units": "degree_east"}),
+         "XTIME": ("Time", [0.0, 60.0])},
     )  # fmt: skip
     remedy = (
-        "ds.assign_coords({'XLAT': ds['XLAT'].isel({'Time': 0}), "
-        "'XLONG': ds['XLONG'].isel({'Time': 0})})"
+        "ds.assign_coords({'XLAT': ds['XLAT'].isel({'Time': 0}, drop=True), "
+        "'XLONG': ds['XLONG'].isel({'Time': 0}, drop=True)})"
     )
-    with pytest.raises(CoordinateError, match=re.escape(f"constant along 'Time', use `{remedy}`")):
-        place_of(ds)
-    ds = ds.assign_coords({"XLAT": ds["XLAT"].isel({"Time": 0}), "XLONG": ds["XLONG"].isel(Time=0)})
-    assert place_of(ds).is_curvilinear
+    for given in (ds, ds.assign_coords(Time=[3, 4])):
+        with pytest.raises(CoordinateError, match=re.escape(f"along 'Time', use `{remedy}`")):
+            given.t.fdgrad.gradient(["XLONG", "XLAT"], metric="sphere")
+        mended = given.assign_coords(
+            {name: given[name].isel({"Time": 0}, drop=True) for name in ("XLAT", "XLONG")}
+        )
+        found = mended.t.fdgrad.gradient(["XLONG", "XLAT"], metric="sphere")
+        assert found.dt_dXLAT.dims == dims
+        assert found.XTIME.dims == ("Time",)
 
 
 def test_lazy_places_stay_lazy() -> None:

@@ -10,6 +10,7 @@ import xarray as xr
 
 import xgrad
 from tests.helpers import nothing_computed, same_bits
+from tests.operators.grids import exact
 from tests.operators.grids import on as projected
 from tests.operators.helpers import OMEGA, R, globe, on, slope
 
@@ -113,3 +114,109 @@ def test_a_magnitude_does_not_depend_on_the_directions(name: str) -> None:
     expected = ds.f.fdgrad.magnitude(["lon", "lat"], metric="sphere")
     for dim in (None, ["y", "x"], ["x", "y"]):
         assert same_bits(ds.f.fdgrad.magnitude(dim, metric="sphere"), expected)
+
+
+def tripolar(rows: int = 60, columns: int = 120) -> xr.Dataset:
+    """Confocal ellipses about two northern poles, as of NEMO, and exact fields.
+
+    The first two columns are repeated at the end, and the last row is the third last one from the
+    other side: the second last is the fold, each of whose places it has twice.
+    """
+    mu = np.linspace(2.5, 0, rows - 1)
+    mu = np.append(mu, -mu[-2])
+    theta = 2 * np.pi * (np.arange(columns + 2) % columns) / columns
+    z = 0.3 * np.cosh(mu[:, None] + 1j * theta)
+    phi, lam = np.pi / 2 - 2 * np.arctan(np.abs(z) / 2), np.angle(z)
+    dims, known = ("y", "x"), exact(phi, lam)
+    return xr.Dataset(
+        {name: (dims, known[name]) for name in ("f", "u", "v", "df_dlon", "df_dlat")},
+        {"nav_lat": (dims, np.degrees(phi)), "nav_lon": (dims, np.degrees(lam))},
+    )
+
+
+NAMES = ["nav_lon", "nav_lat"]
+
+
+def test_over_the_north_fold_of_a_tripolar_grid_derivatives_are_true() -> None:
+    def worst(k: int) -> float:
+        ds = tripolar(30 * k, 60 * k)
+        with pytest.warns(xgrad.CoordinateWarning, match="not independent .* in [1-4] of"):
+            found = ds.f.fdgrad.gradient(NAMES, metric="sphere", edge_order=2)
+        errors = [abs(found[f"df_d{n}"] - ds[f"df_d{n[4:]}"]) * R for n in NAMES]
+        # A pole of the grid is a cell of the fold, where its axes have no direction.
+        away = abs(np.sin(2 * np.pi * ds.x / (60 * k))) > 0.2
+        assert not (np.isnan(errors[0]) & away).any()
+        return float(max(error.where(away).max() for error in errors))
+
+    assert slope(worst, (2, 4)) > 1.7
+
+
+def test_columns_that_are_repeated_at_the_seam_are_a_boundary_or_are_dropped() -> None:
+    ds = tripolar()
+    once = ds.isel(x=slice(1, -1))
+    with pytest.warns(xgrad.CoordinateWarning, match="not independent"):
+        whole = ds.f.fdgrad.gradient(NAMES, metric="sphere")
+    with pytest.warns(xgrad.CoordinateWarning, match="not independent"):
+        closed = once.f.fdgrad.gradient(NAMES, metric="sphere", boundary={"x": "periodic"})
+    xr.testing.assert_equal(whole.isel(x=slice(1, -1)), closed)
+    with pytest.warns(xgrad.CoordinateWarning, match="not independent"):
+        twice = ds.f.fdgrad.gradient(NAMES, metric="sphere", boundary={"x": "periodic"})
+    assert np.isnan(twice.df_dnav_lon.isel(x=[0, -1])).all()
+    xr.testing.assert_equal(twice.isel(x=slice(1, -1)), closed)
+
+
+OPERATIONS: dict[str, Any] = {
+    "gradient": lambda ds: ds.f.fdgrad.gradient(NAMES, metric="sphere"),
+    "along y": lambda ds: ds.f.fdgrad.gradient("y", metric="sphere"),
+    "along y, wide": lambda ds: ds.f.fdgrad.gradient("y", metric="sphere", accuracy=4),
+    "along x": lambda ds: ds.f.fdgrad.gradient("x", metric="sphere"),
+    "magnitude": lambda ds: ds.f.fdgrad.magnitude(metric="sphere"),
+    "divergence": lambda ds: ds.fdgrad.divergence(
+        dict(zip(NAMES, "uv", strict=True)), metric="sphere"
+    ),
+    "along the grid": lambda ds: ds.fdgrad.curl({"x": "u", "y": "v"}, metric="sphere"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::xgrad.CoordinateWarning")
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_repeated_row_is_an_edge(name: str) -> None:
+    # Without a pole of the grid, and the last row twice.
+    plain = tripolar().isel(x=slice(5, 50), y=slice(0, -2))
+    last = plain.sizes["y"] - 1
+    repeated = plain.isel(y=[*range(last + 1), last])
+    operation = OPERATIONS[name]
+    found, expected = operation(repeated), operation(plain)
+    if isinstance(found, xr.Dataset):
+        found, expected = (next(iter(one.data_vars.values())) for one in (found, expected))
+    assert not np.isinf(found).any()
+    reach = {"along y, wide": 5, "along x": 0, "along y": 1, "along the grid": 2}.get(name, 0)
+    np.testing.assert_allclose(
+        found.isel(y=slice(0, last + 1 - reach)), expected.isel(y=slice(0, last + 1 - reach)),
+        rtol=1e-9, atol=1e-9 * float(abs(expected).max()),
+    )  # fmt: skip
+    if name != "along x":
+        assert np.isnan(found.isel(y=-1)).all()
+    for chunks in ({"y": 7}, {"x": 9}):
+        lazy = operation(repeated.chunk(chunks))
+        lazy = lazy if isinstance(lazy, xr.DataArray) else next(iter(lazy.data_vars.values()))
+        assert same_bits(lazy.values, found.values)
+
+
+def test_a_repeated_place_is_reported() -> None:
+    plain = tripolar().isel(x=slice(5, 50), y=slice(0, -2))
+    repeated = plain.isel(x=[0, *range(45)]).f
+    message = r"\['nav_lat', 'nav_lon'\] repeat a place along 'x', .* derivatives along it are NaN"
+    with pytest.warns(xgrad.CoordinateWarning, match=message):
+        found = repeated.fdgrad.gradient("x", metric="sphere").df_dx
+    assert np.flatnonzero(np.isnan(found).any("y")).tolist() == [0, 1]
+    lazy = repeated.chunk(y=9).fdgrad.gradient("x", metric="sphere").df_dx
+    with pytest.warns(xgrad.CoordinateWarning, match=message):
+        assert same_bits(lazy.values, found.values)
+    ds, _ = projected("polar stereographic", 21)
+    twice = ds.isel(x=[0, *range(21)]).f
+    with pytest.warns(xgrad.CoordinateWarning):
+        bent = twice.fdgrad.laplacian(metric="sphere")
+    assert np.isnan(bent.isel(x=slice(0, 2))).all()
+    expected = ds.f.fdgrad.laplacian(metric="sphere").isel(x=slice(4, None))
+    np.testing.assert_allclose(bent.isel(x=slice(5, None)), expected, rtol=0, atol=1e-24)

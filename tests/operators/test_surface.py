@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,35 @@ def test_one_and_two_dimensional_places_have_the_same_derivatives(metric: str) -
         one, other = derive(flat), derive(curved)
         size = float(abs(one).max()) if scale is None else scale
         np.testing.assert_allclose(other, one, rtol=0, atol=1e-4 * size)
+
+
+@pytest.mark.parametrize("why", ["missing", "not independent"])
+def test_lazy_places_warn_when_they_are_computed(why: str) -> None:
+    j, i = np.meshgrid(np.arange(9.0), np.arange(12.0), indexing="ij")
+    lat, lon = 30 + j + 0.1 * i, 5 + i
+    if why == "missing":
+        lat[6:, 1:3] = np.nan
+    else:
+        lat[:, :5] = lon[:, :5] = 40.0
+    units = {"lat": "degrees_north", "lon": "degrees_east"}
+    places = {name: (("j", "i"), one, {"units": units[name]})
+              for name, one in (("lat", lat), ("lon", lon))}  # fmt: skip
+    f = xr.DataArray(np.sin(j * i), places, ("j", "i"), "f")
+    with pytest.warns(xgrad.CoordinateWarning, match=f"{why}.* in [0-9]+ of 108 cells"):
+        expected = f.fdgrad.gradient(["lon", "lat"], metric="sphere")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lazy = f.chunk(j=3, i=4).fdgrad.gradient(["lon", "lat"], metric="sphere")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = lazy.compute(scheduler="sync")
+    xr.testing.assert_identical(found, expected)
+    (text,) = {str(one.message) for one in caught}
+    assert text.startswith("coordinates ['lat', 'lon'] are missing, or not independent of")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        lazy.compute()
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lazy.isel(j=slice(0, 2), i=slice(8, None)).compute()  # chunks without a gap

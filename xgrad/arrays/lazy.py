@@ -21,6 +21,7 @@ from xgrad.kernels.piece import Piece
 from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions
 from xgrad.stencils import ghosts
 from xgrad.stencils.scheme import Scheme
+from xgrad.stencils.table import Repeating
 
 Chunks: TypeAlias = tuple[tuple[int, ...], ...]
 
@@ -122,13 +123,9 @@ class _OnAxis:
         axis = term.axis
         assert axis is not None
         stencil = term.stencil(array.shape[axis], array.dtype)
-        table = stencil.table
-        # Each item is a cell's column of the table: if the table had two dimensions, dask would
-        # look for the parts of each chunk's table and concatenate them.
-        whole = np.ascontiguousarray(table.T).view([(_COLUMN, table.dtype, len(table))])[:, 0]
-        columns = [da.from_array(whole, chunks=(array.chunks[axis],)), (axis,)]
+        columns = [_columns(stencil.table, array.chunks[axis]), (axis,)]
         is_whole = array.numblocks[axis] == 1
-        empty = replace(stencil, table=table[:, :0])
+        empty = replace(stencil, table=stencil.table[:, :0])
         way = cls(axis, term.face, is_whole, empty, term.product is not None)
         halos = [] if is_whole else way._halo(array, index)
         if term.product is not None:
@@ -157,6 +154,32 @@ class _OnAxis:
         else:
             known = between_faces(product, next(given), sides, axis, own, face, ghosts.values)
         return Piece(cells, stencil, inside=known)
+
+
+def _columns(table: AnyArray | Repeating, chunks: tuple[int, ...]) -> da.Array:
+    """The table in chunks of cells; a repeating one is written out chunk by chunk.
+
+    Each item is a cell's column of the table: if the table had two dimensions, dask would look for
+    the parts of each chunk's table and concatenate them.
+    """
+    none = _items(table[:, :0])
+    if isinstance(table, Repeating):
+        cells = da.arange(table.size, chunks=(chunks,))
+        found = cells.map_blocks(_items_of, table, dtype=none.dtype, meta=none)
+    else:
+        found = da.from_array(_items(table), chunks=(chunks,))
+    columns: da.Array = found
+    return columns
+
+
+def _items(table: AnyArray) -> AnyArray:
+    rows = np.ascontiguousarray(table.T)
+    found: AnyArray = rows.view([(_COLUMN, table.dtype, len(table))])[:, 0]
+    return found
+
+
+def _items_of(cells: AnyArray, table: Repeating) -> AnyArray:
+    return _items(table.columns(cells))
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def tables(pieces: Sequence[Piece], dtype: np.dtype[Any]) -> list[Table] | None:
 
 
 def _table(piece: Piece) -> Table | None:
-    return piece.stencil.table if isinstance(piece.stencil, Tabled) else None
+    return piece.stencil.columns if isinstance(piece.stencil, Tabled) else None
 
 
 def placed(
@@ -67,7 +67,7 @@ def placed(
     if stencil is None:
         return (VALUES, 0, 0, 0, 0), *flat
     n, n_below, n_above = f.shape[place], below.shape[place], above.shape[place]
-    first, last = (stencil.table[row].astype(np.intp) for row in (FIRST, LAST))
+    first, last = (stencil.columns[row].astype(np.intp) for row in (FIRST, LAST))
     # Compiled code does not check indices: a halo that is too thin would read foreign memory.
     assert (first + np.arange(n)).min() >= -n_below
     assert (last + np.arange(n)).max() < n + n_above

@@ -20,6 +20,9 @@ from xgrad.kernels.layout import result_dtype
 from xgrad.stencils import table as tables
 from xgrad.stencils.scheme import Scheme
 
+# An even axis with more cells than this has one column for all that are not near its ends.
+_LONG = 2**16
+
 # Modules with compiled loops are imported where they are used: they load numba, which small arrays
 # do not need.
 
@@ -48,7 +51,7 @@ class OfAnAxis(ABC):
     """
 
     scheme: Scheme
-    table: AnyArray
+    table: AnyArray | tables.Repeating
 
     @staticmethod
     @abstractmethod
@@ -60,7 +63,15 @@ class OfAnAxis(ABC):
     def table_of(
         steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any
     ) -> AnyArray:
-        """The table of a whole axis, for data of the real `dtype`."""
+        """The table of a whole axis, for data of the real `dtype`.
+
+        With one step, only the columns of cells that a stencil at an edge reaches may differ.
+        """
+
+    @property
+    def columns(self) -> AnyArray:
+        """The table, written out."""
+        return np.asarray(self.table)
 
     @abstractmethod
     def apply(self, cells: Cells, out: AnyArray) -> bool:
@@ -93,12 +104,12 @@ class Tabled(OfAnAxis):
     def apply(self, cells: Cells, out: AnyArray) -> bool:
         """See :func:`xgrad.kernels.tabled.differentiate`."""
         below, block, above = cells.parts
-        tabled.differentiate(block, below, above, self.table, cells.axis, out)
+        tabled.differentiate(block, below, above, self.columns, cells.axis, out)
         return True
 
     def of_products(self, known: AnyArray) -> Self:
         """See :func:`xgrad.stencils.table.of_products`."""
-        return replace(self, table=tables.of_products(self.table, known))
+        return replace(self, table=tables.of_products(self.columns, known))
 
 
 class Gaps(OfAnAxis):
@@ -120,7 +131,7 @@ class Gaps(OfAnAxis):
         """See :func:`xgrad.kernels.gaps.along_coasts`."""
         from xgrad.kernels import gaps  # noqa: PLC0415
 
-        gaps.along_coasts(cells.parts, self.table, cells.axis, self.scheme.depth, out)
+        gaps.along_coasts(cells.parts, self.columns, cells.axis, self.scheme.depth, out)
         return True
 
 
@@ -144,7 +155,7 @@ class AnyStencil(OfAnAxis):
         """See :func:`xgrad.kernels.any_stencil.in_steps`."""
         from xgrad.kernels import any_stencil  # noqa: PLC0415
 
-        steps = np.concatenate([self.table[:, 0], self.table[-1, 1:]])
+        steps = np.concatenate([self.columns[:, 0], self.columns[-1, 1:]])
         any_stencil.in_steps(cells.parts, steps, cells.axis, self.scheme, out)
         return True
 
@@ -228,4 +239,8 @@ def of_axis(
     """
     real = np.empty(0, result_dtype(dtype)).real.dtype.newbyteorder("=")
     kind = kind_of(scheme)
+    near = scheme.needed + scheme.reach
+    if np.ndim(steps) == 0 and size > _LONG:
+        short = kind.table_of(steps, 2 * near + 1, scheme, real, seam)
+        return kind(scheme, tables.Repeating(short, size))
     return kind(scheme, kind.table_of(steps, size, scheme, real, seam))

@@ -21,6 +21,11 @@ from xgrad._typing import AnyArray
 #: Radius of the Earth in metres: that of the GRIB format and of most weather models.
 RADIUS = 6371229.0
 
+# Nearer to each other than this, in semi-major axes, are two cells in one place: 6 micrometres.
+_ONE_PLACE = 1e-12
+#: What stands for the way between them: longer than any great circle.
+OVER_A_REPEATED_PLACE = 4.0
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -146,6 +151,8 @@ class Figure:
 
         It grows along the index, wherever the axis leads: a sign that depended on the place would
         change from row to row on a grid over a pole, and with the part of the grid that is loaded.
+        Between two cells in one place it grows by ``OVER_A_REPEATED_PLACE`` times the semi-major
+        axis, by which they are known.
 
         Parameters
         ----------
@@ -166,6 +173,8 @@ class Figure:
         below = [x[:-1] for x in normal], [x[:-1] for x in point]
         above = [x[1:] for x in normal], [x[1:] for x in point]
         steps = self._arc(below, above)
+        one_place = steps <= _ONE_PLACE * self.semi_major
+        steps = np.where(one_place, OVER_A_REPEATED_PLACE * self.semi_major, steps)
         travelled = np.concatenate([np.zeros_like(phi[:1]), np.cumsum(steps, axis=0)])
         return np.moveaxis(travelled, 0, axis)
 

@@ -296,7 +296,7 @@ def _require_two_dimensions(
     remedy = "give both the same two, or one each"
     if latitude.ndim == 3 and latitude.dims == longitude.dims:  # the model WRF writes these
         first = {latitude.dims[0]: 0}
-        places = ", ".join(f"{name!r}: ds[{name!r}].isel({first})" for name in names)
+        places = ", ".join(f"{name!r}: ds[{name!r}].isel({first}, drop=True)" for name in names)
         remedy = (
             f"if they are constant along {latitude.dims[0]!r}, use `ds.assign_coords({{{places}}})`"
         )

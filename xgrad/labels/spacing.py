@@ -112,7 +112,7 @@ def from_coordinate(
     array([24., 48.])
     """
     name = coord.name
-    _require_one_dimension(coord, dim)
+    require_one_dimension(coord, dim)
     label = str(coord.attrs.get("long_name") or name)
     what = f"coordinate {name!r}"
     if times.is_time(coord):
@@ -129,7 +129,8 @@ def from_coordinate(
     return around(found, coord.size, period)
 
 
-def _require_one_dimension(coord: xr.DataArray, dim: Hashable | None) -> None:
+def require_one_dimension(coord: xr.DataArray, dim: Hashable | None) -> None:
+    """Refuse a coordinate that is not along one dimension, which is `dim` if it is given."""
     name = coord.name
     if coord.ndim != 1:
         example = (coord.dims or ("x",))[0]

@@ -10,7 +10,7 @@ import xarray as xr
 
 from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
-from xgrad.labels import cf, crs
+from xgrad.labels import cf, crs, transforms
 
 _AXES = {"u": "X", "v": "Y", "w": "Z"}
 
@@ -212,6 +212,9 @@ def _require_one_grid(
                 f"different grids; {remedy}"
             )
     for coord in set(first.coords) & set(other.coords):
+        indexes = [one.xindexes[coord] for one in (first, other) if coord in one.xindexes]
+        if len(indexes) == 2 and transforms.same_labels(*indexes):
+            continue  # without a table of labels that an index computes
         one, another = first.coords[coord].variable, other.coords[coord].variable
         if one.chunks is not None or another.chunks is not None:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -12,12 +13,17 @@ import xarray as xr
 from xgrad._typing import AnyArray
 from xgrad.arrays.combine import differentiate
 from xgrad.arrays.term import Positions
-from xgrad.errors import CoordinateError
+from xgrad.errors import CoordinateError, CoordinateWarning, warn
+from xgrad.labels import figure
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing
 from xgrad.operators.surface import Surface, dot
 from xgrad.stencils.scheme import Scheme
+
+# In radians: between the longest way on a sphere and what stands for none, and half of the latter.
+_STEP_OF_NO_GRID = (np.pi + figure.OVER_A_REPEATED_PLACE) / 2
+_WIDTH_OF_NO_CELL = 0.9 * figure.OVER_A_REPEATED_PLACE / 2
 
 # Cosine of an angle that counts as right: the error of what assumes one is of this size.
 _RIGHT_ANGLE = 0.02
@@ -81,6 +87,56 @@ def path(place: Place, dim: Hashable) -> xr.Variable:
     return xr.Variable(latitude.dims, -data if dim in place.backward else data)
 
 
+def beside_repeated_places(place: Place, along: Spacing, options: Options) -> xr.Variable | None:
+    """Factor of a derivative along the grid: NaN where it would reach over two cells in one place.
+
+    Such cells are at the seam of a grid that repeats its first columns, and at the north fold of a
+    tripolar grid.  None if places in memory have none.
+
+    Parameters
+    ----------
+    place : Place
+        With latitudes and longitudes of two dimensions.
+    along : Spacing
+        From :func:`in_metres`.
+    options : Options
+        The stencils.
+    """
+    positions = along.positions
+    if positions is None:
+        return None
+    given: dict[str, Any] = {
+        "axis": positions.get_axis_num(along.dim), "scheme": options.scheme(along.name, along.dim),
+        "limit": _STEP_OF_NO_GRID * place.figure.semi_major,
+        "what": f"coordinates {list(place.names)} repeat a place along {along.dim!r}",
+    }  # fmt: skip
+    if isinstance(positions.data, da.Array):
+        meta = np.empty((0, 0))
+        data = da.map_blocks(_beside, positions.data, dtype=float, meta=meta, **given)
+        return xr.Variable(positions.dims, data)
+    found = _beside(positions.data, **given)
+    return xr.Variable(positions.dims, found) if np.isnan(found).any() else None
+
+
+def _beside(travelled: AnyArray, axis: int, scheme: Scheme, limit: float, what: str) -> AnyArray:
+    """1, or NaN where a stencil reaches over a step that is longer than `limit`."""
+    over = np.moveaxis(np.diff(travelled, axis=axis) > limit, axis, -1)
+    if not over.any():
+        return np.ones_like(travelled)
+    warn(
+        f"{what}, as at a seam or a north fold: derivatives along it are NaN beside it; name "
+        "longitude and latitude, or drop the repeated cells with `.isel`",
+        CoordinateWarning,
+    )
+    depth, steps = scheme.depth, scheme.edge - 1
+    beyond = np.pad(over, [*[(0, 0)] * (over.ndim - 1), (depth, depth)])
+    windows = np.lib.stride_tricks.sliding_window_view(beyond, 2 * depth, axis=-1)
+    beside: AnyArray = np.asarray(windows.any(axis=-1))
+    beside[..., : scheme.half] |= over[..., :steps].any(axis=-1, keepdims=True)
+    beside[..., -scheme.half :] |= over[..., -steps:].any(axis=-1, keepdims=True)
+    return np.moveaxis(np.where(beside, np.nan, 1.0), -1, axis)
+
+
 def growth(place: Place, dim: Hashable) -> xr.Variable:
     """``d ln(h) / ds`` along `dim`, with h the width of the cells along the other dimension.
 
@@ -92,6 +148,7 @@ def growth(place: Place, dim: Hashable) -> xr.Variable:
     axis, beside = own.get_axis_num(dim), own.get_axis_num(across)
     scheme = Scheme(edge_order=2)
     width = abs(differentiate(other.data, 1.0, beside, scheme))
+    width = np.where(width > _WIDTH_OF_NO_CELL * place.figure.semi_major, np.nan, width)
     columns = Positions(own.data)
     return xr.Variable(own.dims, differentiate(np.log(width), columns, axis, scheme))
 

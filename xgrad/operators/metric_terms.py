@@ -40,7 +40,7 @@ def second(
     # edge would not converge there.
     first = replace(options, order=1, edge_order=2)
     if place.is_curvilinear:
-        yield term_of(name, variable, along, options)
+        yield term_of(name, variable, along, options, factor=asked.factor(along))
         yield term_of(name, variable, along, first, factor=growth(place, along.dim))
     elif place.is_eastward(along.dim):
         yield term_of(name, variable, along, options, factor=place.eastward() ** 2)

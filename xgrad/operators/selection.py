@@ -11,7 +11,7 @@ import xarray as xr
 
 from xgrad._typing import Dim
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import cf, names, quantities
+from xgrad.labels import cf, mesh, names, quantities, transforms
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.crs import placed
 from xgrad.labels.options import Options
@@ -52,11 +52,10 @@ class Selection:
     @property
     def directions(self) -> list[Direction]:
         """What first derivatives are taken along: the dimensions, then the partial derivatives."""
-        plain = [
-            Direction(along.name, along.label, along.units, ((along, self.factor(along)),))
-            for along in self.spacings
-        ]
-        return [*plain, *self.partials]
+        return [*map(self._direction, self.spacings), *self.partials]
+
+    def _direction(self, along: Spacing) -> Direction:
+        return Direction(along.name, along.label, along.units, ((along, self.factor(along)),))
 
     @property
     def at_right_angles(self) -> list[Direction]:
@@ -64,7 +63,8 @@ class Selection:
         place, dims = self.place, [along.dim for along in self.spacings]
         if place is None or not place.is_curvilinear or not set(place.latitude.dims) <= set(dims):
             return self.directions
-        others = [one for one in self.directions if not place.has(one.dims[0])]
+        others = [self._direction(along) for along in self.spacings if not place.has(along.dim)]
+        others += [one for one in self.partials if not place.has(one.dims[0])]
         return [*others, *eastward_and_northward(place, self.options)]
 
     def with_right_angles(self, what: str) -> Selection:
@@ -119,7 +119,10 @@ class Selection:
 
     def factor(self, along: Spacing) -> xr.Variable | None:
         """Factor of a derivative: on a sphere, ``1 / cos(φ)`` for the eastward one."""
-        return None if self.place is None else self.place.factor(along.dim)
+        place = self.place
+        if place is not None and place.is_curvilinear and place.has(along.dim):
+            return curvilinear_grid.beside_repeated_places(place, along, self.options)
+        return None if place is None else place.factor(along.dim)
 
 
 def concerns(obj: xr.Dataset, dim: Dim) -> bool:
@@ -185,6 +188,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     for one in dims:
         if not any(one in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {one!r}: {dtypes_of(obj)}")
+    mesh.refuse(obj, variables, dims)
     _require_a_time(variables, spacings, options)
     own = iter(spacings)
     called = [name if name in several else next(own).name for name in asked]
@@ -276,13 +280,14 @@ def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
     """Positions in the order of the labels of the data, if they have labels."""
     if not isinstance(value, xr.DataArray):
         return value
-    for dim, index in value.indexes.items():
-        if dim not in value.dims or dim not in obj.indexes or index.equals(obj.indexes[dim]):
+    for dim, index in value.xindexes.items():
+        own = obj.xindexes.get(dim)
+        if dim not in value.dims or own is None or transforms.same_labels(index, own):
             continue
-        own = obj.indexes[dim]
-        missing = ~own.isin(index)
-        if missing.any() or not index.is_unique:
-            label: Any = own[missing][0] if missing.any() else index[index.duplicated()][0]
+        theirs, wanted = (one.coords[dim].to_index() for one in (value, obj))
+        missing = ~wanted.isin(theirs)
+        if missing.any() or not theirs.is_unique:
+            label: Any = wanted[missing][0] if missing.any() else theirs[theirs.duplicated()][0]
             label = getattr(label, "item", lambda label=label: label)()
             why = "lack" if missing.any() else "repeat"
             raise CoordinateError(
@@ -290,7 +295,7 @@ def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
                 f"{dim!r}; give positions for all labels of the data, or drop the coordinate "
                 f"{dim!r} of the positions to match them by place"
             )
-        value = value.sel({dim: own})
+        value = value.isel({dim: theirs.get_indexer(wanted)})
     return value
 
 
@@ -349,6 +354,9 @@ def _spacing(
     """The spacing along a name; on a sphere that of latitude or longitude along its dimension."""
     given = name in (options.spacing or {})
     own = None if given or place is None else place.coordinate_along(name)
+    on_sphere = place is not None and place.has(name)
+    if not (given or on_sphere or name in obj.coords):
+        transforms.refuse_steps_of_one(obj, name)
     if own is None or own == name:
         return _spacing_of(obj, name, options)
     if {own, name} <= set(options.boundary if isinstance(options.boundary, Mapping) else ()):
@@ -360,40 +368,55 @@ def _spacing_of(
     obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options, *also: Hashable
 ) -> Spacing:
     unit = options.unit_of_time
-    value: Any = (options.spacing or {}).get(name)
-    found = isinstance(value, str) and (value in obj.coords or value in _data_of(obj))
-    even = isinstance(value, str) and value == "uniform" and not found
-    if value is None or even:
-        # Not coords.get, which invents a coordinate for a dimension without one.
-        value = obj.coords[name] if name in obj.coords else None  # noqa: SIM401
-    elif found:
-        value = obj[value]
-    elif isinstance(value, str):
-        raise CoordinateError(
-            f"`spacing` for {name!r} names {value!r}, which is not a coordinate; "
-            f"{names.choices(obj)}"
-        )
+    value, found, even = _positions(obj, name, options)
     attrs = getattr(value, "attrs", {})
     dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
     called = [value.name] if isinstance(value, xr.DataArray) and value.name is not None else []
     times = isinstance(value, xr.DataArray) and is_time(value)
     period = options.full_period(attrs.get("units"), *also, name, *dims, *called, is_time=times)
     if value is None:
-        if even:
-            raise CoordinateError(
-                f"`spacing` for {name!r} is 'uniform', but there is no such coordinate; leave it "
-                "out for a spacing of 1"
-            )
         along = coordinates.along_index(name)
         return coordinates.around(along, obj.sizes[name], period)
+    dim = name if name in (options.spacing or {}) and not even else None
+    if isinstance(value, xr.DataArray) and (found or value.sizes == {dim: obj.sizes[dim]}):
+        computed = transforms.evenly_spaced(obj if found else value, value, dim, period)
+        if computed is not None:
+            return computed
     if even:
         return coordinates.uniform(value, unit, period)
-    given = name in (options.spacing or {})
-    if given and isinstance(value, xr.DataArray) and value.ndim > 1:
+    if dim is not None and isinstance(value, xr.DataArray) and value.ndim > 1:
         return coordinates.from_multidimensional(value, name, period)
-    if found or not given:
-        return coordinates.from_coordinate(value, unit, dim=name if given else None, period=period)
+    if found:
+        return coordinates.from_coordinate(value, unit, dim=dim, period=period)
     return coordinates.from_value(name, obj.sizes[name], value, unit, period)
+
+
+def _positions(
+    obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options
+) -> tuple[Any, bool, bool]:
+    """The positions along a name, whether they are of the object, and whether they are 'uniform'.
+
+    None for a dimension without a coordinate.
+    """
+    value: Any = (options.spacing or {}).get(name)
+    if isinstance(value, str) and (value in obj.coords or value in _data_of(obj)):
+        return obj[value], True, False
+    even = isinstance(value, str) and value == "uniform"
+    if isinstance(value, str) and not even:
+        raise CoordinateError(
+            f"`spacing` for {name!r} names {value!r}, which is not a coordinate; "
+            f"{names.choices(obj)}"
+        )
+    if value is not None and not even:
+        return value, False, False
+    if name in obj.coords:
+        return obj.coords[name], True, even
+    if even:
+        raise CoordinateError(
+            f"`spacing` for {name!r} is 'uniform', but there is no such coordinate; leave it "
+            "out for a spacing of 1"
+        )
+    return None, False, False
 
 
 def _data_of(obj: xr.DataArray | xr.Dataset) -> Iterable[Hashable]:

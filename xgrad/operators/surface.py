@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -115,8 +116,8 @@ class Surface:
         # A difference of places is not exactly along the surface.
         above = dot(tangent, self.normal)
         flat = [x - above * n for x, n in zip(tangent, self.normal, strict=True)]
-        length = np.sqrt(dot(flat, flat)) * (-1.0 if name in self.backward else 1.0)
-        return [x / length for x in flat]
+        unit = unit_vector(flat)
+        return [-x for x in unit] if name in self.backward else unit
 
     def variable(self, array: Any) -> xr.Variable:
         """An array of the grid with its dimensions."""
@@ -197,6 +198,19 @@ def dot(one: Sequence[Any], other: Sequence[Any]) -> Any:
     return sum(a * b for a, b in zip(one, other, strict=True))
 
 
+def unit_vector(vector: Sequence[Any]) -> list[Any]:
+    """A vector of arrays at length 1; NaN where it has no direction.
+
+    Examples
+    --------
+    >>> unit_vector([np.array([3.0]), np.array([4.0])])
+    [array([0.6]), array([0.8])]
+    """
+    length = np.sqrt(dot(vector, vector))
+    length = np.where(length > 0, length, np.nan)
+    return [x / length for x in vector]
+
+
 def reciprocal(determinant: Any, size: Any, names: Sequence[Hashable]) -> Any:
     """``1 / determinant``, NaN where it is a rounding error of terms of this size.
 
@@ -210,13 +224,28 @@ def reciprocal(determinant: Any, size: Any, names: Sequence[Hashable]) -> Any:
     Raises
     ------
     CoordinateError
-        If no cell has one.
+        If no cell has one.  Lazy places are not read to find out: they warn when they are computed.
     """
     singular = ~(abs(determinant) > _SINGULAR * size)  # NaN too
     if isinstance(determinant, np.ndarray):
         _complain(singular, np.isnan(determinant), names)
+    else:
+        singular = da.map_blocks(
+            _complained, singular, list(names), dtype=bool, meta=singular._meta
+        )
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(singular, np.nan, 1 / np.where(singular, 1.0, determinant))
+
+
+def _complained(singular: AnyArray, names: list[Hashable]) -> AnyArray:
+    """Warn of a chunk with singular cells: in the same words for each, which Python shows once."""
+    if singular.any():
+        warn(
+            f"coordinates {names} are missing, or not independent of each other, in some cells: "
+            "derivatives with respect to them are NaN there",
+            CoordinateWarning,
+        )
+    return singular
 
 
 def _complain(singular: AnyArray, missing: AnyArray, names: Sequence[Hashable]) -> None:

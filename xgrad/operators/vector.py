@@ -10,6 +10,7 @@ import xarray as xr
 from xgrad._typing import Form
 from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateError
+from xgrad.labels import vertical
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.crs import mappings
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
@@ -44,6 +45,11 @@ def divergence(
     limit over the longitudes is right for any smooth flow.  On a curvilinear grid it is
     ``(D_i (V · (p_j × n)) + D_j (V · (n × p_i))) / J``, with the tangents ``p`` of the grid lines
     per index, the normal ``n`` and the area ``J``; the axes may meet at any angle.
+
+    Over a depth, a vertical coordinate that is ``positive: down`` and no pressure, the derivative
+    of a component that counts upward by its standard_name has the opposite sign,
+    ``dw/dz = -dw/ddepth``.  A component whose standard_name has neither the word "upward" nor
+    "downward" is taken to count downward, and a warning says so.
 
     Parameters
     ----------
@@ -134,7 +140,8 @@ def curl(
     ``1/(R cos φ) dv/dλ - 1/R du/dφ + u tan(φ)/R``; at a pole it is ``-2/R du/dφ``, the limit for
     solid-body rotation.  On a curvilinear grid it is ``(D_i (V · p_j) - D_j (V · p_i)) / J``, see
     :func:`divergence`.  With three components, the two horizontal ones are those of a shallow
-    fluid, ``dw/dy - dv/dz`` and ``du/dz - dw/dx``.
+    fluid, ``dw/dy - dv/dz`` and ``du/dz - dw/dx``.  Over a depth, z is upward all the same:
+    ``d/dz`` is ``-d/ddepth``, and a component that counts downward is taken with the opposite sign.
 
     Parameters
     ----------
@@ -211,6 +218,13 @@ def _only(obj: xr.Dataset, components: Any) -> xr.Dataset:
     return obj.set_coords(mappings(obj))[list(dict.fromkeys(components.values()))]
 
 
+def _attributes_along(obj: xr.Dataset, along: Spacing, options: Options) -> Mapping[Any, Any]:
+    """Attributes of the positions along a dimension, wherever they are from."""
+    given = (options.spacing or {}).get(along.dim)
+    own: Mapping[Any, Any] = getattr(given, "attrs", {})
+    return own or (obj.variables[along.name].attrs if along.name in obj.variables else {})
+
+
 class _Field:
     """A vector field on one grid, and the derivatives of its components."""
 
@@ -246,6 +260,11 @@ class _Field:
         self.dims = [along.dim for along in plain]
         self._along = {along.dim: along for along in plain}
         self.origin = {along.dim: keys[along.name] for along in plain}
+        self._signs = {
+            along.dim: vertical.signs_over_depth(along.name, name, self._variables[name].attrs)
+            for along, name in zip(plain, self.origin.values(), strict=True)
+            if vertical.is_depth(_attributes_along(obj, along, options))
+        }
         self._units: dict[Hashable, Spacing | Direction] = {**self._along}
         self._units |= self._unit_directions()
 
@@ -299,13 +318,21 @@ class _Field:
                 "longitude and latitude"
             )
         (w,), u, v = self.origin.values(), horizontal.components[x], horizontal.components[y]
+        up = self._sign(component=z)
         return [
-            self.result(f"curl_{x}", [*horizontal.along(y, w, 1.0), self._along_z(z, v, -1.0)]),
-            self.result(f"curl_{y}", [self._along_z(z, u, 1.0), *horizontal.along(x, w, -1.0)]),
+            self.result(f"curl_{x}", [*horizontal.along(y, w, up), self._along_z(z, v, -1.0)]),
+            self.result(f"curl_{y}", [self._along_z(z, u, 1.0), *horizontal.along(x, w, -up)]),
             self.result(f"curl_{z}", horizontal.rotation()),
         ]
 
+    def _sign(self, dim: Hashable = None, component: Hashable = None) -> float:
+        """Sign of a derivative along `dim` of a component, with the vertical upward."""
+        along, _ = self._signs.get(dim, (1.0, 1.0))
+        _, own = self._signs.get(component, (1.0, 1.0))
+        return along * own
+
     def _along_z(self, z: Hashable, name: Hashable, sign: float) -> Term:
+        sign *= self._sign(z)
         factor = None if sign == 1 else sign
         return term_of(name, self._variables[name], self._along[z], self.options, factor=factor)
 
@@ -337,6 +364,7 @@ class _Field:
         If both component and dimension are on the sphere, this includes the curvature terms.
         """
         name, along = self.origin[component], self._along[dim]
+        sign *= self._sign(dim, component)
         variable = self._variables[name]
         alone = xr.DataArray(variable, name=name)
         differentiable(alone, {name: variable}, [(along,)], self.options)
