@@ -8,7 +8,6 @@ from typing import Any, TypeVar, Unpack
 import xarray as xr
 
 from xgrad._typing import Dim
-from xgrad.arrays.combine import combine
 from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
@@ -231,10 +230,7 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
 
 
 def derivatives(obj: Any, dim: Dim, options: Options) -> list[Result]:
-    """Check the arguments of :func:`derivative` and describe its results.
-
-    Of a mixed derivative, all but the last step is applied already, lazily to dask arrays.
-    """
+    """Check the arguments of :func:`derivative` and describe its results; compute nothing."""
     asked = select(obj, dim, options)
     chain = tuple(asked.spacings)
     found = differentiable(obj, asked.variables, [chain], asked.options)
@@ -262,14 +258,12 @@ def mixed(
     options : Options
         With the order of each derivative.
     """
-    inner = variable
-    terms: list[Term] = []
-    for place, along in enumerate(chain):
-        if terms:
-            inner = xr.Variable(variable.dims, combine({name: inner.data}, terms))
-        terms = [term_of(name, inner, along, options, is_inner=place > 0)]
+    term: Term | None = None
+    for along in chain:
+        term = term_of(name, variable, along, options, of=term)
+    assert term is not None
     attrs = attributes(name, variable, chain, options)
-    return Result(called, {name: inner}, tuple(terms), attrs, seconds=_seconds(variable, options))
+    return Result(called, {name: variable}, (term,), attrs, seconds=_seconds(variable, options))
 
 
 def _seconds(variable: xr.Variable, options: Options) -> float:
