@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -238,6 +238,7 @@ class _Neighbours:
     core: dict[Hashable, AnyArray]
     before: dict[Hashable, AnyArray] | None
     after: dict[Hashable, AnyArray] | None
+    known: dict[Any, AnyArray] = field(default_factory=dict)
 
     def values(self, of: Prepared, box: Box) -> AnyArray:
         """What a term is taken of, in a box: the cells of a variable, or a derivative."""
@@ -259,7 +260,10 @@ class _Neighbours:
             if self.before is not None and cells.stop == here.start:
                 n = self.before[name].shape[sweep]
                 return self.before[name][along(sweep, slice(n - (cells.stop - cells.start), n))]
-        return self.region.read(name, box)
+        key = (name, *((part.start, part.stop) for part in box))
+        if key not in self.known:
+            self.known[key] = self.region.read(name, box)
+        return self.known[key]
 
 
 def _computed(one: Result, neighbours: _Neighbours) -> AnyArray:

@@ -172,9 +172,7 @@ class Job:
     def read(self) -> list[Hashable]:
         """Names of the variables that are read box by box."""
         own = dict.fromkeys(name for one in self.results for name in one.variables)
-        alongs = [
-            step.along for one in self.results for term in one.terms for step in term.chain
-        ]
+        alongs = [step.along for one in self.results for term in one.terms for step in term.chain]
         named = dict.fromkeys(along.name for along in alongs if isinstance(along, Positions))
         return [*own, *(name for name in named if name in self.data.variables)]
 

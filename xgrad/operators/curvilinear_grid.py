@@ -1,4 +1,4 @@
-"""Curvilinear grids on a sphere: distances along grid lines, and how the cells widen."""
+"""Curvilinear grids on a sphere: distances along grid lines, and the angles between them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ import numpy as np
 import xarray as xr
 
 from xgrad._typing import AnyArray
-from xgrad.arrays.combine import differentiate
-from xgrad.arrays.term import Positions
 from xgrad.errors import CoordinateError
 from xgrad.labels import sphere
 from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere
 from xgrad.labels.spacing import Spacing
 from xgrad.operators.surface import Surface, dot
-from xgrad.stencils.scheme import Scheme
 
 # Cosine of an angle that counts as right: the error of what assumes one is of this size.
 _RIGHT_ANGLE = 0.02
@@ -82,23 +79,8 @@ def path(place: Sphere, dim: Hashable) -> xr.Variable:
     return xr.Variable(latitude.dims, data * place.radius)
 
 
-def growth(place: Sphere, dim: Hashable) -> xr.Variable:
-    """``d ln(h) / ds`` along `dim`, with h the width of the cells along the other dimension.
-
-    It holds for orthogonal curvilinear coordinates: Batchelor, *An Introduction to Fluid
-    Dynamics* (1967), appendix 2.
-    """
-    across = place.across(dim)
-    own, other = path(place, dim), path(place, across)
-    axis, beside = own.get_axis_num(dim), own.get_axis_num(across)
-    scheme = Scheme(edge_order=2)
-    width = abs(differentiate(other.data, 1.0, beside, scheme))
-    columns = Positions(own.data)
-    return xr.Variable(own.dims, differentiate(np.log(width), columns, axis, scheme))
-
-
-def at_right_angles(place: Sphere, options: Options, what: str) -> Sphere:
-    """Require that the axes of a curvilinear grid meet at right angles.
+def at_right_angles(place: Sphere, options: Options) -> Sphere:
+    """Require that the axes of a curvilinear grid meet at right angles, for a direction along them.
 
     Parameters
     ----------
@@ -106,8 +88,6 @@ def at_right_angles(place: Sphere, options: Options, what: str) -> Sphere:
         With latitudes and longitudes of two dimensions.
     options : Options
         The stencils.
-    what : str
-        What is asked for, for the message.
 
     Returns
     -------
@@ -122,31 +102,32 @@ def at_right_angles(place: Sphere, options: Options, what: str) -> Sphere:
     surface = Surface.on_sphere(place, options)
     one, other = (surface.unit_vectors[dim] for dim in surface.dims)
     inside = abs(dot(one, other))[1:-1, 1:-1]
-    asked = f"the {what} along {place.latitude.dims}"
-    remedy = "interpolate to a grid at right angles"
-    if what == "direction":
-        remedy = f"name {place.names[0]!r} and {place.names[1]!r} instead"
     if isinstance(inside, np.ndarray):
-        _require_small(inside, asked, remedy)
+        _require_small(inside, place.latitude.dims, place.names)
         return place
     latitude = da.asarray(place.latitude.data)
     cosines = da.pad(inside, 1, constant_values=0.0).rechunk(latitude.chunks)
     data = da.map_blocks(
-        _checked, latitude, cosines, asked=asked, remedy=remedy, dtype=float, meta=np.empty((0, 0))
-    )
+        _checked, latitude, cosines, dims=place.latitude.dims, names=place.names, dtype=float,
+        meta=np.empty((0, 0)),
+    )  # fmt: skip
     return replace(place, latitude=xr.Variable(place.latitude.dims, data))
 
 
-def _checked(latitude: AnyArray, cosines: AnyArray, asked: str, remedy: str) -> AnyArray:
-    _require_small(cosines, asked, remedy)
+def _checked(
+    latitude: AnyArray, cosines: AnyArray, dims: tuple[Hashable, ...], names: tuple[Hashable, ...]
+) -> AnyArray:
+    _require_small(cosines, dims, names)
     return latitude
 
 
-def _require_small(cosines: AnyArray, asked: str, remedy: str) -> None:
+def _require_small(
+    cosines: AnyArray, dims: tuple[Hashable, ...], names: tuple[Hashable, ...]
+) -> None:
     worst = float(np.nanmax(cosines, initial=0.0))
     if worst > _RIGHT_ANGLE:
         degrees = float(np.degrees(np.arccos(min(worst, 1.0))))
         raise CoordinateError(
-            f"{asked} needs a grid at right angles, but its axes meet at {degrees:.0f} degrees "
-            f"somewhere; {remedy}"
+            f"the direction along {dims} needs a grid at right angles, but its axes meet at "
+            f"{degrees:.0f} degrees somewhere; name {names[0]!r} and {names[1]!r} instead"
         )

@@ -52,7 +52,7 @@ class Selection:
     def directions(self) -> list[Direction]:
         """What first derivatives are taken along: the dimensions, then the partial derivatives."""
         plain = [
-            Direction(along.name, along.label, along.units, ((along, self.factor(along)),))
+            Direction(along.name, along.label, along.units, (along,), self.factor(along))
             for along in self.spacings
         ]
         return [*plain, *self.partials]
@@ -66,12 +66,12 @@ class Selection:
         others = [one for one in self.directions if not place.has(one.dims[0])]
         return [*others, *eastward_and_northward(place, self.options)]
 
-    def with_right_angles(self, what: str) -> Selection:
-        """The same, of a curvilinear grid whose axes must meet at right angles."""
+    def with_right_angles(self) -> Selection:
+        """The same, of a curvilinear grid whose axes must meet at right angles for a direction."""
         place = self.place
         if place is None or not place.is_curvilinear:
             return self
-        checked = curvilinear_grid.at_right_angles(place, replace(self.options, order=1), what)
+        checked = curvilinear_grid.at_right_angles(place, self.options)
         spacings = [
             replace(along, positions=curvilinear_grid.path(checked, along.dim))
             if checked is not place and place.has(along.dim)
@@ -89,6 +89,26 @@ class Selection:
                 f"exists, not the {what}; `gradient({dim!r}, metric='sphere')` is that along a "
                 "track, and uxarray has gradients on meshes"
             )
+
+    def refuse_grid_lines(self, along: Iterable[Direction], what: str) -> None:
+        """Refuse what the dimensions of a curvilinear grid do not have, or one of them alone.
+
+        Parameters
+        ----------
+        along : iterable of Direction
+            What is differentiated along.
+        what : str
+            What is asked for, for the message.
+        """
+        place = self.place
+        for one in along:
+            if place is None or not place.is_curvilinear or one.frame is not None:
+                continue
+            if place.has(one.dims[0]):
+                raise CoordinateError(
+                    f"`dim` names {one.name!r}, a dimension of the grid of {place.names}, along "
+                    f"which there is no {what}; name {place.names[1]!r} and {place.names[0]!r}"
+                )
 
     def warn_of_degrees(self, obj: xr.DataArray | xr.Dataset, what: str) -> None:
         """Warn if derivatives per degree of latitude and of longitude are added.

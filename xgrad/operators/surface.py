@@ -40,6 +40,8 @@ class Surface:
     ----------
     dims : tuple of two hashables
         The dimensions of the grid.
+    places : vector
+        The places of the cells in space.
     tangents : pair of vectors
         Derivatives of the places along the two indices.
     normal : vector
@@ -51,6 +53,7 @@ class Surface:
     """
 
     dims: tuple[Hashable, ...]
+    places: list[Any]
     tangents: tuple[list[Any], list[Any]]
     normal: list[Any]
     per_area: Any
@@ -71,7 +74,7 @@ class Surface:
             dim: [x / np.sqrt(dot(tangent, tangent)) for x in tangent]
             for dim, tangent in zip(dims, (one, other), strict=True)
         }
-        return cls(dims, (one, other), normal, per_area, unit_vectors | along)
+        return cls(dims, places, (one, other), normal, per_area, unit_vectors | along)
 
     @classmethod
     def on_sphere(cls, place: Sphere, options: Options) -> Surface:
