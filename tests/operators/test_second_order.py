@@ -338,3 +338,14 @@ def test_a_hessian_eastward_needs_a_latitude() -> None:
     )
     with pytest.raises(xgrad.CoordinateError, match="not the Hessian"):
         track.fdgrad.hessian("obs", metric="sphere")
+
+
+def test_a_boundary_may_be_that_of_a_coordinate_along_the_grid() -> None:
+    f = on("Albers", 9)[0].f.assign_coords(yc=("y", np.arange(9.0)), xc=("x", np.arange(9.0)))
+    for operation in ("laplacian", "magnitude"):
+        apply = getattr(f.fdgrad, operation)
+        expected = apply(["y", "x"], metric="sphere", boundary={"y": "nan"})
+        assert expected.isel(y=[0, -1]).isnull().all()
+        assert same_bits(apply(["yc", "xc"], metric="sphere", boundary={"yc": "nan"}), expected)
+    with pytest.raises(xgrad.CoordinateError, match="or name 'lon' and 'lat'"):
+        f.fdgrad.laplacian(["y", "x"], metric="sphere", boundary={"x": "periodic"})

@@ -47,7 +47,8 @@ def _along_the_grid(place: Sphere, along: Spacing, options: Options) -> Spacing:
     if along.period is not None:
         raise CoordinateError(
             f"`boundary` of {along.dim!r} is 'periodic', but on a grid of two-dimensional latitude "
-            "and longitude each row has a different length; give another `boundary`"
+            "and longitude each row has a different length; give another `boundary`, or name "
+            f"{place.names[1]!r} and {place.names[0]!r}, which go around by their index"
         )
     if {along.dim, along.name} & set(options.spacing or {}):
         raise CoordinateError(

@@ -195,6 +195,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     partials = directions(obj, several, place, options) if several else []
     if place is not None:
         spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
+        options = _under_dimensions(options, spacings)
     if isinstance(obj, xr.Dataset):  # its variables may be used as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
@@ -287,6 +288,15 @@ def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Optio
     if isinstance(spacing, Mapping):
         spacing = {key: _by_label(obj, key, value) for key, value in spacing.items()}
     return replace(options, spacing=spacing, boundary=boundary, period=period)
+
+
+def _under_dimensions(options: Options, spacings: list[Spacing]) -> Options:
+    """Options whose boundaries have dimensions for keys, by which both directions of a grid go."""
+    if not isinstance(options.boundary, Mapping):
+        return options
+    dims = {along.name: along.dim for along in spacings}
+    boundary = {dims.get(key, key): value for key, value in options.boundary.items()}
+    return replace(options, boundary=boundary)
 
 
 def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
