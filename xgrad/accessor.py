@@ -95,8 +95,8 @@ class FdgradAccessor(Generic[_Object]):
         """
         return laplacian(self._obj, dim, **options)
 
-    @spelled_out(LabelledOptions)
-    def hessian(self, dim: Dim = None, **options: Unpack[LabelledOptions]) -> xr.Dataset:
+    @spelled_out(LabelledFieldOptions)
+    def hessian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.Dataset:
         """All second derivatives; see :func:`xgrad.hessian`.
 
         Examples
@@ -277,8 +277,8 @@ class DataTreeAccessor:
         """
         return mapped(self._tree, lambda node: laplacian(node, dim, **options), dim)
 
-    @spelled_out(LabelledOptions)
-    def hessian(self, dim: Dim = None, **options: Unpack[LabelledOptions]) -> xr.DataTree:
+    @spelled_out(LabelledFieldOptions)
+    def hessian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
         """All second derivatives of each node that has `dim`; see :func:`xgrad.hessian`.
 
         Examples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import dask.array as da
@@ -14,7 +15,7 @@ from hypothesis.extra import numpy as npst
 from tests.arrays.helpers import chunkings, reduced
 from tests.helpers import nothing_computed, numpy_gradient, same_bits
 from xgrad.arrays import combine
-from xgrad.arrays.term import Positions
+from xgrad.arrays.term import Positions, Term
 from xgrad.errors import ChunkError
 from xgrad.stencils.scheme import Scheme
 
@@ -90,3 +91,38 @@ def test_unknown_chunk_sizes_name_the_remedy() -> None:
 def test_other_kinds_of_array_are_refused() -> None:
     with pytest.raises(TypeError, match=r"builtins\.list.*as_numpy"):
         combine.differentiate([1.0, 2.0], 1.0, 0, Scheme())
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "c8"])
+@pytest.mark.parametrize("chunks", [(2, 3), (1, 1), (7, 4)])
+@pytest.mark.parametrize("factor", ["in memory", "lazy"])
+def test_a_term_of_a_term_is_a_derivative_of_a_derivative(
+    dtype: str, chunks: tuple[int, int], factor: str
+) -> None:
+    rng = np.random.default_rng(0)
+    values, weight = (100 * rng.normal(size=(7, 9))).astype(dtype), rng.normal(size=(7, 9))
+    scheme = Scheme(boundary=("extend", "reflect"))
+    inner = Term("f", 0, 2.0, scheme, factor=3.0)
+    whole = combine.combine({"f": values}, [inner])
+    expected = combine.combine({"g": whole}, [Term("g", 1, 0.5, scheme, factor=weight)])
+    own = weight if factor == "in memory" else da.from_array(weight, chunks=(3, 9))
+    term = Term("f", 1, 0.5, scheme, factor=own, of=inner)
+    for array in (values, da.from_array(values, chunks=chunks)):
+        with nothing_computed():
+            found = combine.combine({"f": array}, [term])
+        assert found.dtype == expected.dtype
+        assert same_bits(np.asarray(found), expected)
+
+
+def test_what_a_term_is_taken_of_alone_may_be_lazy() -> None:
+    values, weight = np.random.default_rng(0).normal(size=(2, 6, 8))
+    lazy = da.from_array(weight, chunks=3)
+    for inner in (Term("f", 0, 1.0, factor=weight), Term("f", 0, 1.0, inside=weight)):
+        expected = combine.combine({"f": values}, [Term("f", 1, 1.0, of=inner)])
+        key = "factor" if inner.inside is None else "inside"
+        with nothing_computed():
+            found = combine.combine(
+                {"f": values}, [Term("f", 1, 1.0, of=replace(inner, **{key: lazy}))]
+            )
+        assert isinstance(found, da.Array)
+        assert same_bits(found.compute(), expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from tests.helpers import nothing_computed
 from xgrad.arrays.combine import combine
-from xgrad.arrays.term import How, Positions, Term, as_float, dtype_of
+from xgrad.arrays.term import How, Positions, Term, as_float, dtype_of, unchained
 from xgrad.stencils.scheme import Scheme
 
 DTYPES = ["f2", "f4", "f8", "g", "c8", "c16", "i2", "u8", ">f4"]
@@ -47,6 +48,26 @@ def test_a_term_is_small_and_survives_a_pickle() -> None:
     packed = pickle.dumps(term)
     assert len(packed) < 600
     assert pickle.loads(packed) == term  # noqa: S301  from this very line
+
+
+def test_a_chain_is_computed_from_the_innermost_term_outwards() -> None:
+    one = Term("f", 0, 1.0)
+    two = Term("f", 1, 1.0, of=one)
+    three = Term("f", 2, 1.0, of=two)
+    assert three.chain == [three, two, one]
+    given = {"f": np.ones(2, "i2")}
+    seen = []
+
+    def computed(arrays: dict[str, Any], terms: list[Term], how: How, dtype: Any) -> Any:
+        seen.append((list(arrays), terms, how, dtype))
+        return arrays["f"].astype(dtype)
+
+    arrays, terms = unchained(given, [one, three], computed)
+    assert seen == [(["f"], [two], "sum", np.dtype("f8"))]
+    assert terms[0] == one
+    assert terms[1] == Term(terms[1].operand, 2, 1.0)
+    assert arrays["f"] is given["f"]
+    assert set(arrays) == {"f", terms[1].operand}
 
 
 def test_columns_pass_on_more_cells_than_an_axis_if_their_spacing_continues() -> None:

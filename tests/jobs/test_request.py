@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.operators.grids import on
 from xgrad.jobs.api import gradient_to_zarr
+from xgrad.jobs.plan import Needs
 from xgrad.jobs.request import Job, Request
 
 
@@ -52,6 +54,20 @@ def test_a_group_has_the_variables_that_a_result_needs_together(tmp_path: Path) 
     assert group.written == (2, 6), "as the first variable"
     assert group.stored == (4, 6), "what is read together of either"
     assert [axis.halo for axis in group.axes()] == [1, 1]
+
+
+def test_what_a_term_is_taken_of_has_its_own_halo(tmp_path: Path) -> None:
+    given = on("Albers", 12)[0][["f"]].drop_attrs(deep=False)
+    sphere = {"metric": "sphere"}
+    one = job(tmp_path, given, dim=("lon", "lat"), options=sphere, operation="laplacian")
+    (group,) = one.groups
+    mixed = [term for term in group.terms if term.of is not None]
+    assert [(term.axis, term.of and term.of.axis) for term in mixed] == [(1, 0)]
+    assert len(group.terms) == 6, "five of the Laplacian, and the first of the mixed derivative"
+    assert [axis.halo for axis in group.axes()] == [1, 1]
+    plain = job(tmp_path, given, dim=("lon", "lat"), options=sphere, operation="magnitude")
+    needs, fewer = (Needs.of(own, own.groups[0]) for own in (one, plain))
+    assert needs.result == 2 * fewer.result, "it is in memory as a whole"
 
 
 @pytest.mark.parametrize(

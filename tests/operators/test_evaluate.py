@@ -16,7 +16,7 @@ from tests.helpers import nothing_computed, same_bits
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import values_of
 from xgrad.operators.gradient import derivatives, gradients
-from xgrad.operators.scalar import directions, laplacians, magnitudes
+from xgrad.operators.scalar import directions, hessians, laplacians, magnitudes
 from xgrad.operators.vector import curls, divergences
 
 
@@ -90,6 +90,8 @@ BUILT: dict[str, Any] = {
     "magnitude": lambda ds: magnitudes(ds[["u"]], ["z", "lat"], Options(spacing={"z": "height"})),
     "direction": lambda ds: directions(ds[["u"]], ("lat", "lon"), SPHERE),
     "laplacian": lambda ds: laplacians(ds[["u"]], ["lat", "lon"], replace(SPHERE, order=2)),
+    "mixed": lambda ds: derivatives(ds[["u"]], ["lat", "z"], Options()),
+    "hessian": lambda ds: hessians(ds[["u"]], ["lat", "lon"], SPHERE),
     "divergence": lambda ds: divergences(ds, {"lon": "u", "lat": "v"}, SPHERE),
     "flux": lambda ds: divergences(ds, {"lon": "u", "lat": "v"}, SPHERE, "flux"),
     "curl": lambda ds: curls(ds, {"lon": "u", "lat": "v"}, SPHERE),

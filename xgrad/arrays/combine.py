@@ -22,6 +22,8 @@ from xgrad.stencils.scheme import Scheme
 def combine(arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How = "sum") -> Any:
     """Combine terms block by block, so that no term is ever in memory as a whole.
 
+    The exception is what a term of arrays in memory is taken of, as in a mixed derivative.
+
     Parameters
     ----------
     arrays : mapping of hashable to numpy.ndarray or dask.array.Array
@@ -60,7 +62,12 @@ def combine(arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How = "s
                 "and dask arrays; convert it with `.as_numpy()`"
             )
     dtype = dtype_of([arrays[term.operand].dtype for term in terms], how)
-    others = [one for term in terms for one in (_positions(term), term.factor, term.inside)]
+    others = [
+        one
+        for term in terms
+        for step in term.chain
+        for one in (_positions(step), step.factor, step.inside)
+    ]
     lazy_ones = [one for one in (*arrays.values(), *others) if isinstance(one, da.Array)]
     for one in lazy_ones:
         require_known_chunks("the data", one)

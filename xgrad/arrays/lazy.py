@@ -15,7 +15,7 @@ from xgrad._typing import AnyArray
 from xgrad.arrays import block, eager
 from xgrad.arrays.chunk_faces import Halo, merged
 from xgrad.arrays.halo import at_both_edges, between_faces, of_factor
-from xgrad.arrays.term import How, Positions, Term, as_float, dtype_of
+from xgrad.arrays.term import How, Positions, Term, as_float, dtype_of, unchained
 from xgrad.kernels.cells import Cells, along
 from xgrad.kernels.piece import Piece
 from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions
@@ -41,6 +41,7 @@ def combine(
     needs = [(term.axis, term.scheme, term.face) for term in terms if term.axis is not None]
     sizes = merged(given, needs)
     operands = {name: _in_chunks(array, sizes) for name, array in arrays.items()}
+    operands, terms = unchained(operands, terms, combine)
     index = tuple(range(len(given)))
     arguments: list[Any] = [part for array in operands.values() for part in (array, index)]
     labels = itertools.count(len(given))
@@ -72,7 +73,8 @@ def _chunks_of(arrays: Mapping[Hashable, Any], terms: Sequence[Term]) -> Chunks:
     others = (
         one.array if isinstance(one, Positions) else one
         for term in terms
-        for one in (term.along, term.factor, term.inside)
+        for step in term.chain
+        for one in (step.along, step.factor, step.inside)
     )
     lazy = next(one for one in others if isinstance(one, da.Array))
     return tuple(

@@ -6,8 +6,8 @@ does not hold its data, so it is the same for all three.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -70,6 +70,9 @@ class Term:
         along `axis`; that of several has sides of 1 along others that it does not depend on.
     component : int or None
         Of a norm or an angle: terms of one component are added first.  Default: each term is one.
+    of : Term or None
+        A term of the same operand, whose values are taken instead of the operand's: the first
+        derivative of a mixed one.
     """
 
     operand: Hashable
@@ -80,6 +83,12 @@ class Term:
     factor: Any = None
     inside: Any = None
     component: int | None = None
+    of: Term | None = None
+
+    @property
+    def chain(self) -> list[Term]:
+        """The term, and those that it is taken of."""
+        return [self] if self.of is None else [self, *self.of.chain]
 
     @property
     def face(self) -> int:
@@ -111,6 +120,40 @@ def dtype_of(dtypes: Iterable[np.dtype[Any]], how: How) -> np.dtype[Any]:
     found = [result_dtype(dtype) for dtype in dtypes]
     common = found[0] if len(set(found)) == 1 else np.result_type(*found)
     return common if how == "sum" else np.empty(0, common).real.dtype
+
+
+def unchained(
+    arrays: Mapping[Hashable, Any], terms: Sequence[Term], combine: Callable[..., Any]
+) -> tuple[dict[Hashable, Any], list[Term]]:
+    """Compute what terms are taken of, so that each term has an array as its operand.
+
+    Parameters
+    ----------
+    arrays : mapping of hashable to array
+        The operands by name.
+    terms : sequence of Term
+        Any.
+    combine : callable
+        Takes arrays, terms, how they are combined and the dtype of the result.
+
+    Examples
+    --------
+    >>> mixed = Term("f", 1, 1.0, of=Term("f", 0, 1.0))
+    >>> arrays, terms = unchained({"f": np.eye(2)}, [mixed], lambda arrays, *_: -arrays["f"])
+    >>> arrays[terms[0].operand], terms[0].of
+    (array([[-1., -0.],
+           [-0., -1.]]), None)
+    """
+    found, own = dict(arrays), []
+    for k, term in enumerate(terms):
+        if term.of is None:
+            own.append(term)
+            continue
+        name, array = (term.operand, "within", k), arrays[term.operand]
+        dtype = dtype_of([array.dtype], "sum")
+        found[name] = combine({term.operand: array}, [term.of], "sum", dtype)
+        own.append(replace(term, operand=name, of=None))
+    return found, own
 
 
 def as_float(positions: Any) -> Any:

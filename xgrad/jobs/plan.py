@@ -117,7 +117,9 @@ class Needs:
         own = {a.name: a.array for a in alongs if isinstance(a, Positions)}
         # Positions, their halos and the strips cut from them.
         positions = sum(3 * max(8, one.dtype.itemsize) for one in own.values())
-        result = max(one.result for one in read) + positions
+        # What terms of a result are taken of is in memory as a whole.
+        within = max(sum(len(term.chain) - 1 for term in one.terms) for one in group.results)
+        result = max(one.result for one in read) * (1 + within) + positions
         codec = max(one.codec for one in read)
         codec = max(codec, 2 * result * math.prod(group.written))
         return cls(sum(one.source for one in read), result, codec)

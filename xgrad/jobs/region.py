@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -32,6 +32,25 @@ _Returned = TypeVar("_Returned")
 _HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS}
 # Seconds before the second attempt.  Each pause is twice as long as the one before.
 _PAUSE = 0.1
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A term and its stencil.
+
+    Attributes
+    ----------
+    term : Term
+        As it is in the result.
+    stencil : OfAnAxis or None
+        That of the whole axis, if the term has one.
+    of : Prepared or None
+        The same for what the term is taken of.
+    """
+
+    term: Term
+    stencil: OfAnAxis | None
+    of: Prepared | None
 
 
 @dataclass(frozen=True)
@@ -63,16 +82,15 @@ class Work:
         return next(iter(self.variables.values())).dims
 
     @cached_property
-    def prepared(self) -> dict[str, list[tuple[Term, OfAnAxis | None]]]:
+    def prepared(self) -> dict[str, list[Prepared]]:
         """The terms of each result, with the stencil of the whole axis, computed once."""
-        return {
-            one.name: [(term, self._stencil(term)) for term in one.terms] for one in self.results
-        }
+        return {one.name: [self._prepared(term) for term in one.terms] for one in self.results}
 
-    def _stencil(self, term: Term) -> OfAnAxis | None:
-        if term.axis is None or isinstance(term.along, Positions):
-            return None
-        return term.stencil(self.shape[term.axis], self.variables[term.operand].dtype)
+    def _prepared(self, term: Term) -> Prepared:
+        stencil = None
+        if term.axis is not None and not isinstance(term.along, Positions):
+            stencil = term.stencil(self.shape[term.axis], self.variables[term.operand].dtype)
+        return Prepared(term, stencil, None if term.of is None else self._prepared(term.of))
 
 
 def process(
@@ -108,7 +126,7 @@ def process(
     OSError
         If the disk is full.
     """
-    terms = [term for one in work.results for term in one.terms]
+    terms = [step for one in work.results for term in one.terms for step in term.chain]
     ahead = any(term.axis == sweep for term in terms)
     depth = max((term.scheme.depth for term in terms), default=0)
     before: dict[Hashable, AnyArray] | None = None
@@ -220,22 +238,38 @@ class _Neighbours:
     core: dict[Hashable, AnyArray]
     before: dict[Hashable, AnyArray] | None
     after: dict[Hashable, AnyArray] | None
+    known: dict[Any, AnyArray] = field(default_factory=dict)
 
-    def beside(self, name: Hashable, axis: int, cells: slice) -> AnyArray:
-        """The cells of the region's cross-section at other places along `axis`."""
-        box, own = self.region.box, self.region.box[axis]
-        if axis == self.sweep:
-            if self.after is not None and cells.start == own.stop:
-                return self.after[name][along(axis, slice(0, cells.stop - cells.start))]
-            if self.before is not None and cells.stop == own.start:
-                n = self.before[name].shape[axis]
-                return self.before[name][along(axis, slice(n - (cells.stop - cells.start), n))]
-        return self.region.read(name, (*box[:axis], cells, *box[axis + 1 :]))
+    def values(self, of: Prepared, box: Box) -> AnyArray:
+        """What a term is taken of, in a box: the cells of a variable, or a derivative."""
+        if of.of is None:
+            return self._read(of.term.operand, box)
+        piece = _piece(of.of, self, box)
+        out = np.empty_like(piece.cells.block, dtype=piece.dtype, subok=False)
+        block.fold([piece], "sum", out)
+        return out
+
+    def _read(self, name: Hashable, box: Box) -> AnyArray:
+        own, sweep = self.region.box, self.sweep
+        cells, here = box[sweep], own[sweep]
+        if box[:sweep] == own[:sweep] and box[sweep + 1 :] == own[sweep + 1 :]:
+            if cells == here:
+                return self.core[name]
+            if self.after is not None and cells.start == here.stop:
+                return self.after[name][along(sweep, slice(0, cells.stop - cells.start))]
+            if self.before is not None and cells.stop == here.start:
+                n = self.before[name].shape[sweep]
+                return self.before[name][along(sweep, slice(n - (cells.stop - cells.start), n))]
+        key = (name, *((part.start, part.stop) for part in box))
+        if key not in self.known:
+            self.known[key] = self.region.read(name, box)
+        return self.known[key]
 
 
 def _computed(one: Result, neighbours: _Neighbours) -> AnyArray:
     """One result over a region."""
-    pieces = [_piece(*pair, neighbours) for pair in neighbours.region.work.prepared[one.name]]
+    region = neighbours.region
+    pieces = [_piece(term, neighbours, region.box) for term in region.work.prepared[one.name]]
     like = neighbours.core[one.terms[0].operand]
     out = np.empty_like(like, dtype=one.dtype, subok=False)
     block.fold(pieces, one.how, out)
@@ -244,25 +278,27 @@ def _computed(one: Result, neighbours: _Neighbours) -> AnyArray:
     return out
 
 
-def _piece(term: Term, whole: OfAnAxis | None, neighbours: _Neighbours) -> Piece:
-    core, region, axis = neighbours.core[term.operand], neighbours.region, term.axis
-    factor = thin(term.factor, region.box) if np.ndim(term.factor) else term.factor
+def _piece(own: Prepared, neighbours: _Neighbours, box: Box) -> Piece:
+    """A term in a box: the region, or cells beside it whose derivative the region needs."""
+    term, region, axis = own.term, neighbours.region, own.term.axis
+    factor = thin(term.factor, box) if np.ndim(term.factor) else term.factor
+    core = neighbours.values(own, box)
     if axis is None:
         return Piece(Cells.alone(core), None, factor, term.component)
 
     def beside(other: slice) -> AnyArray:
-        return neighbours.beside(term.operand, axis, other)
+        return neighbours.values(own, (*box[:axis], other, *box[axis + 1 :]))
 
-    cells = _surrounded(core, term, region, beside, ghosts.values)
-    if whole is not None:
-        stencil, inside = whole.cut(region.box, axis), _inside(term, region)
+    cells = _surrounded(core, term, region, box, beside, ghosts.values)
+    if own.stencil is not None:
+        stencil, inside = own.stencil.cut(box, axis), _inside(term, region, box)
         return Piece(cells, stencil, factor, term.component, inside)
-    return Piece(cells, _own_positions(term, region), factor, term.component)
+    return Piece(cells, _own_positions(term, region, box), factor, term.component)
 
 
-def _inside(term: Term, region: _Region) -> Cells | None:
-    """The known factor of the data in a region and beside it."""
-    product, axis, box = term.product, term.axis, region.box
+def _inside(term: Term, region: _Region, box: Box) -> Cells | None:
+    """The known factor of the data in a box and beside it."""
+    product, axis = term.product, term.axis
     if product is None:
         return None
     assert axis is not None
@@ -271,23 +307,22 @@ def _inside(term: Term, region: _Region) -> Cells | None:
         return thin(product, (*box[:axis], other, *box[axis + 1 :]))
 
     known = replace(term, scheme=of_factor(term.scheme))
-    return _surrounded(beside(box[axis]), known, region, beside, ghosts.values)
+    return _surrounded(beside(box[axis]), known, region, box, beside, ghosts.values)
 
 
 def _surrounded(
-    core: AnyArray, term: Term, region: _Region, beside: Callable[[slice], AnyArray], beyond: Any
-) -> Cells:
+    core: AnyArray, term: Term, region: _Region, box: Box, beside: Callable[[slice], AnyArray],
+    beyond: Any,
+) -> Cells:  # fmt: skip
     axis = term.axis
     assert axis is not None
     size = region.work.shape[axis]
-    return surrounded(
-        core, region.box[axis], size, axis, term.scheme, term.face, beside, beyond
-    )  # fmt: skip
+    return surrounded(core, box[axis], size, axis, term.scheme, term.face, beside, beyond)
 
 
-def _own_positions(term: Term, region: _Region) -> OwnPositions:
+def _own_positions(term: Term, region: _Region, box: Box) -> OwnPositions:
     """Multi-dimensional positions, whose columns are judged as a whole."""
-    axis, box = term.axis, region.box
+    axis = term.axis
     assert axis is not None
     assert isinstance(term.along, Positions)
     period = term.along.period
@@ -296,7 +331,7 @@ def _own_positions(term: Term, region: _Region) -> OwnPositions:
         return region.positions(term, (*box[:axis], other, *box[axis + 1 :]))
 
     x = beside(box[axis])
-    there = _surrounded(x, term, region, beside, ghosts.positions)
+    there = _surrounded(x, term, region, box, beside, ghosts.positions)
     # The next region of the run has the same columns, if it follows along them.
     place, key = (*box[:axis], *box[axis + 1 :]), (term.along.name, axis)
     if region.known.get(key, (None,))[0] != place:

@@ -106,8 +106,8 @@ class Group:
 
     @property
     def terms(self) -> list[Term]:
-        """Those of all results."""
-        return [term for one in self.results for term in one.terms]
+        """Those of all results, and those that they are taken of."""
+        return [step for one in self.results for term in one.terms for step in term.chain]
 
     @cached_property
     def work(self) -> Work:
@@ -175,7 +175,7 @@ class Job:
     def read(self) -> list[Hashable]:
         """Names of the variables that are read box by box."""
         own = dict.fromkeys(name for one in self.results for name in one.variables)
-        alongs = [term.along for one in self.results for term in one.terms]
+        alongs = [step.along for one in self.results for term in one.terms for step in term.chain]
         named = dict.fromkeys(along.name for along in alongs if isinstance(along, Positions))
         return [*own, *(name for name in named if name in self.data.variables)]
 

@@ -67,7 +67,8 @@ def _of_term(term: Term) -> tuple[Any, ...]:
     along: Any = term.along
     if isinstance(along, Positions):
         along = (along.name, along.period)
-    return along, term.seam, factor, term.inside, term.component
+    within = None if term.of is None else _of_term(term.of)
+    return along, term.seam, factor, term.inside, term.component, within
 
 
 def resumes(place: Workplace, own: dict[str, str], run: str, *, restart: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Curvilinear grids on the Earth: distances along grid lines, and how the cells widen."""
+"""Curvilinear grids on the Earth: distances along grid lines, and the angles between them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import numpy as np
 import xarray as xr
 
 from xgrad._typing import AnyArray
-from xgrad.arrays.combine import differentiate
-from xgrad.arrays.term import Positions
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import figure
 from xgrad.labels.options import Options
@@ -21,9 +19,8 @@ from xgrad.labels.spacing import Spacing
 from xgrad.operators.surface import Surface, dot
 from xgrad.stencils.scheme import Scheme
 
-# In radians: between the longest way on a sphere and what stands for none, and half of the latter.
+# In radians: between the longest way on a sphere and what stands for none.
 _STEP_OF_NO_GRID = (np.pi + figure.OVER_A_REPEATED_PLACE) / 2
-_WIDTH_OF_NO_CELL = 0.9 * figure.OVER_A_REPEATED_PLACE / 2
 
 # Cosine of an angle that counts as right: the error of what assumes one is of this size.
 _RIGHT_ANGLE = 0.02
@@ -31,6 +28,9 @@ _RIGHT_ANGLE = 0.02
 
 def in_metres(place: Place, along: Spacing, options: Options) -> Spacing:
     """Spacing along a dimension in metres, if its positions are on the Earth.
+
+    Along a curvilinear grid its positions are left to :func:`with_path`: what needs the surface
+    does not need them.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def in_metres(place: Place, along: Spacing, options: Options) -> Spacing:
     Raises
     ------
     CoordinateError
-        If the options give positions or a period, which the grid already determines.
+        If the options give positions, which the grid already determines.
     """
     if not place.has(along.dim):
         return along
@@ -52,18 +52,27 @@ def in_metres(place: Place, along: Spacing, options: Options) -> Spacing:
 
 
 def _along_the_grid(place: Place, along: Spacing, options: Options) -> Spacing:
-    if along.period is not None:
-        raise CoordinateError(
-            f"`boundary` of {along.dim!r} is 'periodic', but on a grid of two-dimensional latitude "
-            "and longitude each row has a different length; give another `boundary`"
-        )
     if {along.dim, along.name} & set(options.spacing or {}):
         raise CoordinateError(
             f"`spacing` names {along.dim!r}, but `metric` takes the positions along it from "
             f"{place.names}; leave it out"
         )
-    found = Spacing(along.dim, along.name, 1.0, "m", f"distance along {along.dim}")
-    return replace(found, positions=path(place, along.dim))
+    return Spacing(along.dim, along.name, 1.0, "m", f"distance along {along.dim}")
+
+
+def with_path(place: Place | None, along: Spacing) -> Spacing:
+    """The same spacing with the distances along a dimension of a curvilinear grid.
+
+    Parameters
+    ----------
+    place : Place or None
+        Latitudes and longitudes of the cells.
+    along : Spacing
+        From :func:`in_metres`.
+    """
+    if place is None or not place.is_curvilinear or not place.has(along.dim):
+        return along
+    return replace(along, positions=path(place, along.dim))
 
 
 def path(place: Place, dim: Hashable) -> xr.Variable:
@@ -120,7 +129,7 @@ def beside_repeated_places(place: Place, along: Spacing, options: Options) -> xr
 
 def _beside(travelled: AnyArray, axis: int, scheme: Scheme, limit: float, what: str) -> AnyArray:
     """1, or NaN where a stencil reaches over a step that is longer than `limit`."""
-    over = np.moveaxis(np.diff(travelled, axis=axis) > limit, axis, -1)
+    over = np.moveaxis(abs(np.diff(travelled, axis=axis)) > limit, axis, -1)
     if not over.any():
         return np.ones_like(travelled)
     warn(
@@ -137,24 +146,8 @@ def _beside(travelled: AnyArray, axis: int, scheme: Scheme, limit: float, what: 
     return np.moveaxis(np.where(beside, np.nan, 1.0), -1, axis)
 
 
-def growth(place: Place, dim: Hashable) -> xr.Variable:
-    """``d ln(h) / ds`` along `dim`, with h the width of the cells along the other dimension.
-
-    It holds for orthogonal curvilinear coordinates: Batchelor, *An Introduction to Fluid
-    Dynamics* (1967), appendix 2.
-    """
-    across = place.across(dim)
-    own, other = path(place, dim), path(place, across)
-    axis, beside = own.get_axis_num(dim), own.get_axis_num(across)
-    scheme = Scheme(edge_order=2)
-    width = abs(differentiate(other.data, 1.0, beside, scheme))
-    width = np.where(width > _WIDTH_OF_NO_CELL * place.figure.semi_major, np.nan, width)
-    columns = Positions(own.data)
-    return xr.Variable(own.dims, differentiate(np.log(width), columns, axis, scheme))
-
-
-def at_right_angles(place: Place, options: Options, what: str) -> Place:
-    """Require that the axes of a curvilinear grid meet at right angles.
+def at_right_angles(place: Place, options: Options) -> Place:
+    """Require that the axes of a curvilinear grid meet at right angles, for a direction along them.
 
     Parameters
     ----------
@@ -162,8 +155,6 @@ def at_right_angles(place: Place, options: Options, what: str) -> Place:
         With latitudes and longitudes of two dimensions.
     options : Options
         The stencils.
-    what : str
-        What is asked for, for the message.
 
     Returns
     -------
@@ -178,31 +169,32 @@ def at_right_angles(place: Place, options: Options, what: str) -> Place:
     surface = Surface.on_earth(place, options)
     one, other = (surface.unit_vector(dim) for dim in surface.dims)
     inside = abs(dot(one, other))[1:-1, 1:-1]
-    asked = f"the {what} along {place.latitude.dims}"
-    remedy = "interpolate to a grid at right angles"
-    if what == "direction":
-        remedy = f"name {place.names[0]!r} and {place.names[1]!r} instead"
     if isinstance(inside, np.ndarray):
-        _require_small(inside, asked, remedy)
+        _require_small(inside, place.latitude.dims, place.names)
         return place
     latitude = da.asarray(place.latitude.data)
     cosines = da.pad(inside, 1, constant_values=0.0).rechunk(latitude.chunks)
     data = da.map_blocks(
-        _checked, latitude, cosines, asked=asked, remedy=remedy, dtype=float, meta=np.empty((0, 0))
-    )
+        _checked, latitude, cosines, dims=place.latitude.dims, names=place.names, dtype=float,
+        meta=np.empty((0, 0)),
+    )  # fmt: skip
     return replace(place, latitude=xr.Variable(place.latitude.dims, data))
 
 
-def _checked(latitude: AnyArray, cosines: AnyArray, asked: str, remedy: str) -> AnyArray:
-    _require_small(cosines, asked, remedy)
+def _checked(
+    latitude: AnyArray, cosines: AnyArray, dims: tuple[Hashable, ...], names: tuple[Hashable, ...]
+) -> AnyArray:
+    _require_small(cosines, dims, names)
     return latitude
 
 
-def _require_small(cosines: AnyArray, asked: str, remedy: str) -> None:
+def _require_small(
+    cosines: AnyArray, dims: tuple[Hashable, ...], names: tuple[Hashable, ...]
+) -> None:
     worst = float(np.nanmax(cosines, initial=0.0))
     if worst > _RIGHT_ANGLE:
         degrees = float(np.degrees(np.arccos(min(worst, 1.0))))
         raise CoordinateError(
-            f"{asked} needs a grid at right angles, but its axes meet at {degrees:.0f} degrees "
-            f"somewhere; {remedy}"
+            f"the direction along {dims} needs a grid at right angles, but its axes meet at "
+            f"{degrees:.0f} degrees somewhere; name {names[0]!r} and {names[1]!r} instead"
         )

@@ -8,7 +8,6 @@ from typing import Any, TypeVar, Unpack
 import xarray as xr
 
 from xgrad._typing import Dim
-from xgrad.arrays.combine import combine
 from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
@@ -223,31 +222,40 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
         [(one.name,) for one in directions],
     ):
         variable = asked.variables[name]
-        terms = tuple(terms_along(name, variable, directions[k], asked.options))
-        attrs = attributes(name, variable, (directions[k],), asked.options)
-        unit = _seconds(variable, asked.options)
-        found.append(Result(called, {name: variable}, terms, attrs, seconds=unit))
+        terms = terms_along(name, variable, directions[k], asked.options)
+        found.append(single(called, name, variable, terms, (directions[k],), asked.options))
     return found
 
 
 def derivatives(obj: Any, dim: Dim, options: Options) -> list[Result]:
-    """Check the arguments of :func:`derivative` and describe its results.
-
-    Of a mixed derivative, all but the last step is applied already, lazily to dask arrays.
-    """
+    """Check the arguments of :func:`derivative` and describe its results; compute nothing."""
     asked = select(obj, dim, options)
     chain = tuple(asked.spacings)
     found = differentiable(obj, asked.variables, [chain], asked.options)
-    return [
-        mixed(called, name, asked.variables[name], chain, asked.options)
-        for called, name, _ in found
-    ]
+    results = []
+    for called, name, _ in found:
+        variable = asked.variables[name]
+        terms = [_mixed(name, variable, chain, asked.options)]
+        results.append(single(called, name, variable, terms, chain, asked.options))
+    return results
 
 
-def mixed(
-    called: str, name: Hashable, variable: xr.Variable, chain: tuple[Spacing, ...], options: Options
-) -> Result:
-    """Derivatives along several dimensions, one after another.
+def _mixed(
+    name: Hashable, variable: xr.Variable, chain: Iterable[Spacing], options: Options
+) -> Term:
+    """Derivatives along several dimensions, one after another."""
+    term: Term | None = None
+    for along in chain:
+        term = term_of(name, variable, along, options, of=term)
+    assert term is not None
+    return term
+
+
+def single(
+    called: str, name: Hashable, variable: xr.Variable, terms: Iterable[Term],
+    chain: tuple[Spacing | Direction, ...], options: Options,
+) -> Result:  # fmt: skip
+    """One derivative of a variable.
 
     Parameters
     ----------
@@ -257,19 +265,16 @@ def mixed(
         Name of the variable.
     variable : Variable
         The data to differentiate.
-    chain : tuple of Spacing
-        The positions along each dimension, in the order of differentiation.
+    terms : iterable of Term
+        Their sum is the derivative.
+    chain : tuple of (Spacing or Direction)
+        What the derivative is taken along.
     options : Options
         With the order of each derivative.
     """
-    inner = variable
-    terms: list[Term] = []
-    for place, along in enumerate(chain):
-        if terms:
-            inner = xr.Variable(variable.dims, combine({name: inner.data}, terms))
-        terms = [term_of(name, inner, along, options, is_inner=place > 0)]
     attrs = attributes(name, variable, chain, options)
-    return Result(called, {name: inner}, tuple(terms), attrs, seconds=_seconds(variable, options))
+    seconds = _seconds(variable, options)
+    return Result(called, {name: variable}, tuple(terms), attrs, seconds=seconds)
 
 
 def _seconds(variable: xr.Variable, options: Options) -> float:

@@ -8,8 +8,10 @@ the coordinates, so the derivative of a field that is linear in the coordinates 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,6 +21,50 @@ from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing, along_index
 from xgrad.operators.surface import Surface, along_index_of, cross, dot, reciprocal
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Directions at right angles to each other, and how they are made of those of the grid.
+
+    Attributes
+    ----------
+    dims : tuple of hashable
+        The dimensions of the grid.
+    places : vector
+        Where the cells are: in space, or the coordinates themselves.
+    unit_vectors : mapping of hashable to vector
+        The directions by name.
+    weights : mapping of hashable to (mapping of hashable to Variable)
+        Per direction and dimension the factor of the derivative along the index.
+    """
+
+    dims: tuple[Hashable, ...]
+    places: Sequence[Any]
+    unit_vectors: Mapping[Hashable, Sequence[Any]]
+    weights: Mapping[Hashable, Mapping[Hashable, xr.Variable]]
+
+    @classmethod
+    def of_surface(cls, surface: Surface, names: Sequence[Hashable]) -> Frame:
+        """Two directions of a surface."""
+        weights = {name: surface.weights(name) for name in names}
+        return cls(surface.dims, surface.places, surface.coordinates, weights)
+
+    @classmethod
+    def on_earth(cls, place: Place, names: Sequence[Hashable], options: Options) -> Frame:
+        """Eastward and northward."""
+        return cls.of_surface(Surface.on_earth(place, options), names)
+
+    @classmethod
+    def on_plane(cls, coords: Sequence[xr.DataArray], options: Options) -> Frame:
+        """Along two or three coordinates, each with the others held fixed."""
+        dims, names = coords[0].dims, [coord.name for coord in coords]
+        if len(coords) == 2:
+            return cls.of_surface(Surface.on_plane(coords, dims, options), names)
+        places = [coord.variable.transpose(*dims).data.astype(np.float64) for coord in coords]
+        unit_vectors = dict(zip(names, np.eye(3).tolist(), strict=True))
+        weights = dict(zip(names, _of_three(coords, dims, options), strict=True))
+        return cls(dims, places, unit_vectors, weights)
 
 
 @dataclass(frozen=True)
@@ -33,24 +79,34 @@ class Direction:
         The coordinate in words.
     units : str or None
         Of the coordinate.
-    parts : tuple of (Spacing, Variable or None)
+    spacings : tuple of Spacing
         The derivative is the sum of those along these spacings, each times its factor.
+    factor : Variable or None
+        Of a direction along one dimension.
+    frame : callable or None
+        Of a multi-dimensional coordinate: returns the frame that the direction is one of, by
+        default with the `edge_order` asked for.  All directions of the frame share it.
     """
 
     name: Hashable
     label: str
     units: str | None
-    parts: tuple[tuple[Spacing, xr.Variable | None], ...]
+    spacings: tuple[Spacing, ...] = ()
+    factor: xr.Variable | None = None
+    frame: Callable[..., Frame] | None = None
 
-    @property
-    def spacings(self) -> tuple[Spacing, ...]:
-        """Along what."""
-        return tuple(along for along, _ in self.parts)
+    @cached_property
+    def parts(self) -> tuple[tuple[Spacing, xr.Variable | None], ...]:
+        """The spacings and the factors of the derivatives along them."""
+        if self.frame is None:
+            return tuple((along, self.factor) for along in self.spacings)
+        weights = self.frame().weights[self.name]
+        return tuple((along, weights[along.dim]) for along in self.spacings)
 
     @property
     def dims(self) -> list[Hashable]:
         """The dimensions that a variable must have."""
-        return [along.dim for along, _ in self.parts]
+        return [along.dim for along in self.spacings]
 
 
 def directions(
@@ -76,11 +132,31 @@ def directions(
     Raises
     ------
     CoordinateError
-        If there are too few or too many, they have different dimensions, are not numeric, or
-        depend on one another in all cells.
+        If there are too few or too many, they have different dimensions, or are not numeric.
     """
     coords = [obj.coords[name] for name in names]
     dims = coords[0].dims
+    _check(coords, place, options)
+    if place is not None and place.is_curvilinear and set(names) == set(place.names):
+        return _on_earth(place, names, options)
+    for dim in dims:
+        if "periodic" in options.scheme(dim).boundary:
+            raise CoordinateError(
+                f"`boundary` of {dim!r} is 'periodic', but coordinates {list(names)} "
+                "have no period on a plane; give another `boundary`, or `metric='sphere'`"
+            )
+    frame = _once(lambda own: Frame.on_plane(coords, own), options)
+    spacings = tuple(index_along(dim, coords[0].sizes[dim], options) for dim in dims)
+    labels = [str(coord.attrs.get("long_name") or coord.name) for coord in coords]
+    return [
+        Direction(coord.name, label, coord.attrs.get("units"), spacings, frame=frame)
+        for coord, label in zip(coords, labels, strict=True)
+    ]
+
+
+def _check(coords: Sequence[xr.DataArray], place: Place | None, options: Options) -> None:
+    """Refuse coordinates that cannot be the independent variables."""
+    names, dims = [coord.name for coord in coords], coords[0].dims
     for coord in coords:
         if set(coord.dims) != set(dims):
             raise CoordinateError(
@@ -106,9 +182,6 @@ def directions(
             f"for derivatives that hold the others fixed; name {len(dims)} of them, or "
             f"{other}"
         )
-    if place is not None and place.is_curvilinear and set(names) == set(place.names):
-        return _on_earth(place, names, options)
-    return _on_plane(coords, dims, options)
 
 
 def index_along(dim: Hashable, size: int, options: Options) -> Spacing:
@@ -122,31 +195,6 @@ def index_along(dim: Hashable, size: int, options: Options) -> Spacing:
     along = along_index(dim)
     around = "periodic" in options.scheme(dim).boundary
     return replace(along, period=float(size), seam=1.0) if around else along
-
-
-def _on_plane(
-    coords: Sequence[xr.DataArray], dims: tuple[Hashable, ...], options: Options
-) -> list[Direction]:
-    for dim in dims:
-        if "periodic" in options.scheme(dim).boundary:
-            raise CoordinateError(
-                f"`boundary` of {dim!r} is 'periodic', but coordinates {[c.name for c in coords]} "
-                "have no period on a plane; give another `boundary`, or `metric='sphere'`"
-            )
-    if len(coords) == 2:
-        surface = Surface.on_plane(coords, dims, options)
-        weights = [surface.weights(coord.name) for coord in coords]
-    else:
-        weights = _of_three(coords, dims, options)
-    return [
-        Direction(
-            coord.name,
-            str(coord.attrs.get("long_name") or coord.name),
-            coord.attrs.get("units"),
-            _parts(own, options),
-        )
-        for coord, own in zip(coords, weights, strict=True)
-    ]
 
 
 def _of_three(
@@ -180,13 +228,16 @@ def eastward_and_northward(place: Place, options: Options) -> list[Direction]:
 
 def _on_earth(place: Place, names: Sequence[Hashable], options: Options) -> list[Direction]:
     """Longitude and latitude: eastward and northward, per metre."""
-    surface = Surface.on_earth(place, options)
-    return [
-        Direction(name, str(name), "m", _parts(surface.weights(name), options)) for name in names
-    ]
+    frame = _once(lambda own: Frame.on_earth(place, names, own), options)
+    spacings = tuple(index_along(dim, size, options) for dim, size in place.latitude.sizes.items())
+    return [Direction(name, str(name), "m", spacings, frame=frame) for name in names]
 
 
-def _parts(
-    weights: dict[Hashable, xr.Variable], options: Options
-) -> tuple[tuple[Spacing, xr.Variable], ...]:
-    return tuple((index_along(dim, own.sizes[dim], options), own) for dim, own in weights.items())
+def _once(made: Callable[[Options], Frame], options: Options) -> Callable[..., Frame]:
+    """Make a frame when it is needed, once for each `edge_order`."""
+
+    @cache
+    def frame(edge_order: int = options.edge_order) -> Frame:
+        return made(replace(options, order=1, edge_order=edge_order))
+
+    return frame

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any, TypeVar, Unpack
 
@@ -12,11 +12,11 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
-from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
+from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
-from xgrad.operators import metric_terms
+from xgrad.operators import metric_terms, second_order
 from xgrad.operators.evaluate import labelled, like, on_numbers
-from xgrad.operators.gradient import mixed
+from xgrad.operators.gradient import single
 from xgrad.operators.partials import Direction
 from xgrad.operators.result import Result
 from xgrad.operators.selection import Selection, select
@@ -70,7 +70,8 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 def magnitudes(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """Check the arguments of :func:`magnitude` and describe its results; compute nothing."""
     found = []
-    for name, along, asked in _by_variable(obj, dim, options, "magnitude", partial=True):
+    asked, each = _by_variable(obj, dim, options, "magnitude")
+    for name, along in each:
         text = f"magnitude of the gradient of {label_of(name, asked.variables[name])}"
         terms = _first_derivatives(name, along, asked)
         found.append(_result(name, "gradient_magnitude", text, terms, along, asked, how="norm"))
@@ -128,7 +129,8 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
             "arctan2(d/dy, d/dx)"
         )
     found = []
-    for name, along, asked in _by_variable(obj, names, options, "direction", partial=True):
+    asked, each = _by_variable(obj, names, options, "direction")
+    for name, along in each:
         variable = asked.variables[name]
         if variable.dtype.kind == "c":
             raise TypeError(
@@ -151,9 +153,10 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
     """Laplacian, ``sum(d²f/dx_i²)``, from second differences over the true positions.
 
     On a sphere it is ``1/(R cos φ)² d²f/dλ² + 1/R² d²f/dφ² - tan(φ)/R² df/dφ``, NaN at a pole.  On
-    a curvilinear grid it is the sum over both grid directions of ``d²f/ds² + d ln(h)/ds df/ds``,
-    with h the width of the cells.  A grid whose axes do not meet at right angles is refused; if
-    its latitudes or longitudes are lazy, when the result is computed.
+    a curvilinear grid, or with two coordinates of two dimensions on a plane, it is
+    ``sum over a, b of g_ab (D_ab f - sum over c of Γ_ab^c D_c f)`` with the derivatives ``D`` along
+    the indices, the metric ``g`` of the grid and the Christoffel symbols ``Γ`` of its places.  Its
+    axes may meet at any angle, and a pole may be inside.
 
     Parameters
     ----------
@@ -176,7 +179,7 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 
     References
     ----------
-    G. K. Batchelor, *An Introduction to Fluid Dynamics* (1967), appendix 2.
+    R. Aris, *Vectors, Tensors, and the Basic Equations of Fluid Mechanics* (1962), chapter 7.
 
     Examples
     --------
@@ -194,47 +197,60 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 
 def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """Check the arguments of :func:`laplacian` and describe its results; compute nothing."""
+    asked, each = _by_variable(obj, dim, replace(options, order=2), "Laplacian")
+    every = [one for _, along in each for one in along]
+    asked.refuse_grid_lines(every, "Laplacian")
+    bent = second_order.of_directions(every, asked.options)
     found = []
-    for name, along, asked in _by_variable(obj, dim, replace(options, order=2), "Laplacian"):
+    for name, along in each:
         variable = asked.variables[name]
         text = f"Laplacian of {label_of(name, variable)}"
-        spacings = [spacing for direction in along for spacing in direction.spacings]
         terms = [
             term
-            for spacing in spacings
-            for term in metric_terms.second(name, variable, spacing, asked)
+            for one in along
+            if one.frame is None
+            for term in metric_terms.second(name, variable, one.spacings[0], asked)
         ]
+        if bent is not None:
+            terms += bent.laplacian(name, variable)
         found.append(_result(name, "laplacian", text, terms, along, asked))
     return found
 
 
-@spelled_out(LabelledOptions)
+@spelled_out(LabelledFieldOptions)
 def hessian(
-    obj: xr.DataArray | xr.Dataset, dim: Dim = None, **options: Unpack[LabelledOptions]
+    obj: xr.DataArray | xr.Dataset, dim: Dim = None, **options: Unpack[LabelledFieldOptions]
 ) -> xr.Dataset:
     """All second derivatives, with each pair of dimensions once.
+
+    On a sphere they are covariant, in the directions east and north:
+    ``1/(R cos φ)² d²f/dλ² - tan(φ)/R² df/dφ``, ``1/(R² cos φ) (d²f/dλdφ + tan(φ) df/dλ)`` and
+    ``1/R² d²f/dφ²``, so that the first and the last add up to the Laplacian.  The first two are
+    NaN at a pole.  Longitude and latitude, or two coordinates on a plane, may have two dimensions,
+    whose axes may meet at any angle.
 
     Parameters
     ----------
     obj : DataArray or Dataset
         As for :func:`gradient`.
     dim : hashable or iterable of hashable, optional
-        Dimensions to pair.  Default: all.
+        Dimensions or coordinates to pair.  Default: all; with a metric, the horizontal ones, of a
+        curvilinear grid its longitude and latitude.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
-    units
+    metric, radius, units
         As for :func:`gradient`.
 
     Returns
     -------
     Dataset
-        Variables ``d2t_dx2``, ``d2t_dxdy``, ``d2t_dy2`` and so on, each as :func:`derivative`
-        returns it.
+        Variables ``d2t_dx2``, ``d2t_dxdy``, ``d2t_dy2`` and so on; without a metric, each as
+        :func:`derivative` returns it.
 
     Raises
     ------
     CoordinateError, ChunkError, TypeError, ValueError
-        As :func:`derivative`.
+        As :func:`derivative`, and if dimensions of a curvilinear grid are named.
 
     Examples
     --------
@@ -250,34 +266,42 @@ def hessian(
 
 
 def hessians(obj: Any, dim: Dim, options: Options) -> list[Result]:
-    """Check the arguments of :func:`hessian` and describe its results."""
+    """Check the arguments of :func:`hessian` and describe its results; compute nothing."""
     # An option may concern some of the pairs only, so options are checked for all pairs first.
-    asked = select(obj, dim, options)
+    asked = select(obj, dim, options, partial=True)
+    asked.refuse_a_track("Hessian")
+    along = _horizontal(asked, asked.at_right_angles) if dim is None else asked.directions
+    asked.refuse_grid_lines(along, "Hessian")
+    bent = second_order.of_directions(along, asked.options)
     found: dict[str, Result] = {}
-    for one, other in itertools.combinations_with_replacement(asked.spacings, 2):
+    for one, other in itertools.combinations_with_replacement(along, 2):
         order, pair = (2, (one,)) if one is other else (1, (one, other))
         own = replace(asked.options, order=order)
-        if not any(all(a.dim in v.dims for a in pair) for v in asked.variables.values()):
+        dims = {dim for each in pair for dim in each.dims}
+        if not any(dims <= set(variable.dims) for variable in asked.variables.values()):
             continue
-        for called, name, _ in differentiable(obj, asked.variables, [pair], own):
-            found[called] = mixed(called, name, asked.variables[name], pair, own)
+        chain = tuple(spacing for each in pair for spacing in each.spacings)
+        names = tuple(each.name for each in pair)
+        for called, name, _ in differentiable(obj, asked.variables, [chain], own, [names]):
+            variable = asked.variables[name]
+            terms = metric_terms.of_pair(name, variable, one, other, asked, bent)
+            found[called] = single(called, name, variable, terms, pair, own)
     return list(found.values())
 
 
 def _by_variable(
-    obj: Any, dim: Dim, options: Options, what: str, *, partial: bool = False
-) -> Iterator[tuple[Hashable, list[Direction], Selection]]:
-    """Yield the name, directions and selection of each variable that has the dimensions."""
-    asked = select(obj, dim, options, partial=partial)
+    obj: Any, dim: Dim, options: Options, what: str
+) -> tuple[Selection, list[tuple[Hashable, list[Direction]]]]:
+    """The selection, and the name and directions of each variable that has the dimensions."""
+    asked = select(obj, dim, options, partial=True)
     asked.refuse_a_track(what)
     asked.warn_of_degrees(obj, what)
-    if what == "Laplacian" or (what == "direction" and _is_of_grid_lines(asked)):
-        asked = asked.with_right_angles(what)
+    if what == "direction" and _is_of_grid_lines(asked):
+        asked = asked.with_right_angles()
     several = isinstance(obj, xr.Dataset)
-    every = asked.at_right_angles if what == "magnitude" else asked.directions
-    if dim is None and asked.place is not None:
-        # Derivatives along time and levels are not per metre: with a metric all is the horizontal.
-        every = [one for one in every if all(map(asked.place.has, one.dims))]
+    every = asked.directions if what == "direction" else asked.at_right_angles
+    if dim is None:
+        every = _horizontal(asked, every)
     whole = {
         name: own
         for name, variable in asked.variables.items()
@@ -287,13 +311,21 @@ def _by_variable(
     if not whole:
         # This raises an error that names what is missing.
         differentiable(obj, asked.variables, [tuple(asked.spacings)], asked.options)
+    found = []
     for name, own in whole.items():
         variables = {name: asked.variables[name]}
         refuse_times(name, variables[name])
         one = obj if several else xr.DataArray(variables[name], obj.coords, name=name)
         chains, names = [one.spacings for one in own], [(one.name,) for one in own]
-        found = differentiable(one, variables, chains, asked.options, names)
-        yield name, [own[k] for _, _, k in found], asked
+        kept = differentiable(one, variables, chains, asked.options, names)
+        found.append((name, [own[k] for _, _, k in kept]))
+    return asked, found
+
+
+def _horizontal(asked: Selection, every: list[Direction]) -> list[Direction]:
+    """With a metric, the directions on the sphere: others are not per metre."""
+    place = asked.place
+    return every if place is None else [one for one in every if all(map(place.has, one.dims))]
 
 
 def _is_of_grid_lines(asked: Selection) -> bool:

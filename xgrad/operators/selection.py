@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,12 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import cf, mesh, names, quantities, transforms
-from xgrad.labels import spacing as coordinates
 from xgrad.labels.crs import placed
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
-from xgrad.labels.times import is_time
 from xgrad.operators import curvilinear_grid
+from xgrad.operators.along import dims_of, is_multidimensional, spacings_of
 from xgrad.operators.partials import Direction, directions, eastward_and_northward
 
 
@@ -49,13 +49,14 @@ class Selection:
     partials: list[Direction] = field(default_factory=list)
     names: list[Hashable] = field(default_factory=list)
 
-    @property
+    @cached_property
     def directions(self) -> list[Direction]:
         """What first derivatives are taken along: the dimensions, then the partial derivatives."""
         return [*map(self._direction, self.spacings), *self.partials]
 
     def _direction(self, along: Spacing) -> Direction:
-        return Direction(along.name, along.label, along.units, ((along, self.factor(along)),))
+        along = curvilinear_grid.with_path(self.place, along)
+        return Direction(along.name, along.label, along.units, (along,), self.factor(along))
 
     @property
     def at_right_angles(self) -> list[Direction]:
@@ -67,19 +68,12 @@ class Selection:
         others += [one for one in self.partials if not place.has(one.dims[0])]
         return [*others, *eastward_and_northward(place, self.options)]
 
-    def with_right_angles(self, what: str) -> Selection:
-        """The same, of a curvilinear grid whose axes must meet at right angles."""
+    def with_right_angles(self) -> Selection:
+        """The same, of a curvilinear grid whose axes must meet at right angles for a direction."""
         place = self.place
         if place is None or not place.is_curvilinear:
             return self
-        checked = curvilinear_grid.at_right_angles(place, replace(self.options, order=1), what)
-        spacings = [
-            replace(along, positions=curvilinear_grid.path(checked, along.dim))
-            if checked is not place and place.has(along.dim)
-            else along
-            for along in self.spacings
-        ]
-        return replace(self, place=checked, spacings=spacings)
+        return replace(self, place=curvilinear_grid.at_right_angles(place, self.options))
 
     def refuse_a_track(self, what: str) -> None:
         """Refuse what needs two horizontal directions if the places are along one dimension."""
@@ -90,6 +84,26 @@ class Selection:
                 f"exists, not the {what}; `gradient({dim!r}, metric='sphere')` is that along a "
                 "track, and uxarray has gradients on meshes"
             )
+
+    def refuse_grid_lines(self, along: Iterable[Direction], what: str) -> None:
+        """Refuse what the dimensions of a curvilinear grid do not have, or one of them alone.
+
+        Parameters
+        ----------
+        along : iterable of Direction
+            What is differentiated along.
+        what : str
+            What is asked for, for the message.
+        """
+        place = self.place
+        for one in along:
+            if place is None or not place.is_curvilinear or one.frame is not None:
+                continue
+            if place.has(one.dims[0]):
+                raise CoordinateError(
+                    f"`dim` names {one.name!r}, a dimension of the grid of {place.names}, along "
+                    f"which there is no {what}; name {place.names[1]!r} and {place.names[0]!r}"
+                )
 
     def warn_of_degrees(self, obj: xr.DataArray | xr.Dataset, what: str) -> None:
         """Warn if derivatives per degree of latitude and of longitude are added.
@@ -145,7 +159,7 @@ def concerns(obj: xr.Dataset, dim: Dim) -> bool:
     if dim is None:
         return bool(used)
     found = [names.find(obj, name) for name in _listed(dim)]
-    return all(name is not None and set(_dims_of(obj, name)) <= used for name in found)
+    return all(name is not None and set(dims_of(obj, name)) <= used for name in found)
 
 
 def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Selection:
@@ -176,11 +190,12 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     options = _under_real_names(obj, options)
     if place is not None:
         options = with_the_globe(obj, place, asked, options)
-    several = [name for name in asked if partial and _is_multidimensional(obj, name)]
-    spacings = _spacings(obj, asked, several, options, place)
+    several = [name for name in asked if partial and is_multidimensional(obj, name)]
+    spacings = spacings_of(obj, asked, several, options, place)
     partials = directions(obj, several, place, options) if several else []
     if place is not None:
         spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
+        options = _under_dimensions(options, spacings)
     if isinstance(obj, xr.Dataset):  # its variables may be used as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
@@ -256,16 +271,6 @@ def _listed(dim: Dim) -> list[Hashable]:
     return list(dim) if isinstance(dim, Iterable) and not isinstance(dim, str) else [dim]
 
 
-def _dim_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> Hashable:
-    """The dimension of a 1-D coordinate; for anything else, the name itself."""
-    return obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
-
-
-def _dims_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> tuple[Hashable, ...]:
-    """The dimensions of a coordinate; the name itself if it is a dimension."""
-    return obj.coords[name].dims if _is_multidimensional(obj, name) else (_dim_of(obj, name),)
-
-
 def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
     """Options with CF names resolved to real ones, and quantities of `spacing` as numbers."""
     boundary = names.resolved_keys(obj, options.boundary, "boundary")
@@ -274,6 +279,15 @@ def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Optio
     if isinstance(spacing, Mapping):
         spacing = {key: _by_label(obj, key, value) for key, value in spacing.items()}
     return replace(options, spacing=spacing, boundary=boundary, period=period)
+
+
+def _under_dimensions(options: Options, spacings: list[Spacing]) -> Options:
+    """Options whose boundaries have dimensions for keys, by which both directions of a grid go."""
+    if not isinstance(options.boundary, Mapping):
+        return options
+    dims = {along.name: along.dim for along in spacings}
+    boundary = {dims.get(key, key): value for key, value in options.boundary.items()}
+    return replace(options, boundary=boundary)
 
 
 def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
@@ -305,119 +319,3 @@ def dtypes_of(obj: xr.DataArray | xr.Dataset) -> str:
         return f"{obj.name!r} has no dimensions"
     found = {name: f"{variable.dtype} {variable.dims}" for name, variable in obj.data_vars.items()}
     return f"no numeric variable has the requested dimensions; variables are {found}"
-
-
-def _is_multidimensional(obj: xr.DataArray | xr.Dataset, name: Hashable) -> bool:
-    return name in obj.coords and obj.coords[name].ndim > 1
-
-
-def _spacings(
-    obj: xr.DataArray | xr.Dataset,
-    asked: list[Hashable],
-    several: list[Hashable],
-    options: Options,
-    place: Place | None,
-) -> list[Spacing]:
-    own = [dim for name in several for dim in obj.coords[name].dims]
-    options.require_known_names(asked, [*(_dim_of(obj, name) for name in asked), *own])
-    asked = [name for name in asked if name not in several]
-    dims = [_dim_of(obj, name) for name in asked]
-    for key, value in (options.spacing or {}).items():
-        if key not in obj.dims and not (isinstance(value, str) and value == "uniform"):
-            raise CoordinateError(
-                f"`spacing` names {key!r}, which is a coordinate along {obj.coords[key].dims}; "
-                "name the dimension"
-            )
-        if key in own:
-            raise CoordinateError(
-                f"`spacing` is given for {key!r}, a dimension of coordinates {several}, which are "
-                "the positions; leave it out"
-            )
-        if key not in asked:
-            coord = asked[dims.index(key)]
-            raise CoordinateError(
-                f"`spacing` names {key!r}, but `dim` names {coord!r} along it, whose positions "
-                f"would not be used; name {key!r} in both"
-            )
-    spacings = [_spacing(obj, name, options, place) for name in asked]
-    seen: set[Hashable] = set()
-    for along in spacings:
-        if along.name in seen:
-            raise CoordinateError(f"`dim` and `spacing` name {along.name!r} twice: {asked}")
-        seen.add(along.name)
-    return spacings
-
-
-def _spacing(
-    obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options, place: Place | None
-) -> Spacing:
-    """The spacing along a name; on a sphere that of latitude or longitude along its dimension."""
-    given = name in (options.spacing or {})
-    own = None if given or place is None else place.coordinate_along(name)
-    on_sphere = place is not None and place.has(name)
-    if not (given or on_sphere or name in obj.coords):
-        transforms.refuse_steps_of_one(obj, name)
-    if own is None or own == name:
-        return _spacing_of(obj, name, options)
-    if {own, name} <= set(options.boundary if isinstance(options.boundary, Mapping) else ()):
-        raise CoordinateError(f"`boundary` names {name!r} and {own!r}, which are one; give one")
-    return replace(_spacing_of(obj, own, options, name), name=name)
-
-
-def _spacing_of(
-    obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options, *also: Hashable
-) -> Spacing:
-    unit = options.unit_of_time
-    value, found, even = _positions(obj, name, options)
-    attrs = getattr(value, "attrs", {})
-    dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
-    called = [value.name] if isinstance(value, xr.DataArray) and value.name is not None else []
-    times = isinstance(value, xr.DataArray) and is_time(value)
-    period = options.full_period(attrs.get("units"), *also, name, *dims, *called, is_time=times)
-    if value is None:
-        along = coordinates.along_index(name)
-        return coordinates.around(along, obj.sizes[name], period)
-    dim = name if name in (options.spacing or {}) and not even else None
-    if isinstance(value, xr.DataArray) and (found or value.sizes == {dim: obj.sizes[dim]}):
-        computed = transforms.evenly_spaced(obj if found else value, value, dim, period)
-        if computed is not None:
-            return computed
-    if even:
-        return coordinates.uniform(value, unit, period)
-    if dim is not None and isinstance(value, xr.DataArray) and value.ndim > 1:
-        return coordinates.from_multidimensional(value, name, period)
-    if found:
-        return coordinates.from_coordinate(value, unit, dim=dim, period=period)
-    return coordinates.from_value(name, obj.sizes[name], value, unit, period)
-
-
-def _positions(
-    obj: xr.DataArray | xr.Dataset, name: Hashable, options: Options
-) -> tuple[Any, bool, bool]:
-    """The positions along a name, whether they are of the object, and whether they are 'uniform'.
-
-    None for a dimension without a coordinate.
-    """
-    value: Any = (options.spacing or {}).get(name)
-    if isinstance(value, str) and (value in obj.coords or value in _data_of(obj)):
-        return obj[value], True, False
-    even = isinstance(value, str) and value == "uniform"
-    if isinstance(value, str) and not even:
-        raise CoordinateError(
-            f"`spacing` for {name!r} names {value!r}, which is not a coordinate; "
-            f"{names.choices(obj)}"
-        )
-    if value is not None and not even:
-        return value, False, False
-    if name in obj.coords:
-        return obj.coords[name], True, even
-    if even:
-        raise CoordinateError(
-            f"`spacing` for {name!r} is 'uniform', but there is no such coordinate; leave it "
-            "out for a spacing of 1"
-        )
-    return None, False, False
-
-
-def _data_of(obj: xr.DataArray | xr.Dataset) -> Iterable[Hashable]:
-    return obj.data_vars if isinstance(obj, xr.Dataset) else ()

@@ -42,6 +42,8 @@ class Surface:
     ----------
     dims : tuple of two hashables
         The dimensions of the grid.
+    places : vector
+        The places of the cells in space.
     tangents : pair of vectors
         Derivatives of the places along the two indices.
     normal : vector
@@ -55,6 +57,7 @@ class Surface:
     """
 
     dims: tuple[Hashable, ...]
+    places: list[Any]
     tangents: tuple[list[Any], list[Any]]
     normal: list[Any]
     per_area: Any
@@ -73,7 +76,7 @@ class Surface:
         )
         size = np.sqrt(dot(one, one) * dot(other, other))
         per_area = reciprocal(dot(cross(one, other), normal), size, list(coordinates))
-        return cls(dims, (one, other), normal, per_area, coordinates, backward)
+        return cls(dims, places, (one, other), normal, per_area, coordinates, backward)
 
     @classmethod
     def on_earth(cls, place: Place, options: Options) -> Surface:

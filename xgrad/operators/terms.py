@@ -27,7 +27,7 @@ Factor = xr.Variable | float | None
 
 def term_of(
     name: Hashable, variable: xr.Variable, along: Spacing, options: Options, *,
-    factor: Factor = None, inside: xr.Variable | AnyArray | None = None, is_inner: bool = False,
+    factor: Factor = None, inside: xr.Variable | AnyArray | None = None, of: Term | None = None,
 ) -> Term:  # fmt: skip
     """Term for the derivative of a variable, times a factor.
 
@@ -45,9 +45,9 @@ def term_of(
         Factor of the derivative.  A Variable may have any of the dimensions of `variable`.
     inside : array of shape (n,), optional
         Factor of the cells along the dimension, applied before differentiation.
-    is_inner : bool, default: False
-        Whether the variable is itself a derivative.  Beyond an edge with a constant boundary the
-        data are constant, so their derivative is 0.
+    of : Term, optional
+        A derivative of the variable, which is differentiated instead.  Beyond an edge with a
+        constant boundary the data are constant, so their derivative is 0.
     """
     steps: Any = along.steps
     if along.positions is not None:
@@ -58,14 +58,14 @@ def term_of(
     scheme = options.scheme(along.name, along.dim)
     if variable.dtype.kind in "iu":
         scheme = replace(scheme, skipna=False)  # integers have no missing value
-    if is_inner:
+    if of is not None:
         left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
         scheme = replace(scheme, boundary=(left, right))
     axis = variable.get_axis_num(along.dim)
     weight = factor_of(factor, variable, name)
     if isinstance(inside, xr.Variable):
         inside = factor_of(inside, variable, name)
-    return Term(name, axis, steps, scheme, along.seam, weight, inside)
+    return Term(name, axis, steps, scheme, along.seam, weight, inside, of=of)
 
 
 def terms_along(

@@ -302,7 +302,7 @@ class _Field:
         dims = self.horizontal.surface.dims
         if self.asked.partials:
             return dict(zip(dims, self.asked.partials, strict=True))
-        return {dim: Direction(dim, str(dim), "m", ()) for dim in dims}
+        return {dim: Direction(dim, str(dim), "m") for dim in dims}
 
     def curl_on_the_surface(self) -> list[Result]:
         """The component across the surface, and with a third dimension the two along it."""
