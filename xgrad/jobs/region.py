@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -270,7 +270,7 @@ def _inside(term: Term, region: _Region) -> Cells | None:
     def beside(other: slice) -> AnyArray:
         return thin(product, (*box[:axis], other, *box[axis + 1 :]))
 
-    known = replace(term, scheme=of_factor(term.scheme))
+    known = term._replace(scheme=of_factor(term.scheme))
     return _surrounded(beside(box[axis]), known, region, beside, ghosts.values)
 
 

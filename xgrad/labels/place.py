@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -16,8 +16,7 @@ from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 
 
-@dataclass(frozen=True)
-class Sphere:
+class Sphere(NamedTuple):
     """A sphere, and the places of the cells of an object on it.
 
     Attributes
@@ -117,7 +116,7 @@ class Sphere:
         # In float64: float32 steps would be rounded once more.
         steps = along.steps if isinstance(along.steps, float) else np.float64(along.steps)
         seam = None if along.seam is None else float(along.seam) * unit
-        return replace(along, steps=steps * unit, seam=seam, units="m")
+        return along._replace(steps=steps * unit, seam=seam, units="m")
 
     def _along_the_track(self, along: Spacing) -> Spacing:
         """Great circles from place to place."""

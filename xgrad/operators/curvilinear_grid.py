@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
 
 import dask.array as da
 import numpy as np
@@ -58,7 +57,7 @@ def _along_the_grid(place: Sphere, along: Spacing, options: Options) -> Spacing:
             f"{place.names}; leave it out"
         )
     found = Spacing(along.dim, along.name, 1.0, "m", f"distance along {along.dim}")
-    return replace(found, positions=path(place, along.dim))
+    return found._replace(positions=path(place, along.dim))
 
 
 def path(place: Sphere, dim: Hashable) -> xr.Variable:
@@ -134,7 +133,7 @@ def at_right_angles(place: Sphere, options: Options, what: str) -> Sphere:
     data = da.map_blocks(
         _checked, latitude, cosines, asked=asked, remedy=remedy, dtype=float, meta=np.empty((0, 0))
     )
-    return replace(place, latitude=xr.Variable(place.latitude.dims, data))
+    return place._replace(latitude=xr.Variable(place.latitude.dims, data))
 
 
 def _checked(latitude: AnyArray, cosines: AnyArray, asked: str, remedy: str) -> AnyArray:

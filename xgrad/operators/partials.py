@@ -9,7 +9,7 @@ the coordinates, so the derivative of a field that is linear in the coordinates 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -21,8 +21,7 @@ from xgrad.labels.spacing import Spacing, along_index
 from xgrad.operators.surface import Surface, along_index_of, cross, dot, reciprocal
 
 
-@dataclass(frozen=True)
-class Direction:
+class Direction(NamedTuple):
     """What a first derivative is taken along: one dimension, or a multi-dimensional coordinate.
 
     Attributes
@@ -121,7 +120,7 @@ def index_along(dim: Hashable, size: int, options: Options) -> Spacing:
     """
     along = along_index(dim)
     around = "periodic" in options.scheme(dim).boundary
-    return replace(along, period=float(size), seam=1.0) if around else along
+    return along._replace(period=float(size), seam=1.0) if around else along
 
 
 def _on_plane(

@@ -142,7 +142,7 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
         )
         terms = _first_derivatives(name, along, asked)
         one = _result(name, "gradient_direction", text, terms, along, asked, how="angle")
-        found.append(replace(one, attrs=described(variable, text, "radian")))
+        found.append(one._replace(attrs=described(variable, text, "radian")))
     return found
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -21,8 +21,7 @@ from xgrad.operators import curvilinear_grid
 from xgrad.operators.partials import Direction, directions, eastward_and_northward
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """The variables to differentiate, the positions along them and the options.
 
     Attributes
@@ -45,8 +44,8 @@ class Selection:
     spacings: list[Spacing]
     options: Options
     place: Sphere | None
-    partials: list[Direction] = field(default_factory=list)
-    names: list[Hashable] = field(default_factory=list)
+    partials: list[Direction]
+    names: list[Hashable]
 
     @property
     def directions(self) -> list[Direction]:
@@ -73,12 +72,12 @@ class Selection:
             return self
         checked = curvilinear_grid.at_right_angles(place, replace(self.options, order=1), what)
         spacings = [
-            replace(along, positions=curvilinear_grid.path(checked, along.dim))
+            along._replace(positions=curvilinear_grid.path(checked, along.dim))
             if checked is not place and place.has(along.dim)
             else along
             for along in self.spacings
         ]
-        return replace(self, place=checked, spacings=spacings)
+        return self._replace(place=checked, spacings=spacings)
 
     def refuse_a_track(self, what: str) -> None:
         """Refuse what needs two horizontal directions if the places are along one dimension."""
@@ -350,7 +349,7 @@ def _spacing(
         return _spacing_of(obj, name, options)
     if {own, name} <= set(options.boundary if isinstance(options.boundary, Mapping) else ()):
         raise CoordinateError(f"`boundary` names {name!r} and {own!r}, which are one; give one")
-    return replace(_spacing_of(obj, own, options, name), name=name)
+    return _spacing_of(obj, own, options, name)._replace(name=name)
 
 
 def _spacing_of(

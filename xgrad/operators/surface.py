@@ -14,8 +14,7 @@ The dateline and the poles are no special cases, and the axes of the grid need n
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -32,8 +31,7 @@ from xgrad.stencils.scheme import Scheme
 _SINGULAR = 1e-10
 
 
-@dataclass(frozen=True)
-class Surface:
+class Surface(NamedTuple):
     """A surface, and directions on it.
 
     Attributes
