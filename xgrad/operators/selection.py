@@ -169,8 +169,9 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     asked = _names(obj, dim, variables)
     options = with_the_globe(obj, asked, _under_real_names(obj, options))
     place = Sphere.of(obj, options)
-    several = [name for name in asked if partial and _is_multidimensional(obj, name)]
-    spacings = _spacings(obj, asked, several, options, place)
+    dims_of = {name: _dims_of(obj, name) for name in asked}
+    several = [name for name in asked if partial and len(dims_of[name]) > 1]
+    spacings = _spacings(obj, dims_of, several, options, place)
     partials = directions(obj, several, place, options) if several else []
     if place is not None:
         spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
@@ -248,18 +249,15 @@ def _listed(dim: Dim) -> list[Hashable]:
     return list(dim) if isinstance(dim, Iterable) and not isinstance(dim, str) else [dim]
 
 
-def _dim_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> Hashable:
-    """The dimension of a 1-D coordinate; for anything else, the name itself."""
-    return obj.coords[name].dims[0] if name in obj.coords and obj.coords[name].ndim == 1 else name
-
-
 def _dims_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> tuple[Hashable, ...]:
-    """The dimensions of a coordinate; the name itself if it is a dimension."""
-    return obj.coords[name].dims if _is_multidimensional(obj, name) else (_dim_of(obj, name),)
+    """The dimensions of a coordinate; the name itself if it is a dimension or a scalar."""
+    return (obj.coords[name].dims if name in obj.coords else ()) or (name,)
 
 
 def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
     """Options with CF names resolved to real ones, and quantities of `spacing` as numbers."""
+    if not any(isinstance(o, Mapping) for o in (options.spacing, options.boundary, options.period)):
+        return options
     boundary = names.resolved_keys(obj, options.boundary, "boundary")
     period = names.resolved_keys(obj, options.period, "period")
     spacing: Any = quantities.positions(names.resolved_spacing(obj, options.spacing))
@@ -298,21 +296,17 @@ def dtypes_of(obj: xr.DataArray | xr.Dataset) -> str:
     return f"no numeric variable has the requested dimensions; variables are {found}"
 
 
-def _is_multidimensional(obj: xr.DataArray | xr.Dataset, name: Hashable) -> bool:
-    return name in obj.coords and obj.coords[name].ndim > 1
-
-
 def _spacings(
     obj: xr.DataArray | xr.Dataset,
-    asked: list[Hashable],
+    dims_of: Mapping[Hashable, tuple[Hashable, ...]],
     several: list[Hashable],
     options: Options,
     place: Sphere | None,
 ) -> list[Spacing]:
-    own = [dim for name in several for dim in obj.coords[name].dims]
-    options.require_known_names(asked, [*(_dim_of(obj, name) for name in asked), *own])
-    asked = [name for name in asked if name not in several]
-    dims = [_dim_of(obj, name) for name in asked]
+    dim_of = {name: dims[0] if len(dims) == 1 else name for name, dims in dims_of.items()}
+    own = [dim for name in several for dim in dims_of[name]]
+    options.require_known_names(dim_of, [*dim_of.values(), *own])
+    asked = [name for name in dim_of if name not in several]
     for key, value in (options.spacing or {}).items():
         if key not in obj.dims and not (isinstance(value, str) and value == "uniform"):
             raise CoordinateError(
@@ -325,7 +319,7 @@ def _spacings(
                 "the positions; leave it out"
             )
         if key not in asked:
-            coord = asked[dims.index(key)]
+            coord = next(name for name in asked if dim_of[name] == key)
             raise CoordinateError(
                 f"`spacing` names {key!r}, but `dim` names {coord!r} along it, whose positions "
                 f"would not be used; name {key!r} in both"
