@@ -9,7 +9,6 @@ the coordinates, so the derivative of a field that is linear in the coordinates 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -18,38 +17,8 @@ from xgrad.errors import CoordinateError
 from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere
 from xgrad.labels.spacing import Spacing, along_index
+from xgrad.operators.direction import Direction
 from xgrad.operators.surface import Surface, along_index_of, cross, dot, reciprocal
-
-
-class Direction(NamedTuple):
-    """What a first derivative is taken along: one dimension, or a multi-dimensional coordinate.
-
-    Attributes
-    ----------
-    name : hashable
-        Of the coordinate or, without one, of the dimension.
-    label : str
-        The coordinate in words.
-    units : str or None
-        Of the coordinate.
-    parts : tuple of (Spacing, Variable or None)
-        The derivative is the sum of those along these spacings, each times its factor.
-    """
-
-    name: Hashable
-    label: str
-    units: str | None
-    parts: tuple[tuple[Spacing, xr.Variable | None], ...]
-
-    @property
-    def spacings(self) -> tuple[Spacing, ...]:
-        """Along what."""
-        return tuple(along for along, _ in self.parts)
-
-    @property
-    def dims(self) -> list[Hashable]:
-        """The dimensions that a variable must have."""
-        return [along.dim for along, _ in self.parts]
 
 
 def directions(

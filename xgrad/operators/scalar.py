@@ -14,10 +14,9 @@ from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled_out
 from xgrad.labels.options import Options
-from xgrad.operators import metric_terms
+from xgrad.operators.direction import Direction
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import mixed
-from xgrad.operators.partials import Direction
 from xgrad.operators.result import Result
 from xgrad.operators.selection import Selection, select
 from xgrad.operators.terms import common_units, differentiable, refuse_times, terms_along
@@ -194,6 +193,8 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 
 def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """Check the arguments of :func:`laplacian` and describe its results; compute nothing."""
+    from xgrad.operators import metric_terms  # noqa: PLC0415  not for a gradient
+
     found = []
     for name, along, asked in _by_variable(obj, dim, replace(options, order=2), "Laplacian"):
         variable = asked.variables[name]

@@ -17,8 +17,10 @@ from xgrad.labels.options import Options
 from xgrad.labels.place import Sphere, with_the_globe
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import is_time
-from xgrad.operators import curvilinear_grid
-from xgrad.operators.partials import Direction, directions, eastward_and_northward
+from xgrad.operators.direction import Direction
+
+# Modules for multi-dimensional coordinates and for places on the Earth are imported where they are
+# used: most gradients need neither.
 
 
 class Selection(NamedTuple):
@@ -62,14 +64,18 @@ class Selection(NamedTuple):
         place, dims = self.place, [along.dim for along in self.spacings]
         if place is None or not place.is_curvilinear or not set(place.latitude.dims) <= set(dims):
             return self.directions
+        from xgrad.operators import partials  # noqa: PLC0415
+
         others = [one for one in self.directions if not place.has(one.dims[0])]
-        return [*others, *eastward_and_northward(place, self.options)]
+        return [*others, *partials.eastward_and_northward(place, self.options)]
 
     def with_right_angles(self, what: str) -> Selection:
         """The same, of a curvilinear grid whose axes must meet at right angles."""
         place = self.place
         if place is None or not place.is_curvilinear:
             return self
+        from xgrad.operators import curvilinear_grid  # noqa: PLC0415
+
         checked = curvilinear_grid.at_right_angles(place, replace(self.options, order=1), what)
         spacings = [
             along._replace(positions=curvilinear_grid.path(checked, along.dim))
@@ -172,20 +178,35 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     dims_of = {name: _dims_of(obj, name) for name in asked}
     several = [name for name in asked if partial and len(dims_of[name]) > 1]
     spacings = _spacings(obj, dims_of, several, options, place)
-    partials = directions(obj, several, place, options) if several else []
+    jointly = _partials(obj, several, place, options)
     if place is not None:
+        from xgrad.operators import curvilinear_grid  # noqa: PLC0415
+
         spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
     if isinstance(obj, xr.Dataset):  # its variables may be used as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
-    dims = [along.dim for along in spacings] + [own for one in partials for own in one.dims]
+    dims = [along.dim for along in spacings] + [own for one in jointly for own in one.dims]
     for one in dims:
         if not any(one in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {one!r}: {dtypes_of(obj)}")
     _require_a_time(variables, spacings, options)
     own = iter(spacings)
     called = [name if name in several else next(own).name for name in asked]
-    return Selection(variables, spacings, options, place, partials, called)
+    return Selection(variables, spacings, options, place, jointly, called)
+
+
+def _partials(
+    obj: xr.DataArray | xr.Dataset,
+    several: list[Hashable],
+    place: Sphere | None,
+    options: Options,
+) -> list[Direction]:
+    if not several:
+        return []
+    from xgrad.operators import partials  # noqa: PLC0415
+
+    return partials.directions(obj, several, place, options)
 
 
 def _require_a_time(

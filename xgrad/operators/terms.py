@@ -17,7 +17,7 @@ from xgrad.labels import spacing as coordinates
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.units import OF_TIME, as_one, quotient
-from xgrad.operators.partials import Direction
+from xgrad.operators.direction import Direction
 from xgrad.operators.selection import dtypes_of
 from xgrad.stencils.scheme import Scheme
 
