@@ -17,12 +17,23 @@ from contextlib import ExitStack, chdir
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 
 from tests.command import session
 
 collect_ignore = ["docs/conf.py"]  # settings of Sphinx, without doctests
+
+# These start processes, and take longest.  They come first, so that no processor waits for the last
+# one (see --no-loadscope-reorder in pyproject.toml).
+_LONGEST = ("docs/", "tests/jobs/", "tests/workers/", "tests/test_cli.py", "tests/test_examples.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files, which are handed out to the processors one by one."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
+
 
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
