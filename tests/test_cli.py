@@ -38,9 +38,9 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::xarray.SerializationWarning")  # the file's fill value
-def test_real_input(tmp_path: Path) -> None:
+def test_real_input(commands: Session, tmp_path: Path) -> None:
     path = real_data("eraint_uvz.nc")
-    done = run(
+    done = commands.run(
         "gradient", path, tmp_path / "out.zarr", "--var", "z", "--var", "u",
         "--dim", "latitude", "--dim", "longitude", "--dim", "level",
     )  # fmt: skip
@@ -55,8 +55,8 @@ def test_real_input(tmp_path: Path) -> None:
         assert found.attrs["Conventions"] == "CF-1.0"
 
 
-def test_options_reach_the_library(source: Path, tmp_path: Path) -> None:
-    done = run(
+def test_options_reach_the_library(commands: Session, source: Path, tmp_path: Path) -> None:
+    done = commands.run(
         "gradient", source, tmp_path / "out.zarr", "--var", "t", "--dim", "time",
         "--edge-order", "2", "--datetime-unit", "h", "--chunks", "time=8,y=50",
     )  # fmt: skip
@@ -129,19 +129,23 @@ def test_vector_and_scalar_operators_on_a_sphere(tmp_path: Path) -> None:
             assert found.attrs == values.attrs
 
 
-def test_a_coordinate_that_rounding_made_uneven_is_reported_in_one_line(tmp_path: Path) -> None:
+def test_a_coordinate_that_rounding_made_uneven_is_reported_in_one_line(
+    commands: Session, tmp_path: Path
+) -> None:
     x = (np.arange(4320) / 12).astype("f4")
     xr.Dataset({"t": ("x", np.sin(x))}, {"x": x}).to_zarr(tmp_path / "in.zarr", zarr_format=2)
-    done = run("gradient", tmp_path / "in.zarr", tmp_path / "out.zarr")
+    done = commands.run("gradient", tmp_path / "in.zarr", tmp_path / "out.zarr")
     assert done.returncode == 0
     assert done.stderr.startswith(
         "Warning: coordinate 'x' is evenly spaced, but rounding to float32"
     )
     assert len(done.stderr.splitlines()) == 1
-    done = run("gradient", tmp_path / "in.zarr", tmp_path / "even.zarr", "--spacing", "x=uniform")
+    even = ("gradient", tmp_path / "in.zarr", tmp_path / "even.zarr", "--spacing", "x=uniform")
+    done = commands.run(*even)
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.thorough  # tests/jobs/test_cluster_deaths.py joins one, too
 def test_a_running_cluster(source: Path, tmp_path: Path) -> None:
     import distributed
 
