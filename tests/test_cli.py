@@ -96,7 +96,7 @@ def test_options_that_numpy_does_not_have(commands: Session, source: Path, tmp_p
                     assert same_bits(found[name].values, derivative.values), arguments
 
 
-def test_vector_and_scalar_operators_on_a_sphere(tmp_path: Path) -> None:
+def test_vector_and_scalar_operators_on_a_sphere(commands: Session, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     coords = {
         "lat": ("lat", np.linspace(90, -90, 19), {"units": "degrees_north"}),
@@ -119,14 +119,14 @@ def test_vector_and_scalar_operators_on_a_sphere(tmp_path: Path) -> None:
         "laplacian": lazy.laplacian(["lat", "lon"], metric="sphere", radius=1.0).u_laplacian,
     }
     more = {"divergence": ["--form", "flux"], "laplacian": ["--radius", "1"]}
-    with session(cwd=tmp_path) as one:
-        for name, values in expected.items():
-            arguments = fields if name in ("curl", "divergence") else scalar
-            done = one.run(name, "in.zarr", name, *arguments, *more.get(name, []))
-            assert done.returncode == 0, done.stderr
-            found = xr.open_zarr(tmp_path / name)[values.name]
-            assert same_bits(found.values, values.values), name
-            assert found.attrs == values.attrs
+    for name, values in expected.items():
+        arguments = fields if name in ("curl", "divergence") else scalar
+        stores = tmp_path / "in.zarr", tmp_path / name
+        done = commands.run(name, *stores, *arguments, *more.get(name, []))
+        assert done.returncode == 0, done.stderr
+        found = xr.open_zarr(tmp_path / name)[values.name]
+        assert same_bits(found.values, values.values), name
+        assert found.attrs == values.attrs
 
 
 def test_a_coordinate_that_rounding_made_uneven_is_reported_in_one_line(

@@ -25,7 +25,7 @@ from tests.jobs.helpers import assert_equal, finished, with_codec, write_for_cod
 def cluster() -> Iterator[Any]:
 
     with distributed.LocalCluster(
-        n_workers=3, threads_per_worker=1, dashboard_address=":0"
+        n_workers=2, threads_per_worker=1, dashboard_address=":0"
     ) as processes:
         yield processes
 
