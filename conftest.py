@@ -1,10 +1,15 @@
-"""Run the code blocks of README.md and docs/*.md, each page in its own temporary folder."""
+"""Run the code blocks of README.md and docs/*.md, each page in its own temporary folder.
+
+Commands of xgrad run one after another in one process for each page, because a process takes
+longer to start than most of them to run.  All other commands run in a shell.
+"""
 
 from __future__ import annotations
 
 import doctest
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -12,10 +17,23 @@ from contextlib import ExitStack, chdir
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 
+from tests.command import session
+
 collect_ignore = ["docs/conf.py"]  # settings of Sphinx, without doctests
+
+# These start processes, and take longest.  They come first, so that no processor waits for the last
+# one (see --no-loadscope-reorder in pyproject.toml).
+_LONGEST = ("docs/", "tests/jobs/", "tests/workers/", "tests/test_cli.py", "tests/test_examples.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files, which are handed out to the processors one by one."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
+
 
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -29,8 +47,14 @@ def _leave(namespace: dict[str, Any]) -> None:
     namespace.pop("_stack").close()
 
 
-def _run(command: str) -> subprocess.CompletedProcess[str]:
-    """Run shell lines with this environment's programs, and stderr merged into stdout."""
+def _run(command: str, example: Example) -> subprocess.CompletedProcess[str]:
+    """Run a command with this environment's programs, and stderr merged into stdout."""
+    if re.fullmatch(r"xgrad [^|&;<>$*]+", command.rstrip()):
+        page = example.namespace
+        if "_session" not in page:
+            page["_session"] = page["_stack"].enter_context(session())
+        done = page["_session"].run(*shlex.split(command)[1:])
+        return subprocess.CompletedProcess(command, done.returncode, done.stdout + done.stderr)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return subprocess.run(
         ["bash", "-e", "-c", command],
@@ -43,17 +67,20 @@ def _run(command: str) -> subprocess.CompletedProcess[str]:
 
 
 def _script(example: Example) -> str | None:
-    """Run a ``sh`` block, whose commands must succeed; return a failure, if any."""
-    ran = _run(example.parsed)
-    return f"exit status {ran.returncode}: {ran.stdout}" if ran.returncode else None
+    """Run the lines of a ``sh`` block, which must succeed; return a failure, if any."""
+    for command in example.parsed.replace("\\\n", " ").splitlines():
+        ran = _run(command, example)
+        if ran.returncode:
+            return f"{command}\nexit status {ran.returncode}: {ran.stdout}"
+    return None
 
 
-def _session(example: Example) -> str | None:
+def _console(example: Example) -> str | None:
     """Compare what each command after ``$`` in a ``console`` block prints with the text below."""
     checker = doctest.OutputChecker()
     for step in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
         command, _, expected = step.partition("\n")
-        printed = _run(command).stdout
+        printed = _run(command, example).stdout
         if not checker.check_output(expected, printed, _FLAGS):
             case = doctest.Example(command, expected)
             return f"{command}\n{checker.output_difference(case, printed, _FLAGS)}"
@@ -63,7 +90,7 @@ def _session(example: Example) -> str | None:
 _python = PythonCodeBlockParser(doctest_optionflags=_FLAGS)
 _readme = Sybil([_python], patterns=["README.md"], setup=_enter, teardown=_leave)
 _pages = Sybil(
-    [_python, CodeBlockParser("sh", _script), CodeBlockParser("console", _session)],
+    [_python, CodeBlockParser("sh", _script), CodeBlockParser("console", _console)],
     patterns=["docs/*.md"],
     setup=_enter,
     teardown=_leave,

@@ -40,9 +40,9 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::xarray.SerializationWarning")  # the file's fill value
-def test_real_input(tmp_path: Path) -> None:
+def test_real_input(commands: Session, tmp_path: Path) -> None:
     path = real_data("eraint_uvz.nc")
-    done = run(
+    done = commands.run(
         "gradient", path, tmp_path / "out.zarr", "--var", "z", "--var", "u",
         "--dim", "latitude", "--dim", "longitude", "--dim", "level",
     )  # fmt: skip
@@ -57,8 +57,8 @@ def test_real_input(tmp_path: Path) -> None:
         assert found.attrs["Conventions"] == "CF-1.0"
 
 
-def test_options_reach_the_library(source: Path, tmp_path: Path) -> None:
-    done = run(
+def test_options_reach_the_library(commands: Session, source: Path, tmp_path: Path) -> None:
+    done = commands.run(
         "gradient", source, tmp_path / "out.zarr", "--var", "t", "--dim", "time",
         "--edge-order", "2", "--datetime-unit", "h", "--chunks", "time=8,y=50",
     )  # fmt: skip
@@ -98,7 +98,7 @@ def test_options_that_numpy_does_not_have(commands: Session, source: Path, tmp_p
                     assert same_bits(found[name].values, derivative.values), arguments
 
 
-def test_vector_and_scalar_operators_on_a_sphere(tmp_path: Path) -> None:
+def test_vector_and_scalar_operators_on_a_sphere(commands: Session, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     coords = {
         "lat": ("lat", np.linspace(90, -90, 19), {"units": "degrees_north"}),
@@ -121,17 +121,17 @@ def test_vector_and_scalar_operators_on_a_sphere(tmp_path: Path) -> None:
         "laplacian": lazy.laplacian(["lat", "lon"], metric="sphere", radius=1.0).u_laplacian,
     }
     more = {"divergence": ["--form", "flux"], "laplacian": ["--radius", "1"]}
-    with session(cwd=tmp_path) as one:
-        for name, values in expected.items():
-            arguments = fields if name in ("curl", "divergence") else scalar
-            done = one.run(name, "in.zarr", name, *arguments, *more.get(name, []))
-            assert done.returncode == 0, done.stderr
-            found = xr.open_zarr(tmp_path / name)[values.name]
-            assert same_bits(found.values, values.values), name
-            assert found.attrs == values.attrs
+    for name, values in expected.items():
+        arguments = fields if name in ("curl", "divergence") else scalar
+        stores = tmp_path / "in.zarr", tmp_path / name
+        done = commands.run(name, *stores, *arguments, *more.get(name, []))
+        assert done.returncode == 0, done.stderr
+        found = xr.open_zarr(tmp_path / name)[values.name]
+        assert same_bits(found.values, values.values), name
+        assert found.attrs == values.attrs
 
 
-def test_names_of_places_and_a_crs_on_the_command_line(tmp_path: Path) -> None:
+def test_names_of_places_and_a_crs_on_the_command_line(commands: Session, tmp_path: Path) -> None:
     ds = projected("equal-area", 12)[0].astype("f4")
     ds["crs"] = ((), 0, pyproj.CRS("EPSG:3035").to_cf())
     ds.f.attrs["grid_mapping"] = "crs"
@@ -157,31 +157,35 @@ def test_names_of_places_and_a_crs_on_the_command_line(tmp_path: Path) -> None:
             ["located.zarr", "--component", "x=u", "--component", "y=v", "--metric", "sphere"],
             located.fdgrad.divergence({"x": "u", "y": "v"}, metric="sphere").to_dataset()),
     }  # fmt: skip
-    with session(cwd=tmp_path) as one:
-        for name, ((source, *arguments), expected) in cases.items():
-            done = one.run(name, source, name, *arguments)
-            assert done.returncode == 0, done.stderr
-            with xr.open_zarr(tmp_path / name) as found:
-                for key, values in expected.items():
-                    assert same_bits(found[key], values), name
-        done = one.run("gradient", "projected.zarr", "none", "--var", "f", "--metric", "EPSG:4326")
-        assert done.returncode == 1
-        assert "--metric is 'EPSG:4326', a geographic CRS" in done.stderr
+    for name, ((source, *arguments), expected) in cases.items():
+        done = commands.run(name, tmp_path / source, tmp_path / name, *arguments)
+        assert done.returncode == 0, done.stderr
+        with xr.open_zarr(tmp_path / name) as found:
+            for key, values in expected.items():
+                assert same_bits(found[key], values), name
+    stores = tmp_path / "projected.zarr", tmp_path / "none"
+    done = commands.run("gradient", *stores, "--var", "f", "--metric", "EPSG:4326")
+    assert done.returncode == 1
+    assert "--metric is 'EPSG:4326', a geographic CRS" in done.stderr
 
 
-def test_a_coordinate_that_rounding_made_uneven_is_reported_in_one_line(tmp_path: Path) -> None:
+def test_a_coordinate_that_rounding_made_uneven_is_reported_in_one_line(
+    commands: Session, tmp_path: Path
+) -> None:
     x = (np.arange(4320) / 12).astype("f4")
     xr.Dataset({"t": ("x", np.sin(x))}, {"x": x}).to_zarr(tmp_path / "in.zarr", zarr_format=2)
-    done = run("gradient", tmp_path / "in.zarr", tmp_path / "out.zarr")
+    done = commands.run("gradient", tmp_path / "in.zarr", tmp_path / "out.zarr")
     assert done.returncode == 0
     assert done.stderr.startswith(
         "Warning: coordinate 'x' is evenly spaced, but rounding to float32"
     )
     assert len(done.stderr.splitlines()) == 1
-    done = run("gradient", tmp_path / "in.zarr", tmp_path / "even.zarr", "--spacing", "x=uniform")
+    even = ("gradient", tmp_path / "in.zarr", tmp_path / "even.zarr", "--spacing", "x=uniform")
+    done = commands.run(*even)
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.thorough  # tests/jobs/test_cluster_deaths.py joins one, too
 def test_a_running_cluster(source: Path, tmp_path: Path) -> None:
     import distributed
 

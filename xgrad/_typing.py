@@ -57,3 +57,6 @@ Operation: TypeAlias = Literal["gradient", "magnitude", "laplacian", "divergence
 #: How the curvature terms of a divergence or curl on a sphere are written: with ``tan(φ)``, or as a
 #: flux.
 Form: TypeAlias = Literal["advective", "flux"]
+
+#: The directions of turned components: east and north, or the dimensions of the grid.
+To: TypeAlias = Literal["earth", "grid"]

@@ -7,14 +7,13 @@ from typing import Any, Generic, TypeVar, Unpack
 
 import xarray as xr
 
-from xgrad._typing import Dim, Form
+from xgrad._typing import Dim, Form, To
 from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, PlaceOptions, spelled_out
-from xgrad.operators.components import named
 from xgrad.operators.gradient import derivative, gradient
-from xgrad.operators.rotation import To, rotate_of
 from xgrad.operators.scalar import direction, hessian, laplacian, magnitude
 from xgrad.operators.trees import mapped
-from xgrad.operators.vector import curl_of, divergence_of
+
+# Divergence and curl are imported where they are used: most programs need neither.
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -140,6 +139,9 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
         >>> ds.fdgrad.divergence({"x": "u"}).values, ds.fdgrad.divergence(u="u").values
         (array([2., 2., 2.]), array([2., 2., 2.]))
         """
+        from xgrad.operators.components import named  # noqa: PLC0415
+        from xgrad.operators.vector import divergence_of  # noqa: PLC0415
+
         loose = {"u": u, "v": v, "w": w}
         found = named(self._obj, components, loose, "divergence", options.get("metric"))
         return divergence_of(self._obj, found, form, **options)
@@ -167,6 +169,9 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
         array([[-1., -1.],
                [-1., -1.]])
         """
+        from xgrad.operators.components import named  # noqa: PLC0415
+        from xgrad.operators.vector import curl_of  # noqa: PLC0415
+
         loose = {"u": u, "v": v, "w": w}
         found = named(self._obj, components, loose, "curl", options.get("metric"))
         return curl_of(self._obj, found, form, **options)
@@ -195,6 +200,9 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
         >>> float(true.a[0, 0].round(3)), float(true.b[0, 0].round(3))
         (1.0, -1.0)
         """
+        from xgrad.operators.components import named  # noqa: PLC0415
+        from xgrad.operators.rotation import rotate_of  # noqa: PLC0415
+
         found = named(self._obj, components, {"u": u, "v": v}, "rotate")
         return rotate_of(self._obj, found, to, **options)
 
@@ -304,6 +312,8 @@ class DataTreeAccessor:
         >>> tree.fdgrad.divergence({"x": "u"}).divergence.values
         array([2., 2., 2.])
         """
+        from xgrad.operators.vector import divergence_of  # noqa: PLC0415
+
         return mapped(
             self._tree,
             lambda node: divergence_of(node, components, form, **options).to_dataset(),
@@ -325,6 +335,7 @@ class DataTreeAccessor:
         >>> tree.fdgrad.curl({"x": "u", "y": "v"}).curl.values[0]
         array([-1., -1.])
         """
+        from xgrad.operators.vector import curl_of  # noqa: PLC0415
 
         def one(node: xr.Dataset) -> xr.Dataset:
             found = curl_of(node, components, form, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -150,6 +151,16 @@ def with_codec(folder: Path, code: str) -> dict[str, str]:
     (folder / "sitecustomize.py").write_text(code)
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {**os.environ, "PYTHONPATH": path}
+
+
+def write_for_codec(path: Path, values: np.ndarray, codec: str) -> None:
+    """Write a store that is read through a codec, which encodes each chunk as it is."""
+    given = xr.Dataset({"t": (("time", "y", "x"), values)})
+    encoding = {"t": {"chunks": (2, *values.shape[1:])}}
+    given.to_zarr(path, encoding=encoding, zarr_format=2, consolidated=False)
+    metadata = path / "t" / ".zarray"
+    filters = {"filters": [{"id": codec}]}
+    metadata.write_text(json.dumps(json.loads(metadata.read_text()) | filters))
 
 
 def seeded() -> np.random.Generator:

@@ -12,19 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import distributed
+import numpy as np
 import pytest
 import xarray as xr
 
 import xgrad
 from tests.command import fails, started, wait_until
-from tests.jobs.helpers import assert_equal, finished, with_codec
+from tests.jobs.helpers import assert_equal, finished, with_codec, write_for_codec
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
 
     with distributed.LocalCluster(
-        n_workers=3, threads_per_worker=1, dashboard_address=":0"
+        n_workers=2, threads_per_worker=1, dashboard_address=":0"
     ) as processes:
         yield processes
 
@@ -107,24 +108,22 @@ numcodecs.register_codec(Deadly)
 
 
 def test_a_region_that_kills_its_workers_is_named(tmp_path: Path) -> None:
-    environment = with_codec(tmp_path, DEADLY)
-    make = (
-        "import numpy as np, xarray as xr, sitecustomize\n"
-        "values = np.ones((40, 50, 60), 'f4'); values[36, 0, 0] = 666\n"
-        "encoding = {'t': {'chunks': (2, 50, 60), 'filters': [sitecustomize.Deadly()]}}\n"
-        "given = xr.Dataset({'t': (('time', 'y', 'x'), values)})\n"
-        "given.to_zarr('in.zarr', encoding=encoding, zarr_format=2)\n"
-    )
-    subprocess.run([sys.executable, "-c", make], check=True, cwd=tmp_path, env=environment)
+    values = np.ones((40, 50, 60), "f4")
+    values[36, 0, 0] = 666
+    write_for_codec(tmp_path / "in.zarr", values, "deadly")
     target = tmp_path / "out.zarr"
     fails("every worker that was given variable 't', time", "gradient", tmp_path / "in.zarr",
-          target, "--workers", 3, "--retries", 1, "--dim", "x", env=environment)  # fmt: skip
+          target, "--workers", 2, "--retries", 1, "--dim", "x",
+          env=with_codec(tmp_path, DEADLY))  # fmt: skip
     assert not target.exists()
     assert finished(target), "the others are kept for the next run"
 
 
-def test_an_error_of_a_worker_is_reported_in_one_line(source: Path, tmp_path: Path) -> None:
+def test_an_error_of_a_worker_is_reported_in_one_line(
+    source: Path, tmp_path: Path, cluster: Any
+) -> None:
     (source / "t" / "20.1.0").write_bytes(b"rubbish")
     fails("variable 't' could not be read in the region time", "gradient", source,
-          tmp_path / "out.zarr", "--workers", 1, "--retries", 0, "--dim", "x")  # fmt: skip
+          tmp_path / "out.zarr", "--scheduler", cluster.scheduler_address, "--retries", 0,
+          "--dim", "x")  # fmt: skip
     assert not (tmp_path / "out.zarr").exists()

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import xarray as xr
 
 from tests.command import fails, run, started, stopped
 from tests.jobs.helpers import assert_equal, finished, kill_when, seeded
 
 
-def test_a_job_that_is_killed_ten_times_loses_no_bit(
-    source: Path, tmp_path: Path, expected: xr.Dataset
+@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.thorough)])
+def test_a_job_that_is_killed_several_times_loses_no_bit(
+    kills: int, source: Path, tmp_path: Path, expected: xr.Dataset
 ) -> None:
     target, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
     rng = seeded()
     # At random moments of the start, while regions are written, and as the last ones are.
-    more = sorted(rng.integers(0, 3, size=8))
+    more = [*sorted(rng.integers(0, 3, size=kills - 3)), 3]
     moments: list[Callable[[], bool]] = [
         partial.exists,
         (partial / "store.zarr").exists,
     ]
     killed = 0
-    for k in range(10):
+    for k in range(kills):
         before = finished(target)
         process = started("gradient", source, target)
         if k < 2:

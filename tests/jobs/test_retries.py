@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import xgrad
 from tests.command import run, started, stopped
-from tests.jobs.helpers import assert_equal, dataset, with_codec
+from tests.jobs.helpers import assert_equal, dataset, with_codec, write_for_codec
 
 
 def test_a_read_that_fails_once_is_tried_again(tmp_path: Path) -> None:
@@ -69,14 +68,6 @@ class Faulty(numcodecs.abc.Codec):
 numcodecs.register_codec(Faulty)
 """
 DEADLY = "every worker that was given variable 't', time"
-MAKE = """
-import sys
-import numpy as np, xarray as xr, sitecustomize
-values = np.ones((20, 30, 40), 'f4')
-values[16, 0, 0] = float(sys.argv[1])
-encoding = {'t': {'chunks': (2, 30, 40), 'filters': [sitecustomize.Faulty()]}}
-xr.Dataset({'t': (('time', 'y', 'x'), values)}).to_zarr('in.zarr', encoding=encoding, zarr_format=2)
-"""
 
 
 @pytest.mark.parametrize(
@@ -95,8 +86,9 @@ def test_an_attempt_that_fails_is_repeated_as_often_as_retries_says(
 ) -> None:
     attempts = tmp_path / "attempts"
     environment = {**with_codec(tmp_path, FAULTY), "ATTEMPTS": str(attempts)}
-    subprocess.run([sys.executable, "-c", MAKE, str(first)], check=True, cwd=tmp_path,
-                   env=environment)  # fmt: skip
+    values = np.ones((20, 30, 40), "f4")
+    values[16, 0, 0] = first
+    write_for_codec(tmp_path / "in.zarr", values, "faulty")
     done = run("gradient", tmp_path / "in.zarr", tmp_path / "out.zarr", "--dim", "x",
                "--retries", retries, *workers, env=environment)  # fmt: skip
     assert done.returncode == 1

@@ -125,7 +125,7 @@ def test_arrays_without_cells(tmp_path: Path) -> None:
         assert found.du_dy.values.tolist() == [1.0] * 5
 
 
-@pytest.mark.parametrize("workers", [None, 2])
+@pytest.mark.parametrize("workers", [None, pytest.param(2, marks=pytest.mark.thorough)])
 def test_an_error_names_the_region_and_finished_ones_are_kept(
     workers: Any, source: Path, tmp_path: Path
 ) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+import dask
 import distributed
 import pytest
 
 from tests.command import run
+from xgrad.jobs.api import gradient_to_zarr
 
 
 @pytest.fixture
@@ -48,10 +49,9 @@ def test_tls_settings_reach_the_scheduler(
         options = [part for name, path in tls.items() for part in (f"--tls-{name}", path)]
         assert run(*common, *options).returncode == 0
         # And those of dask's configuration.
-        configured = {
-            **os.environ,
-            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE": tls["ca-file"],
-            "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT": tls["cert"],
-            "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY": tls["key"],
-        }
-        assert run(*common, "--overwrite", env=configured).returncode == 0
+        names = {"ca-file": "ca-file", "client.cert": "cert", "client.key": "key"}
+        configured = {f"distributed.comm.tls.{key}": tls[name] for key, name in names.items()}
+        with dask.config.set(configured):
+            gradient_to_zarr(
+                source, tmp_path / "out.zarr", dim="x", scheduler=address, overwrite=True
+            )

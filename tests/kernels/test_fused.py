@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -106,7 +105,7 @@ def test_terms_in_one_pass_have_the_bits_of_terms_one_by_one(data: Any) -> None:
              for axis, name, kind, halo, uneven in drawn]  # fmt: skip
     how = data.draw(st.sampled_from(["sum", "norm"]))
     own_components = data.draw(st.sampled_from([[None] * 4, [0, 0, 1, 1], [0, 1, 1, 2]]))
-    parts = [replace(part, component=one) for part, one in zip(parts, own_components, strict=False)]
+    parts = [part._replace(component=one) for part, one in zip(parts, own_components, strict=False)]
     out = np.empty_like(f)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows, "SHORT_ROW", 1)

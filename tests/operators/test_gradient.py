@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import xgrad
-from tests.helpers import numpy_gradient, same_bits
+from tests.helpers import numpy_gradient, run, same_bits
 from tests.operators.helpers import SECONDS
 
 
@@ -182,3 +182,13 @@ def test_second_derivatives_of_times_follow_datetime_unit() -> None:
     assert found.attrs["units"] == "s"
     hours = t.fdgrad.derivative("x", order=2, datetime_unit="h")
     np.testing.assert_allclose(hours, 2 / 3600)
+
+
+def test_a_gradient_loads_no_other_operator_and_no_job() -> None:
+    code = (
+        "import sys, xarray as xr, xgrad\n"
+        "xr.DataArray([0.0, 1.0], dims='x', name='t').fdgrad.gradient('x')\n"
+        "others = ('operators.vector', 'operators.surface', 'operators.metric_terms', 'jobs')\n"
+        "print([name for name in others if f'xgrad.{name}' in sys.modules])\n"
+    )
+    assert run(code) == "[]\n"

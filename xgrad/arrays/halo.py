@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from xgrad._typing import AnyArray
 from xgrad.kernels.cells import Cells, along
@@ -73,7 +72,7 @@ def of_factor(scheme: Scheme) -> Scheme:
     """
     own = ("one-sided", "periodic", "reflect")
     left, right = (side if side in own else "extend" for side in scheme.boundary)
-    return replace(scheme, boundary=(left, right))
+    return scheme._replace(boundary=(left, right))
 
 
 def at_both_edges(

@@ -258,7 +258,7 @@ class _Recipe:
         f = blocks[self.operand]
         piece = Piece(Cells.alone(f)) if self.way is None else self.way.take(f, given)
         factor = next(given) if self.factor_is_given else self.factor
-        return replace(piece, factor=factor, component=self.component)
+        return piece._replace(factor=factor, component=self.component)
 
 
 def _block(

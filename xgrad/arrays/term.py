@@ -7,8 +7,7 @@ does not hold its data, so it is the same for all three.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,7 @@ from xgrad.stencils.scheme import Scheme
 How = Literal["sum", "norm", "angle"]
 
 
-@dataclass(frozen=True)
-class Positions:
+class Positions(NamedTuple):
     """Multi-dimensional positions: each column of the data has its own.
 
     Attributes
@@ -46,8 +44,7 @@ class Positions:
     complain: Callable[[AnyArray], None] | None = None
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """``factor * d operand / d axis``, or ``factor * operand``.
 
     Attributes
@@ -78,7 +75,7 @@ class Term:
     operand: Hashable
     axis: int | None = None
     along: Steps | Positions | None = None
-    scheme: Scheme = Scheme()  # noqa: RUF009  it is frozen
+    scheme: Scheme = Scheme()
     seam: Any = None
     factor: Any = None
     inside: Any = None
@@ -152,7 +149,7 @@ def unchained(
         name, array = (term.operand, "within", k), arrays[term.operand]
         dtype = dtype_of([array.dtype], "sum")
         found[name] = combine({term.operand: array}, [term.of], "sum", dtype)
-        own.append(replace(term, operand=name, of=None))
+        own.append(term._replace(operand=name, of=None))
     return found, own
 
 

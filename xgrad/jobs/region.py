@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -306,7 +306,7 @@ def _inside(term: Term, region: _Region, box: Box) -> Cells | None:
     def beside(other: slice) -> AnyArray:
         return thin(product, (*box[:axis], other, *box[axis + 1 :]))
 
-    known = replace(term, scheme=of_factor(term.scheme))
+    known = term._replace(scheme=of_factor(term.scheme))
     return _surrounded(beside(box[axis]), known, region, box, beside, ghosts.values)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,8 +34,7 @@ def thin(array: AnyArray, box: Box) -> AnyArray:
     return array[tuple(b if n > 1 else slice(None) for b, n in zip(box, array.shape, strict=True))]
 
 
-@dataclass(frozen=True)
-class Cells:
+class Cells(NamedTuple):
     """A block in memory and the cells beside it, to be cut into parts without copying the block.
 
     Attributes

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,8 +34,7 @@ def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     )
 
 
-@dataclass(frozen=True)
-class Planes:
+class Planes(NamedTuple):
     """How to view arrays of one shape as (outer, n, inner), in the order of their memory.
 
     Attributes

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,8 +12,7 @@ from xgrad.kernels.layout import result_dtype
 from xgrad.kernels.stencil_kinds import Stencil
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """``factor * d cells / d axis`` over a block, or ``factor * cells``.
 
     Attributes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -160,8 +160,7 @@ class AnyStencil(OfAnAxis):
         return True
 
 
-@dataclass(frozen=True)
-class OwnPositions:
+class OwnPositions(NamedTuple):
     """A stencil for columns that have their own positions.
 
     Attributes
@@ -186,7 +185,7 @@ class OwnPositions:
         """The stencil for a part of the block."""
         del axis  # the positions have the same one
         ends = self.ends and (thin(self.ends[0], box), thin(self.ends[1], box))
-        return replace(self, positions=self.positions.cut(box), ends=ends)
+        return self._replace(positions=self.positions.cut(box), ends=ends)
 
     def apply(self, cells: Cells, out: AnyArray) -> bool:
         """See :func:`xgrad.kernels.curvilinear.by_column`."""

@@ -11,8 +11,7 @@ A sphere has f = 0.  J. P. Snyder, *Map Projections: A Working Manual* (1987), c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +26,7 @@ _ONE_PLACE = 1e-12
 OVER_A_REPEATED_PLACE = 4.0
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """An ellipsoid of revolution.
 
     Attributes

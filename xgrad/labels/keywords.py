@@ -8,8 +8,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, TypedDict, TypeVar, cast, get_args, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    NamedTuple,
+    TypedDict,
+    TypeVar,
+    cast,
+    get_args,
+    get_type_hints,
+)
 
 from xgrad._typing import (
     Accuracy,
@@ -24,8 +32,7 @@ from xgrad._typing import (
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class Keyword:
+class Keyword(NamedTuple):
     """The default of a keyword and its line in ``--help``.
 
     Attributes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -17,8 +17,7 @@ from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """The places of the cells of an object on the Earth.
 
     Attributes
@@ -134,7 +133,7 @@ class Place:
         steps = along.steps if isinstance(along.steps, float) else np.float64(along.steps)
         lengths = self._meridian if self.is_northward(along.dim) else self._equator
         seam = None if along.seam is None else float(np.mean(lengths(float(along.seam) * unit)))
-        return replace(along, steps=lengths(steps * unit), seam=seam, units="m")
+        return along._replace(steps=lengths(steps * unit), seam=seam, units="m")
 
     def _equator(self, steps: Any) -> Any:
         return steps * self.figure.semi_major

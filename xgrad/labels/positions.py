@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,8 +146,7 @@ def require_monotonic(rises: AnyArray, falls: AnyArray, values: AnyArray, what: 
     )
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """The straight line through the first and the last position.
 
     Attributes

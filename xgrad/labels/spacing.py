@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -23,8 +22,7 @@ from xgrad.labels.units import OF_TIME
 _TOLERABLE_ROUNDING = 1e-4
 
 
-@dataclass(frozen=True)
-class Spacing:
+class Spacing(NamedTuple):
     """The distances between the cells of one dimension.
 
     Attributes
@@ -210,11 +208,11 @@ def uniform(
             "times its own rounding away from a straight line; leave `spacing` out"
         )
     if period is None:
-        return replace(along, steps=line.step)
+        return along._replace(steps=line.step)
     around_all = np.float64(math.copysign(period / coord.size, line.step))
     if abs(around_all - line.step) * coord.size <= 2 * line.rounding:
-        return replace(along, steps=around_all, seam=around_all)
-    return around(replace(along, steps=line.step), coord.size, period)
+        return along._replace(steps=around_all, seam=around_all)
+    return around(along._replace(steps=line.step), coord.size, period)
 
 
 def around(spacing: Spacing, size: int, period: float | None) -> Spacing:
@@ -262,7 +260,7 @@ def around(spacing: Spacing, size: int, period: float | None) -> Spacing:
     seam: Any = math.copysign(missing, float(extent))
     if np.ndim(steps) == 0 and abs(seam - float(steps)) <= rounding:
         seam = steps  # as even as the rest, but for rounding
-    return replace(spacing, period=period, seam=seam)
+    return spacing._replace(period=period, seam=seam)
 
 
 def from_multidimensional(
@@ -407,7 +405,7 @@ def from_value(
     if values.ndim == 0:
         spacing = around(_from_step(dim, value, values, what, datetime_unit), size, period)
         attrs = {} if spacing.is_time else getattr(value, "attrs", {})
-        return replace(spacing, units=attrs["units"]) if "units" in attrs else spacing
+        return spacing._replace(units=attrs["units"]) if "units" in attrs else spacing
     if values.shape != (size,):
         raise CoordinateError(
             f"{what} has shape {values.shape}; give one step, or {size} positions, or a DataArray, "

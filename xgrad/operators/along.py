@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import xarray as xr
@@ -104,7 +103,7 @@ def _spacing(
         return _spacing_of(obj, name, options)
     if {own, name} <= set(options.boundary if isinstance(options.boundary, Mapping) else ()):
         raise CoordinateError(f"`boundary` names {name!r} and {own!r}, which are one; give one")
-    return replace(_spacing_of(obj, own, options, name), name=name)
+    return _spacing_of(obj, own, options, name)._replace(name=name)
 
 
 def _refuse_a_period(

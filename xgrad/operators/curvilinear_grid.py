@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
 from typing import Any
 
 import dask.array as da
@@ -72,7 +71,7 @@ def with_path(place: Place | None, along: Spacing) -> Spacing:
     """
     if place is None or not place.is_curvilinear or not place.has(along.dim):
         return along
-    return replace(along, positions=path(place, along.dim))
+    return along._replace(positions=path(place, along.dim))
 
 
 def path(place: Place, dim: Hashable) -> xr.Variable:
@@ -178,7 +177,7 @@ def at_right_angles(place: Place, options: Options) -> Place:
         _checked, latitude, cosines, dims=place.latitude.dims, names=place.names, dtype=float,
         meta=np.empty((0, 0)),
     )  # fmt: skip
-    return replace(place, latitude=xr.Variable(place.latitude.dims, data))
+    return place._replace(latitude=xr.Variable(place.latitude.dims, data))
 
 
 def _checked(

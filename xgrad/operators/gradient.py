@@ -14,8 +14,8 @@ from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import seconds
+from xgrad.operators.direction import Direction
 from xgrad.operators.evaluate import labelled, like, on_numbers
-from xgrad.operators.partials import Direction
 from xgrad.operators.result import Result
 from xgrad.operators.selection import select
 from xgrad.operators.terms import differentiable, term_of, terms_along, units_of

@@ -9,7 +9,7 @@ they are, so the curl of a gradient is zero to rounding on any grid.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import xarray as xr
 
@@ -20,8 +20,7 @@ from xgrad.operators.surface import Surface, dot
 from xgrad.operators.terms import term_of
 
 
-@dataclass(frozen=True)
-class Horizontal:
+class Horizontal(NamedTuple):
     """A vector field on a surface.
 
     Attributes

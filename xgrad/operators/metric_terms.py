@@ -12,7 +12,7 @@ from xgrad.errors import CoordinateError
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing
-from xgrad.operators.partials import Direction
+from xgrad.operators.direction import Direction
 from xgrad.operators.second_order import SecondOrder
 from xgrad.operators.selection import Selection
 from xgrad.operators.terms import term_of, values_of

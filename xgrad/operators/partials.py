@@ -9,9 +9,9 @@ the coordinates, so the derivative of a field that is linear in the coordinates 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from typing import Any
+from dataclasses import replace
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -20,11 +20,11 @@ from xgrad.errors import CoordinateError
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing, along_index
+from xgrad.operators.direction import Direction
 from xgrad.operators.surface import Surface, along_index_of, cross, dot, reciprocal
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """Directions at right angles to each other, and how they are made of those of the grid.
 
     Attributes
@@ -65,48 +65,6 @@ class Frame:
         unit_vectors = dict(zip(names, np.eye(3).tolist(), strict=True))
         weights = dict(zip(names, _of_three(coords, dims, options), strict=True))
         return cls(dims, places, unit_vectors, weights)
-
-
-@dataclass(frozen=True)
-class Direction:
-    """What a first derivative is taken along: one dimension, or a multi-dimensional coordinate.
-
-    Attributes
-    ----------
-    name : hashable
-        Of the coordinate or, without one, of the dimension.
-    label : str
-        The coordinate in words.
-    units : str or None
-        Of the coordinate.
-    spacings : tuple of Spacing
-        The derivative is the sum of those along these spacings, each times its factor.
-    factor : Variable or None
-        Of a direction along one dimension.
-    frame : callable or None
-        Of a multi-dimensional coordinate: returns the frame that the direction is one of, by
-        default with the `edge_order` asked for.  All directions of the frame share it.
-    """
-
-    name: Hashable
-    label: str
-    units: str | None
-    spacings: tuple[Spacing, ...] = ()
-    factor: xr.Variable | None = None
-    frame: Callable[..., Frame] | None = None
-
-    @cached_property
-    def parts(self) -> tuple[tuple[Spacing, xr.Variable | None], ...]:
-        """The spacings and the factors of the derivatives along them."""
-        if self.frame is None:
-            return tuple((along, self.factor) for along in self.spacings)
-        weights = self.frame().weights[self.name]
-        return tuple((along, weights[along.dim]) for along in self.spacings)
-
-    @property
-    def dims(self) -> list[Hashable]:
-        """The dimensions that a variable must have."""
-        return [along.dim for along in self.spacings]
 
 
 def directions(
@@ -194,7 +152,7 @@ def index_along(dim: Hashable, size: int, options: Options) -> Spacing:
     """
     along = along_index(dim)
     around = "periodic" in options.scheme(dim).boundary
-    return replace(along, period=float(size), seam=1.0) if around else along
+    return along._replace(period=float(size), seam=1.0) if around else along
 
 
 def _of_three(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -12,8 +11,7 @@ import xarray as xr
 from xgrad.arrays.term import How, Term, dtype_of
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """One result: the sum, norm or angle of its terms.
 
     Attributes

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, Literal, TypeAlias, Unpack
+from typing import Any, Unpack
 
 import xarray as xr
 
+from xgrad._typing import To
 from xgrad.errors import CoordinateError
 from xgrad.labels.crs import mappings, placed
 from xgrad.labels.keywords import PlaceOptions, spelled_out
@@ -18,9 +19,6 @@ from xgrad.operators.evaluate import labelled, on_numbers
 from xgrad.operators.result import Result
 from xgrad.operators.surface import Surface, dot
 from xgrad.operators.terms import refuse_times, values_of
-
-#: The directions of the result: east and north, or the dimensions of the grid.
-To: TypeAlias = Literal["earth", "grid"]
 
 # CF's names of components by direction; others are dropped, because they would be wrong.
 _STANDARD_NAMES = {

@@ -14,10 +14,9 @@ from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
-from xgrad.operators import metric_terms, second_order
+from xgrad.operators.direction import Direction
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import single
-from xgrad.operators.partials import Direction
 from xgrad.operators.result import Result
 from xgrad.operators.selection import Selection, select
 from xgrad.operators.terms import common_units, differentiable, refuse_times, terms_along
@@ -144,7 +143,7 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
         )
         terms = _first_derivatives(name, along, asked)
         one = _result(name, "gradient_direction", text, terms, along, asked, how="angle")
-        found.append(replace(one, attrs=described(variable, text, "radian")))
+        found.append(one._replace(attrs=described(variable, text, "radian")))
     return found
 
 
@@ -197,6 +196,8 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
 
 def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """Check the arguments of :func:`laplacian` and describe its results; compute nothing."""
+    from xgrad.operators import metric_terms, second_order  # noqa: PLC0415  not for a gradient
+
     asked, each = _by_variable(obj, dim, replace(options, order=2), "Laplacian")
     every = [one for _, along in each for one in along]
     asked.refuse_grid_lines(every, "Laplacian")
@@ -272,6 +273,8 @@ def hessians(obj: Any, dim: Dim, options: Options) -> list[Result]:
     asked.refuse_a_track("Hessian")
     along = _horizontal(asked, asked.at_right_angles) if dim is None else asked.directions
     asked.refuse_grid_lines(along, "Hessian")
+    from xgrad.operators import metric_terms, second_order  # noqa: PLC0415  not for a gradient
+
     bent = second_order.of_directions(along, asked.options)
     found: dict[str, Result] = {}
     for one, other in itertools.combinations_with_replacement(along, 2):

@@ -29,7 +29,8 @@ from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateWarning, warn
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
-from xgrad.operators.partials import Direction, Frame, index_along
+from xgrad.operators.direction import Direction
+from xgrad.operators.partials import Frame, index_along
 from xgrad.operators.surface import along_index_of, dot
 from xgrad.operators.terms import term_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,16 +13,17 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import cf, mesh, names, quantities, transforms
-from xgrad.labels.crs import placed
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
-from xgrad.operators import curvilinear_grid
 from xgrad.operators.along import dims_of, is_multidimensional, spacings_of
-from xgrad.operators.partials import Direction, directions, eastward_and_northward
+from xgrad.operators.direction import Direction
+
+# Modules for multi-dimensional coordinates and for places on the Earth are imported where they are
+# used: most gradients need neither.
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Selection:
     """The variables to differentiate, the positions along them and the options.
 
@@ -46,8 +47,8 @@ class Selection:
     spacings: list[Spacing]
     options: Options
     place: Place | None
-    partials: list[Direction] = field(default_factory=list)
-    names: list[Hashable] = field(default_factory=list)
+    partials: list[Direction]
+    names: list[Hashable]
 
     @cached_property
     def directions(self) -> list[Direction]:
@@ -55,8 +56,13 @@ class Selection:
         return [*map(self._direction, self.spacings), *self.partials]
 
     def _direction(self, along: Spacing) -> Direction:
-        along = curvilinear_grid.with_path(self.place, along)
-        return Direction(along.name, along.label, along.units, (along,), self.factor(along))
+        factor = None
+        if self.place is not None:
+            from xgrad.operators import curvilinear_grid  # noqa: PLC0415
+
+            along = curvilinear_grid.with_path(self.place, along)
+            factor = self.factor(along)
+        return Direction(along.name, along.label, along.units, (along,), factor)
 
     @property
     def at_right_angles(self) -> list[Direction]:
@@ -64,15 +70,19 @@ class Selection:
         place, dims = self.place, [along.dim for along in self.spacings]
         if place is None or not place.is_curvilinear or not set(place.latitude.dims) <= set(dims):
             return self.directions
+        from xgrad.operators import partials  # noqa: PLC0415
+
         others = [self._direction(along) for along in self.spacings if not place.has(along.dim)]
         others += [one for one in self.partials if not place.has(one.dims[0])]
-        return [*others, *eastward_and_northward(place, self.options)]
+        return [*others, *partials.eastward_and_northward(place, self.options)]
 
     def with_right_angles(self) -> Selection:
         """The same, of a curvilinear grid whose axes must meet at right angles for a direction."""
         place = self.place
         if place is None or not place.is_curvilinear:
             return self
+        from xgrad.operators import curvilinear_grid  # noqa: PLC0415
+
         return replace(self, place=curvilinear_grid.at_right_angles(place, self.options))
 
     def refuse_a_track(self, what: str) -> None:
@@ -135,6 +145,8 @@ class Selection:
         """Factor of a derivative: on a sphere, ``1 / cos(φ)`` for the eastward one."""
         place = self.place
         if place is not None and place.is_curvilinear and place.has(along.dim):
+            from xgrad.operators import curvilinear_grid  # noqa: PLC0415
+
             return curvilinear_grid.beside_repeated_places(place, along, self.options)
         return None if place is None else place.factor(along.dim)
 
@@ -185,21 +197,27 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
             "or Dataset"
         )
     variables = _variables(obj)
-    obj, place = placed(obj, options)
+    place = None
+    if options.metric is not None:
+        from xgrad.labels import crs  # noqa: PLC0415
+
+        obj, place = crs.placed(obj, options)
     asked = _names(obj, dim, variables)
     options = _under_real_names(obj, options)
     if place is not None:
         options = with_the_globe(obj, place, asked, options)
     several = [name for name in asked if partial and is_multidimensional(obj, name)]
     spacings = spacings_of(obj, asked, several, options, place)
-    partials = directions(obj, several, place, options) if several else []
+    jointly = _partials(obj, several, place, options)
     if place is not None:
+        from xgrad.operators import curvilinear_grid  # noqa: PLC0415
+
         spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
         options = _under_dimensions(options, spacings)
     if isinstance(obj, xr.Dataset):  # its variables may be used as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
-    dims = [along.dim for along in spacings] + [own for one in partials for own in one.dims]
+    dims = [along.dim for along in spacings] + [own for one in jointly for own in one.dims]
     for one in dims:
         if not any(one in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {one!r}: {dtypes_of(obj)}")
@@ -207,7 +225,20 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     _require_a_time(variables, spacings, options)
     own = iter(spacings)
     called = [name if name in several else next(own).name for name in asked]
-    return Selection(variables, spacings, options, place, partials, called)
+    return Selection(variables, spacings, options, place, jointly, called)
+
+
+def _partials(
+    obj: xr.DataArray | xr.Dataset,
+    several: list[Hashable],
+    place: Place | None,
+    options: Options,
+) -> list[Direction]:
+    if not several:
+        return []
+    from xgrad.operators import partials  # noqa: PLC0415
+
+    return partials.directions(obj, several, place, options)
 
 
 def _require_a_time(
@@ -273,6 +304,8 @@ def _listed(dim: Dim) -> list[Hashable]:
 
 def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
     """Options with CF names resolved to real ones, and quantities of `spacing` as numbers."""
+    if not any(isinstance(o, Mapping) for o in (options.spacing, options.boundary, options.period)):
+        return options
     boundary = names.resolved_keys(obj, options.boundary, "boundary")
     period = names.resolved_keys(obj, options.period, "period")
     spacing: Any = quantities.positions(names.resolved_spacing(obj, options.spacing))

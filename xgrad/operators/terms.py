@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,7 @@ from xgrad.labels import spacing as coordinates
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.units import OF_TIME, as_one, quotient
-from xgrad.operators.partials import Direction
+from xgrad.operators.direction import Direction
 from xgrad.operators.selection import dtypes_of
 from xgrad.stencils.scheme import Scheme
 
@@ -57,10 +56,10 @@ def term_of(
         steps = Positions(positions, along.period, along.name, complain)
     scheme = options.scheme(along.name, along.dim)
     if variable.dtype.kind in "iu":
-        scheme = replace(scheme, skipna=False)  # integers have no missing value
+        scheme = scheme._replace(skipna=False)  # integers have no missing value
     if of is not None:
         left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
-        scheme = replace(scheme, boundary=(left, right))
+        scheme = scheme._replace(boundary=(left, right))
     axis = variable.get_axis_num(along.dim)
     weight = factor_of(factor, variable, name)
     if isinstance(inside, xr.Variable):
@@ -74,7 +73,7 @@ def terms_along(
 ) -> list[Term]:  # fmt: skip
     """The terms of a first derivative; see :func:`term_of`."""
     return [
-        replace(term_of(name, variable, along, options, factor=factor), component=component)
+        term_of(name, variable, along, options, factor=factor)._replace(component=component)
         for along, factor in direction.parts
     ]
 

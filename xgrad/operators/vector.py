@@ -18,9 +18,9 @@ from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.operators import metric_terms
 from xgrad.operators.components import on_grid, together
+from xgrad.operators.direction import Direction
 from xgrad.operators.evaluate import labelled, on_numbers
 from xgrad.operators.horizontal import Horizontal
-from xgrad.operators.partials import Direction
 from xgrad.operators.result import Result
 from xgrad.operators.selection import select
 from xgrad.operators.surface import Surface

@@ -117,4 +117,6 @@ def fill(steps: Any, order: int, offset: int, first: Any, count: Any, out: Any) 
     for i in range(first.size):
         window(steps, offset + i, offset + i + first[i], x[: count[i]])
         weights(x[: count[i]], order, table)
-        out[: count[i], i] = table[order, : count[i]]
+        # Not a slice: numba would compile a message for arrays of different shapes, for 2 s.
+        for k in range(count[i]):
+            out[k, i] = table[order, k]
