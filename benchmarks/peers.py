@@ -108,6 +108,111 @@ for _latitude, _where in (
     cell(_row, "xgrad")(lambda at=_latitude: percent(vorticity_by_xgrad(at)))  # type: ignore[misc]
     cell(_row, "metpy")(lambda at=_latitude: percent(vorticity_by_metpy(at)))  # type: ignore[misc]
 
+# A harmonic of degree 2 and a sphere that rotates about a tilted axis, on grids of 40 km in
+# projections.  The components of the wind are those along x and y, or eastward and northward.
+MAPS: dict[str, tuple[float, dict[str, Any]]] = {
+    "polar stereographic": (0.0, {
+        "grid_mapping_name": "polar_stereographic", "latitude_of_projection_origin": 90.0,
+        "straight_vertical_longitude_from_pole": 0.0, "standard_parallel": 60.0,
+    }),
+    "equal-area": (0.0, {
+        "grid_mapping_name": "lambert_azimuthal_equal_area", "latitude_of_projection_origin": 50.0,
+        "longitude_of_projection_origin": 0.0,
+    }),
+    "sinusoidal": (RADIUS * np.pi / 4, {
+        "grid_mapping_name": "sinusoidal", "longitude_of_projection_origin": 0.0,
+    }),
+}  # fmt: skip
+TILT, SPIN = 0.7, 7e-5
+
+
+def projected(name: str) -> tuple[xr.Dataset, Any, Any]:
+    """A grid with x and y, latitudes and longitudes; the exact slope and vorticity."""
+    import pyproj
+
+    middle, mapping = MAPS[name]
+    mapping = {**mapping, "earth_radius": RADIUS}
+    crs = pyproj.CRS.from_cf(mapping)
+    side = 2e4 + np.arange(-2e6, 2e6, 4e4)
+    inverse = pyproj.Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+    lam, phi = np.radians(inverse.transform(*np.meshgrid(side, middle + side)))
+    data = {
+        "f": np.sin(phi) * np.cos(phi) * np.cos(lam),
+        "u": np.cos(TILT) * np.cos(phi) - np.sin(TILT) * np.sin(phi) * np.cos(lam),
+        "v": np.sin(TILT) * np.sin(lam),
+    }
+    ds = xr.Dataset(
+        {key: (("y", "x"), values) for key, values in data.items()},
+        {
+            "y": ("y", middle + side, {"units": "m"}), "x": ("x", side, {"units": "m"}),
+            "lat": (("y", "x"), np.degrees(phi), {"units": "degrees_north"}),
+            "lon": (("y", "x"), np.degrees(lam), {"units": "degrees_east"}),
+        },
+    )  # fmt: skip
+    ds[["u", "v"]] *= SPIN * RADIUS
+    slope = np.hypot(np.sin(phi) * np.sin(lam), np.cos(2 * phi) * np.cos(lam)) / RADIUS
+    axis = np.sin(TILT) * np.cos(phi) * np.cos(lam) + np.cos(TILT) * np.sin(phi)
+    ds.attrs = mapping
+    return ds, slope, 2 * SPIN * axis
+
+
+def over_the_largest(found: Any, exact: Any) -> str:
+    inner = (slice(2, -2), slice(2, -2))
+    error = np.asarray(getattr(found, "magnitude", found)) - exact
+    return percent(np.abs(error)[inner].max() / np.abs(exact).max())
+
+
+def for_metpy(ds: xr.Dataset) -> Any:
+    return ds.metpy.assign_crs(ds.attrs)
+
+
+def slope_by_xgrad(name: str) -> str:
+    ds, slope, _ = projected(name)
+    return over_the_largest(ds.f.fdgrad.magnitude(["y", "x"], metric="sphere"), slope)
+
+
+def slope_by_metpy(name: str) -> str:
+    import metpy.calc
+
+    ds, slope, _ = projected(name)
+    parts = metpy.calc.geospatial_gradient(for_metpy(ds).f)
+    return over_the_largest(np.hypot(*(part.magnitude for part in parts)), slope)
+
+
+def curl_by_xgrad(name: str, *, true: bool) -> str:
+    ds, _, exact = projected(name)
+    keys = {"lon": "u", "lat": "v"}
+    if not true:
+        ds = ds.fdgrad.rotate(u="u", v="v", to="grid")
+        keys = {"x": "u", "y": "v"}
+    return over_the_largest(ds.fdgrad.curl(keys, metric="sphere"), exact)
+
+
+def curl_by_metpy(name: str, *, true: bool) -> str:
+    import metpy.calc
+
+    ds, _, exact = projected(name)
+    if not true:
+        ds = ds.fdgrad.rotate(u="u", v="v", to="grid").assign_attrs(ds.attrs)
+    own = for_metpy(ds)
+    u, v = (own[key].assign_attrs(units="m s-1") for key in "uv")
+    return over_the_largest(metpy.calc.vorticity(u, v).data, exact)
+
+
+for _map in MAPS:
+    _row = f"magnitude of a gradient, {_map} grid, error"
+    cell(_row, "xgrad")(lambda name=_map: slope_by_xgrad(name))  # type: ignore[misc]
+    cell(_row, "metpy")(lambda name=_map: slope_by_metpy(name))  # type: ignore[misc]
+for _map in MAPS:
+    for _true, _kind in ((False, "components along the grid"), (True, "eastward and northward")):
+        _row = f"vorticity, {_map} grid, {_kind}, error"
+        cell(_row, "xgrad")(  # type: ignore[misc]
+            lambda name=_map, true=_true: curl_by_xgrad(name, true=true)
+        )
+        cell(_row, "metpy")(  # type: ignore[misc]
+            lambda name=_map, true=_true: curl_by_metpy(name, true=true)
+        )
+
 # sin(λ) along longitude: d/dx at the equator is cos(λ) / R.  The error of a central difference over
 # 1 degree is 0.005 %, that of a one-sided one 0.9 %.
 SEAM = "eastward derivative of sin λ + cos λ beside the dateline, error"

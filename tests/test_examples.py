@@ -120,6 +120,16 @@ def test_vorticity(tmp_path: Path) -> None:
         assert south < -0.5
 
 
+def test_polar_vorticity(tmp_path: Path) -> None:
+    real_data("eraint_uvz.nc")  # otherwise the example would download it
+    title, *rows = run("polar_vorticity.py", tmp_path).splitlines()
+    assert "40 to 88 N" in title
+    right, mistaken, flat = (numbers(row)[-1] for row in rows)
+    assert right < 3
+    assert 2 * right < flat < 10
+    assert mistaken > 50
+
+
 def test_blobs(tmp_path: Path) -> None:
     counts, distance, middle = run("blobs.py", tmp_path).splitlines()
     assert counts == "27 blobs, 27 found"

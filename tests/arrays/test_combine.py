@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import dask.array as da
@@ -122,7 +121,7 @@ def test_what_a_term_is_taken_of_alone_may_be_lazy() -> None:
         key = "factor" if inner.inside is None else "inside"
         with nothing_computed():
             found = combine.combine(
-                {"f": values}, [Term("f", 1, 1.0, of=replace(inner, **{key: lazy}))]
+                {"f": values}, [Term("f", 1, 1.0, of=inner._replace(**{key: lazy}))]
             )
         assert isinstance(found, da.Array)
         assert same_bits(found.compute(), expected)

@@ -201,7 +201,7 @@ def test_a_repeated_row_is_an_edge(name: str) -> None:
 def test_a_repeated_place_is_reported() -> None:
     plain = tripolar().isel(x=slice(5, 50), y=slice(0, -2))
     repeated = plain.isel(x=[0, *range(45)]).f
-    message = r"\['nav_lat', 'nav_lon'\] repeat a place along 'x', .* derivatives along it are NaN"
+    message = r"\['nav_lat', 'nav_lon'\] repeat or lack a place along 'x', .* along it are NaN"
     with pytest.warns(xgrad.CoordinateWarning, match=message):
         found = repeated.fdgrad.gradient("x", metric="sphere").df_dx
     assert np.flatnonzero(np.isnan(found).any("y")).tolist() == [0, 1]
@@ -215,3 +215,24 @@ def test_a_repeated_place_is_reported() -> None:
     assert np.isnan(bent.isel(x=slice(0, 2))).all()
     expected = ds.f.fdgrad.laplacian(metric="sphere").isel(x=slice(4, None))
     np.testing.assert_allclose(bent.isel(x=slice(5, None)), expected, rtol=0, atol=1e-24)
+
+
+@pytest.mark.parametrize("skipna", [False, True])
+def test_missing_places_take_only_what_is_beside_them(skipna: bool) -> None:
+    ds, _ = projected("Albers", 21)
+    land = np.zeros((21, 21), bool)
+    land[8:12, 5:9] = land[0, 0] = True
+    whole = ds.f.fdgrad.gradient("x", metric="sphere").df_dx
+    holes = ds.f.assign_coords(lat=ds.lat.where(~land), lon=ds.lon.where(~land))
+    options: dict[str, Any] = {"metric": "sphere", "skipna": skipna}
+    with pytest.warns(xgrad.CoordinateWarning, match="repeat or lack a place along 'x'"):
+        found = holes.fdgrad.gradient("x", **options).df_dx
+    beside = land.copy()
+    beside[:, 1:] |= land[:, :-1]
+    beside[:, :-1] |= land[:, 1:]
+    assert (np.isnan(found) == beside).all()
+    size = 1e-9 * float(abs(whole).max())  # of the rounding of longer distances
+    np.testing.assert_allclose(found.where(~beside), whole.where(~beside), rtol=0, atol=size)
+    lazy = holes.assign_coords(lat=holes.lat.chunk(y=9), lon=holes.lon.chunk(x=9)).chunk(x=8)
+    with pytest.warns(xgrad.CoordinateWarning, match="repeat or lack a place along 'x'"):
+        assert same_bits(lazy.fdgrad.gradient("x", **options).df_dx.values, found.values)

@@ -107,3 +107,23 @@ def test_a_ring_of_longitudes_closes_by_its_index() -> None:
     rolled = f.roll(i=20, roll_coords=True)
     again = rolled.fdgrad.gradient(["lon", "lat"], boundary={"i": "periodic"}, metric="sphere")
     np.testing.assert_allclose(again.df_dlon.roll(i=-20), found.df_dlon, atol=1e-12 * scale)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("shape", [(6, 7, 8), (9, 11)])
+def test_skewed_grids_have_the_derivatives_of_vtk(shape: tuple[int, ...]) -> None:
+    pyvista = pytest.importorskip("pyvista", reason="the extra `oracles` installs it: 140 MB")
+    coords = skewed(3, shape)
+    places = [coord.values for coord in coords]
+    f = np.sin(places[0] / 40) * np.cos(places[1] / 50) + places[-1] ** 2 / 600
+    own = xr.DataArray(f, {c.name: c for c in coords}, coords[0].dims, "f")
+    found = own.fdgrad.gradient([coord.name for coord in coords])
+    space = [place.reshape((1,) * (3 - place.ndim) + shape) for place in places]
+    space += [np.zeros_like(space[0])] * (3 - len(space))
+    grid = pyvista.StructuredGrid(*(np.ascontiguousarray(place.T) for place in space))
+    grid["f"] = f.ravel()
+    theirs = grid.compute_derivative(scalars="f", gradient="slope")["slope"]
+    for k, coord in enumerate(coords):
+        one = found[f"df_d{coord.name}"]
+        size = 1e-13 * float(abs(one).max())
+        np.testing.assert_allclose(theirs[:, k].reshape(shape), one, rtol=0, atol=size)

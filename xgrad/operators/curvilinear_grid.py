@@ -19,7 +19,7 @@ from xgrad.operators.surface import Surface, dot
 from xgrad.stencils.scheme import Scheme
 
 # In radians: between the longest way on a sphere and what stands for none.
-_STEP_OF_NO_GRID = (np.pi + figure.OVER_A_REPEATED_PLACE) / 2
+_STEP_OF_NO_GRID = (np.pi + figure.NO_WAY) / 2
 
 # Cosine of an angle that counts as right: the error of what assumes one is of this size.
 _RIGHT_ANGLE = 0.02
@@ -95,11 +95,12 @@ def path(place: Place, dim: Hashable) -> xr.Variable:
     return xr.Variable(latitude.dims, -data if dim in place.backward else data)
 
 
-def beside_repeated_places(place: Place, along: Spacing, options: Options) -> xr.Variable | None:
-    """Factor of a derivative along the grid: NaN where it would reach over two cells in one place.
+def beside_gaps(place: Place, along: Spacing, options: Options) -> xr.Variable | None:
+    """Factor of a derivative along the grid: NaN where it would reach over cells without a way.
 
-    Such cells are at the seam of a grid that repeats its first columns, and at the north fold of a
-    tripolar grid.  None if places in memory have none.
+    Two cells in one place are at the seam of a grid that repeats its first columns, and at the
+    north fold of a tripolar grid; places are missing on land.  None if places in memory have
+    neither.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def beside_repeated_places(place: Place, along: Spacing, options: Options) -> xr
     given: dict[str, Any] = {
         "axis": positions.get_axis_num(along.dim), "scheme": options.scheme(along.name, along.dim),
         "limit": _STEP_OF_NO_GRID * place.figure.semi_major,
-        "what": f"coordinates {list(place.names)} repeat a place along {along.dim!r}",
+        "what": f"coordinates {list(place.names)} repeat or lack a place along {along.dim!r}",
     }  # fmt: skip
     if isinstance(positions.data, da.Array):
         meta = np.empty((0, 0))
@@ -132,8 +133,8 @@ def _beside(travelled: AnyArray, axis: int, scheme: Scheme, limit: float, what: 
     if not over.any():
         return np.ones_like(travelled)
     warn(
-        f"{what}, as at a seam or a north fold: derivatives along it are NaN beside it; name "
-        "longitude and latitude, or drop the repeated cells with `.isel`",
+        f"{what}, as at a seam, a north fold or on land: derivatives along it are NaN beside it; "
+        "name longitude and latitude, or drop repeated cells with `.isel`",
         CoordinateWarning,
     )
     depth, steps = scheme.depth, scheme.edge - 1

@@ -71,11 +71,15 @@ def gradient(
     validate : bool, default: True
         Check that multi-dimensional coordinates in memory are strictly monotonic.  Columns that
         are not raise an error; with False they give NaN.
-    metric : {"sphere"}, optional
-        Treat latitude and longitude, found by their CF units, standard_name or name, as places on
-        a sphere: derivatives are per metre eastward and northward, ``1/(R cos φ) d/dλ`` (NaN at a
-        pole) and ``1/R d/dφ``.  If they are 2-D, derivatives are per metre along the grid.  A
-        longitude that spans the globe is periodic, unless `boundary` names it.
+    metric : {"sphere", "ellipsoid", "grid_mapping"} or CRS, optional
+        Where the cells are on the Earth: latitude and longitude, found by their CF units,
+        standard_name or name, are places on a sphere or on the ellipsoid WGS 84.  Derivatives are
+        per metre, eastward ``1/(N cos φ) d/dλ`` (NaN at a pole) and northward ``1/M d/dφ``, with
+        the radii of curvature N and M, which are the radius of a sphere.  If places are 2-D, their
+        names mean eastward and northward, and dimensions along the grid, counted along the index.
+        A longitude that spans the globe is periodic, unless `boundary` names it.  A CRS is
+        anything that pyproj takes, or the grid mapping of the data; data with projection
+        coordinates only get ``latitude`` and ``longitude`` from it.
     radius : float, optional
         Radius of the sphere in metres.  Default: 6371229.
     units : str, optional

@@ -147,7 +147,7 @@ class Selection:
         if place is not None and place.is_curvilinear and place.has(along.dim):
             from xgrad.operators import curvilinear_grid  # noqa: PLC0415
 
-            return curvilinear_grid.beside_repeated_places(place, along, self.options)
+            return curvilinear_grid.beside_gaps(place, along, self.options)
         return None if place is None else place.factor(along.dim)
 
 
