@@ -14,37 +14,85 @@ from typing import Any
 import numpy as np
 
 from xgrad._jit import compiled
-from xgrad._typing import STEP, WEIGHTS, AnyArray
+from xgrad._typing import WEIGHTS, AnyArray
 from xgrad.kernels import rows
 from xgrad.kernels.cells import Cells
 from xgrad.kernels.layout import Planes
 from xgrad.kernels.piece import Piece
 from xgrad.kernels.row_loops import (
     ACROSS,
+    CELLS_AT_ONCE,
     MOST_TERMS,
-    added_by,
+    along,
     copied,
-    divided,
     entry,
+    is_like,
     reach,
     row,
     scaled_by,
-    weighed_by,
     weights,
 )  # fmt: skip
 from xgrad.kernels.rows import filled, frozen, is_plain, placed, tables
 from xgrad.kernels.stencil_kinds import Tabled
 
+# Most cells that a block needs from a neighbour, and a few to spare.
+_WIDEST = 16
+
 
 @compiled
 def _across(
-    table: Any, below: Any, f: Any, above: Any, before: Any, g: Any, after: Any, where: Any, r: int,
-    n_rows: int, size: int, line: Any,
+    table: Any, below: Any, f: Any, above: Any, before: Any, g: Any, after: Any, where: Any,
+    rows: Any, n_rows: int, size: int, lines: Any,
 ) -> None:  # fmt: skip
-    """Differentiate a product along an axis across the rows, in row `r`."""
-    n, stride = where[1], where[2]
-    o, q, j = r // (n * stride), r % stride, (r // stride) % n
-    own = o % (n_rows // (n * stride))
+    """Differentiate a product along an axis across the rows."""
+    n, stride, together = where[1], where[2], 0
+    planes, gap = n_rows // (n * stride), np.uint64(stride * size)
+    for r in range(rows.start, rows.stop):
+        if together > 0:
+            together -= 1
+            continue
+        o, q, j = r // (n * stride), r % stride, (r // stride) % n
+        first, last, step = reach(table, n, j)
+        at = np.uint64((r - rows.start) * size)
+        if step == 0 or first < 0 or last >= n or last != first + 2:
+            _at_an_edge(
+                table, below, f, above, before, g, after, where, o, q, j, o % planes, size, lines,
+                at,
+            )  # fmt: skip
+            continue
+        while (
+            stride == 1 and r + together + 1 < rows.stop and last + together + 1 < n
+            and is_like(table, n, j, j + together + 1)
+        ):  # fmt: skip
+            together += 1
+        p = np.uint64((r + (first - j) * stride) * size)
+        s = np.uint64((((o % planes) * n + first) * stride + q) * size)
+        _divided(f, p, g, s, gap + gap, step, lines, at, (1 + together) * size)
+
+
+@compiled
+def _divided(
+    f: Any, p: Any, g: Any, s: Any, away: Any, step: Any, out: Any, at: Any, size: int
+) -> None:
+    """Difference quotients of products of cells that are `away` from each other."""
+    q, t = p + away, s + away
+    if step == 2:  # along an index; half is exact, and faster
+        for i in range(size):
+            k = np.uint64(i)
+            out[at + k] = (f[q + k] * g[t + k] - f[p + k] * g[s + k]) * 0.5
+    else:
+        for i in range(size):
+            k = np.uint64(i)
+            out[at + k] = (f[q + k] * g[t + k] - f[p + k] * g[s + k]) / step
+
+
+@compiled
+def _at_an_edge(
+    table: Any, below: Any, f: Any, above: Any, before: Any, g: Any, after: Any, where: Any,
+    o: int, q: int, j: int, own: int, size: int, line: Any, at: Any,
+) -> None:  # fmt: skip
+    """One row whose stencil is not a central quotient within the block."""
+    n = where[1]
     first, last, step = reach(table, n, j)
     lo, p = row(below, f, above, where, o, first, q, size)
     e, s = row(before, g, after, where, own, first, q, size)
@@ -53,7 +101,7 @@ def _across(
         h, s_hi = row(before, g, after, where, own, last, q, size)
         for i in range(size):
             k = np.uint64(i)
-            line[k] = (hi[p_hi + k] * h[s_hi + k] - lo[p + k] * e[s + k]) / step
+            line[at + k] = (hi[p_hi + k] * h[s_hi + k] - lo[p + k] * e[s + k]) / step
         return
     a, b, c = weights(table, n, j)
     mid, p_mid = row(below, f, above, where, o, first + 1, q, size)
@@ -62,7 +110,7 @@ def _across(
     h, s_hi = row(before, g, after, where, own, min(first + 2, last), q, size)
     for i in range(size):
         k = np.uint64(i)
-        line[k] = (
+        line[at + k] = (
             a * (lo[p + k] * e[s + k]) + b * (mid[p_mid + k] * m[s_mid + k])
             + c * (hi[p_hi + k] * h[s_hi + k])
         )  # fmt: skip
@@ -72,58 +120,18 @@ def _across(
         e, s = row(before, g, after, where, own, first + t, q, size)
         for i in range(size):
             k = np.uint64(i)
-            line[k] = line[k] + weight * (lo[p + k] * e[s + k])
+            line[at + k] = line[at + k] + weight * (lo[p + k] * e[s + k])
 
 
 @compiled
-def _multiplied(f: Any, p: Any, g: Any, s: Any, out: Any, at: Any, size: int) -> None:
-    for i in range(size):
-        k = np.uint64(i)
-        out[at + k] = f[p + k] * g[s + k]
-
-
-@compiled
-def _along(
-    table: Any, below: Any, f: Any, above: Any, before: Any, g: Any, after: Any, where: Any, r: int,
-    n_rows: int, product: Any, line: Any,
-) -> None:  # fmt: skip
-    """Differentiate a product along row `r`; all but ``where[2]`` cells at its ends are uniform."""
-    n, half, n_below, n_above = where[1], where[2], where[3], where[4]
-    own, start, zero = r % n_rows, np.uint64(n_below), np.uint64(0)
-    _multiplied(
-        below, np.uint64(r * n_below), before, np.uint64(own * n_below), product, zero, n_below
-    )
-    _multiplied(f, np.uint64(r * n), g, np.uint64(own * n), product, start, n)
-    _multiplied(
-        above, np.uint64(r * n_above), after, np.uint64(own * n_above), product,
-        start + np.uint64(n), n_above,
-    )  # fmt: skip
-    for j in range(n):
-        if half <= j < n - half:
-            continue
-        first, last, step = reach(table, n, j)
-        lo, hi = product[n_below + first], product[n_below + last]
-        if step != 0:
-            line[j] = (hi - lo) / step
-            continue
-        a, b, c = weights(table, n, j)
-        total = a * lo + b * product[n_below + first + 1]
-        total += c * product[n_below + min(first + 2, last)]
-        for k in range(3, last - first + 1):
-            total += entry(table, n, WEIGHTS + k, j) * product[n_below + first + k]
-        line[j] = total
-    size, inside, columns = n - 2 * half, np.uint64(half), np.uint64(n)
-    if size <= 0:
-        return
-    step = entry(table, n, STEP, half)
-    if step != 0:
-        divided(product, start, product, start + inside + inside, step, line, inside, size)
-        return
-    a = np.uint64(WEIGHTS) * columns + inside
-    weighed_by(table, a, a + columns, a + columns + columns, product, start, line, inside, size)
-    for t in range(3, 2 * half + 1):
-        at = np.uint64(t)
-        added_by(table, a + at * columns, product, start + at, line[half:], size)
+def _multiplied(f: Any, first: int, g: Any, n_rows: int, count: int, size: int, out: Any) -> None:
+    """Rows of `size` cells from row `first` on, times those of the geometry, which repeat."""
+    for r in range(count):
+        p, at = np.uint64((first + r) * size), np.uint64(r * size)
+        s = np.uint64(((first + r) % n_rows) * size)
+        for i in range(size):
+            k = np.uint64(i)
+            out[at + k] = f[p + k] * g[s + k]
 
 
 @compiled
@@ -132,23 +140,33 @@ def _fold(
     factors: Any, n_rows: int, size: int, out: Any,
 ) -> None:  # fmt: skip
     """Sum the terms into each row of `out`; the geometry repeats after `n_rows` rows."""
-    total, line = np.empty(size, np.float64), np.empty(size, np.float64)
-    product, zero = np.empty(size + 64, np.float64), np.uint64(0)
-    for r in range(out.size // size):
+    count, zero = max(1, CELLS_AT_ONCE // size), np.uint64(0)
+    total, lines = np.empty(count * size, np.float64), np.empty(count * size, np.float64)
+    product = np.empty(count * size, np.float64)
+    faces, wide = np.empty((2, count * _WIDEST), np.float64), np.empty(size, np.float64)
+    for first in range(0, out.size // size, count):
+        rows = slice(first, min(first + count, out.size // size))
+        cells = rows.stop - first
         for t in range(len(wheres)):
-            if wheres[t, 0] == ACROSS:
+            where = wheres[t]
+            if where[0] == ACROSS:
                 _across(
-                    tables[t], below[t], f[t], above[t], before[t], g[t], after[t], wheres[t], r,
-                    n_rows, size, line,
+                    tables[t], below[t], f[t], above[t], before[t], g[t], after[t], where, rows,
+                    n_rows, size, lines,
                 )  # fmt: skip
             else:
-                _along(
-                    tables[t], below[t], f[t], above[t], before[t], g[t], after[t], wheres[t], r,
-                    n_rows, product, line,
+                _multiplied(below[t], first, before[t], n_rows, cells, where[3], faces[0])
+                _multiplied(f[t], first, g[t], n_rows, cells, size, product)
+                _multiplied(above[t], first, after[t], n_rows, cells, where[4], faces[1])
+                along(
+                    tables[t], faces[0], product, faces[1], where, slice(0, cells), wide, lines,
+                    zero,
                 )  # fmt: skip
-            start = np.uint64((r % n_rows) * size)
-            scaled_by(factors[t], start, line, zero, total, t == 0, size)
-        copied(total, zero, out, np.uint64(r * size), size)
+            for r in range(cells):
+                at = np.uint64(r * size)
+                start = np.uint64(((first + r) % n_rows) * size)
+                scaled_by(factors[t], start, lines, at, total, at, t == 0, size)
+        copied(total, zero, out, np.uint64(first * size), cells * size)
 
 
 def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:
@@ -197,7 +215,8 @@ def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:
         [placed(part, one.stencil, order, n_across) for one, part in pairs]
         for pairs in ([(p, p.cells) for p in pieces], [(p, _inside(p)) for p in pieces])
     )
-    if [where for where, *_ in cells] != [where for where, *_ in known]:
+    wheres = [where for where, *_ in cells]
+    if wheres != [where for where, *_ in known] or max(max(w[3:]) for w in wheres) > _WIDEST:
         return False
     wide = np.dtype(np.float64)
     factors = [frozen(one.factor.transpose(order), wide).reshape(-1) for one in pieces]
@@ -206,7 +225,7 @@ def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:
     flat = out.transpose(order).reshape(-1)
     loop: Any = _fold
     loop(
-        np.array([where for where, *_ in cells]), *map(filled, (weights, *columns, factors)),
+        np.array(wheres), *map(filled, (weights, *columns, factors)),
         n_rows, size, flat,
     )  # fmt: skip
     return True

@@ -112,17 +112,17 @@ def _combined(
 
 @compiled
 def scaled_by(
-    factor: Any, a: Any, lines: Any, o: Any, total: Any, is_first: bool, size: int
+    factor: Any, a: Any, lines: Any, o: Any, total: Any, at: Any, is_first: bool, size: int
 ) -> None:
     """Add a line times its own factor in each cell."""
     if is_first:
         for i in range(size):
             k = np.uint64(i)
-            total[k] = factor[a + k] * lines[o + k]
+            total[at + k] = factor[a + k] * lines[o + k]
     else:
         for i in range(size):
             k = np.uint64(i)
-            total[k] = total[k] + factor[a + k] * lines[o + k]
+            total[at + k] = total[at + k] + factor[a + k] * lines[o + k]
 
 
 @compiled
@@ -172,13 +172,12 @@ def _combined_by_cell(
             factors[0], factors[1], factors[2], factors[3], a, lines, o, apart, out, at, size
         )
         return
-    total, squares = totals[0], totals[1]
+    total, squares, zero = totals[0], totals[1], np.uint64(0)
     for t in range(len(components)):
         is_new = t == 0 or (is_norm and components[t] != components[t - 1])
         if is_new and t > 0:
             _squared(total, squares, components[t - 1] == components[0], size)
-        scaled_by(factors[t], a, lines, o + np.uint64(t) * apart, total, is_new, size)
-    zero = np.uint64(0)
+        scaled_by(factors[t], a, lines, o + np.uint64(t) * apart, total, zero, is_new, size)
     if is_norm:
         _squared(total, squares, components[-1] == components[0], size)
         for i in range(size):
@@ -224,7 +223,7 @@ def weights(table: Any, n: int, j: int) -> Any:
 
 
 @compiled
-def _is_like(table: Any, n: int, j: int, k: int) -> bool:
+def is_like(table: Any, n: int, j: int, k: int) -> bool:
     """Whether two cells have the same difference quotient."""
     same = True
     for row in (FIRST, LAST, STEP):
@@ -255,7 +254,7 @@ def _across(
                 # Rows with the same quotient are one long row.
                 while (
                     stride == 1 and r + together + 1 < rows.stop and last + together + 1 < n
-                    and _is_like(table, n, j, j + together + 1)
+                    and is_like(table, n, j, j + together + 1)
                 ):  # fmt: skip
                     together += 1
                 divided(f, p, f, p + gap + gap, step, lines, at, (1 + together) * size)
@@ -308,7 +307,7 @@ def _ends(
 
 
 @compiled
-def _along(
+def along(
     table: Any, below: Any, f: Any, above: Any, where: Any, rows: Any, wide: Any, lines: Any,
     at: Any,
 ) -> None:  # fmt: skip
@@ -387,7 +386,7 @@ def fold_rows(
                     tables[t], below[t], f[t], above[t], where, rows, size, wide, lines, at
                 )  # fmt: skip
             elif where[0] == ALONG:
-                _along(tables[t], below[t], f[t], above[t], where, rows, wide, lines, at)
+                along(tables[t], below[t], f[t], above[t], where, rows, wide, lines, at)
             else:
                 copied(f[t], np.uint64(first * size), lines, at, cells)
         if len(starts):

@@ -64,15 +64,17 @@ class Horizontal(NamedTuple):
         self, vectors: tuple[list[object], list[object]], signs: tuple[float, float]
     ) -> list[Term]:
         surface = self.surface
+        units = {direction: surface.unit_vector(direction) for direction in self.components}
+        factors = [surface.variable(surface.per_area * sign) for sign in signs]
         return [
             term_of(
                 name,
                 self.variables[name],
                 index_along(dim, self.variables[name].sizes[dim], self.options),
                 self.options,
-                factor=surface.variable(surface.per_area * sign),
-                inside=surface.variable(dot(surface.unit_vector(direction), vector)),
+                factor=factor,
+                inside=surface.variable(dot(units[direction], vector)),
             )
             for direction, name in self.components.items()
-            for dim, vector, sign in zip(surface.dims, vectors, signs, strict=True)
+            for dim, vector, factor in zip(surface.dims, vectors, factors, strict=True)
         ]
