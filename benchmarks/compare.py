@@ -1,7 +1,7 @@
 """Side-by-side tables of xgrad and its peers, all from one run.
 
 ``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [derived]
-[vorticity] [graphs] [waiting] [chunks] [tasks] [start]``: needs
+[vorticity] [curved] [graphs] [waiting] [chunks] [tasks] [start]``: needs
 ``pip install -e ".[benchmarks]"``.  Every figure is the median of several rounds in which the
 contenders take turns, so that a slow minute of the machine affects them all.
 """
@@ -27,7 +27,7 @@ import numpy as np
 import zarr
 from dask.utils import parse_bytes
 
-from benchmarks import vorticity_job
+from benchmarks import curved_grids, vorticity_job
 from benchmarks.contenders import (
     CONTENDERS,
     DERIVED,
@@ -250,6 +250,27 @@ def vorticity_on_a_store(rounds: int) -> None:
                         f"{one['MB']:.0f}")  # fmt: skip
 
 
+def on_curved_grids(rounds: int) -> None:
+    """Derivatives with the metric of a polar grid over a plain gradient; vorticity beside MetPy."""
+    shapes = (256, 256, 256), (64, 512, 512), (24, 1000, 1000)
+    row("time × y × x", "plain, ms", *list(curved_grids.derivatives((2, 8, 8)))[1:])
+    row(*["---"] * 6)
+    for shape in shapes:
+        took = medians(curved_grids.derivatives(shape), rounds)
+        plain = took.pop("plain")
+        row(
+            " × ".join(map(str, shape)),
+            f"{plain:.0f}",
+            *(f"{t / plain:.1f}" for t in took.values()),
+        )
+    row("time × level × y × x", "xgrad, ms", "MetPy / xgrad")
+    row(*["---"] * 3)
+    for sizes in ((2, 3), (4, 6), (8, 6)):
+        took = medians(curved_grids.vorticity(*sizes), rounds)
+        row(f"{sizes[0]} × {sizes[1]} × 1000 × 1000", f"{took['xgrad']:.0f}",
+            f"{took['metpy'] / took['xgrad']:.1f}")  # fmt: skip
+
+
 NAMES = {
     "job": "xgrad's job",
     "metpy": "MetPy",
@@ -369,7 +390,8 @@ def main() -> None:
         "tables",
         nargs="*",
         default=[],
-        help="memory, options, store, derived, vorticity, graphs, waiting, chunks, tasks, start",
+        help="memory, options, store, derived, vorticity, curved, graphs, waiting, chunks, tasks, "
+        "start",
     )
     parser.add_argument("--store-size", type=parse_bytes, default="1.6GB")
     parser.add_argument("--rounds", type=int, default=7)
@@ -381,6 +403,7 @@ def main() -> None:
         "store": lambda: on_a_store(options.rounds, options.store_size),
         "derived": lambda: derived(options.rounds),
         "vorticity": lambda: vorticity_on_a_store(options.rounds),
+        "curved": lambda: on_curved_grids(options.rounds),
         "graphs": lambda: with_many_chunks(options.rounds),
         "waiting": lambda: waiting(options.rounds),
         "chunks": lambda: jobs_of_many_chunks(options.rounds),
