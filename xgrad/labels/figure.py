@@ -111,6 +111,19 @@ class Figure(NamedTuple):
         across = np.cos(latitude)
         return [across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude)]
 
+    def frame(self, latitude: Any, longitude: Any) -> tuple[list[Any], list[Any], list[Any]]:
+        """The vertical, north and east, as vectors of length 1 in space.
+
+        Examples
+        --------
+        >>> [[float(x) for x in vector] for vector in Figure(1.0).frame(0.0, 0.0)]
+        [[1.0, 0.0, 0.0], [-0.0, -0.0, 1.0], [-0.0, 1.0, 0.0]]
+        """
+        up, across = np.sin(latitude), np.cos(latitude)
+        sine, cosine = np.sin(longitude), np.cos(longitude)
+        normal = [across * cosine, across * sine, up]
+        return normal, [-up * cosine, -up * sine, across], [-sine, cosine, np.zeros_like(sine)]
+
     def point(self, normal: list[Any]) -> list[Any]:
         """The place in space that has a vertical: three coordinates in metres.
 

@@ -24,7 +24,9 @@ import xarray as xr
 
 from xgrad._typing import AnyArray
 from xgrad.arrays.combine import differentiate
+from xgrad.arrays.threads import in_threads
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
+from xgrad.kernels import tabled
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.stencils import ghosts
@@ -83,12 +85,8 @@ class Surface:
         """A curvilinear grid on a sphere or ellipsoid, with the directions east and north."""
         dims = place.latitude.dims
         phi, lam = place.latitude.data, place.longitude.transpose(*dims).data
-        normal = place.figure.normal(phi, lam)
-        sin_lam, cos_lam = np.sin(lam), np.cos(lam)
-        coordinates = {
-            place.names[0]: [-normal[2] * cos_lam, -normal[2] * sin_lam, np.cos(phi)],
-            place.names[1]: [-sin_lam, cos_lam, np.zeros_like(lam)],
-        }
+        normal, north, east = place.figure.frame(phi, lam)
+        coordinates = dict(zip(place.names, (north, east), strict=True))
         places = place.figure.point(normal)
         return cls._of(dims, places, normal, coordinates, options, place.backward)
 
@@ -186,6 +184,14 @@ def cross(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
     >>> cross([1, 0, 0], [0, 1, 0])
     [0, 0, 1]
     """
+    if _is_large(one, other):
+        from xgrad.kernels import vectors  # noqa: PLC0415  it loads numba
+
+        if vectors.fits([one, other]):
+            found = [np.empty_like(one[0]) for _ in range(3)]
+            size = found[0].size
+            in_threads(24 * size, size, lambda part: vectors.cross(one, other, part, found))
+            return found
     (a, b, c), (d, e, f) = one, other
     return [b * f - c * e, c * d - a * f, a * e - b * d]
 
@@ -198,7 +204,27 @@ def dot(one: Sequence[Any], other: Sequence[Any]) -> Any:
     >>> dot([1, 2, 3], [1, 0, 1])
     4
     """
+    if _is_large(one, other):
+        from xgrad.kernels import vectors  # noqa: PLC0415  it loads numba
+
+        if vectors.fits([one, other]):
+            found = np.empty_like(one[0])
+            in_threads(
+                8 * found.size, found.size, lambda part: vectors.dot(one, other, part, found)
+            )
+            return found
     return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def _is_large(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether compiled loops are worth loading."""
+    first = one[0]
+    return (
+        len(one) == len(other) == 3
+        and isinstance(first, np.ndarray)
+        and first.size > 1
+        and tabled.are_loaded(first.size)
+    )
 
 
 def unit_vector(vector: Sequence[Any]) -> list[Any]:
@@ -231,7 +257,7 @@ def reciprocal(determinant: Any, size: Any, names: Sequence[Hashable]) -> Any:
     """
     singular = ~(abs(determinant) > _SINGULAR * size)  # NaN too
     if isinstance(determinant, np.ndarray):
-        _complain(singular, np.isnan(determinant), names)
+        _complain(singular, determinant, names)
     else:
         singular = da.map_blocks(
             _complained, singular, list(names), dtype=bool, meta=singular._meta
@@ -251,18 +277,20 @@ def _complained(singular: AnyArray, names: list[Hashable]) -> AnyArray:
     return singular
 
 
-def _complain(singular: AnyArray, missing: AnyArray, names: Sequence[Hashable]) -> None:
+def _complain(singular: AnyArray, determinant: AnyArray, names: Sequence[Hashable]) -> None:
+    if not singular.any():
+        return
+    missing = np.isnan(determinant)
     if singular.all():
         why = "are missing" if missing.all() else "depend on each other"
         raise CoordinateError(
             f"coordinates {list(names)} {why} in all cells, so that there is no derivative with "
             "respect to one of them; name coordinates that vary independently, or dimensions"
         )
-    if singular.any():
-        count, index = int(singular.sum()), tuple(int(k) for k in np.argwhere(singular)[0])
-        why = "missing" if missing[index] else "not independent of each other"
-        warn(
-            f"coordinates {list(names)} are {why} in {count} of {singular.size} cells, the first "
-            f"at index {index}: derivatives with respect to them are NaN there",
-            CoordinateWarning,
-        )
+    count, index = int(singular.sum()), tuple(int(k) for k in np.argwhere(singular)[0])
+    why = "missing" if missing[index] else "not independent of each other"
+    warn(
+        f"coordinates {list(names)} are {why} in {count} of {singular.size} cells, the first "
+        f"at index {index}: derivatives with respect to them are NaN there",
+        CoordinateWarning,
+    )
