@@ -226,7 +226,9 @@ class DataTreeAccessor:
         >>> list(tree.fdgrad.gradient("x").children)
         ['fine']
         """
-        return mapped(self._tree, lambda node: gradient(node, dim, **options), dim)
+        return mapped(
+            self._tree, lambda node: gradient(node, dim, **options), dim, options.get("metric")
+        )
 
     @spelled_out(LabelledOptions)
     def derivative(
@@ -257,7 +259,9 @@ class DataTreeAccessor:
         >>> tree.fdgrad.magnitude().t_gradient_magnitude.values
         array([1., 1., 1.])
         """
-        return mapped(self._tree, lambda node: magnitude(node, dim, **options), dim)
+        return mapped(
+            self._tree, lambda node: magnitude(node, dim, **options), dim, options.get("metric")
+        )
 
     @spelled_out(LabelledFieldOptions)
     def direction(self, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
@@ -270,7 +274,9 @@ class DataTreeAccessor:
         >>> tree.fdgrad.direction(("y", "x")).t_gradient_direction.values[0]
         array([0., 0.])
         """
-        return mapped(self._tree, lambda node: direction(node, dim, **options), dim)
+        return mapped(
+            self._tree, lambda node: direction(node, dim, **options), dim, options.get("metric")
+        )
 
     @spelled_out(LabelledFieldOptions)
     def laplacian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
@@ -283,7 +289,9 @@ class DataTreeAccessor:
         >>> tree.fdgrad.laplacian().t_laplacian.values.round(12)
         array([2., 2., 2., 2.])
         """
-        return mapped(self._tree, lambda node: laplacian(node, dim, **options), dim)
+        return mapped(
+            self._tree, lambda node: laplacian(node, dim, **options), dim, options.get("metric")
+        )
 
     @spelled_out(LabelledFieldOptions)
     def hessian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
@@ -296,7 +304,9 @@ class DataTreeAccessor:
         >>> tree.fdgrad.hessian().d2t_dx2.values.round(12)
         array([2., 2., 2., 2.])
         """
-        return mapped(self._tree, lambda node: hessian(node, dim, **options), dim)
+        return mapped(
+            self._tree, lambda node: hessian(node, dim, **options), dim, options.get("metric")
+        )
 
     @spelled_out(LabelledFieldOptions)
     def divergence(
@@ -318,6 +328,7 @@ class DataTreeAccessor:
             self._tree,
             lambda node: divergence_of(node, components, form, **options).to_dataset(),
             list(components),
+            options.get("metric"),
         )
 
     @spelled_out(LabelledFieldOptions)
@@ -341,4 +352,4 @@ class DataTreeAccessor:
             found = curl_of(node, components, form, **options)
             return found if isinstance(found, xr.Dataset) else found.to_dataset()
 
-        return mapped(self._tree, one, list(components))
+        return mapped(self._tree, one, list(components), options.get("metric"))

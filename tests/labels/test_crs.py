@@ -202,3 +202,12 @@ def test_without_pyproj_the_extra_is_named() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ImportError: `metric` is 'EPSG:3413', not 'sphere' or 'ellipsoid'; a CRS" in ran.stderr
     assert "install xgrad[crs]" in ran.stderr
+
+
+def test_nodes_of_a_tree_get_their_places_too() -> None:
+    node = image().rename("f").to_dataset()
+    tree = xr.DataTree.from_dict({"/a": node, "/b": xr.Dataset({"g": 9.81})})
+    found = tree.fdgrad.gradient(["longitude", "latitude"], metric="EPSG:3413")
+    assert list(found.children) == ["a"]
+    expected = node.fdgrad.gradient(["longitude", "latitude"], metric="EPSG:3413")
+    xr.testing.assert_identical(found["a"].to_dataset(), expected)

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+import xgrad  # noqa: F401
 from tests.helpers import same_bits
 from xgrad.errors import CoordinateError
 from xgrad.labels.positions import Line, cost_of_rounding, steps_between
@@ -87,3 +89,18 @@ def test_only_rounded_lines_have_a_cost_of_rounding() -> None:
     assert 1e-5 < cost_of_rounding(twelfths, steps(twelfths), None) < 1e-3
     for values in (twelfths.astype("f8"), np.arange(5, dtype="f4"), np.float32([0, 1, 3])):
         assert cost_of_rounding(values, steps(values), None) == 0
+
+
+def test_longitudes_that_were_sorted_across_their_seam_are_refused_with_a_remedy() -> None:
+    true = np.array([-10.0, -5.0, 0.0, 5.0, 10.0])
+    degrees = {"units": "degrees_east"}
+    f = xr.DataArray(true**2, {"lon": ("lon", true % 360, degrees)}, name="f")
+    expected = np.gradient(true**2, true)
+    assert same_bits(f.fdgrad.gradient("lon").df_dlon, expected)
+    with pytest.raises(CoordinateError, match=r"from 10.0 to 350.0 at index 3, more than half"):
+        f.sortby("lon").fdgrad.gradient("lon")
+    east = f.sortby("lon")
+    east = east.assign_coords(lon=((east.lon + 180) % 360 - 180).assign_attrs(degrees))
+    assert same_bits(east.sortby("lon").fdgrad.gradient("lon").df_dlon, expected)
+    plain = east.sortby("lon").assign_coords(lon=("lon", [0.0, 5, 10, 350, 355]))
+    plain.fdgrad.gradient("lon")  # without a unit these may be any numbers

@@ -126,6 +126,21 @@ def without_places(obj: _Labelled, metric: Any) -> bool:
     return is_crs and not _has_places(obj)
 
 
+def behind(obj: _Labelled, name: Hashable, metric: Any) -> list[Hashable]:
+    """The projection coordinates that a longitude or a latitude is made from, or the name itself.
+
+    Examples
+    --------
+    >>> da = xr.DataArray([[0.0]], {"y": [0.0], "x": [0.0]}, ("y", "x"))
+    >>> behind(da, "longitude", "EPSG:3413"), behind(da, "x", "EPSG:3413")
+    (['x', 'y'], ['x'])
+    """
+    if name not in (LATITUDE, LONGITUDE) or not without_places(obj, metric):
+        return [name]
+    axes = [cf.meant(obj, axis, _lines(obj)) for axis in ("X", "Y")]
+    return [axis[0] for axis in axes if axis] if all(axes) else [name]
+
+
 def as_text(metric: Any) -> str | None:
     """A metric as a text, which may travel and be stored.
 

@@ -11,6 +11,9 @@ from xgrad._typing import AnyArray, Steps
 from xgrad.errors import CoordinateError
 from xgrad.stencils import circle
 
+# A whole turn of a longitude.
+_DEGREES = 360.0
+
 
 def checked_steps(steps: AnyArray, places: AnyArray, what: str) -> Steps:
     """Distances along a path, which may not repeat a place.
@@ -92,6 +95,7 @@ def steps_between(
     steps = _unrolled(np.diff(positions), period)
     if period is None and turn is not None:
         steps = _the_short_way(steps, turn)
+        _refuse_the_long_way(steps, turn, values, what)
     require_monotonic(steps > 0, steps < 0, values, what)
     return reduced(steps)
 
@@ -231,6 +235,22 @@ def _the_short_way(differences: AnyArray, turn: float) -> AnyArray:
     short: AnyArray = differences - whole * np.round(differences / whole)
     one_way = (short > 0).all() or (short < 0).all()
     return short if one_way and abs(short.sum(dtype=np.float64)) < turn else differences
+
+
+def _refuse_the_long_way(steps: AnyArray, turn: float, values: AnyArray, what: str) -> None:
+    """Refuse longitudes that were sorted across their seam, as 0, 5, 350, 355.
+
+    The gap would count as a step between neighbours, and the seam as two edges.  An angle in
+    radians may be a phase, whose steps can be of any size.
+    """
+    long = abs(steps) > turn / 2
+    if turn == _DEGREES and steps.size > 1 and long.any():
+        i = int(np.argmax(long))
+        raise CoordinateError(
+            f"{what} goes from {values[i]} to {values[i + 1]} at index {i + 1}, more than half a "
+            "turn, and the short way is in the other direction; count it from the opposite "
+            "meridian, `(lon + 180) % 360 - 180`, and sort, or give the positions with `spacing`"
+        )
 
 
 def _unrolled(differences: AnyArray, period: float | None) -> AnyArray:

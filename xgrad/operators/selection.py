@@ -151,7 +151,7 @@ class Selection:
         return None if place is None else place.factor(along.dim)
 
 
-def concerns(obj: xr.Dataset, dim: Dim) -> bool:
+def concerns(obj: xr.Dataset, dim: Dim, metric: Any = None) -> bool:
     """Whether a numeric variable can be differentiated along each of `dim`.
 
     Parameters
@@ -160,6 +160,8 @@ def concerns(obj: xr.Dataset, dim: Dim) -> bool:
         Only its numeric variables are considered.
     dim : hashable, iterable of hashable or None
         As for :func:`gradient`.
+    metric : object, optional
+        A CRS gives the object a longitude and a latitude.
 
     Examples
     --------
@@ -170,7 +172,12 @@ def concerns(obj: xr.Dataset, dim: Dim) -> bool:
     used = {d for variable in _variables(obj).values() for d in variable.dims}
     if dim is None:
         return bool(used)
-    found = [names.find(obj, name) for name in _listed(dim)]
+    asked = _listed(dim)
+    if metric is not None:
+        from xgrad.labels import crs  # noqa: PLC0415
+
+        asked = [own for name in asked for own in crs.behind(obj, name, metric)]
+    found = [names.find(obj, name) for name in asked]
     return all(name is not None and set(dims_of(obj, name)) <= used for name in found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import xarray as xr
 
@@ -12,8 +13,9 @@ from xgrad.operators.selection import concerns
 
 
 def mapped(
-    tree: xr.DataTree, operation: Callable[[xr.Dataset], xr.Dataset], dim: Dim = None
-) -> xr.DataTree:
+    tree: xr.DataTree, operation: Callable[[xr.Dataset], xr.Dataset], dim: Dim = None,
+    metric: Any = None,
+) -> xr.DataTree:  # fmt: skip
     """Run an operation on each node that can be differentiated along all of `dim`.
 
     Parameters
@@ -25,6 +27,8 @@ def mapped(
     dim : hashable or iterable of hashable, optional
         Dimensions or coordinates, looked up by name in each node.  Default: use every node that
         has anything to differentiate.
+    metric : object, optional
+        A CRS gives nodes with projection coordinates a longitude and a latitude.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def mapped(
     }
     results: dict[str, xr.Dataset | None] = {}
     for path, node in nodes.items():
-        if concerns(node, dim):
+        if concerns(node, dim, metric):
             try:
                 results[path] = operation(node)
             except Exception as error:
