@@ -29,10 +29,10 @@ def polar(shape: tuple[int, ...], dims: tuple[str, ...]) -> xr.Dataset:
     inverse = pyproj.Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
     lon, lat = inverse.transform(*np.meshgrid(x, y))
     rng = np.random.default_rng(0)
-    names = {"u": "x_wind", "v": "y_wind"}
+    names, speed = {"u": "x_wind", "v": "y_wind"}, {"units": "m/s"}
     return xr.Dataset(
         {
-            key: (dims, rng.normal(size=shape).astype("f4"), {"units": "m/s", "standard_name": name})
+            key: (dims, rng.normal(size=shape).astype("f4"), {**speed, "standard_name": name})
             for key, name in names.items()
         },
         {
