@@ -100,6 +100,29 @@ def on(name: str, n: int, extent: float = 2e6) -> tuple[xr.Dataset, dict[str, An
     ), known
 
 
+#: Homogeneous harmonic polynomials of the places n: degree, value, gradient, second derivatives.
+HARMONICS: dict[str, tuple[int, Callable[..., Any], Callable[..., Any], Callable[..., Any]]] = {
+    "z": (
+        1,
+        lambda n: n[2],
+        lambda n: (0 * n[0], 0 * n[0], 1 + 0 * n[0]),
+        lambda n: [[0 * n[0]] * 3] * 3,
+    ),
+    "xz": (
+        2,
+        lambda n: n[0] * n[2],
+        lambda n: (n[2], 0 * n[0], n[0]),
+        lambda n: [[0 * n[0], 0, 1], [0, 0, 0], [1, 0, 0 * n[0]]],
+    ),
+    "z(x² - y²)": (
+        3,
+        lambda n: n[2] * (n[0] ** 2 - n[1] ** 2),
+        lambda n: (2 * n[0] * n[2], -2 * n[1] * n[2], n[0] ** 2 - n[1] ** 2),
+        lambda n: [[2 * n[2], 0, 2 * n[0]], [0, -2 * n[2], -2 * n[1]], [2 * n[0], -2 * n[1], 0]],
+    ),
+}
+
+
 SPHERE: dict[str, Any] = {"metric": "sphere", "edge_order": 2}
 
 

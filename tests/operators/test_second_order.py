@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import xarray as xr
 
 import xgrad
 from tests.helpers import nothing_computed, same_bits
-from tests.operators.grids import PROJECTIONS, R, on, skewed
+from tests.operators.grids import HARMONICS, PROJECTIONS, R, on, skewed
 from tests.operators.helpers import globe
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -22,28 +21,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "boundaries": {"boundary": {"x": "reflect", "y": ("extend", 3.0)}},
     "around": {"boundary": {"x": "periodic"}},
 }  # fmt: skip
-
-#: Homogeneous harmonic polynomials of the places n: degree, value, gradient, second derivatives.
-HARMONICS: dict[str, tuple[int, Callable[..., Any], Callable[..., Any], Callable[..., Any]]] = {
-    "z": (
-        1,
-        lambda n: n[2],
-        lambda n: (0 * n[0], 0 * n[0], 1 + 0 * n[0]),
-        lambda n: [[0 * n[0]] * 3] * 3,
-    ),
-    "xz": (
-        2,
-        lambda n: n[0] * n[2],
-        lambda n: (n[2], 0 * n[0], n[0]),
-        lambda n: [[0 * n[0], 0, 1], [0, 0, 0], [1, 0, 0 * n[0]]],
-    ),
-    "z(x² - y²)": (
-        3,
-        lambda n: n[2] * (n[0] ** 2 - n[1] ** 2),
-        lambda n: (2 * n[0] * n[2], -2 * n[1] * n[2], n[0] ** 2 - n[1] ** 2),
-        lambda n: [[2 * n[2], 0, 2 * n[0]], [0, -2 * n[2], -2 * n[1]], [2 * n[0], -2 * n[1], 0]],
-    ),
-}
 
 
 def harmonic(ds: xr.Dataset, name: str) -> tuple[xr.DataArray, dict[str, Any]]:

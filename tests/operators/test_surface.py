@@ -17,7 +17,10 @@ import xgrad
 from tests.helpers import nothing_computed, same_bits
 from tests.operators.grids import (
     CRS,
+    HARMONICS,
     PROJECTIONS,
+    SPHERE,
+    R,
     errors,
     errors_on_the_ellipsoid,
     exact,
@@ -37,6 +40,25 @@ def test_errors_fall_with_the_square_of_the_step(name: str) -> None:
     coarse, fine = errors(name, 41), errors(name, 81)
     for key, error in fine.items():
         assert np.log2(coarse[key] / error) > 1.7 or error < 1e-12, key
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+@pytest.mark.parametrize("harmonic", HARMONICS)
+def test_slopes_of_harmonics_up_to_degree_3(name: str, harmonic: str) -> None:
+    ds, _ = on(name, 201)
+    phi, lam = np.radians(ds.lat.values), np.radians(ds.lon.values)
+    place = np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)
+    east = -np.sin(lam), np.cos(lam), 0 * lam
+    north = -np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)
+    _, value, gradient, _ = HARMONICS[harmonic]
+    slope = ds.f.copy(data=value(place)).fdgrad.gradient(["lon", "lat"], **SPHERE)
+    known = [
+        sum(a * b for a, b in zip(gradient(place), along, strict=True)) / R
+        for along in (east, north)
+    ]
+    size = np.hypot(*known).max()
+    for found, exactly in zip((slope.df_dlon, slope.df_dlat), known, strict=True):
+        assert abs(found - exactly).max() < 1e-4 * size
 
 
 @pytest.mark.parametrize("name", CRS)
