@@ -84,6 +84,30 @@ def test_a_crs_turns_to_growing_projection_coordinates() -> None:
     np.testing.assert_allclose(speed, np.hypot(ds.u, ds.v), rtol=2e-3)
 
 
+def test_a_component_along_a_coordinate_that_falls_along_the_index_is_refused() -> None:
+    ds, _ = on("Albers", 9)
+    ds = ds.assign_coords(y=np.arange(9.0), x=np.arange(9.0))
+    grid = turned(ds, "grid")
+    expected = grid.fdgrad.curl({"x": "u", "y": "v"}, metric="sphere")
+    down = {"y": slice(None, None, -1)}
+    for operation in (
+        lambda: turned(ds.isel(down), "grid"),
+        lambda: turned(grid.isel(down), "earth"),
+        lambda: grid.isel(down).fdgrad.curl({"x": "u", "y": "v"}, metric="sphere"),
+        lambda: grid.isel(down).fdgrad.divergence(u="u", v="v", metric="sphere"),
+    ):
+        with pytest.raises(CoordinateError, match=r"decreases along the index; reverse the data"):
+            operation()
+    again = grid.isel(down).isel(y=slice(None, None, -1))  # as the message says
+    assert same_bits(again.fdgrad.curl({"x": "u", "y": "v"}, metric="sphere"), expected)
+    # Without a standard_name a component counts along the index, as its key says.
+    own = grid.isel(down).drop_attrs()
+    own["v"] = -own.v
+    found = own.fdgrad.curl({"x": "u", "y": "v"}, metric="sphere").isel(down)
+    scale = 1e-12 * float(abs(expected).max())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=scale)
+
+
 def test_names_and_a_mapping_are_the_same() -> None:
     ds, _ = on("Albers", 9)
     by_name = ds.fdgrad.rotate(u="u", v="v", to="grid")

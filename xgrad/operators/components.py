@@ -157,7 +157,7 @@ def _by_standard_name(key: str, array: xr.DataArray, place: Hashable, metric: ob
         return place
     dim = dim_of(key, array)
     if is_along_the_grid(array):
-        _require_growth(key, array, dim, metric)
+        require_growth(f"`{key}`", array, dim, metric)
         return dim
     raise CoordinateError(
         f"`{key}` is on a grid of two-dimensional {place!r} and has no standard_name that says "
@@ -166,14 +166,31 @@ def _by_standard_name(key: str, array: xr.DataArray, place: Hashable, metric: ob
     )
 
 
-def _require_growth(key: str, array: xr.DataArray, dim: Hashable, metric: object) -> None:
-    """Refuse a component along a coordinate that decreases: directions are those of the index."""
+def require_growth(said: str, array: xr.DataArray, dim: Hashable, metric: object) -> None:
+    """Refuse a component along a coordinate that decreases: directions are those of the index.
+
+    Parameters
+    ----------
+    said : str
+        The component, for the message.
+    array : DataArray
+        Has the coordinate.
+    dim : hashable
+        The dimension of the grid.
+    metric : object
+        As given; a CRS has directions of its own.
+
+    Raises
+    ------
+    CoordinateError
+        If the coordinate decreases along the index.
+    """
     own = array.coords.variables.get(dim)
     if metric not in ("sphere", "ellipsoid") or own is None or own.dtype.kind not in "iuf":
         return
     if own.size > 1 and own.values[-1] < own.values[0]:
         raise CoordinateError(
-            f"`{key}` is along growing {dim!r} by its standard_name, but {dim!r} decreases along "
+            f"{said} is along growing {dim!r} by its standard_name, but {dim!r} decreases along "
             f"the index; reverse the data with `.isel({dim}=slice(None, None, -1))`, or give the "
             "CRS as `metric`"
         )

@@ -14,7 +14,13 @@ from xgrad.labels.keywords import PlaceOptions, spelled_out
 from xgrad.labels.names import resolved
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
-from xgrad.operators.components import is_along_the_grid, is_true, on_grid, together
+from xgrad.operators.components import (
+    is_along_the_grid,
+    is_true,
+    on_grid,
+    require_growth,
+    together,
+)
 from xgrad.operators.evaluate import labelled, on_numbers
 from xgrad.operators.result import Result
 from xgrad.operators.surface import Surface, dot
@@ -118,7 +124,12 @@ def rotations(
     for name, variable in variables.items():
         refuse_times(name, variable)
         _require_other_directions(located[name], to)
-    turned = _matrix(place, _dims(located, list(components)), options, to)
+    dims = _dims(located, list(components))
+    for name, dim in zip(variables, dims, strict=True):
+        # Also to the grid: the result would be called a `y_wind`.
+        if is_true(located[name]) or is_along_the_grid(located[name]):
+            require_growth(f"component {name!r}", located[name], dim, options.metric)
+    turned = _matrix(place, dims, options, to)
     return [
         Result(
             str(name),

@@ -17,7 +17,7 @@ from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.operators import metric_terms
-from xgrad.operators.components import on_grid, together
+from xgrad.operators.components import is_along_the_grid, on_grid, require_growth, together
 from xgrad.operators.direction import Direction
 from xgrad.operators.evaluate import labelled, on_numbers
 from xgrad.operators.horizontal import Horizontal
@@ -286,6 +286,11 @@ class _Field:
             coords = [obj.coords[name] for name in partials]
             surface = Surface.on_plane(coords, coords[0].dims, self.options)
         own = {key: keys[key] for key in partials or grid}
+        for key in grid:
+            if is_along_the_grid(obj[keys[key]]):
+                require_growth(
+                    f"`components` {keys[key]!r}", obj[keys[key]], key, self.options.metric
+                )
         for name in self._variables:
             refuse_times(name, self._variables[name])
         return Horizontal(surface, own, self._variables, self.options)
