@@ -15,6 +15,8 @@ from xgrad.arrays import chunk_faces, combine
 from xgrad.arrays.term import Positions
 from xgrad.stencils.scheme import Scheme
 
+pytestmark = pytest.mark.usefixtures("shared_faces")
+
 EIGHT = np.array([0.0, 1.0, 1.5, 3.0, 3.25, 7.0, 8.0, 8.5])
 
 

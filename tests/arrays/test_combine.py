@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -39,14 +40,15 @@ def problems(draw: Any) -> tuple[Any, Any, Any, int, int]:
     return values, chunks, x.astype(x_dtype), axis, edge_order
 
 
-@given(problems())
-def test_lazy_equals_eager_equals_numpy(problem: tuple[Any, Any, Any, int, int]) -> None:
+@pytest.mark.parametrize("halo", ["shared", "reread"])
+@given(problem=problems())
+def test_lazy_equals_eager_equals_numpy(halo: str, problem: tuple[Any, Any, Any, int, int]) -> None:
     values, chunks, x, axis, edge_order = problem
     expected = numpy_gradient(values, x, axis, edge_order)
     eager = combine.differentiate(values, reduced(x), axis, Scheme(edge_order=edge_order))
     assert same_bits(eager, expected)
     array = da.from_array(values, chunks=chunks)
-    with nothing_computed():
+    with nothing_computed(), dask.config.set({"xgrad.halo": halo}):
         lazy = combine.differentiate(array, reduced(x), axis, Scheme(edge_order=edge_order))
     assert lazy.chunks == array.chunks
     assert lazy.dtype == expected.dtype

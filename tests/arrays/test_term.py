@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers import nothing_computed
 from xgrad.arrays.combine import combine
-from xgrad.arrays.term import How, Positions, Term, as_float, dtype_of, unchained
+from xgrad.arrays.term import Combination, How, Positions, Term, as_float, dtype_of, unchained
 from xgrad.stencils.scheme import Scheme
 
 DTYPES = ["f2", "f4", "f8", "g", "c8", "c16", "i2", "u8", ">f4"]
@@ -58,12 +58,13 @@ def test_a_chain_is_computed_from_the_innermost_term_outwards() -> None:
     given = {"f": np.ones(2, "i2")}
     seen = []
 
-    def computed(arrays: dict[str, Any], terms: list[Term], how: How, dtype: Any) -> Any:
-        seen.append((list(arrays), terms, how, dtype))
-        return arrays["f"].astype(dtype)
+    def computed(arrays: dict[str, Any], terms: list[Term]) -> Any:
+        seen.append((list(arrays), terms))
+        return arrays["f"].astype("f8")
 
-    arrays, terms = unchained(given, [one, three], computed)
-    assert seen == [(["f"], [two], "sum", np.dtype("f8"))]
+    arrays, terms, how = unchained(Combination(given, (one, three), "norm"), computed)
+    assert how == "norm"
+    assert seen == [(["f"], [two])]
     assert terms[0] == one
     assert terms[1] == Term(terms[1].operand, 2, 1.0)
     assert arrays["f"] is given["f"]

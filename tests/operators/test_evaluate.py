@@ -120,4 +120,4 @@ def test_building_reads_nothing_of_a_store(operation: str, tmp_path: Path) -> No
         assert [one.attrs for one in found] == [one.attrs for one in expected]
         assert found[0].variable.shape == tuple(shape.values())
         with pytest.raises((RuntimeError, ValueError)):
-            values_of(found[0])
+            values_of(found)

@@ -14,38 +14,13 @@ import numpy as np
 
 from xgrad._typing import Steps
 from xgrad.arrays import eager
-from xgrad.arrays.term import How, Positions, Term, dtype_of
+from xgrad.arrays.term import Combination, How, Positions, Term, unchained
 from xgrad.errors import ChunkError
 from xgrad.stencils.scheme import Scheme
 
 
 def combine(arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How = "sum") -> Any:
-    """Combine terms block by block, so that no term is ever in memory as a whole.
-
-    The exception is what a term of arrays in memory is taken of, as in a mixed derivative.
-
-    Parameters
-    ----------
-    arrays : mapping of hashable to numpy.ndarray or dask.array.Array
-        The operands of the terms by name, all of one shape.
-    terms : sequence of Term
-        At least one.
-    how : {"sum", "norm", "angle"}
-        How they are combined.
-
-    Returns
-    -------
-    numpy.ndarray or dask.array.Array
-        Of the shape of the arrays, with the chunks of the first lazy one.  Each term has the dtype
-        and the bits of a single derivative; factors, squares and sums are computed in float64 and
-        rounded once.  Norms and angles are real.
-
-    Raises
-    ------
-    TypeError
-        If an array is of another kind, or values of its dtype cannot be subtracted.
-    ChunkError
-        If the chunk sizes of a dask array are unknown.
+    """Combine terms; see :func:`combine_all`.
 
     Examples
     --------
@@ -54,28 +29,65 @@ def combine(arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How = "s
     array([[5., 5.],
            [5., 5.]])
     """
-    for array in arrays.values():
+    return combine_all([Combination(arrays, tuple(terms), how)])[0]
+
+
+def combine_all(wanted: Sequence[Combination]) -> list[Any]:
+    """Combine terms block by block, so that no term is ever in memory as a whole.
+
+    The exception is what a term of arrays in memory is taken of, as in a mixed derivative.
+
+    Parameters
+    ----------
+    wanted : sequence of Combination
+        Of numpy and dask arrays.
+
+    Returns
+    -------
+    list of numpy.ndarray or dask.array.Array
+        Each of the shape of the arrays, with the chunks of the first lazy one.  Each term has the
+        dtype and the bits of a single derivative; factors, squares and sums are computed in float64
+        and rounded once.  Norms and angles are real.
+
+    Raises
+    ------
+    TypeError
+        If an array is of another kind, or values of its dtype cannot be subtracted.
+    ChunkError
+        If the chunk sizes of a dask array are unknown.
+    """
+    ready = [_unchained(one) for one in wanted]
+    lazy_ones = [k for k, one in enumerate(ready) if _is_lazy(one)]
+    if not lazy_ones:
+        return [eager.combine(*one, one.dtype) for one in ready]
+    from xgrad.arrays import lazy  # noqa: PLC0415  a tenth of the time to import xgrad
+
+    found = dict(zip(lazy_ones, lazy.combine_all([ready[k] for k in lazy_ones]), strict=True))
+    return [
+        found[k] if k in found else eager.combine(*one, one.dtype) for k, one in enumerate(ready)
+    ]
+
+
+def _unchained(one: Combination) -> Combination:
+    """The combination, checked, with what its terms are taken of computed."""
+    for array in one.arrays.values():
         if not isinstance(array, np.ndarray | da.Array):
             kind = type(array)
             raise TypeError(
                 f"data is a {kind.__module__}.{kind.__qualname__}, but xgrad differentiates numpy "
                 "and dask arrays; convert it with `.as_numpy()`"
             )
-    dtype = dtype_of([arrays[term.operand].dtype for term in terms], how)
-    others = [
-        one
-        for term in terms
-        for step in term.chain
-        for one in (_positions(step), step.factor, step.inside)
-    ]
-    lazy_ones = [one for one in (*arrays.values(), *others) if isinstance(one, da.Array)]
-    for one in lazy_ones:
-        require_known_chunks("the data", one)
-    if not lazy_ones:
-        return eager.combine(arrays, terms, how, dtype)
-    from xgrad.arrays import lazy  # noqa: PLC0415  a tenth of the time to import xgrad
+        require_known_chunks("the data", array)
+    assert one.dtype is not None  # values of its dtype can be subtracted
+    return one if all(term.of is None for term in one.terms) else unchained(one, combine)
 
-    return lazy.combine(arrays, terms, how, dtype)
+
+def _is_lazy(one: Combination) -> bool:
+    others = [own for term in one.terms for own in (_positions(term), term.factor, term.inside)]
+    found = [own for own in (*one.arrays.values(), *others) if isinstance(own, da.Array)]
+    for own in found:
+        require_known_chunks("the data", own)
+    return bool(found)
 
 
 def _positions(term: Term) -> Any:

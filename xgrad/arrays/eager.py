@@ -10,7 +10,7 @@ import numpy as np
 from xgrad._typing import AnyArray
 from xgrad.arrays import block, buffers
 from xgrad.arrays.halo import at_both_edges, of_factor
-from xgrad.arrays.term import How, Positions, Term, as_float, unchained
+from xgrad.arrays.term import How, Positions, Term, as_float
 from xgrad.arrays.threads import in_threads
 from xgrad.kernels.cells import Cells
 from xgrad.kernels.layout import Planes
@@ -29,7 +29,6 @@ def combine(
     out = buffers.empty_like(arrays[terms[0].operand], dtype)
     if out.size == 0:
         return out
-    arrays, terms = unchained(arrays, terms, combine)
     good: list[bool] = []
     size, work = _pieces(arrays, terms, how, out)
     in_threads(out.nbytes, size, lambda part: good.append(work(part)))

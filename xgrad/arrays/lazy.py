@@ -1,325 +1,49 @@
-"""Combine terms over dask arrays: one task per chunk, after those that exchange faces."""
+"""Combine terms over dask arrays, whose chunks read their own halos or share their faces."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, TypeAlias
+from collections.abc import Hashable, Sequence
 
 import dask.array as da
-import numpy as np
+from dask import config
 
-from xgrad._typing import AnyArray
-from xgrad.arrays import block, eager
-from xgrad.arrays.chunk_faces import Halo, merged
-from xgrad.arrays.halo import at_both_edges, between_faces, of_factor
-from xgrad.arrays.term import How, Positions, Term, as_float, dtype_of, unchained
-from xgrad.kernels.cells import Cells, along
-from xgrad.kernels.piece import Piece
-from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions
-from xgrad.stencils import ghosts
-from xgrad.stencils.scheme import Scheme
-from xgrad.stencils.table import Repeating
+from xgrad.arrays import reread, shared_faces
+from xgrad.arrays.term import Combination
 
-Chunks: TypeAlias = tuple[tuple[int, ...], ...]
-
-# Field of the 1-D structured array that holds one column of a table per item.
-_COLUMN = "column"
+#: Key of dask's configuration, and its values.
+SETTING, CHOICES = "xgrad.halo", ("auto", "shared", "reread")
 
 
-def combine(
-    arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How, dtype: np.dtype[Any]
-) -> da.Array:
-    """Combine terms of dask arrays; see :func:`xgrad.arrays.combine.combine`.
+def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
+    """Combine terms of dask arrays; see :func:`xgrad.arrays.combine.combine_all`.
 
-    Chunks that are too short for their stencil are merged with their neighbours first, and the
-    result is cut into the original chunks again.
-    """
-    given = _chunks_of(arrays, terms)
-    needs = [(term.axis, term.scheme, term.face) for term in terms if term.axis is not None]
-    sizes = merged(given, needs)
-    operands = {name: _in_chunks(array, sizes) for name, array in arrays.items()}
-    operands, terms = unchained(operands, terms, combine)
-    index = tuple(range(len(given)))
-    arguments: list[Any] = [part for array in operands.values() for part in (array, index)]
-    labels = itertools.count(len(given))
-    recipes = []
-    for term in terms:
-        way, its_own = _way(term, operands[term.operand], index, labels)
-        factor, is_given = term.factor, np.ndim(term.factor) > 0
-        if is_given:
-            its_own += [_in_chunks(factor, sizes), index]
-        recipes.append(
-            _Recipe(term.operand, way, None if is_given else factor, is_given, term.component)
-        )
-        arguments += its_own
-    meta = np.empty_like(next(iter(operands.values()))._meta, dtype=dtype)
-    result = da.blockwise(
-        _block, index, *arguments, recipes=recipes, names=tuple(operands), how=how,
-        concatenate=True, align_arrays=False, dtype=dtype, meta=meta,
-    )  # fmt: skip
-    restored: da.Array = result.rechunk(given)
-    return restored
+    Results of the same operands are computed together where chunks read their own halos.
 
-
-def _chunks_of(arrays: Mapping[Hashable, Any], terms: Sequence[Term]) -> Chunks:
-    """Chunks of the first lazy array, or of lazy positions and factors of data in memory."""
-    for array in arrays.values():
-        if isinstance(array, da.Array):
-            return tuple(array.chunks)
-    shape = arrays[terms[0].operand].shape
-    others = (
-        one.array if isinstance(one, Positions) else one
-        for term in terms
-        for step in term.chain
-        for one in (step.along, step.factor, step.inside)
-    )
-    lazy = next(one for one in others if isinstance(one, da.Array))
-    return tuple(
-        own if len(own) > 1 else (size,) for own, size in zip(lazy.chunks, shape, strict=True)
-    )
-
-
-def _in_chunks(array: Any, sizes: Chunks) -> da.Array:
-    """An array in these chunks; an array in memory is not copied.
-
-    Hashing it takes as long as differentiating it, but gives equal arrays equal keys, by which a
-    cluster recognises what it has already computed.
-    """
-    own = tuple(
-        chunk if side == sum(chunk) else (1,)
-        for side, chunk in zip(array.shape, sizes, strict=True)
-    )
-    is_lazy = isinstance(array, da.Array)
-    found: da.Array = array.rechunk(own) if is_lazy else da.from_array(np.asarray(array), own)
-    return found
-
-
-@dataclass(frozen=True)
-class _OnAxis:
-    """The halo and the stencil of a chunk of an axis.
-
-    Attributes
+    Parameters
     ----------
-    axis, face : int
-        As in the term.
-    is_whole : bool
-        Whether the chunk spans the whole axis, so that it needs no neighbours.
-    stencil : OfAnAxis
-        Without its table, whose columns arrive with the chunk.
-    has_product : bool
-        Whether a known factor of the data arrives with the chunk.
+    wanted : sequence of Combination
+        Each with at least one lazy array.
+
+    Raises
+    ------
+    ValueError
+        If dask's configuration has another value for ``xgrad.halo``.
     """
-
-    axis: int
-    face: int
-    is_whole: bool
-    stencil: OfAnAxis
-    has_product: bool
-
-    @classmethod
-    def of(cls, term: Term, array: da.Array, index: tuple[int, ...]) -> tuple[_OnAxis, list[Any]]:
-        """Return it with the arguments that :meth:`take` needs."""
-        axis = term.axis
-        assert axis is not None
-        stencil = term.stencil(array.shape[axis], array.dtype)
-        columns = [_columns(stencil.table, array.chunks[axis]), (axis,)]
-        is_whole = array.numblocks[axis] == 1
-        empty = replace(stencil, table=stencil.table[:, :0])
-        way = cls(axis, term.face, is_whole, empty, term.product is not None)
-        halos = [] if is_whole else way._halo(array, index)
-        if term.product is not None:
-            product = _in_chunks(term.product, array.chunks)
-            halos += [product, index, *([] if is_whole else way._halo(product, index)[:2])]
-        return way, [*columns, *halos]
-
-    def _halo(self, array: da.Array, index: tuple[int, ...]) -> list[Any]:
-        halo = Halo.of(array, self.axis, self.stencil.scheme, self.face)
-        return [halo.faces, index, halo.sides, (self.axis,)]
-
-    def take(self, f: AnyArray, given: Iterator[AnyArray]) -> Piece:
-        """Build the piece from the next arguments of a task."""
-        axis, scheme, face = self.axis, self.stencil.scheme, self.face
-        stencil = replace(self.stencil, table=next(given)[_COLUMN].T)
-        if self.is_whole:
-            cells = at_both_edges(f, axis, scheme, face, ghosts.values)
+    halo = config.get(SETTING, "auto")
+    if halo not in CHOICES:
+        raise ValueError(f"dask's configuration has {SETTING}={halo!r}; set one of {CHOICES}")
+    together: dict[tuple[Hashable, ...], list[int]] = {}
+    found: dict[int, da.Array] = {}
+    for k, one in enumerate(wanted):
+        if halo != "shared" and reread.fits(one, any_source=halo == "reread"):
+            together.setdefault(tuple(map(_name, one.arrays.values())), []).append(k)
         else:
-            faces, sides = next(given), next(given)
-            cells = between_faces(f, faces, sides, axis, scheme, face, ghosts.values)
-        if not self.has_product:
-            return Piece(cells, stencil)
-        product, own = next(given), of_factor(scheme)
-        if self.is_whole:
-            known = at_both_edges(product, axis, own, face, ghosts.values)
-        else:
-            known = between_faces(product, next(given), sides, axis, own, face, ghosts.values)
-        return Piece(cells, stencil, inside=known)
+            found[k] = shared_faces.combine(one)
+    for numbers in together.values():
+        own = reread.combine_all([wanted[k] for k in numbers])
+        found |= zip(numbers, own, strict=True)
+    return [found[k] for k in range(len(wanted))]
 
 
-def _columns(table: AnyArray | Repeating, chunks: tuple[int, ...]) -> da.Array:
-    """The table in chunks of cells; a repeating one is written out chunk by chunk.
-
-    Each item is a cell's column of the table: if the table had two dimensions, dask would look for
-    the parts of each chunk's table and concatenate them.
-    """
-    none = _items(table[:, :0])
-    if isinstance(table, Repeating):
-        cells = da.arange(table.size, chunks=(chunks,))
-        found = cells.map_blocks(_items_of, table, dtype=none.dtype, meta=none)
-    else:
-        found = da.from_array(_items(table), chunks=(chunks,))
-    columns: da.Array = found
-    return columns
-
-
-def _items(table: AnyArray) -> AnyArray:
-    rows = np.ascontiguousarray(table.T)
-    found: AnyArray = rows.view([(_COLUMN, table.dtype, len(table))])[:, 0]
-    return found
-
-
-def _items_of(cells: AnyArray, table: Repeating) -> AnyArray:
-    return _items(table.columns(cells))
-
-
-@dataclass(frozen=True)
-class _OnPositions:
-    """The halo and the stencil of a chunk whose columns have their own positions.
-
-    Attributes
-    ----------
-    axis, face : int
-        As in the term.
-    scheme : Scheme
-        As in the term.
-    period : float or None
-        Period of the positions.
-    """
-
-    axis: int
-    face: int
-    scheme: Scheme
-    period: float | None
-
-    @classmethod
-    def of(
-        cls, term: Term, array: da.Array, index: tuple[int, ...], labels: Iterator[int]
-    ) -> tuple[_OnPositions, list[Any]]:
-        """Return it with the arguments that :meth:`take` needs; positions get the data's chunks."""
-        assert isinstance(term.along, Positions)
-        assert term.axis is not None
-        axis, scheme, face, period = term.axis, term.scheme, term.face, term.along.period
-        if not isinstance(term.along.array, da.Array):
-            eager.complain(term)
-        x = as_float(_in_chunks(term.along.array, array.chunks))
-        halo, x_halo = (Halo.of(one, axis, scheme, face) for one in (array, x))
-        least, greatest = _extremes(x, x_halo, axis, face, period)
-        # A separate label for the single chunk along the axis, so that blocks get their columns.
-        thin = (*index[:axis], next(labels), *index[axis + 1 :])
-        return cls(axis, face, scheme, period), [
-            halo.faces, index, halo.sides, (axis,), x, index, x_halo.faces, index,
-            least, thin, greatest, thin,
-        ]  # fmt: skip
-
-    def take(self, f: AnyArray, given: Iterator[AnyArray]) -> Piece:
-        """Build the piece from the next arguments of a task."""
-        axis, scheme, face = self.axis, self.scheme, self.face
-        faces, sides, x, x_faces = (next(given) for _ in range(4))
-        cells = between_faces(f, faces, sides, axis, scheme, face, ghosts.values)
-        there = between_faces(x, x_faces, sides, axis, scheme, face, ghosts.positions)
-        ends = next(given), next(given)
-        return Piece(cells, OwnPositions(scheme, there, ends, self.period))
-
-
-def _way(
-    term: Term, array: da.Array, index: tuple[int, ...], labels: Iterator[int]
-) -> tuple[_OnAxis | _OnPositions | None, list[Any]]:
-    if term.axis is None:
-        return None, []
-    if isinstance(term.along, Positions):
-        return _OnPositions.of(term, array, index, labels)
-    return _OnAxis.of(term, array, index)
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    """How to build a term over a chunk from the arguments of a task."""
-
-    operand: Hashable
-    way: _OnAxis | _OnPositions | None
-    factor: Any
-    factor_is_given: bool
-    component: int | None
-
-    def piece(self, blocks: Mapping[Hashable, AnyArray], given: Iterator[AnyArray]) -> Piece:
-        """Build the term from the next arguments."""
-        f = blocks[self.operand]
-        piece = Piece(Cells.alone(f)) if self.way is None else self.way.take(f, given)
-        factor = next(given) if self.factor_is_given else self.factor
-        return piece._replace(factor=factor, component=self.component)
-
-
-def _block(
-    *given: AnyArray, recipes: Sequence[_Recipe], names: tuple[Hashable, ...], how: How
-) -> AnyArray:
-    rest = iter(given)
-    blocks = {name: next(rest) for name in names}
-    pieces = [recipe.piece(blocks, rest) for recipe in recipes]
-    like = blocks[names[0]]
-    dtype = dtype_of([blocks[recipe.operand].dtype for recipe in recipes], how)
-    out = np.empty_like(like, dtype=dtype, subok=False)
-    block.fold(pieces, how, out)
-    return out
-
-
-def _extremes(
-    x: da.Array, halo: Halo, axis: int, face: int, period: float | None
-) -> tuple[da.Array, da.Array]:
-    """Extreme steps of whole columns, merged from those of the chunks."""
-    index, n_chunks = tuple(range(x.ndim)), len(x.chunks[axis])
-    parts = da.blockwise(
-        _extremes_of_chunk, index, x, index, halo.faces, index, halo.sides, (axis,),
-        axis=axis, face=face, period=period, concatenate=True, align_arrays=False,
-        adjust_chunks={axis: [3] * n_chunks}, dtype=x.dtype, meta=x._meta,
-    )  # fmt: skip
-    decided = partial(_decided, count=x.shape[axis] - 1, period=period)
-    both = da.reduction(
-        parts, _merged, decided, combine=_merged, axis=axis, keepdims=True, output_size=2,
-        dtype=x.dtype, meta=x._meta,
-    )  # fmt: skip
-    return both[along(axis, slice(0, 1))], both[along(axis, slice(1, 2))]
-
-
-def _extremes_of_chunk(
-    x: AnyArray, faces: AnyArray, sides: AnyArray, axis: int, face: int, period: float | None
-) -> AnyArray:
-    """Extreme steps within a chunk, which may be one cell, and between it and its neighbours.
-
-    The sum includes the step from the chunk below, but not the one to the chunk above.
-    """
-    from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
-
-    has_below, _, is_below, is_above = (int(n) for n in sides)
-    before = faces[along(axis, slice(face - is_below, face))]
-    end = face * (2 + has_below)
-    after = faces[along(axis, slice(end, end + is_above))]
-    cells = np.concatenate([before, x, after], axis=axis)
-    return extreme_steps.of_part(cells, axis, period, counted=cells.shape[axis] - 1 - is_above)
-
-
-def _merged(parts: AnyArray, axis: tuple[int], keepdims: bool) -> AnyArray:
-    from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
-
-    assert keepdims
-    return extreme_steps.merged(parts, axis[0])
-
-
-def _decided(
-    parts: AnyArray, axis: tuple[int], keepdims: bool, count: int, period: float | None
-) -> AnyArray:  # fmt: skip
-    from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
-
-    found = _merged(parts, axis, keepdims)
-    return np.concatenate(extreme_steps.decided(found, axis[0], count, period), axis=axis[0])
+def _name(array: object) -> Hashable:
+    return array.name if isinstance(array, da.Array) else id(array)

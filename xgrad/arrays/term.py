@@ -6,7 +6,7 @@ does not hold its data, so it is the same for all three.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -106,6 +106,29 @@ class Term(NamedTuple):
         return self.inside if np.ndim(self.inside) > 1 else None
 
 
+class Combination(NamedTuple):
+    """Terms that are combined into one array.
+
+    Attributes
+    ----------
+    arrays : mapping of hashable to numpy.ndarray or dask.array.Array
+        The operands of the terms by name, all of one shape.
+    terms : tuple of Term
+        At least one.
+    how : {"sum", "norm", "angle"}
+        How they are combined.
+    """
+
+    arrays: Mapping[Hashable, Any]
+    terms: tuple[Term, ...]
+    how: How = "sum"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the result."""
+        return dtype_of([self.arrays[term.operand].dtype for term in self.terms], self.how)
+
+
 def dtype_of(dtypes: Iterable[np.dtype[Any]], how: How) -> np.dtype[Any]:
     """Dtype of a combination of terms whose data have these dtypes.
 
@@ -119,38 +142,33 @@ def dtype_of(dtypes: Iterable[np.dtype[Any]], how: How) -> np.dtype[Any]:
     return common if how == "sum" else np.empty(0, common).real.dtype
 
 
-def unchained(
-    arrays: Mapping[Hashable, Any], terms: Sequence[Term], combine: Callable[..., Any]
-) -> tuple[dict[Hashable, Any], list[Term]]:
+def unchained(one: Combination, combine: Callable[..., Any]) -> Combination:
     """Compute what terms are taken of, so that each term has an array as its operand.
 
     Parameters
     ----------
-    arrays : mapping of hashable to array
-        The operands by name.
-    terms : sequence of Term
+    one : Combination
         Any.
     combine : callable
-        Takes arrays, terms, how they are combined and the dtype of the result.
+        Takes arrays and terms, and returns their sum.
 
     Examples
     --------
     >>> mixed = Term("f", 1, 1.0, of=Term("f", 0, 1.0))
-    >>> arrays, terms = unchained({"f": np.eye(2)}, [mixed], lambda arrays, *_: -arrays["f"])
-    >>> arrays[terms[0].operand], terms[0].of
+    >>> own = unchained(Combination({"f": np.eye(2)}, (mixed,)), lambda arrays, _: -arrays["f"])
+    >>> own.arrays[own.terms[0].operand], own.terms[0].of
     (array([[-1., -0.],
            [-0., -1.]]), None)
     """
-    found, own = dict(arrays), []
-    for k, term in enumerate(terms):
+    found, own = dict(one.arrays), []
+    for k, term in enumerate(one.terms):
         if term.of is None:
             own.append(term)
             continue
-        name, array = (term.operand, "within", k), arrays[term.operand]
-        dtype = dtype_of([array.dtype], "sum")
-        found[name] = combine({term.operand: array}, [term.of], "sum", dtype)
+        name = (term.operand, "within", k)
+        found[name] = combine({term.operand: one.arrays[term.operand]}, [term.of])
         own.append(term._replace(operand=name, of=None))
-    return found, own
+    return Combination(found, tuple(own), one.how)
 
 
 def as_float(positions: Any) -> Any:

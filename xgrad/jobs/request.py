@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
@@ -227,8 +227,8 @@ class Job:
     def template(self) -> xr.Dataset:
         """The labelled result, lazy and without values."""
 
-        def nothing(one: Result) -> Any:
-            return da.zeros(one.variable.shape, dtype=one.dtype, chunks=-1)
+        def nothing(results: Sequence[Result]) -> list[Any]:
+            return [da.zeros(one.variable.shape, dtype=one.dtype, chunks=-1) for one in results]
 
         return labelled(self.data, self.results, nothing)
 

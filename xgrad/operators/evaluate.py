@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import xarray as xr
 
-from xgrad.arrays.combine import combine
+from xgrad.arrays.combine import combine_all
+from xgrad.arrays.term import Combination
 from xgrad.labels import quantities
 from xgrad.labels.options import Options
 from xgrad.operators.result import Result
 
 
-def values_of(result: Result) -> Any:
-    """Compute the array of a result, lazily if an operand is lazy."""
-    arrays = {name: variable.data for name, variable in result.variables.items()}
-    data = combine(arrays, result.terms, result.how)
-    return data if result.seconds == 1 else data / result.seconds
+def values_of(results: Sequence[Result]) -> list[Any]:
+    """Compute the arrays of results, lazily where an operand is lazy."""
+    wanted = [
+        Combination({name: one.data for name, one in own.variables.items()}, own.terms, own.how)
+        for own in results
+    ]
+    return [
+        data if own.seconds == 1 else data / own.seconds
+        for own, data in zip(results, combine_all(wanted), strict=True)
+    ]
 
 
 def labelled(
     obj: xr.DataArray | xr.Dataset,
     results: Iterable[Result],
-    values: Callable[[Result], Any] | None = None,
+    values: Callable[[Sequence[Result]], list[Any]] = values_of,
 ) -> xr.Dataset:
     """Dataset of the results, with their attributes and the coordinates of the source object.
 
@@ -33,8 +39,8 @@ def labelled(
         The object that the results are computed from.
     results : iterable of Result
         Descriptions of the results.
-    values : callable, optional
-        Returns the array of a result.  Default: :func:`values_of`.
+    values : callable, default: values_of
+        Returns the arrays of results.
 
     Examples
     --------
@@ -44,9 +50,10 @@ def labelled(
     >>> labelled(da, [twice]).twice.values
     array([0., 2., 8.])
     """
-    array = values or values_of
+    every = list(results)
     found = {
-        one.name: xr.Variable(one.variable.dims, array(one), dict(one.attrs)) for one in results
+        one.name: xr.Variable(one.variable.dims, data, dict(one.attrs))
+        for one, data in zip(every, values(every), strict=True)
     }
     attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
     return xr.Dataset(found, obj.coords, attrs)

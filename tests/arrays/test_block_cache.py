@@ -1,0 +1,133 @@
+"""The laws of the cache: each block is read once while there is room, and the room is limited."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xgrad.arrays import block_cache
+from xgrad.arrays.block_cache import BlockCache, Face, Wanted
+
+COUNT, SIDE = 6, 5
+
+
+class Source:
+    """A row of blocks that counts how often each is read."""
+
+    def __init__(self) -> None:
+        self.reads: Counter[Any] = Counter()
+
+    def read(self, source: int, block: Any) -> Any:
+        self.reads[source, block] += 1
+        return np.arange(SIDE) + 10.0 * block[0] + 1000 * source
+
+
+def wanted(name: str = "mine") -> Wanted:
+    depths, counts = {(0, 0): 2, (1, 0): 1}, {0: (COUNT,), 1: (COUNT,)}
+    return Wanted(name, 10**6, 8 * SIDE, depths, frozenset([(1, 0)]), counts)
+
+
+def use(cache: BlockCache, source: Source, chunk: int) -> None:
+    for number, depth in ((0, 2), (1, 1)):
+        for next_one, is_last in ((chunk - 1, True), (chunk + 1, False)):
+            beside = next_one % COUNT if number == 1 else next_one  # the second one is periodic
+            if 0 <= beside < COUNT:
+                face = cache.face(Face(number, (beside,), 0, is_last), source.read)
+                whole = source_values(number, beside)
+                assert face.tolist() == (whole[-depth:] if is_last else whole[:depth])
+    cache.finish((chunk,))
+    for number in (0, 1):
+        own = cache.own(number, (chunk,), source.read)
+        assert own.tolist() == source_values(number, chunk)
+
+
+def source_values(source: int, block: int) -> list[float]:
+    return [float(n + 10 * block + 1000 * source) for n in range(SIDE)]
+
+
+@given(st.permutations(range(COUNT)))
+def test_each_block_is_read_once_in_any_order_while_there_is_room(order: list[int]) -> None:
+    cache, source = BlockCache(wanted()), Source()
+    for chunk in order:
+        use(cache, source, chunk)
+    assert set(source.reads.values()) == {1}
+    assert len(source.reads) == 2 * COUNT
+    assert not cache._held
+
+
+@given(order=st.permutations(range(COUNT)), room=st.integers(0, 5))
+def test_no_more_is_kept_than_the_limit_allows(order: list[int], room: int) -> None:
+    cache, source = BlockCache(wanted()), Source()
+    cache._limit = room * 8 * SIDE
+    for chunk in order:
+        use(cache, source, chunk)
+        assert sum(held.nbytes for held in cache._held.values()) == cache._bytes <= cache._limit
+    assert max(source.reads.values()) <= 3
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "largest", "expected"),
+    [(2**20, 2**10, math.inf), (2**60, 2**10, 2**26), (2**60, 2**30, 2**33)],
+)
+def test_the_limit_is_some_chunks_unless_all_of_them_are_few(
+    n_bytes: int, largest: int, expected: float
+) -> None:
+    cache = BlockCache(wanted()._replace(n_bytes=n_bytes, largest=largest))
+    assert cache._limit == expected
+
+
+def test_faces_do_not_keep_their_block_in_memory() -> None:
+    values = np.zeros((100, 100))
+    for is_last in (False, True):
+        assert Face(0, (0, 0), 1, is_last).of(values, 2).base is None
+
+
+def test_threads_that_want_the_same_block_wait_for_one_reading() -> None:
+    cache, source = BlockCache(wanted()), Source()
+    together = threading.Barrier(4)
+
+    def ask(_: int) -> Any:
+        together.wait()
+        return cache.face(Face(0, (3,), 0, is_last=True), source.read)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(ask, range(4)))
+    assert {tuple(face) for face in found} == {(33.0, 34.0)}
+    assert source.reads[0, (3,)] == 1
+
+
+def test_a_reading_that_fails_is_tried_again_by_the_next_who_asks() -> None:
+    cache, source = BlockCache(wanted()), Source()
+
+    def broken(*_: Any) -> Any:
+        raise OSError("no such chunk")
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="no such chunk"):
+            cache.own(0, (1,), broken)
+    assert cache.own(0, (1,), source.read).tolist() == source_values(0, 1)
+
+
+def received(cache: BlockCache) -> Any:
+    return pickle.loads(pickle.dumps(cache))  # noqa: S301  what this process has sent
+
+
+def test_tasks_that_arrive_one_by_one_find_the_same_cache() -> None:
+    one, other = (received(BlockCache(wanted())) for _ in range(2))
+    assert one is other
+    assert received(BlockCache(wanted("another"))) is not one
+
+
+def test_a_process_keeps_a_few_caches_only() -> None:
+    for k in range(20):
+        received(BlockCache(wanted(f"computation {k}")))
+    assert len(block_cache._LATEST) <= 4

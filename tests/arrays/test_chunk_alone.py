@@ -1,0 +1,55 @@
+"""The law of a chunk alone: with its neighbours' faces it has the values of the whole array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.helpers import same_bits
+from xgrad.arrays import combine
+from xgrad.arrays.block_cache import BlockCache, Face, Wanted
+from xgrad.arrays.chunk_alone import Output, Part, Slot, Sources, Way, compute
+from xgrad.kernels.stencil_kinds import of_axis
+from xgrad.stencils.scheme import Scheme
+
+F = np.random.default_rng(0).normal(size=24)
+# Three blocks of eight cells.
+BLOCKS = {(k,): F[8 * k : 8 * k + 8] for k in range(3)}
+
+
+def cache(depth: int) -> BlockCache:
+    return BlockCache(Wanted("mine", 10**6, 64, {(0, 0): depth}, frozenset([(0, 0)]), {0: (3,)}))
+
+
+@pytest.mark.parametrize("boundary", ["one-sided", "periodic", "extend", "reflect", "nan"])
+@pytest.mark.parametrize("accuracy", [2, 4])
+@pytest.mark.parametrize("skipna", [False, True])
+def test_the_chunks_are_those_of_the_whole(boundary: Any, accuracy: Any, skipna: bool) -> None:
+    scheme = Scheme(1, accuracy, 1, skipna, (boundary, boundary))
+    seam = 0.5 if boundary == "periodic" else None
+    whole = combine.differentiate(F, 0.5, 0, scheme, seam)
+    stencil = of_axis(0.5, 24, scheme, F.dtype, seam)
+    for k in range(3):
+        around = boundary == "periodic"
+        below = Face(0, ((k - 1) % 3,), 0, is_last=True) if k > 0 or around else None
+        above = Face(0, ((k + 1) % 3,), 0, is_last=False) if k < 2 or around else None
+        cut = stencil.cut((slice(8 * k, 8 * k + 8),), 0)
+        way = Way(0, scheme.face, cut, below, above, is_whole=False)
+        outputs = {7: Output((Part(0, way, None, None, None),), "sum", np.dtype("f8"))}
+        # Each block under a key of its own, as those of an array in memory.
+        sources = Sources({(0, block): f"block {block[0]}" for block in BLOCKS}, tuple(
+            f"block {block[0]}" for block in BLOCKS
+        ))  # fmt: skip
+        found = compute(outputs, (k,), sources, cache(scheme.depth), *BLOCKS.values())
+        assert list(found) == [7]
+        assert same_bits(found[7], whole[8 * k : 8 * k + 8])
+
+
+def test_slots_stand_for_values_that_arrive_with_the_task() -> None:
+    parts = (Part(0, None, Slot(1), None, None), Part(0, None, -2.0, None, None))
+    outputs = {0: Output(parts, "sum", np.dtype("f8"))}
+    sources = Sources({(0, (0,)): "f"}, ("f",))
+    found = compute(outputs, (0,), sources, cache(1), "not used", np.full(8, 3.0), BLOCKS[0,])
+    assert same_bits(found[0], BLOCKS[0,] * 3.0 + BLOCKS[0,] * -2.0)

@@ -1,0 +1,196 @@
+"""The laws of chunks that read their own halos: the bits of the whole, one task each, and no more
+than a few blocks in memory."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from dask._task_spec import Alias, DataNode
+from dask.array.optimization import optimize
+from dask.core import flatten, get_dependencies
+from dask.highlevelgraph import HighLevelGraph
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.arrays.helpers import chunkings
+from tests.helpers import nothing_computed, same_bits
+from xgrad.arrays import block_cache, combine
+from xgrad.arrays.term import Combination, Term
+from xgrad.stencils.scheme import Scheme
+
+BOUNDARIES = ["one-sided", "periodic", "extend", "reflect", "nan", 1.5]
+
+
+class Source:
+    """An array that counts how often each part of it is read, and which parts are alive."""
+
+    def __init__(self, values: Any) -> None:
+        self.values, self.shape, self.ndim = values, values.shape, values.ndim
+        self.dtype = values.dtype
+        self.reads: Counter[str] = Counter()
+        self.alive: set[int] = set()
+        self.most = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.reads[str(index)] += 1
+        found = self.values[index].copy()
+        self.alive.add(id(found))
+        self.most = max(self.most, len(self.alive))
+        weakref.finalize(found, self.alive.discard, id(found))
+        return found
+
+
+def opened(source: Source, chunks: Any) -> da.Array:
+    array = da.from_array(source, chunks=chunks, asarray=False, name=f"source-{id(source)}")
+    source.reads.clear()
+    return array
+
+
+def gradients(arrays: Any, **options: Any) -> list[Combination]:
+    (name,) = arrays
+    scheme = Scheme(**options)
+    return [
+        Combination(arrays, (Term(name, axis, 0.5, scheme),)) for axis in range(arrays[name].ndim)
+    ]
+
+
+@st.composite
+def terms(draw: Any, shape: tuple[int, ...]) -> Term:
+    """A term of either operand: any boundary, accuracy and gaps; factors before and after."""
+    axis = draw(st.sampled_from([None, *range(len(shape))]))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    thin = tuple(n if draw(st.booleans()) else 1 for n in shape)
+    factor = draw(st.sampled_from([None, 2.5, rng.normal(size=thin)]))
+    operand = draw(st.sampled_from("fg"))
+    if axis is None:
+        return Term(operand, factor=factor)
+    boundary = draw(st.sampled_from(BOUNDARIES))
+    scheme = Scheme(
+        1, draw(st.sampled_from([2, 4])), 1, draw(st.booleans()), (boundary, boundary)
+    )  # fmt: skip
+    steps = 0.5 if draw(st.booleans()) else rng.uniform(0.5, 2, shape[axis] - 1)
+    inside = None
+    if not scheme.skipna and draw(st.booleans()):
+        inside = rng.uniform(0.5, 2, (*thin[:axis], shape[axis], *thin[axis + 1 :]))
+    seam = 0.75 if boundary == "periodic" else None
+    return Term(operand, axis, steps, scheme, seam, factor, inside)
+
+
+@given(data=st.data())
+def test_any_terms_have_the_bits_of_arrays_in_memory(data: Any) -> None:
+    shape = (9, 11)
+    chunks = tuple(data.draw(chunkings(n)) for n in shape)
+    wanted = [tuple(data.draw(terms(shape)) for _ in range(2)) for _ in range(2)]
+    how = data.draw(st.sampled_from(["sum", "norm"]))
+    rng = np.random.default_rng(3)
+    f, g = (np.where(rng.random(shape) < 0.1, np.nan, rng.normal(size=shape)) for _ in range(2))
+    memory = combine.combine_all([Combination({"f": f, "g": g}, own, how) for own in wanted])
+    arrays = {"f": da.from_array(f, chunks=chunks), "g": da.from_array(g, chunks=chunks)}
+    with nothing_computed():
+        lazy = combine.combine_all([Combination(arrays, own, how) for own in wanted])
+    for one, expected in zip(dask.compute(*lazy, scheduler="sync"), memory, strict=True):
+        assert same_bits(one, expected)
+
+
+@pytest.mark.parametrize("chunks", [(5, 4), (1, 3), (10, 4)])
+@pytest.mark.parametrize("scheduler", ["sync", "threads"])
+def test_a_small_source_is_read_once_for_all_results(chunks: Any, scheduler: str) -> None:
+    source = Source(np.random.default_rng(0).normal(size=(10, 12)))
+    array = opened(source, chunks)
+    with nothing_computed():
+        lazy = combine.combine_all(gradients({"f": array}))
+    found = dask.compute(*lazy, scheduler=scheduler)
+    assert len(source.reads) == array.npartitions
+    assert set(source.reads.values()) == {1}
+    whole = combine.combine_all(gradients({"f": source.values}))
+    for one, expected in zip(found, whole, strict=True):
+        assert same_bits(one, expected)
+
+
+def test_no_chunk_waits_for_another() -> None:
+    array = opened(Source(np.zeros((12, 12))), 3)
+    lazy = combine.combine_all(gradients({"f": array}))
+    graph = dict(dask.optimize(lazy[0])[0].__dask_graph__())
+    tasks = [key for key, one in graph.items() if not isinstance(one, Alias | DataNode)]
+    assert len(tasks) == array.npartitions
+    for key in tasks:
+        assert get_dependencies(graph, key) == {f"original-{array.name}"}
+
+
+def test_results_over_a_chunk_are_one_task_and_one_more_for_each() -> None:
+    array = opened(Source(np.zeros((12, 12, 12))), 3)
+    lazy = combine.combine_all(gradients({"f": array}))
+    graph = HighLevelGraph.merge(*(one.dask for one in lazy))
+    keys = [key for one in lazy for key in flatten(one.__dask_keys__())]
+    tasks = dict(optimize(graph, keys))
+    counted = [one for one in tasks.values() if not isinstance(one, Alias | DataNode)]
+    assert len(counted) == array.npartitions * (1 + len(lazy))
+
+
+def test_a_part_reads_only_what_its_stencils_need() -> None:
+    source = Source(np.arange(10_000.0))
+    array = opened(source, 10)
+    (lazy,) = combine.combine_all(gradients({"f": array}))
+    assert lazy[5005:5008].compute().tolist() == [2.0] * 3
+    assert len(source.reads) == 3
+    source.reads.clear()
+    assert float(lazy[-1].compute()) == 2.0
+    assert len(source.reads) == 2
+
+
+@pytest.mark.parametrize("end", ["max", "mean of the first axis", "stored"])
+@pytest.mark.parametrize("axes", [(0,), (2,), (0, 1, 2)])
+def test_memory_does_not_grow_with_the_number_of_chunks(
+    end: str, axes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Room for four blocks, as if they were large, and one for the chunk at work.
+    monkeypatch.setattr(block_cache, "_BYTES", 0)
+    monkeypatch.setattr(block_cache, "_SHARE", 10**12)
+    monkeypatch.setattr(block_cache, "_CHUNKS", 4)
+    for blocks in ((4, 4, 4), (16, 4, 4), (4, 8, 8)):
+        source = Source(np.zeros(tuple(3 * n for n in blocks), "f4"))
+        every = gradients({"f": opened(source, 3)})
+        lazy = combine.combine_all([every[axis] for axis in axes])
+        if end == "stored":
+            targets = [np.empty(source.shape, "f4") for _ in lazy]
+            da.store(lazy, targets, lock=False, scheduler="sync")  # type: ignore[arg-type]
+        else:
+            along = None if end == "max" else 0
+            ends = [one.max() if end == "max" else one.mean(axis=along) for one in lazy]
+            dask.compute(ends, scheduler="sync")
+        assert source.most <= 6
+        assert max(source.reads.values()) <= 2 * len(axes) + 1
+
+
+def test_a_graph_that_nobody_culls_is_whole() -> None:
+    values = np.random.default_rng(0).normal(size=(6, 4))
+    for lazy in combine.combine_all(gradients({"f": da.from_array(values, chunks=(3, 2))})):
+        assert isinstance(lazy.dask, HighLevelGraph)
+        (found,) = (dask.get(dict(lazy.dask), [lazy.__dask_keys__()])[0],)
+        whole = np.block([[np.asarray(cell) for cell in row] for row in found])
+        assert same_bits(whole, lazy.compute())
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_any_scheduler_gives_the_same_bits(scheduler: str) -> None:
+    values = np.random.default_rng(0).normal(size=(12, 10))
+    lazy = combine.combine_all(gradients({"f": da.from_array(values, chunks=(3, 5)) + 1}))
+    expected = combine.combine_all(gradients({"f": values + 1}))
+    found = dask.compute(*lazy, scheduler=scheduler, num_workers=2)
+    for one, other in zip(found, expected, strict=True):
+        assert same_bits(one, other)
+
+
+def test_equal_gradients_have_equal_keys_and_others_do_not() -> None:
+    array = da.from_array(np.arange(12.0), chunks=3)
+    (one,), (same,) = (combine.combine_all(gradients({"f": array})) for _ in range(2))
+    (other,) = combine.combine_all(gradients({"f": array}, edge_order=2))
+    assert one.name == same.name != other.name
+    assert float(abs(one - same).sum()) == 0.0
+    assert float(abs(one - other).sum()) == 0.0  # a line has one slope, whatever the edges

@@ -1,0 +1,152 @@
+"""Which dask arrays are cheap to read again, and the tasks that read their blocks."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import operator
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import dask.array as da
+import dask.array.chunk
+import numpy as np
+from dask._task_spec import Alias, DataNode, GraphNode, Task, convert_legacy_graph
+from dask.array.core import getter, getter_inline, getter_nofancy
+from dask.blockwise import Blockwise, fuse_roots, optimize_blockwise
+from dask.highlevelgraph import Layer, MaterializedLayer
+from dask.utils import ensure_dict
+
+from xgrad.arrays.block_cache import Index
+
+# Functions that select cells, and packages whose functions are arithmetic or read from a store.
+_SELECT = {operator.getitem, getter, getter_inline, getter_nofancy, dask.array.chunk.getitem}
+_PACKAGES = {"operator", "numpy", "dask", "xarray", "xgrad"}
+
+
+def is_cheap(array: da.Array) -> bool:
+    """Whether each block of an array can be read by itself, with little work.
+
+    It can if the block is read from a store or an array in memory, and at most selected from and
+    changed cell by cell by functions of numpy, dask and xarray.  A function of the user may take
+    any time, and a block that depends on several others may take as many readings.
+
+    Examples
+    --------
+    >>> zeros = da.zeros((4, 4), chunks=2)
+    >>> is_cheap(zeros * 2), is_cheap(zeros.rechunk(4)), is_cheap(zeros.cumsum(0))
+    (True, False, False)
+    """
+    graph = array.dask
+    return all(_is_cheap(layer) for layer in graph.layers.values())
+
+
+def _is_cheap(layer: Layer) -> bool:
+    if isinstance(layer, Blockwise):
+        own = set(layer.output_indices)
+        by_itself = all(index is None or set(index) <= own for _, index in layer.indices)
+        return by_itself and all(map(_is_known, _functions(layer)))
+    if getattr(layer, "is_cheap", False):
+        return True
+    return all(_selects(task) for task in layer.values())
+
+
+def _selects(task: Any) -> bool:
+    """Whether a task is data, another name, or a selection of cells."""
+    if isinstance(task, Alias | DataNode):
+        return True
+    if isinstance(task, Task):
+        return task.func in _SELECT
+    if isinstance(task, tuple) and task and callable(task[0]):
+        return task[0] in _SELECT
+    # A future holds a block in the memory of a worker, which would have to send it as a whole.
+    return not isinstance(task, list) and type(task).__module__.partition(".")[0] != "distributed"
+
+
+def _functions(layer: Blockwise) -> list[Any]:
+    """The function of the tasks of a layer, and those that it is given, as by ``map_blocks``."""
+    task, literals = layer.task, (value for value, index in layer.indices if index is None)
+    given = (*task.args, *task.kwargs.values(), *literals)
+    return [task.func, *(one for one in given if callable(one) and not isinstance(one, type))]
+
+
+def _is_known(func: Any) -> bool:
+    """Whether a function comes from a package whose functions are cheap."""
+    while isinstance(func, functools.partial):
+        func = func.func
+    package = (getattr(func, "__module__", None) or type(func).__module__).partition(".")[0]
+    return inspect.isbuiltin(func) or (package in _PACKAGES and not isinstance(func, np.vectorize))
+
+
+def roots(array: da.Array) -> dict[str, Layer]:
+    """The layers of an array that hold data, such as a store that is opened or an array in memory.
+
+    Examples
+    --------
+    >>> [len(layer) for layer in roots(da.from_array(np.zeros(4), chunks=2) + 1).values()]
+    [2]
+    """
+    return {
+        name: layer
+        for name, layer in array.dask.layers.items()
+        if isinstance(layer, MaterializedLayer) and any(map(_is_data, layer.values()))
+    }
+
+
+def _is_data(task: Any) -> bool:
+    if isinstance(task, GraphNode):
+        return isinstance(task, DataNode)
+    return not isinstance(task, tuple | list | str)
+
+
+class Tree(NamedTuple):
+    """How a block is read.
+
+    Attributes
+    ----------
+    node : GraphNode or tuple
+        A task that needs nothing but data, or the key of data.
+    keys : tuple of hashable
+        The keys of the data.
+    """
+
+    node: Any
+    keys: tuple[Any, ...]
+
+
+def trees(array: da.Array, blocks: Collection[Index]) -> dict[Index, Tree]:
+    """The tasks that read some blocks of an array, each fused into one.
+
+    Examples
+    --------
+    >>> array = da.from_array(np.arange(4.0), chunks=2, name="f") + 1
+    >>> tree = trees(array, [(1,)])[(1,)]
+    >>> tree.keys, tree.node({tree.keys[0]: np.array([2.0, 3.0])})
+    ((('f', 1),), array([3., 4.]))
+    """
+    wanted = {(array.name, *block) for block in blocks}
+    layers = optimize_blockwise(array.dask, keys=wanted)
+    culled = fuse_roots(layers, keys=list(wanted)).cull(wanted)
+    tasks = convert_legacy_graph(ensure_dict(culled))
+    data = {key for layer in roots(array).values() for key in layer}
+    return {block: _tree((array.name, *block), tasks, data) for block in blocks}
+
+
+def _tree(key: Any, tasks: Mapping[Any, GraphNode], data: Collection[Any]) -> Tree:
+    """The fused task of a block; only data stay outside, which may be large and shared."""
+    if key in data:
+        return Tree(key, (key,))
+    own: dict[Any, GraphNode] = {}
+    keys: dict[Any, None] = {}
+    todo = [key]
+    while todo:
+        here = todo.pop()
+        if here in own:
+            continue
+        own[here] = tasks[here]
+        for other in tasks[here].dependencies:
+            if other in data and isinstance(tasks[other], DataNode):
+                keys[other] = None
+            else:
+                todo.append(other)
+    return Tree(GraphNode.fuse(*own.values()), tuple(keys))

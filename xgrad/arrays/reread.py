@@ -1,0 +1,363 @@
+"""Combine terms over dask arrays that are cheap to read: one task per chunk, each alone.
+
+A chunk reads the cells beside it from its neighbours' source itself.  So no task waits for another,
+and the memory does not depend on the order in which dask runs them.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cached_property
+from operator import getitem
+from typing import Any, NamedTuple
+
+import dask.array as da
+import numpy as np
+from dask._task_spec import Alias, DataNode, GraphNode, Task, TaskRef
+from dask.base import tokenize
+from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
+
+from xgrad._typing import AnyArray
+from xgrad.arrays.block_cache import BlockCache, Face, Index, Wanted
+from xgrad.arrays.chunk_alone import Output, Part, Slot, Sources, Way, compute
+from xgrad.arrays.chunk_faces import merged
+from xgrad.arrays.halo import of_factor, surrounded
+from xgrad.arrays.in_chunks import Chunks, in_chunks
+from xgrad.arrays.readable import Tree, is_cheap, roots, trees
+from xgrad.arrays.term import Combination, How, Positions, Term
+from xgrad.kernels.cells import thin
+from xgrad.kernels.stencil_kinds import OfAnAxis
+from xgrad.stencils import ghosts
+
+
+def fits(one: Combination, *, any_source: bool) -> bool:
+    """Whether the chunks of a combination can read their own halos.
+
+    Parameters
+    ----------
+    one : Combination
+        Of numpy and dask arrays, at least one of them lazy.
+    any_source : bool
+        Whether sources may be computed again that are not known to be cheap.
+    """
+    operands = [one.arrays[term.operand] for term in one.terms]
+    lazy = [array for array in operands if isinstance(array, da.Array)]
+    if not lazy or any(array.chunks != lazy[0].chunks for array in lazy):
+        return False
+    if not all(isinstance(array.dask, HighLevelGraph) for array in lazy):  # dask's expressions
+        return False
+    if any(term.of or isinstance(term.along, Positions) for term in one.terms):
+        return False
+    if any(isinstance(term.inside, da.Array) for term in one.terms):
+        return False
+    needs = [(term.axis, term.scheme, term.face) for term in one.terms if term.axis is not None]
+    if merged(lazy[0].chunks, needs) != lazy[0].chunks:
+        return False
+    return any_source or all(map(is_cheap, lazy))
+
+
+def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
+    """Combine terms; see :func:`xgrad.arrays.combine.combine_all`.
+
+    Parameters
+    ----------
+    wanted : sequence of Combination
+        They share their operands, which are of one shape and have the same chunks.  The results
+        over a chunk that are wanted at the same time are computed by one task.
+    """
+    plan = _Plan.of(wanted)
+    token = tokenize(wanted)
+    base = f"xgrad-chunk-{token}"
+    every = [own.factor for one in plan.outputs for own in one.terms]
+    factors: list[Any] = [one for one in every if isinstance(one, da.Array)]
+    layer = _ChunksLayer(base, plan)
+    graph = HighLevelGraph.from_collections(base, layer, dependencies=factors)
+    data = {name: own for source in plan.sources for name, own in roots(source).items()}
+    layers = {**data, **graph.layers}
+    needed = {**{name: set() for name in data}, **graph.dependencies}
+    needed[base] = needed[base] | set(data)
+    found = []
+    for k, one in enumerate(plan.outputs):
+        name = f"xgrad-result-{k}-{token}"
+        own = _ResultLayer(name, base, k, plan.numblocks)
+        whole = HighLevelGraph({**layers, name: own}, {**needed, name: {base}})
+        meta = np.empty_like(plan.sources[0]._meta, dtype=one.dtype)
+        found.append(da.Array(whole, name, plan.chunks, meta=meta))
+    return found
+
+
+class _TermPlan(NamedTuple):
+    """A term, with the stencil of the whole axis."""
+
+    source: int
+    term: Term
+    stencil: OfAnAxis | None
+    factor: Any
+
+
+class _OutputPlan(NamedTuple):
+    """The terms of a result, and how they are combined."""
+
+    terms: tuple[_TermPlan, ...]
+    how: How
+    dtype: np.dtype[Any]
+
+
+class _Plan(NamedTuple):
+    """What is computed from which sources."""
+
+    sources: tuple[da.Array, ...]
+    outputs: tuple[_OutputPlan, ...]
+
+    @classmethod
+    def of(cls, wanted: Sequence[Combination]) -> _Plan:
+        chunks = next(a.chunks for a in wanted[0].arrays.values() if isinstance(a, da.Array))
+        sources: dict[Any, da.Array] = {}
+        outputs = []
+        for one in wanted:
+            terms = []
+            for term in one.terms:
+                array = one.arrays[term.operand]
+                key = array.name if isinstance(array, da.Array) else id(array)
+                source = sources.setdefault(key, in_chunks(array, chunks))
+                stencil = None if term.axis is None else term.stencil(
+                    source.shape[term.axis], source.dtype
+                )  # fmt: skip
+                factor = in_chunks(term.factor, chunks) if np.ndim(term.factor) else term.factor
+                terms.append(_TermPlan(list(sources).index(key), term, stencil, factor))
+            outputs.append(_OutputPlan(tuple(terms), one.how, one.dtype))
+        return cls(tuple(sources.values()), tuple(outputs))
+
+    @property
+    def chunks(self) -> Chunks:
+        """Chunks of each result."""
+        found: Chunks = self.sources[0].chunks
+        return found
+
+    @property
+    def numblocks(self) -> Index:
+        """How many chunks there are along each axis."""
+        found: Index = self.sources[0].numblocks
+        return found
+
+    @property
+    def depths(self) -> dict[tuple[int, int], int]:
+        """How many cells of each source along each axis chunks need from their neighbours."""
+        found: dict[tuple[int, int], int] = {}
+        for one in self.outputs:
+            for own in one.terms:
+                if own.term.axis is not None and own.term.scheme.depth:
+                    key = own.source, own.term.axis
+                    found[key] = max(found.get(key, 0), own.term.scheme.depth)
+        return found
+
+    @property
+    def around(self) -> frozenset[tuple[int, int]]:
+        """The sources and axes that are periodic."""
+        every = [own for one in self.outputs for own in one.terms]
+        return frozenset(
+            (own.source, own.term.axis)
+            for own in every
+            if own.term.axis is not None and "periodic" in own.term.scheme.boundary
+        )
+
+
+class _OnDemand(Layer):
+    """A layer whose tasks are made for the keys that are wanted."""
+
+    has_legacy_tasks = False
+
+    def is_materialized(self) -> bool:
+        return False
+
+    @cached_property
+    def _all(self) -> Mapping[Any, Any]:
+        tasks: Mapping[Any, Any] = self.cull(set(self.get_output_keys()), ())[0]
+        return tasks
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._all[key]
+
+    def __iter__(self) -> Any:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_all"}
+
+
+class _ResultLayer(_OnDemand):
+    """The chunks of one result, each another name for what the layer of the chunks computes."""
+
+    def __init__(self, name: str, base: str, number: int, numblocks: Index) -> None:
+        super().__init__()
+        self.name, self.base, self.number, self.numblocks = name, base, number, numblocks
+
+    def get_output_keys(self) -> AbstractSet[Any]:
+        return {(self.name, *index) for index in np.ndindex(self.numblocks)}
+
+    def cull(self, keys: set[Any], all_hlg_keys: Collection[Any]) -> tuple[Layer, Any]:
+        del all_hlg_keys
+        own = [key for key in keys if isinstance(key, tuple) and key[0] == self.name]
+        tasks = {key: Alias(key, (self.base, self.number, *key[1:])) for key in own}
+        return MaterializedLayer(tasks), {key: set(one.dependencies) for key, one in tasks.items()}
+
+
+class _ChunksLayer(_OnDemand):
+    """One task for each chunk, which computes those of its results that are wanted."""
+
+    def __init__(self, name: str, plan: _Plan) -> None:
+        super().__init__()
+        self.name, self.plan = name, plan
+
+    def get_output_keys(self) -> AbstractSet[Any]:
+        numbers, blocks = range(len(self.plan.outputs)), self.plan.numblocks
+        return {(self.name, k, *index) for index in np.ndindex(blocks) for k in numbers}
+
+    def cull(self, keys: set[Any], all_hlg_keys: Collection[Any]) -> tuple[Layer, Any]:
+        del all_hlg_keys
+        wanted: dict[Index, list[int]] = {}
+        for key in keys:
+            if isinstance(key, tuple) and key[0] == self.name:
+                wanted.setdefault(key[2:], []).append(key[1])
+        tasks = _Tasks(self.name, self.plan, wanted).tasks
+        needed = {key: set(one.dependencies) for key, one in tasks.items()}
+        return MaterializedLayer(tasks), needed
+
+
+class _Tasks:
+    """The tasks of the chunks that are wanted.
+
+    Attributes
+    ----------
+    tasks : dict
+        By key.
+    """
+
+    def __init__(self, name: str, plan: _Plan, wanted: Mapping[Index, Sequence[int]]) -> None:
+        self.name, self.plan = name, plan
+        self.bounds = [np.cumsum([0, *sizes]).tolist() for sizes in plan.chunks]
+        self.cuts: dict[tuple[int, int, int], OfAnAxis] = {}
+        self.tasks: dict[Any, GraphNode] = {}
+        chunks = {index: self._outputs(index, numbers) for index, numbers in wanted.items()}
+        blocks: list[set[Index]] = [set() for _ in plan.sources]
+        for index, (outputs, _) in chunks.items():
+            for source, block in _blocks(index, outputs):
+                blocks[source].add(block)
+        nodes = [trees(one, own) for one, own in zip(plan.sources, blocks, strict=True)]
+        cache = BlockCache(self._wanted(blocks))
+        for index, (outputs, slots) in chunks.items():
+            around = {(k, block): nodes[k][block] for k, block in _blocks(index, outputs)}
+            self._add(index, outputs, slots, around, cache)
+
+    def _wanted(self, blocks: list[set[Index]]) -> Wanted:
+        plan = self.plan
+        largest = max(
+            source.dtype.itemsize * math.prod(map(max, plan.chunks)) for source in plan.sources
+        )
+        counts = {k: source.numblocks for k, source in enumerate(plan.sources)}
+        n_bytes = largest * sum(map(len, blocks))
+        return Wanted(uuid.uuid4().hex, n_bytes, largest, plan.depths, plan.around, counts)
+
+    def _add(
+        self, index: Index, outputs: Mapping[int, Output], slots: list[Any],
+        around: Mapping[tuple[int, Index], Tree], cache: BlockCache,
+    ) -> None:  # fmt: skip
+        """Add the task of a chunk, and one for each result that takes it from what that returns."""
+        keys: tuple[Any, ...] = tuple(
+            dict.fromkeys(key for tree in around.values() for key in tree.keys)
+        )
+        sources = Sources({place: tree.node for place, tree in around.items()}, keys)
+        every: list[Any] = [*slots, *keys]
+        given = [TaskRef(key) for key in every]
+        # Other results over the chunk are another task, perhaps of a graph that a cluster also has.
+        all_of_it = "-".join(map(str, outputs))
+        whole: Any = (f"{self.name}-{all_of_it}", *index)
+        self.tasks[whole] = Task(whole, compute, outputs, index, sources, cache, *given)
+        for k in outputs:
+            key = (self.name, k, *index)
+            self.tasks[key] = Task(key, getitem, TaskRef(whole), k)
+
+    def _outputs(self, index: Index, numbers: Sequence[int]) -> tuple[dict[int, Output], list[Any]]:
+        """What a chunk computes, and the keys that its slots stand for."""
+        slots: list[Any] = []
+        found = {}
+        for k in sorted(numbers):
+            one = self.plan.outputs[k]
+            parts = [self._part(k, n, own, index, slots) for n, own in enumerate(one.terms)]
+            found[k] = Output(tuple(parts), one.how, one.dtype)
+        return found, slots
+
+    def _part(
+        self, k: int, n: int, own: _TermPlan, index: Index, slots: list[Any]
+    ) -> Part:  # fmt: skip
+        factor, inside, term = own.factor, None, own.term
+        if isinstance(factor, da.Array):
+            counts = zip(index, factor.numblocks, strict=True)
+            slots.append((factor.name, *(0 if count == 1 else i for i, count in counts)))
+            factor = Slot(len(slots) - 1)
+        if term.product is not None:
+            slots.append(self._known(k, n, term, index))
+            inside = Slot(len(slots) - 1)
+        return Part(own.source, self._way(k, n, own, index), factor, term.component, inside)
+
+    def _way(self, k: int, n: int, own: _TermPlan, index: Index) -> Way | None:
+        term, axis = own.term, own.term.axis
+        if axis is None:
+            return None
+        assert own.stencil is not None
+        here, count = index[axis], self.plan.numblocks[axis]
+        if (k, n, here) not in self.cuts:
+            self.cuts[k, n, here] = own.stencil.cut(self._box(index), axis)
+        around = "periodic" in term.scheme.boundary
+
+        def side(beside: int, *, is_last: bool) -> Face | None:
+            if not (term.scheme.depth and (around or 0 <= beside < count)):
+                return None
+            block = (*index[:axis], beside % count, *index[axis + 1 :])
+            return Face(own.source, block, axis, is_last)
+
+        below, above = side(here - 1, is_last=True), side(here + 1, is_last=False)
+        cut = self.cuts[k, n, here]
+        if count == 1:
+            return Way(axis, term.face, cut, None, None, is_whole=True)
+        return Way(axis, term.face, cut, below, above, is_whole=False)
+
+    def _box(self, index: Index) -> tuple[slice, ...]:
+        return tuple(slice(b[i], b[i + 1]) for b, i in zip(self.bounds, index, strict=True))
+
+    def _known(self, k: int, n: int, term: Term, index: Index) -> Any:
+        """The key of the known factor of a chunk and of the cells beside it."""
+        product, axis = term.product, term.axis
+        assert axis is not None
+        place = tuple(0 if side == 1 else i for i, side in zip(index, product.shape, strict=True))
+        key = (f"{self.name}-known", k, n, *place)
+        if key not in self.tasks:
+            box = self._box(index)
+
+            def beside(cells: slice) -> AnyArray:
+                return thin(product, (*box[:axis], cells, *box[axis + 1 :]))
+
+            size, scheme = self.plan.sources[0].shape[axis], of_factor(term.scheme)
+            cells = surrounded(
+                beside(box[axis]), box[axis], size, axis, scheme, term.face, beside, ghosts.values
+            )
+            self.tasks[key] = DataNode(key, cells)
+        return key
+
+
+def _blocks(index: Index, outputs: Mapping[int, Output]) -> set[tuple[int, Index]]:
+    """The blocks of the sources that a chunk may read."""
+    found = set()
+    for one in outputs.values():
+        for part in one.parts:
+            found.add((part.source, index))
+            for side in (part.way.below, part.way.above) if part.way else ():
+                if side is not None:
+                    found.add((part.source, side.block))
+    return found
