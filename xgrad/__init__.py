@@ -29,6 +29,7 @@ __all__ = [
     "plan_to_zarr",
     "rotate",
     "to_zarr",
+    "without_final_task",
 ]
 
 
@@ -39,6 +40,7 @@ _ON_FIRST_USE = {
     "plan_to_zarr": "xgrad.jobs.api",
     "rotate": "xgrad.operators.rotation",
     "to_zarr": "xgrad.jobs.api",
+    "without_final_task": "xgrad.workers.order",
 }
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from xgrad.arrays import block_cache
 from xgrad.arrays.block_cache import BlockCache, Face, Wanted
+from xgrad.errors import ChunkError
 
 COUNT, SIDE = 6, 5
 
@@ -115,6 +116,15 @@ def test_a_reading_that_fails_is_tried_again_by_the_next_who_asks() -> None:
         with pytest.raises(OSError, match="no such chunk"):
             cache.own(0, (1,), broken)
     assert cache.own(0, (1,), source.read).tolist() == source_values(0, 1)
+
+
+def test_a_source_that_changes_between_two_readings_is_refused() -> None:
+    cache, source = BlockCache(wanted()), Source()
+    cache._limit = 0
+    cache.face(Face(0, (2,), 0, is_last=True), source.read)
+    assert cache.own(0, (2,), source.read).tolist() == source_values(0, 2)
+    with pytest.raises(ChunkError, match=r"block \(2,\).*changed.*xgrad.halo"):
+        cache.own(0, (2,), lambda *_: np.zeros(SIDE))
 
 
 def received(cache: BlockCache) -> Any:

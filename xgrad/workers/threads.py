@@ -7,12 +7,16 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import dask
+import dask.threaded
 from dask.base import compute as dask_compute
 from dask.diagnostics.progress import ProgressBar
 from dask.system import CPU_COUNT
+
+from xgrad.workers.order import get
 
 _Task = TypeVar("_Task")
 _Part = TypeVar("_Part")
@@ -43,7 +47,7 @@ def compute(lazy: Any, *, progress: bool = False) -> Any:
     # A separate pool, whose threads have ended when this returns.  After an error the threads of
     # dask's pool continue, and would write their chunk into a folder that is being removed.
     with bar, ThreadPoolExecutor(count()) as pool:
-        (result,) = dask_compute(lazy, scheduler="threads", pool=pool)
+        (result,) = dask_compute(lazy, scheduler=partial(get, dask.threaded.get), pool=pool)
     return result
 
 
