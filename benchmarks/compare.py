@@ -1,7 +1,7 @@
 """Side-by-side tables of xgrad and its peers, all from one run.
 
 ``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [derived]
-[vorticity] [curved] [graphs] [waiting] [chunks] [tasks] [start]``: needs
+[vorticity] [curved] [larger] [graphs] [waiting] [chunks] [tasks] [start]``: needs
 ``pip install -e ".[benchmarks]"``.  Every figure is the median of several rounds in which the
 contenders take turns, so that a slow minute of the machine affects them all.
 """
@@ -27,7 +27,7 @@ import numpy as np
 import zarr
 from dask.utils import parse_bytes
 
-from benchmarks import curved_grids, vorticity_job
+from benchmarks import curved_grids, larger, vorticity_job
 from benchmarks.contenders import (
     CONTENDERS,
     DERIVED,
@@ -279,6 +279,34 @@ NAMES = {
 }
 
 
+def larger_than_memory(rounds: int) -> None:
+    """Seconds and memory of lazy gradients, and memory for four times as many chunks of 2 MB."""
+    row("1024 chunks, 2 threads", "who", "seconds", "of xarray's", "peak over base, MB",
+        "with 4096 chunks, of that")  # fmt: skip
+    row(*["---"] * 6)
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        stores = [f"{folder}/{n}.zarr" for n in (1024, 4096)]
+        for store, shape in zip(stores, ((128, 2048, 2048), (256, 4096, 2048)), strict=True):
+            larger.write(store, shape)
+        for target, job in larger.JOBS.items():
+            runs: dict[str, list[Any]] = {who: [] for who in larger.who(target)}
+            for _ in range(rounds):
+                for who, found in runs.items():
+                    found.append(run_job(stores[0], who, target))
+            middle = {who: medians_of(found) for who, found in runs.items()}
+            for who, (seconds, peak) in middle.items():
+                more = "" if who == "xarray" else run_job(stores[1], who, target)["MB"] / peak
+                row(job, "xgrad's job" if who == "job" else who, f"{seconds:.1f}",
+                    f"{seconds / middle['xarray'][0]:.2f}", f"{peak:.0f}",
+                    more and f"{more:.2f}")  # fmt: skip
+
+
+def medians_of(runs: list[dict[str, float]]) -> tuple[float, float]:
+    """Median seconds and megabytes."""
+    seconds, peak = (statistics.median(one[key] for one in runs) for key in ("seconds", "MB"))
+    return seconds, peak
+
+
 def with_many_chunks(rounds: int) -> None:
     """Building and optimising graphs of 64,000 chunks, and the number of tasks left."""
     row("64,000 chunks", "who", "tasks a chunk and dimension", "seconds", "of xarray's")
@@ -390,8 +418,8 @@ def main() -> None:
         "tables",
         nargs="*",
         default=[],
-        help="memory, options, store, derived, vorticity, curved, graphs, waiting, chunks, tasks, "
-        "start",
+        help="memory, options, store, derived, vorticity, curved, larger, graphs, waiting, chunks, "
+        "tasks, start",
     )
     parser.add_argument("--store-size", type=parse_bytes, default="1.6GB")
     parser.add_argument("--rounds", type=int, default=7)
@@ -404,6 +432,7 @@ def main() -> None:
         "derived": lambda: derived(options.rounds),
         "vorticity": lambda: vorticity_on_a_store(options.rounds),
         "curved": lambda: on_curved_grids(options.rounds),
+        "larger": lambda: larger_than_memory(options.rounds),
         "graphs": lambda: with_many_chunks(options.rounds),
         "waiting": lambda: waiting(options.rounds),
         "chunks": lambda: jobs_of_many_chunks(options.rounds),

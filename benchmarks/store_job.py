@@ -1,10 +1,11 @@
 """Run one job on one Zarr store in this process; print its seconds and peak memory above the base.
 
 ``compare.py`` runs each job in a fresh process, because a process does not return freed memory:
-``python -m benchmarks.store_job STORE WHO max|zarr|one|delayed`` with WHO one of xgrad, xarray,
+``python -m benchmarks.store_job STORE WHO TARGET`` with TARGET one of max, zarr, one, "time max",
+"time zarr" or delayed and WHO one of xgrad, xarray,
 job (gradient_to_zarr), whole-chunks (the engine that xgrad rejected), bare threads (xgrad's kernels
 without dask and halos), read, copy, or one of OPTIONS: xgrad along the latitude with that option.
-``one`` writes one gradient to Zarr, ``zarr`` three.
+``one`` writes one gradient to Zarr, ``zarr`` three; ``time`` is a gradient along the time alone.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def in_bare_threads(array: xr.DataArray, store: str) -> list[Any]:
 
 
 # The dimensions along which a job differentiates.
-WANTED = {"one": "latitude", "zarr": None}
+WANTED = {"one": "latitude", "zarr": None, "time zarr": "time"}
 
 OPTIONS: dict[str, Any] = {
     "plain": {},
@@ -164,10 +165,11 @@ def main(store: str, who: str, target: str) -> None:
                 in_bare_threads(array, store)
             return
         lazy: Any = results(array, who)
-        if target == "one":
-            lazy = lazy[[n for n in lazy if n == "copy0" or str(n).endswith("latitude")]]
+        if target not in ("max", "zarr", "delayed"):
+            dim = "latitude" if target == "one" else "time"
+            lazy = lazy[[n for n in lazy if n == "copy0" or str(n).endswith(dim)]]
         with measured():
-            if target == "max":
+            if target.endswith("max"):
                 dask.compute(lazy.max())
             elif target == "delayed":
                 lazy.drop_encoding().to_zarr(out, zarr_format=2, compute=False).compute()
