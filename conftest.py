@@ -1,7 +1,7 @@
 """Run the code blocks of README.md and docs/*.md, each page in its own temporary folder.
 
-Commands of xgrad run one after another in one process for each page, because a process takes
-longer to start than most of them to run.  All other commands run in a shell.
+Commands of xgrad run one after another in one process, because a process takes longer to start
+than most of them to run.  All other commands run in a shell.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 
-from tests.command import session
+from tests.command import commands_of_all_tests, end_session
 
 collect_ignore = ["docs/conf.py"]  # settings of Sphinx, without doctests
 
@@ -33,6 +33,11 @@ _LONGEST = ("docs/", "tests/jobs/", "tests/workers/", "tests/test_cli.py", "test
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the files, which are handed out to the processors one by one."""
     items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
+
+
+def pytest_sessionfinish() -> None:
+    """End the process that has run the commands."""
+    end_session()
 
 
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -47,13 +52,10 @@ def _leave(namespace: dict[str, Any]) -> None:
     namespace.pop("_stack").close()
 
 
-def _run(command: str, example: Example) -> subprocess.CompletedProcess[str]:
+def _run(command: str) -> subprocess.CompletedProcess[str]:
     """Run a command with this environment's programs, and stderr merged into stdout."""
     if re.fullmatch(r"xgrad [^|&;<>$*]+", command.rstrip()):
-        page = example.namespace
-        if "_session" not in page:
-            page["_session"] = page["_stack"].enter_context(session())
-        done = page["_session"].run(*shlex.split(command)[1:])
+        done = commands_of_all_tests().run(*shlex.split(command)[1:])
         return subprocess.CompletedProcess(command, done.returncode, done.stdout + done.stderr)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return subprocess.run(
@@ -69,7 +71,7 @@ def _run(command: str, example: Example) -> subprocess.CompletedProcess[str]:
 def _script(example: Example) -> str | None:
     """Run the lines of a ``sh`` block, which must succeed; return a failure, if any."""
     for command in example.parsed.replace("\\\n", " ").splitlines():
-        ran = _run(command, example)
+        ran = _run(command)
         if ran.returncode:
             return f"{command}\nexit status {ran.returncode}: {ran.stdout}"
     return None
@@ -80,7 +82,7 @@ def _console(example: Example) -> str | None:
     checker = doctest.OutputChecker()
     for step in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
         command, _, expected = step.partition("\n")
-        printed = _run(command, example).stdout
+        printed = _run(command).stdout
         if not checker.check_output(expected, printed, _FLAGS):
             case = doctest.Example(command, expected)
             return f"{command}\n{checker.output_difference(case, printed, _FLAGS)}"

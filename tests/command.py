@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,13 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> boo
 
 # A process takes longer to start than most commands to run.
 ONE_BY_ONE = """
-import json, sys
+import json, os, sys
 from click.testing import CliRunner
 from xgrad.cli import main
 for line in sys.stdin:
-    done = CliRunner().invoke(main, json.loads(line))
+    folder, *command = json.loads(line)
+    os.chdir(folder)
+    done = CliRunner().invoke(main, command)
     print(json.dumps([done.exit_code, done.stdout, done.stderr]), flush=True)
 """
 
@@ -90,7 +93,7 @@ class Session:
         command, stdin, stdout = [*map(str, arguments)], self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        stdin.write(json.dumps(command) + "\n")
+        stdin.write(json.dumps([str(Path.cwd()), *command]) + "\n")
         stdin.flush()
         return subprocess.CompletedProcess(command, *json.loads(stdout.readline()))
 
@@ -105,6 +108,20 @@ def session(**options: Any) -> Iterator[Session]:
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options,
     ) as process:  # fmt: skip
         yield Session(process)
+
+
+_KEPT = ExitStack()
+
+
+@cache
+def commands_of_all_tests() -> Session:
+    """A session for all tests of this process, which :func:`end_session` ends."""
+    return _KEPT.enter_context(session())
+
+
+def end_session() -> None:
+    _KEPT.close()
+    commands_of_all_tests.cache_clear()
 
 
 def on_a_terminal(*arguments: Any) -> tuple[int, str]:

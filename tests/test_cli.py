@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,9 @@ import pytest
 import xarray as xr
 
 import xgrad
-from tests.command import COMMAND, Session, fails, on_a_terminal, run, session, wait_until
+from tests.command import COMMAND, Session, fails, on_a_terminal, run, wait_until
 from tests.helpers import numpy_gradient, real_data, same_bits
 from tests.operators.grids import projected
-
-
-@pytest.fixture(scope="module")
-def commands() -> Iterator[Session]:
-    with session() as process:
-        yield process
 
 
 @pytest.fixture
@@ -273,7 +266,9 @@ def test_a_job_resumes_after_a_full_disk(source: Path, tmp_path: Path) -> None:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_an_interrupt_publishes_nothing_and_exits_with_130(source: Path, tmp_path: Path) -> None:
+def test_an_interrupt_publishes_nothing_and_exits_with_130(
+    commands: Session, source: Path, tmp_path: Path
+) -> None:
     out, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
     process = subprocess.Popen(
         [COMMAND, "gradient", str(source), str(out), "--chunks", "time=1,y=10"],
@@ -285,7 +280,7 @@ def test_an_interrupt_publishes_nothing_and_exits_with_130(source: Path, tmp_pat
     assert process.returncode == 130
     assert shown == "\nError: interrupted; run the same command again to resume\n"
     assert not out.exists()
-    assert run("gradient", source, out, "--chunks", "time=1,y=10").returncode == 0
+    assert commands.run("gradient", source, out, "--chunks", "time=1,y=10").returncode == 0
     assert out.exists()
     assert not partial.exists()
 

@@ -1,9 +1,11 @@
 """The examples run, draw something and print true numbers."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +19,67 @@ image = pytest.importorskip("matplotlib.image", reason="the examples draw with m
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
-def start(name: str, folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Start an example, which fails if it warns."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", str(CHECKOUT / "examples" / name), *arguments],
-        cwd=folder,
-        env={**os.environ, "MPLBACKEND": "Agg", **env},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+# A process takes longer to start than most examples to run.
+ONE_BY_ONE = """
+import contextlib, io, json, os, runpy, sys, traceback
+from matplotlib import pyplot
+for line in sys.stdin:
+    folder, *sys.argv = json.loads(line)
+    os.chdir(folder)
+    printed, error = io.StringIO(), ""
+    with contextlib.redirect_stdout(printed):
+        try:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+        except BaseException:
+            error = traceback.format_exc()
+    pyplot.close("all")
+    print(json.dumps([printed.getvalue(), error]), flush=True)
+"""
+
+Run = Callable[..., str]
 
 
-def run(name: str, folder: Path) -> str:
+def command(*arguments: str) -> list[str]:
+    """Python, in which a warning is an error."""
+    return [sys.executable, "-W", "error", *arguments]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "MPLBACKEND": "Agg", **more}
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Run]:
+    """Run an example in a folder, check that it succeeds, and return what it prints."""
+    with subprocess.Popen(
+        command("-c", ONE_BY_ONE), env=environment(),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None
+        assert stdout is not None
+
+        def call(name: str, folder: Path, *arguments: str) -> str:
+            script = str(CHECKOUT / "examples" / name)
+            stdin.write(json.dumps([str(folder), script, *arguments]) + "\n")
+            stdin.flush()
+            printed, error = json.loads(stdout.readline())
+            assert not error, error
+            return str(printed)
+
+        yield call
+
+
+@pytest.fixture
+def run(start: Run, tmp_path: Path) -> Run:
     """Run an example, check that its figure is not blank, and return what it prints."""
-    figure = folder / "drawn.png"
-    done = start(name, folder, "--figure", str(figure))
-    assert done.returncode == 0, done.stderr
-    assert is_drawn(figure)
-    return done.stdout
+
+    def call(name: str) -> str:
+        printed = start(name, tmp_path, "--figure", str(tmp_path / "drawn.png"))
+        assert is_drawn(tmp_path / "drawn.png")
+        return printed
+
+    return call
 
 
 def is_drawn(figure: Path) -> bool:
@@ -48,9 +91,9 @@ def numbers(line: str) -> list[float]:
     return [float(number) for number in re.findall(r"(?<!\S)-?\d+\.\d+", line)]
 
 
-def test_geostrophic_wind(tmp_path: Path) -> None:
+def test_geostrophic_wind(run: Run) -> None:
     real_data("eraint_uvz.nc")  # otherwise the example would download it
-    printed = run("geostrophic_wind.py", tmp_path)
+    printed = run("geostrophic_wind.py")
     rows = [numbers(row) for row in printed.splitlines() if "January" in row or "July" in row]
     assert [len(row) for row in rows] == [7, 7, 7, 7]  # two hemispheres, two months
     r_u, r_v, r_wind, rms_u, rms_v, std_u, std_v = np.transpose(rows)
@@ -62,9 +105,9 @@ def test_geostrophic_wind(tmp_path: Path) -> None:
     assert (std_v < std_u).all()
 
 
-def test_warming_rate(tmp_path: Path) -> None:
+def test_warming_rate(run: Run) -> None:
     file = real_data("A1B_north_america.nc")
-    printed = run("warming_rate.py", tmp_path).splitlines()
+    printed = run("warming_rate.py").splitlines()
     gradient, ends, line = (numbers(row) for row in printed[1:])
     with xr.open_dataset(file) as ds:
         t = ds.air_temperature.astype(float).weighted(np.cos(np.deg2rad(ds.latitude)))
@@ -79,15 +122,18 @@ def test_warming_rate(tmp_path: Path) -> None:
 
 
 def test_warming_rate_reports_missing_data(tmp_path: Path) -> None:
-    done = start("warming_rate.py", tmp_path, XGRAD_DATA=str(tmp_path))
+    done = subprocess.run(
+        command(str(CHECKOUT / "examples" / "warming_rate.py")), cwd=tmp_path,
+        env=environment(XGRAD_DATA=str(tmp_path)), capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 1
     assert "set XGRAD_DATA" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
 
 
-def test_edges(tmp_path: Path) -> None:
-    *same, direction, rim = run("edges.py", tmp_path).splitlines()
+def test_edges(run: Run) -> None:
+    *same, direction, rim = run("edges.py").splitlines()
     assert same == [
         "in memory: equal to numpy.gradient bit for bit",
         "dask chunks of 64 x 64: equal to numpy.gradient bit for bit",
@@ -97,8 +143,8 @@ def test_edges(tmp_path: Path) -> None:
     assert numbers(rim)[0] < 5
 
 
-def test_fronts(tmp_path: Path) -> None:
-    front, cells = run("fronts.py", tmp_path).splitlines()
+def test_fronts(run: Run) -> None:
+    front, cells = run("fronts.py").splitlines()
     strongest, error = numbers(front)
     assert 10 < strongest < 12
     assert 0 < error < 0.015 * strongest
@@ -108,9 +154,9 @@ def test_fronts(tmp_path: Path) -> None:
     assert left == 2
 
 
-def test_vorticity(tmp_path: Path) -> None:
+def test_vorticity(run: Run) -> None:
     real_data("eraint_uvz.nc")  # otherwise the example would download it
-    _, northern, southern = run("vorticity.py", tmp_path).splitlines()
+    _, northern, southern = run("vorticity.py").splitlines()
     for line, band, fastest in (northern, (25, 40), 78.5), (southern, (-60, -35), 39.3):
         speed, latitude, longitude, north, south = numbers(line.replace(",", " ").replace(";", " "))
         assert speed == fastest
@@ -120,9 +166,9 @@ def test_vorticity(tmp_path: Path) -> None:
         assert south < -0.5
 
 
-def test_polar_vorticity(tmp_path: Path) -> None:
+def test_polar_vorticity(run: Run) -> None:
     real_data("eraint_uvz.nc")  # otherwise the example would download it
-    title, *rows = run("polar_vorticity.py", tmp_path).splitlines()
+    title, *rows = run("polar_vorticity.py").splitlines()
     assert "40 to 88 N" in title
     right, mistaken, flat = (numbers(row)[-1] for row in rows)
     assert right < 3
@@ -130,8 +176,8 @@ def test_polar_vorticity(tmp_path: Path) -> None:
     assert mistaken > 50
 
 
-def test_blobs(tmp_path: Path) -> None:
-    counts, distance, middle = run("blobs.py", tmp_path).splitlines()
+def test_blobs(run: Run) -> None:
+    counts, distance, middle = run("blobs.py").splitlines()
     assert counts == "27 blobs, 27 found"
     assert numbers(distance)[0] <= 0.1
     mean, exact = numbers(middle.replace(",", " "))
@@ -139,19 +185,18 @@ def test_blobs(tmp_path: Path) -> None:
     assert mean == pytest.approx(exact, rel=0.05)
 
 
-def test_motion(tmp_path: Path) -> None:
-    done = start("motion.py", tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_motion(start: Run, tmp_path: Path) -> None:
+    printed = start("motion.py", tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["motion.png"], "the default name"
     assert is_drawn(tmp_path / "motion.png")
-    _, velocity, acceleration = done.stdout.splitlines()
+    _, velocity, acceleration = printed.splitlines()
     for line, share in (velocity, 0.02), (acceleration, 0.04):
         error, largest = numbers(line)
         assert 0 < error < share * largest
 
 
-def test_terrain_following(tmp_path: Path) -> None:
-    title, *rows = run("terrain_following.py", tmp_path).splitlines()
+def test_terrain_following(run: Run) -> None:
+    title, *rows = run("terrain_following.py").splitlines()
     assert "degC m-1" in title
     mean, own, accurate = (numbers(row)[0] for row in rows)
     # As the docstring of the example says; the largest gradient is nearly 17 / 400.

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import xarray as xr
 
-from tests.command import run, started, wait_until
+from tests.command import Session, started, wait_until
 from tests.jobs.helpers import assert_equal, finished
 
 
 def test_a_job_that_filled_the_disk_is_resumed(
-    source: Path, tmp_path: Path, expected: xr.Dataset
+    commands: Session, source: Path, tmp_path: Path, expected: xr.Dataset
 ) -> None:
     target = tmp_path / "out.zarr"
     process = started("gradient", source, target)
@@ -25,5 +25,5 @@ def test_a_job_that_filled_the_disk_is_resumed(
     assert len(shown.splitlines()) == 1
     assert not target.exists()
     assert len(finished(target)) >= 2
-    assert run("gradient", source, target).returncode == 0
+    assert commands.run("gradient", source, target).returncode == 0
     assert_equal(target, expected)

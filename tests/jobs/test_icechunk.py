@@ -6,21 +6,20 @@ from pathlib import Path
 
 import xarray as xr
 
-from tests.command import session
+from tests.command import Session
 from tests.helpers import same_bits
 
 
 def test_icechunk_has_all_or_nothing_in_one_commit(
-    source: Path, tmp_path: Path, expected: xr.Dataset
+    commands: Session, source: Path, tmp_path: Path, expected: xr.Dataset
 ) -> None:
     import icechunk
 
     target = f"icechunk:{tmp_path / 'repository'}"
-    with session() as commands:
-        assert commands.run("gradient", source, target).returncode == 0
-        commands.fails("holds data; choose another", "gradient", source, target)
-        commands.fails("leave out --workers and --scheduler", "gradient", source, target,
-                       "--overwrite", "--workers", 1)  # fmt: skip
+    assert commands.run("gradient", source, target).returncode == 0
+    commands.fails("holds data; choose another", "gradient", source, target)
+    commands.fails("leave out --workers and --scheduler", "gradient", source, target,
+                   "--overwrite", "--workers", 1)  # fmt: skip
     storage = icechunk.local_filesystem_storage(str(tmp_path / "repository"))
     repository = icechunk.Repository.open(storage)
     assert len(list(repository.ancestry(branch="main"))) == 2, "the first one is empty"

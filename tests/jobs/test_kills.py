@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from tests.command import fails, run, started, stopped
+from tests.command import Session, started, stopped
 from tests.jobs.helpers import assert_equal, finished, kill_when, seeded
 
 
 @pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.thorough)])
 def test_a_job_that_is_killed_several_times_loses_no_bit(
-    kills: int, source: Path, tmp_path: Path, expected: xr.Dataset
+    commands: Session, kills: int, source: Path, tmp_path: Path, expected: xr.Dataset
 ) -> None:
     target, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
     rng = seeded()
@@ -41,19 +41,21 @@ def test_a_job_that_is_killed_several_times_loses_no_bit(
         assert len(set(after)) == len(after), "and nothing is done twice"
     assert killed, "else nothing was tried"
     if not target.exists():
-        assert run("gradient", source, target).returncode == 0
+        assert commands.run("gradient", source, target).returncode == 0
     assert_equal(target, expected)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.zarr", "out.zarr"]
     leftover = [path for path in target.rglob("*") if path.name.endswith(".partial")]
     assert leftover == []
 
 
-def test_two_processes_do_not_write_one_target(source: Path, tmp_path: Path) -> None:
+def test_two_processes_do_not_write_one_target(
+    commands: Session, source: Path, tmp_path: Path
+) -> None:
     target = tmp_path / "out.zarr"
     first = started("gradient", source, target, "--dim", "x")
     with stopped(first, lambda: bool(finished(target))):
-        fails("is being written by another process; wait for it", "gradient", source, target,
-              "--dim", "x")  # fmt: skip
+        commands.fails("is being written by another process; wait for it", "gradient", source,
+                       target, "--dim", "x")  # fmt: skip
     _, shown = first.communicate()
     assert (first.returncode, shown) == (0, "")
     assert target.exists()

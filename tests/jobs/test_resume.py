@@ -15,7 +15,7 @@ import xarray as xr
 import zarr
 
 import xgrad
-from tests.command import fails, started, stopped
+from tests.command import Session, started, stopped
 from tests.helpers import same_bits
 from tests.jobs.helpers import compare, finished, small, spoiled
 from xgrad.jobs.api import gradient_to_zarr
@@ -108,7 +108,7 @@ def test_an_unfinished_job_is_resumed_with_its_own_options_only(tmp_path: Path) 
     ],
 )
 def test_a_source_that_changes_while_it_is_read_is_reported(
-    source: Path, tmp_path: Path, change: Callable[[Path], None], message: str
+    commands: Session, source: Path, tmp_path: Path, change: Callable[[Path], None], message: str
 ) -> None:
     target = tmp_path / "out.zarr"
     process = started("gradient", source, target)
@@ -119,7 +119,9 @@ def test_a_source_that_changes_while_it_is_read_is_reported(
     assert message in shown
     assert len(shown.splitlines()) == 1
     assert not target.exists()
-    fails("differs in the content of the source", "gradient", source, target, "--allow-missing")
+    commands.fails(
+        "differs in the content of the source", "gradient", source, target, "--allow-missing"
+    )
 
 
 def unfinished(tmp_path: Path, **options: Any) -> Path:

@@ -1,4 +1,4 @@
-"""A cluster of three processes on this machine."""
+"""A cluster of two processes on this machine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[distributed.LocalCluster]:
-    """A real one: three processes on this machine."""
+    """A real one: two processes on this machine."""
     with distributed.LocalCluster(
-        n_workers=3, threads_per_worker=1, dashboard_address=":0"
+        n_workers=2, threads_per_worker=1, dashboard_address=":0"
     ) as processes:
         yield processes
 

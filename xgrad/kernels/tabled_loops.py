@@ -119,9 +119,8 @@ def _differentiate(table: Any, wide: Any, below: Any, f: Any, above: Any, out: A
             else:
                 _uneven_rows(table, f, first, last, out)
         here = slice(first, last)
-        _end_rows(table, below[here], f[here], above[here], 0, out[here])
-        if n > 1:
-            _end_rows(table, below[here], f[here], above[here], n - 1, out[here])
+        for j in range(0, n, max(1, n - 1)):  # a literal 0 would be compiled separately
+            _end_rows(table, below[here], f[here], above[here], j, out[here])
 
 
 @compiled
@@ -216,40 +215,46 @@ def _five_cells(wide: Any, f: Any, first: int, last: int, out: Any) -> None:
 
 @compiled
 def _sum_end_row(
-    table: Any, below: Any, f: Any, above: Any, j: int, line: Any, cells: Any, out: Any
-) -> None:
-    """Sum over the stencil of row `j` of all planes, which may reach beyond the block.
-
-    `cells` is work space for the cells of the stencil.
-    """
-    count = int(table[LAST, j] - table[FIRST, j]) + 1
-    first = j + int(table[FIRST, j])
-    weights = table[WEIGHTS : WEIGHTS + count, j]
+    table: Any, below: Any, f: Any, above: Any, j: int, line: Any, out: Any
+) -> None:  # fmt: skip
+    """Sum over the stencil of row `j` of all planes, which may reach beyond the block."""
+    first, last = j + int(table[FIRST, j]), j + int(table[LAST, j])
     for o in range(f.shape[0]):
-        for k in range(count):
-            source, row = _source(below, f, above, first + k)
-            for i in range(f.shape[2]):
-                cells[k, i] = source[o, row, i]
-        _sum_row(weights, cells[:count], line, out[o, j])
+        for start in range(0, f.shape[2], line.size):
+            size = min(line.size, f.shape[2] - start)
+            for k in range(first, last + 1):
+                source, row = _source(below, f, above, k)
+                weight, cells = table[WEIGHTS + k - first, j], source[o, row, start:]
+                if k == first:
+                    for i in range(size):
+                        line[i] = weight * cells[i]
+                else:
+                    for i in range(size):
+                        line[i] = line[i] + weight * cells[i]
+            for i in range(size):
+                out[o, j, start + i] = line[i]
 
 
 @compiled
 def _sum_end_cells(
-    table: Any, below: Any, f: Any, above: Any, j: int, line: Any, cells: Any, out: Any
-) -> None:
-    """The same for many planes of short rows; `cells` is work space for a cell of each plane."""
-    count = int(table[LAST, j] - table[FIRST, j]) + 1
-    first = j + int(table[FIRST, j])
-    planes = f.shape[0]
-    total = cells[count, :planes]
-    for i in range(f.shape[2]):
-        for k in range(count):
-            source, row = _source(below, f, above, first + k)
-            for o in range(planes):
-                cells[k, o] = source[o, row, i]
-        _sum_row(table[WEIGHTS : WEIGHTS + count, j], cells[:count, :], line, total)
-        for o in range(planes):
-            out[o, j, i] = total[o]
+    table: Any, below: Any, f: Any, above: Any, j: int, line: Any, out: Any
+) -> None:  # fmt: skip
+    """The same for many planes of short rows, cell by cell of a row."""
+    first, last = j + int(table[FIRST, j]), j + int(table[LAST, j])
+    for start in range(0, f.shape[0], line.size):
+        size = min(line.size, f.shape[0] - start)
+        for i in range(f.shape[2]):
+            for k in range(first, last + 1):
+                source, row = _source(below, f, above, k)
+                weight, cells = table[WEIGHTS + k - first, j], source[start:, row, i]
+                if k == first:
+                    for o in range(size):
+                        line[o] = weight * cells[o]
+                else:
+                    for o in range(size):
+                        line[o] = line[o] + weight * cells[o]
+            for o in range(size):
+                out[start + o, j, i] = line[o]
 
 
 @compiled
@@ -259,7 +264,6 @@ def _sum_stencils(
     """Differentiate a block with stencils of more than three cells: `half` on either side."""
     n, inner = f.shape[1], f.shape[2]
     count = max(1, _CELLS_AT_ONCE // (n * inner))
-    cells = np.empty((table.shape[0] - WEIGHTS + 1, max(inner, count)), f.dtype)
     central = 2 * half + 1
     for first in range(0, f.shape[0], count):
         here = slice(first, min(first + count, f.shape[0]))
@@ -267,9 +271,9 @@ def _sum_stencils(
             if half <= j < n - half:
                 continue
             if wide.size:
-                _sum_end_cells(table, below[here], f[here], above[here], j, line, cells, out[here])
+                _sum_end_cells(table, below[here], f[here], above[here], j, line, out[here])
             else:
-                _sum_end_row(table, below[here], f[here], above[here], j, line, cells, out[here])
+                _sum_end_row(table, below[here], f[here], above[here], j, line, out[here])
         if half == 2:
             if wide.size:
                 _five_cells(wide, f, here.start, here.stop, out)
