@@ -9,8 +9,8 @@ import pytest
 
 from tests.helpers import same_bits
 from xgrad.arrays import combine
-from xgrad.arrays.block_cache import BlockCache, Face, Wanted
-from xgrad.arrays.chunk_alone import Output, Part, Slot, Sources, Way, compute
+from xgrad.arrays.block_cache import BlockCache, Wanted
+from xgrad.arrays.chunk_alone import Output, Part, Place, Slot, Sources, Way, compute
 from xgrad.kernels.stencil_kinds import of_axis
 from xgrad.stencils.scheme import Scheme
 
@@ -31,18 +31,14 @@ def test_the_chunks_are_those_of_the_whole(boundary: Any, accuracy: Any, skipna:
     seam = 0.5 if boundary == "periodic" else None
     whole = combine.differentiate(F, 0.5, 0, scheme, seam)
     stencil = of_axis(0.5, 24, scheme, F.dtype, seam)
+    way = Way(0, 0, scheme.face, scheme)
+    outputs = {7: Output((Part(0, way, None, None, None),), "sum", np.dtype("f8"))}
+    # Each block under a key of its own, as those of an array in memory.
+    keys = {(0, block): f"block {block[0]}" for block in BLOCKS}
+    sources = Sources(keys, tuple(keys.values()))
     for k in range(3):
-        around = boundary == "periodic"
-        below = Face(0, ((k - 1) % 3,), 0, is_last=True) if k > 0 or around else None
-        above = Face(0, ((k + 1) % 3,), 0, is_last=False) if k < 2 or around else None
-        cut = stencil.cut((slice(8 * k, 8 * k + 8),), 0)
-        way = Way(0, scheme.face, cut, below, above, is_whole=False)
-        outputs = {7: Output((Part(0, way, None, None, None),), "sum", np.dtype("f8"))}
-        # Each block under a key of its own, as those of an array in memory.
-        sources = Sources({(0, block): f"block {block[0]}" for block in BLOCKS}, tuple(
-            f"block {block[0]}" for block in BLOCKS
-        ))  # fmt: skip
-        found = compute(outputs, (k,), sources, cache(scheme.depth), *BLOCKS.values())
+        cut, place = stencil.cut((slice(8 * k, 8 * k + 8),), 0), Place((k,), (3,))
+        found = compute(outputs, [cut], place, sources, cache(scheme.depth), *BLOCKS.values())
         assert list(found) == [7]
         assert same_bits(found[7], whole[8 * k : 8 * k + 8])
 
@@ -51,5 +47,14 @@ def test_slots_stand_for_values_that_arrive_with_the_task() -> None:
     parts = (Part(0, None, Slot(1), None, None), Part(0, None, -2.0, None, None))
     outputs = {0: Output(parts, "sum", np.dtype("f8"))}
     sources = Sources({(0, (0,)): "f"}, ("f",))
-    found = compute(outputs, (0,), sources, cache(1), "not used", np.full(8, 3.0), BLOCKS[0,])
+    found = compute(
+        outputs,
+        [None, None],
+        Place((0,), (3,)),
+        sources,
+        cache(1),
+        "not used",
+        np.full(8, 3.0),
+        BLOCKS[0,],
+    )
     assert same_bits(found[0], BLOCKS[0,] * 3.0 + BLOCKS[0,] * -2.0)

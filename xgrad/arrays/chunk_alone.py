@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from xgrad.kernels.cells import Cells
 from xgrad.kernels.piece import Piece
 from xgrad.kernels.stencil_kinds import OfAnAxis
 from xgrad.stencils import ghosts
+from xgrad.stencils.scheme import Scheme
 
 
 class Slot(NamedTuple):
@@ -24,40 +25,80 @@ class Slot(NamedTuple):
     number: int
 
 
-class Way(NamedTuple):
-    """How a chunk is differentiated along an axis.
+class Place(NamedTuple):
+    """Where a chunk is.
 
     Attributes
     ----------
-    axis, face : int
-        As in the term.
-    stencil : OfAnAxis
-        Cut to the chunk.
-    below, above : Face or None
-        The faces of the chunks on either side; None at an edge of the axis.
-    is_whole : bool
-        Whether the chunk spans the whole axis.
+    chunk : tuple of int
+        Index of the chunk, counted in chunks along each axis.
+    counts : tuple of int
+        How many chunks there are along each axis.
     """
 
+    chunk: Index
+    counts: Index
+
+    def beside(self, axis: int, step: int, *, around: bool) -> Index | None:
+        """The next chunk along an axis, across the seam of a periodic one; None at an edge.
+
+        Examples
+        --------
+        >>> place = Place((0, 2), (4, 3))
+        >>> place.beside(1, -1, around=False), place.beside(1, 1, around=False)
+        ((0, 1), None)
+        >>> place.beside(1, 1, around=True)
+        (0, 0)
+        """
+        chunk, counts = self
+        other = chunk[axis] + step
+        if not (around or 0 <= other < counts[axis]):
+            return None
+        return (*chunk[:axis], other % counts[axis], *chunk[axis + 1 :])
+
+
+class Way(NamedTuple):
+    """How chunks are differentiated along an axis.
+
+    Attributes
+    ----------
+    source : int
+        Number of the operand.
+    axis, face : int
+        As in the term.
+    scheme : Scheme
+        As in the term.
+    """
+
+    source: int
     axis: int
     face: int
-    stencil: OfAnAxis
-    below: Face | None
-    above: Face | None
-    is_whole: bool
+    scheme: Scheme
 
-    def cells(self, f: AnyArray, faces: Mapping[Face, AnyArray]) -> Cells:
-        """The chunk with the cells beside it."""
-        axis, face, scheme = self.axis, self.face, self.stencil.scheme
-        if self.is_whole:
+    def sides(self, place: Place) -> tuple[Face | None, Face | None]:
+        """The faces of the chunks below and above that a chunk needs."""
+        if not self.scheme.depth or place.counts[self.axis] == 1:
+            return None, None
+        around = "periodic" in self.scheme.boundary
+        below, above = (place.beside(self.axis, step, around=around) for step in (-1, 1))
+        return (
+            None if below is None else Face(self.source, below, self.axis, is_last=True),
+            None if above is None else Face(self.source, above, self.axis, is_last=False),
+        )
+
+    def cells(self, f: AnyArray, place: Place, faces: Mapping[Face, AnyArray]) -> Cells:
+        """A chunk with the cells beside it."""
+        axis, face, scheme = self.axis, self.face, self.scheme
+        if place.counts[axis] == 1:
             return at_both_edges(f, axis, scheme, face, ghosts.values)
         depth, n = scheme.depth, f.shape[axis]
+        below, above = self.sides(place)
         # Counted from the first cell that is here; a neighbour across a seam is one like any other.
-        start = depth if self.below else 0
-        size = start + n + (depth if self.above else 0)
+        start = depth if below else 0
+        size = start + n + (depth if above else 0)
 
         def beside(cells: slice) -> AnyArray:
-            side = self.below if cells.start < start else self.above
+            side = below if cells.start < start else above
             assert side is not None
             return side.nearest(faces[side], depth)
 
@@ -130,8 +171,8 @@ class Sources:
 
 
 def compute(
-    outputs: Mapping[int, Output], chunk: Index, sources: Sources, cache: BlockCache,
-    *values: Any,
+    outputs: Mapping[int, Output], stencils: Sequence[OfAnAxis | None], place: Place,
+    sources: Sources, cache: BlockCache, *values: Any,
 ) -> dict[int, AnyArray]:  # fmt: skip
     """Compute some results over a chunk.
 
@@ -139,8 +180,10 @@ def compute(
     ----------
     outputs : mapping of int to Output
         What to compute.
-    chunk : tuple of int
-        Index of the chunk.
+    stencils : sequence of OfAnAxis or None
+        The stencil of each part, one after another, cut to the chunk.
+    place : Place
+        Where the chunk is.
     sources : Sources
         Read the chunk and those beside it.
     cache : BlockCache
@@ -155,31 +198,33 @@ def compute(
         return sources.read(given, source, index)
 
     parts = [part for one in outputs.values() for part in one.parts]
-    ways = [part.way for part in parts if part.way is not None]
-    sides = {side for way in ways for side in (way.below, way.above) if side is not None}
-    faces = {side: cache.face(side, read) for side in sorted(sides)}
-    cache.finish(chunk)
+    faces = {side: cache.face(side, read) for side in sorted(needed_faces(outputs, place))}
+    cache.finish(place.chunk)
     numbers = dict.fromkeys(part.source for part in parts)
-    blocks = {k: cache.own(k, chunk, read) for k in numbers}
-    return {k: _computed(one, blocks, faces, slots) for k, one in outputs.items()}
+    blocks = {k: cache.own(k, place.chunk, read) for k in numbers}
+    own = iter(stencils)
+    found = {}
+    for k, one in outputs.items():
+        pieces = [_piece(part, next(own), blocks, place, faces, slots) for part in one.parts]
+        like = blocks[one.parts[0].source]
+        found[k] = np.empty_like(like, dtype=one.dtype, subok=False)
+        block.fold(pieces, one.how, found[k])
+    return found
 
 
-def _computed(
-    one: Output, blocks: Mapping[int, AnyArray], faces: Mapping[Face, AnyArray],
-    slots: tuple[Any, ...],
-) -> AnyArray:  # fmt: skip
-    pieces = [_piece(part, blocks[part.source], faces, slots) for part in one.parts]
-    like = blocks[one.parts[0].source]
-    out = np.empty_like(like, dtype=one.dtype, subok=False)
-    block.fold(pieces, one.how, out)
-    return out
+def needed_faces(outputs: Mapping[int, Output], place: Place) -> set[Face]:
+    """The faces of other chunks that a chunk needs for some results."""
+    ways = [part.way for one in outputs.values() for part in one.parts if part.way is not None]
+    return {side for way in ways for side in way.sides(place) if side is not None}
 
 
 def _piece(
-    part: Part, f: AnyArray, faces: Mapping[Face, AnyArray], slots: tuple[Any, ...]
+    part: Part, stencil: OfAnAxis | None, blocks: Mapping[int, AnyArray], place: Place,
+    faces: Mapping[Face, AnyArray], slots: tuple[Any, ...],
 ) -> Piece:  # fmt: skip
+    f = blocks[part.source]
     factor = slots[part.factor.number] if isinstance(part.factor, Slot) else part.factor
     if part.way is None:
         return Piece(Cells.alone(f), None, factor, part.component)
     known = None if part.inside is None else slots[part.inside.number]
-    return Piece(part.way.cells(f, faces), part.way.stencil, factor, part.component, known)
+    return Piece(part.way.cells(f, place, faces), stencil, factor, part.component, known)

@@ -6,9 +6,10 @@ and the memory does not depend on the order in which dask runs them.
 
 from __future__ import annotations
 
+import itertools
 import math
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 from operator import getitem
@@ -21,8 +22,17 @@ from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
 from xgrad._typing import AnyArray
-from xgrad.arrays.block_cache import BlockCache, Face, Index, Wanted
-from xgrad.arrays.chunk_alone import Output, Part, Slot, Sources, Way, compute
+from xgrad.arrays.block_cache import BlockCache, Index, Wanted
+from xgrad.arrays.chunk_alone import (
+    Output,
+    Part,
+    Place,
+    Slot,
+    Sources,
+    Way,
+    compute,
+    needed_faces,
+)
 from xgrad.arrays.chunk_faces import merged
 from xgrad.arrays.halo import of_factor, surrounded
 from xgrad.arrays.in_chunks import Chunks, in_chunks
@@ -244,16 +254,31 @@ class _Tasks:
         self.bounds = [np.cumsum([0, *sizes]).tolist() for sizes in plan.chunks]
         self.cuts: dict[tuple[int, int, int], OfAnAxis] = {}
         self.tasks: dict[Any, GraphNode] = {}
-        chunks = {index: self._outputs(index, numbers) for index, numbers in wanted.items()}
+        self.outputs: dict[tuple[int, ...], dict[int, Output]] = {}
         blocks: list[set[Index]] = [set() for _ in plan.sources]
-        for index, (outputs, _) in chunks.items():
-            for source, block in _blocks(index, outputs):
-                blocks[source].add(block)
+        for index, numbers in wanted.items():
+            for source, one in self._blocks(index, numbers):
+                blocks[source].add(one)
         nodes = [trees(one, own) for one, own in zip(plan.sources, blocks, strict=True)]
         cache = BlockCache(self._wanted(blocks))
-        for index, (outputs, slots) in chunks.items():
-            around = {(k, block): nodes[k][block] for k, block in _blocks(index, outputs)}
-            self._add(index, outputs, slots, around, cache)
+        for index, numbers in wanted.items():
+            around = {(k, one): nodes[k][one] for k, one in self._blocks(index, numbers)}
+            self._add(index, numbers, around, cache)
+
+    def _outputs(self, numbers: Sequence[int]) -> dict[int, Output]:
+        """What the chunks compute of which these results are wanted, one object for all of them."""
+        key = tuple(sorted(numbers))
+        if key not in self.outputs:
+            slots = itertools.count()
+            self.outputs[key] = {k: _output(self.plan.outputs[k], slots) for k in key}
+        return self.outputs[key]
+
+    def _blocks(self, index: Index, numbers: Sequence[int]) -> set[tuple[int, Index]]:
+        """The blocks of the sources that a chunk may read."""
+        outputs = self._outputs(numbers)
+        faces = needed_faces(outputs, Place(index, self.plan.numblocks))
+        own = {(part.source, index) for one in outputs.values() for part in one.parts}
+        return own | {(face.source, face.block) for face in faces}
 
     def _wanted(self, blocks: list[set[Index]]) -> Wanted:
         plan = self.plan
@@ -265,68 +290,47 @@ class _Tasks:
         return Wanted(uuid.uuid4().hex, n_bytes, largest, plan.depths, plan.around, counts)
 
     def _add(
-        self, index: Index, outputs: Mapping[int, Output], slots: list[Any],
-        around: Mapping[tuple[int, Index], Tree], cache: BlockCache,
+        self, index: Index, numbers: Sequence[int], around: Mapping[tuple[int, Index], Tree],
+        cache: BlockCache,
     ) -> None:  # fmt: skip
         """Add the task of a chunk, and one for each result that takes it from what that returns."""
-        keys: tuple[Any, ...] = tuple(
-            dict.fromkeys(key for tree in around.values() for key in tree.keys)
-        )
-        sources = Sources({place: tree.node for place, tree in around.items()}, keys)
-        every: list[Any] = [*slots, *keys]
+        outputs, place = self._outputs(numbers), Place(index, self.plan.numblocks)
+        keys = dict.fromkeys(key for tree in around.values() for key in tree.keys)
+        sources = Sources({where: tree.node for where, tree in around.items()}, tuple(keys))
+        every: list[Any] = [*self._slots(index, outputs), *keys]
         given = [TaskRef(key) for key in every]
+        stencils = tuple(self._stencil(index, k, n) for k, n in self._terms(outputs))
         # Other results over the chunk are another task, perhaps of a graph that a cluster also has.
         all_of_it = "-".join(map(str, outputs))
         whole: Any = (f"{self.name}-{all_of_it}", *index)
-        self.tasks[whole] = Task(whole, compute, outputs, index, sources, cache, *given)
+        self.tasks[whole] = Task(whole, compute, outputs, stencils, place, sources, cache, *given)
         for k in outputs:
             key = (self.name, k, *index)
             self.tasks[key] = Task(key, getitem, TaskRef(whole), k)
 
-    def _outputs(self, index: Index, numbers: Sequence[int]) -> tuple[dict[int, Output], list[Any]]:
-        """What a chunk computes, and the keys that its slots stand for."""
-        slots: list[Any] = []
-        found = {}
-        for k in sorted(numbers):
-            one = self.plan.outputs[k]
-            parts = [self._part(k, n, own, index, slots) for n, own in enumerate(one.terms)]
-            found[k] = Output(tuple(parts), one.how, one.dtype)
-        return found, slots
+    def _terms(self, outputs: Iterable[int]) -> list[tuple[int, int]]:
+        """The terms of some outputs, one after another."""
+        return [(k, n) for k in outputs for n in range(len(self.plan.outputs[k].terms))]
 
-    def _part(
-        self, k: int, n: int, own: _TermPlan, index: Index, slots: list[Any]
-    ) -> Part:  # fmt: skip
-        factor, inside, term = own.factor, None, own.term
-        if isinstance(factor, da.Array):
-            counts = zip(index, factor.numblocks, strict=True)
-            slots.append((factor.name, *(0 if count == 1 else i for i, count in counts)))
-            factor = Slot(len(slots) - 1)
-        if term.product is not None:
-            slots.append(self._known(k, n, term, index))
-            inside = Slot(len(slots) - 1)
-        return Part(own.source, self._way(k, n, own, index), factor, term.component, inside)
+    def _slots(self, index: Index, outputs: Iterable[int]) -> Iterator[Any]:
+        """The keys that the slots of a chunk stand for, in the order of the slots."""
+        for k, n in self._terms(outputs):
+            own = self.plan.outputs[k].terms[n]
+            if isinstance(own.factor, da.Array):
+                counts = zip(index, own.factor.numblocks, strict=True)
+                yield (own.factor.name, *(0 if count == 1 else i for i, count in counts))
+            if own.term.product is not None:
+                yield self._known(k, n, own.term, index)
 
-    def _way(self, k: int, n: int, own: _TermPlan, index: Index) -> Way | None:
-        term, axis = own.term, own.term.axis
-        if axis is None:
+    def _stencil(self, index: Index, k: int, n: int) -> OfAnAxis | None:
+        """The stencil of a term for the cells of a chunk, one object for all chunks in line."""
+        own = self.plan.outputs[k].terms[n]
+        if own.stencil is None or own.term.axis is None:
             return None
-        assert own.stencil is not None
-        here, count = index[axis], self.plan.numblocks[axis]
-        if (k, n, here) not in self.cuts:
-            self.cuts[k, n, here] = own.stencil.cut(self._box(index), axis)
-        around = "periodic" in term.scheme.boundary
-
-        def side(beside: int, *, is_last: bool) -> Face | None:
-            if not (term.scheme.depth and (around or 0 <= beside < count)):
-                return None
-            block = (*index[:axis], beside % count, *index[axis + 1 :])
-            return Face(own.source, block, axis, is_last)
-
-        below, above = side(here - 1, is_last=True), side(here + 1, is_last=False)
-        cut = self.cuts[k, n, here]
-        if count == 1:
-            return Way(axis, term.face, cut, None, None, is_whole=True)
-        return Way(axis, term.face, cut, below, above, is_whole=False)
+        key = k, n, index[own.term.axis]
+        if key not in self.cuts:
+            self.cuts[key] = own.stencil.cut(self._box(index), own.term.axis)
+        return self.cuts[key]
 
     def _box(self, index: Index) -> tuple[slice, ...]:
         return tuple(slice(b[i], b[i + 1]) for b, i in zip(self.bounds, index, strict=True))
@@ -351,13 +355,12 @@ class _Tasks:
         return key
 
 
-def _blocks(index: Index, outputs: Mapping[int, Output]) -> set[tuple[int, Index]]:
-    """The blocks of the sources that a chunk may read."""
-    found = set()
-    for one in outputs.values():
-        for part in one.parts:
-            found.add((part.source, index))
-            for side in (part.way.below, part.way.above) if part.way else ():
-                if side is not None:
-                    found.add((part.source, side.block))
-    return found
+def _output(plan: _OutputPlan, slots: Iterator[int]) -> Output:
+    """What chunks compute of a result; slots for arrays are numbered in the order of the terms."""
+    parts = []
+    for source, term, _, factor in plan.terms:
+        way = None if term.axis is None else Way(source, term.axis, term.face, term.scheme)
+        own = Slot(next(slots)) if isinstance(factor, da.Array) else factor
+        inside = None if term.product is None else Slot(next(slots))
+        parts.append(Part(source, way, own, term.component, inside))
+    return Output(tuple(parts), plan.how, plan.dtype)
