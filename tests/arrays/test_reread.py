@@ -146,7 +146,7 @@ def test_a_part_reads_only_what_its_stencils_need() -> None:
 
 @pytest.mark.parametrize("end", ["max", "mean of the first axis", "stored"])
 @pytest.mark.parametrize("axes", [(0,), (2,), (0, 1, 2)])
-def test_memory_does_not_grow_with_the_number_of_chunks(
+def test_a_few_chunks_are_in_memory_as_the_readme_says(
     end: str, axes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Room for four blocks, as if they were large, and one for the chunk at work.
