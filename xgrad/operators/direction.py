@@ -55,6 +55,12 @@ class Direction:
         return tuple((along, weights[along.dim]) for along in self.spacings)
 
     @property
+    def known(self) -> xr.Variable | None:
+        """What the cells are multiplied by: NaN where `skipna` has no place for them."""
+        found: xr.Variable | None = None if self.frame is None else self.frame().known
+        return found
+
+    @property
     def dims(self) -> list[Hashable]:
         """The dimensions that a variable must have."""
         return [along.dim for along in self.spacings]

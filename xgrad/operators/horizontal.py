@@ -55,7 +55,7 @@ class Horizontal(NamedTuple):
         return [
             term_of(
                 name, variable, index_along(dim, variable.sizes[dim], self.options), self.options,
-                factor=weight * sign,
+                factor=weight * sign, inside=self.surface.known(self.options),
             )
             for dim, weight in weights.items()
         ]  # fmt: skip

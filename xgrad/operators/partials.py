@@ -21,7 +21,7 @@ from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing, along_index
 from xgrad.operators.direction import Direction
-from xgrad.operators.surface import Surface, along_index_of, cross, dot, reciprocal
+from xgrad.operators.surface import Surface, along_index_of, cross, dot, known_of, reciprocal
 
 
 class Frame(NamedTuple):
@@ -37,34 +37,38 @@ class Frame(NamedTuple):
         The directions by name.
     weights : mapping of hashable to (mapping of hashable to Variable)
         Per direction and dimension the factor of the derivative along the index.
+    known : Variable or None
+        With `skipna`: 1, and NaN where a place is missing, which is a missing neighbour too.
     """
 
     dims: tuple[Hashable, ...]
     places: Sequence[Any]
     unit_vectors: Mapping[Hashable, Sequence[Any]]
     weights: Mapping[Hashable, Mapping[Hashable, xr.Variable]]
+    known: xr.Variable | None
 
     @classmethod
-    def of_surface(cls, surface: Surface, names: Sequence[Hashable]) -> Frame:
+    def of_surface(cls, surface: Surface, names: Sequence[Hashable], options: Options) -> Frame:
         """Two directions of a surface."""
         weights = {name: surface.weights(name) for name in names}
-        return cls(surface.dims, surface.places, surface.coordinates, weights)
+        known = surface.known(options)
+        return cls(surface.dims, surface.places, surface.coordinates, weights, known)
 
     @classmethod
     def on_earth(cls, place: Place, names: Sequence[Hashable], options: Options) -> Frame:
         """Eastward and northward."""
-        return cls.of_surface(Surface.on_earth(place, options), names)
+        return cls.of_surface(Surface.on_earth(place, options), names, options)
 
     @classmethod
     def on_plane(cls, coords: Sequence[xr.DataArray], options: Options) -> Frame:
         """Along two or three coordinates, each with the others held fixed."""
         dims, names = coords[0].dims, [coord.name for coord in coords]
         if len(coords) == 2:
-            return cls.of_surface(Surface.on_plane(coords, dims, options), names)
+            return cls.of_surface(Surface.on_plane(coords, dims, options), names, options)
         places = [coord.variable.transpose(*dims).data.astype(np.float64) for coord in coords]
         unit_vectors = dict(zip(names, np.eye(3).tolist(), strict=True))
         weights = dict(zip(names, _of_three(coords, dims, options), strict=True))
-        return cls(dims, places, unit_vectors, weights)
+        return cls(dims, places, unit_vectors, weights, known_of(places, dims, options))
 
 
 def directions(

@@ -50,15 +50,12 @@ class SecondOrder:
         The directions and the places.
     symbols : mapping of pairs of dimensions to (mapping of hashable to array)
         The Christoffel symbols ``Γ_ab^c``, by (a, b) and c.
-    known : array or None
-        With `skipna`: 1, and NaN where a place is missing.
     options : Options
         The stencils, of order 1.
     """
 
     frame: Frame
     symbols: dict[_Pair, dict[Hashable, Any]]
-    known: Any
     options: Options
 
     @classmethod
@@ -84,9 +81,7 @@ class SecondOrder:
         apart = _apart(frame, first)
         for pair, own in symbols.items():
             symbols[pair] = {c: symbol + apart for c, symbol in own.items()}
-        missing = sum(np.isnan(place) for place in frame.places)
-        known = np.where(missing, np.nan, 1.0) if first.skipna else None
-        return cls(frame, symbols, known, first)
+        return cls(frame, symbols, first)
 
     def laplacian(self, name: Hashable, variable: xr.Variable) -> list[Term]:
         """The terms of the Laplacian of a variable."""
@@ -141,10 +136,9 @@ class SecondOrder:
         factor: xr.Variable | None = None,
     ) -> Term:  # fmt: skip
         """A derivative along one index, of the data where the places are known."""
-        inside = None if self.known is None else xr.Variable(self.frame.dims, self.known)
         options = replace(self.options, order=order)
         along = self._along(dim, variable)
-        return term_of(name, variable, along, options, factor=factor, inside=inside)
+        return term_of(name, variable, along, options, factor=factor, inside=self.frame.known)
 
     def _along(self, dim: Hashable, variable: xr.Variable) -> Spacing:
         return index_along(dim, variable.sizes[dim], self.options)

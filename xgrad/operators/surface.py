@@ -124,6 +124,10 @@ class Surface:
         """An array of the grid with its dimensions."""
         return xr.Variable(self.dims, array)
 
+    def known(self, options: Options) -> xr.Variable | None:
+        """See :func:`known_of`."""
+        return known_of(self.places, self.dims, options)
+
     def weights(self, name: Hashable) -> dict[Hashable, xr.Variable]:
         """Per dimension the factor of the derivative along its index, in the direction `name`."""
         unit = self.unit_vector(name)
@@ -131,6 +135,34 @@ class Surface:
             dim: self.variable(dot(unit, vector) * self.per_area)
             for dim, vector in zip(self.dims, self.gradients, strict=True)
         }
+
+
+def known_of(
+    places: Sequence[Any], dims: tuple[Hashable, ...], options: Options
+) -> xr.Variable | None:
+    """With `skipna`: 1, and NaN where a place is missing; otherwise None.
+
+    Data times this factor are missing there too.  Of the smallest dtype, so that the product has
+    the dtype of the data.
+
+    Parameters
+    ----------
+    places : vector
+        Where the cells are.
+    dims : tuple of hashable
+        Their dimensions.
+    options : Options
+        As the caller gave them.
+
+    Examples
+    --------
+    >>> known_of([np.array([0.0, np.nan])], ("x",), Options(skipna=True)).values
+    array([ 1., nan], dtype=float16)
+    """
+    if not options.skipna:
+        return None
+    missing: Any = sum(np.isnan(place) for place in places)
+    return xr.Variable(dims, np.where(missing, np.nan, 1.0).astype(np.float16))
 
 
 def along_index_of(

@@ -55,7 +55,7 @@ def term_of(
         positions = spread(along.positions, variable.dims, name)
         steps = Positions(positions, along.period, along.name, complain)
     scheme = options.scheme(along.name, along.dim)
-    if variable.dtype.kind in "iu":
+    if variable.dtype.kind in "iu" and inside is None:
         scheme = scheme._replace(skipna=False)  # integers have no missing value
     if of is not None:
         left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
@@ -73,7 +73,9 @@ def terms_along(
 ) -> list[Term]:  # fmt: skip
     """The terms of a first derivative; see :func:`term_of`."""
     return [
-        term_of(name, variable, along, options, factor=factor)._replace(component=component)
+        term_of(name, variable, along, options, factor=factor, inside=direction.known)._replace(
+            component=component
+        )
         for along, factor in direction.parts
     ]
 
