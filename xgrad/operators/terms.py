@@ -54,7 +54,7 @@ def term_of(
         complain = refuse if options.validate else None
         positions = spread(along.positions, variable.dims, name)
         steps = Positions(positions, along.period, along.name, complain)
-    scheme = options.scheme(along.name, along.dim)
+    scheme = _scheme_of(along, options)
     if variable.dtype.kind in "iu" and inside is None:
         scheme = scheme._replace(skipna=False)  # integers have no missing value
     if of is not None:
@@ -65,6 +65,10 @@ def term_of(
     if isinstance(inside, xr.Variable):
         inside = factor_of(inside, variable, name)
     return Term(name, axis, steps, scheme, along.seam, weight, inside, of=of)
+
+
+def _scheme_of(along: Spacing, options: Options) -> Scheme:
+    return options.scheme(along.name, along.dim)._replace(longest=along.longest)
 
 
 def terms_along(
@@ -207,7 +211,7 @@ def differentiable(
         raise ValueError(f"nothing to differentiate along all of {dims}: {dtypes_of(obj)}")
     for name, k in pairs:
         for along in chains[k]:
-            _check(name, variables[name], along, options.scheme(along.name, along.dim))
+            _check(name, variables[name], along, _scheme_of(along, options))
     for name, k in pairs:
         own = tuple(along.name for along in chains[k]) if names is None else names[k]
         called = derivative_name(name, *own, order=options.order)
