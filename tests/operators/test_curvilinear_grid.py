@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+import pyproj
 import pytest
 import xarray as xr
 
 import xgrad
 from tests.helpers import nothing_computed, same_bits
-from tests.operators.grids import exact
+from tests.operators.grids import CRS, exact
 from tests.operators.grids import on as projected
+from tests.operators.grids import projected as on_ellipsoid
 from tests.operators.helpers import OMEGA, R, globe, on, slope
 
 
@@ -101,6 +104,36 @@ def test_the_sign_along_the_grid_is_that_of_the_index(cut: slice) -> None:
     ds, _ = projected("polar stereographic", 21)
     grows = ds.f.copy(data=np.broadcast_to(np.arange(21.0), (21, 21)))
     assert (grows.isel(x=cut).fdgrad.gradient("x", metric="sphere").df_dx > 0).all()
+
+
+def test_a_coordinate_that_falls_along_the_index_is_reported_with_remedies_that_work() -> None:
+    ds, _ = on_ellipsoid("polar stereographic", 21)  # rows from north to south
+    crs = pyproj.CRS(CRS["polar stereographic"][0])
+    inverse = pyproj.Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+    lon, lat = inverse.transform(*np.meshgrid(ds.x, ds.y))
+    places = {"lat": (("y", "x"), lat), "lon": (("y", "x"), lon)}
+    f = ds.f.assign_coords(places)
+    down, options = slice(None, None, -1), {"metric": "ellipsoid"}
+    message = r"coordinate 'y' decreases along them.* `\.isel\(y=slice\(None, None, -1\)\)`"
+    with pytest.warns(xgrad.CoordinateWarning, match=message):
+        found = f.fdgrad.gradient("y", **options).df_dy
+    with pytest.warns(xgrad.CoordinateWarning, match=message):
+        turned = f.fdgrad.direction(["y", "x"], **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reverse = f.isel(y=down).fdgrad
+        growing = reverse.gradient("y", **options).df_dy.isel(y=down)
+        by_crs = ds.f.fdgrad.gradient("y", metric=crs).df_dy
+        by_index = f.drop_vars("y").fdgrad.gradient("y", **options).df_dy
+        f.fdgrad.gradient(["x"], **options)
+        f.fdgrad.gradient(["lon", "lat"], **options)
+        f.fdgrad.magnitude(["y", "x"], **options)
+        anticlockwise = reverse.direction(["y", "x"], **options).isel(y=down)
+    assert same_bits(by_index.values, found.values)
+    size = {"rtol": 0, "atol": 1e-9 * float(abs(found).max())}
+    np.testing.assert_allclose(growing, -found, **size)
+    np.testing.assert_allclose(growing, by_crs, **size)
+    np.testing.assert_allclose(np.sin(anticlockwise), -np.sin(turned), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["sinusoidal", "polar stereographic"])

@@ -216,6 +216,7 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
     ['dt_dx']
     """
     asked = select(obj, dim, options, partial=True)
+    asked.warn_of_falling(obj)
     directions = asked.directions
     found = []
     for called, name, k in differentiable(
