@@ -95,7 +95,7 @@ def _is_simple(piece: Piece, order: list[int], dtype: np.dtype[Any]) -> bool:
 
 def _factors(
     pieces: Sequence[Piece], order: list[int], n_across: int, shape: tuple[int, ...]
-) -> tuple[AnyArray, tuple[AnyArray, ...], AnyArray, AnyArray] | None:
+) -> tuple[AnyArray, tuple[AnyArray, ...], AnyArray, AnyArray, int] | None:
     """Factors of each row, or one set for all rows, or factors of each cell; None if complex."""
     found = [np.asarray(1.0 if one.factor is None else one.factor) for one in pieces]
     if any(np.iscomplexobj(factor) for factor in found):
@@ -112,12 +112,13 @@ def _factors(
         by_row[..., t] = factor.reshape(factor.shape[:n_across]) if factor.ndim else factor
     none = rows.frozen(np.empty(0), np.dtype(np.float64))
     by_row = rows.frozen(by_row.reshape(-1, MOST_TERMS), np.dtype(np.float64))
-    return by_row, rows.filled([none]), np.empty(0, np.uint64), np.empty(0, np.int64)
+    n_rows = math.prod(shape[k] for k in order[:n_across])
+    return by_row, rows.filled([none]), np.empty(0, np.uint64), np.empty(0, np.int64), n_rows
 
 
 def _of_cells(
     factors: list[AnyArray], components: list[int], n_across: int, shape: list[int]
-) -> tuple[AnyArray, tuple[AnyArray, ...], AnyArray, AnyArray]:
+) -> tuple[AnyArray, tuple[AnyArray, ...], AnyArray, AnyArray, int]:
     """Factors that vary within rows; they are not expanded along the axes before them."""
     common = np.broadcast_shapes(*(one.shape for one in factors), (1,) * n_across + (1,))
     sides = (*common[:n_across], *shape[n_across:])
@@ -129,4 +130,6 @@ def _of_cells(
     ]
     by_row = rows.frozen(np.ones((1, MOST_TERMS)), np.dtype(np.float64))
     size = np.uint64(math.prod(shape[n_across:]))
-    return by_row, rows.filled(spread), starts * size, np.array(components)
+    alone = next((k for k, side in enumerate(common[:n_across]) if side > 1), n_across)
+    period = math.prod(shape[alone:n_across])
+    return by_row, rows.filled(spread), starts * size, np.array(components), period
