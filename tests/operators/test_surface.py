@@ -233,7 +233,7 @@ def test_lazy_places_warn_when_they_are_computed(why: str) -> None:
         found = lazy.compute(scheduler="sync")
     xr.testing.assert_identical(found, expected)
     (text,) = {str(one.message) for one in caught}
-    assert text.startswith("coordinates ['lat', 'lon'] are missing, or not independent of")
+    assert text.startswith("coordinates ['lon', 'lat'] are missing, or not independent of")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         lazy.compute()

@@ -109,21 +109,20 @@ class Figure(NamedTuple):
         >>> [float(x) for x in Figure(1.0).normal(0.0, 0.0)]
         [1.0, 0.0, 0.0]
         """
-        across = np.cos(latitude)
-        return [across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude)]
+        return self.normal_of(
+            np.sin(latitude), np.cos(latitude), np.sin(longitude), np.cos(longitude)
+        )
 
-    def frame(self, latitude: Any, longitude: Any) -> tuple[list[Any], list[Any], list[Any]]:
-        """The vertical, north and east, as vectors of length 1 in space.
+    @staticmethod
+    def normal_of(up: Any, across: Any, sine: Any, cosine: Any) -> list[Any]:
+        """The same from sine and cosine of the latitude, and of the longitude.
 
         Examples
         --------
-        >>> [[float(x) for x in vector] for vector in Figure(1.0).frame(0.0, 0.0)]
-        [[1.0, 0.0, 0.0], [-0.0, -0.0, 1.0], [-0.0, 1.0, 0.0]]
+        >>> Figure.normal_of(0.0, 1.0, 0.0, 1.0)
+        [1.0, 0.0, 0.0]
         """
-        up, across = np.sin(latitude), np.cos(latitude)
-        sine, cosine = np.sin(longitude), np.cos(longitude)
-        normal = [across * cosine, across * sine, up]
-        return normal, [-up * cosine, -up * sine, across], [-sine, cosine, np.zeros_like(sine)]
+        return [across * cosine, across * sine, up]
 
     def point(self, normal: list[Any]) -> list[Any]:
         """The place in space that has a vertical: three coordinates in metres.

@@ -15,7 +15,8 @@ from xgrad.labels import figure
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing
-from xgrad.operators.surface import Surface, dot
+from xgrad.operators.surface import Surface
+from xgrad.operators.vectors import Directions, dot
 from xgrad.stencils.scheme import Scheme
 
 # In semi-major axes: what is longer than any way on the Earth, and than a step between two cells in
@@ -171,8 +172,8 @@ def at_right_angles(place: Place, options: Options) -> Place:
         If the cosine of an angle inside the grid is above 0.02.
     """
     surface = Surface.on_earth(place, options)
-    one, other = (surface.unit_vector(dim) for dim in surface.dims)
-    inside = abs(dot(one, other))[1:-1, 1:-1]
+    (cosine,) = surface.each(_cosine)
+    inside = cosine[1:-1, 1:-1]
     if isinstance(inside, np.ndarray):
         _require_small(inside, place.latitude.dims, place.names)
         return place
@@ -183,6 +184,11 @@ def at_right_angles(place: Place, options: Options) -> Place:
         meta=np.empty((0, 0)),
     )  # fmt: skip
     return place._replace(latitude=xr.Variable(place.latitude.dims, data))
+
+
+def _cosine(at: Directions) -> list[Any]:
+    one, other = (at.unit_vector(dim) for dim in at.dims)
+    return [abs(dot(one, other))]
 
 
 def _checked(

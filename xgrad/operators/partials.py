@@ -21,7 +21,8 @@ from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing, along_index
 from xgrad.operators.direction import Direction
-from xgrad.operators.surface import Surface, along_index_of, cross, dot, known_of, reciprocal
+from xgrad.operators.surface import Surface, along_index_of, known_of, reported
+from xgrad.operators.vectors import cross, dot, reciprocal
 
 
 class Frame(NamedTuple):
@@ -33,8 +34,8 @@ class Frame(NamedTuple):
         The dimensions of the grid.
     places : vector
         Where the cells are: in space, or the coordinates themselves.
-    unit_vectors : mapping of hashable to vector
-        The directions by name.
+    unit_vector : callable
+        Returns a direction by its name.
     weights : mapping of hashable to (mapping of hashable to Variable)
         Per direction and dimension the factor of the derivative along the index.
     known : Variable or None
@@ -43,16 +44,15 @@ class Frame(NamedTuple):
 
     dims: tuple[Hashable, ...]
     places: Sequence[Any]
-    unit_vectors: Mapping[Hashable, Sequence[Any]]
+    unit_vector: Callable[[Hashable], Sequence[Any]]
     weights: Mapping[Hashable, Mapping[Hashable, xr.Variable]]
     known: xr.Variable | None
 
     @classmethod
     def of_surface(cls, surface: Surface, names: Sequence[Hashable], options: Options) -> Frame:
         """Two directions of a surface."""
-        weights = {name: surface.weights(name) for name in names}
         known = surface.known(options)
-        return cls(surface.dims, surface.places, surface.coordinates, weights, known)
+        return cls(surface.dims, surface.places, surface.unit_vector, surface.weights(names), known)
 
     @classmethod
     def on_earth(cls, place: Place, names: Sequence[Hashable], options: Options) -> Frame:
@@ -68,7 +68,7 @@ class Frame(NamedTuple):
         places = [coord.variable.transpose(*dims).data.astype(np.float64) for coord in coords]
         unit_vectors = dict(zip(names, np.eye(3).tolist(), strict=True))
         weights = dict(zip(names, _of_three(coords, dims, options), strict=True))
-        return cls(dims, places, unit_vectors, weights, known_of(places, dims, options))
+        return cls(dims, places, unit_vectors.__getitem__, weights, known_of(places, dims, options))
 
 
 def directions(
@@ -168,7 +168,9 @@ def _of_three(
     )
     columns = [cross(two, three), cross(three, one), cross(one, two)]
     size = np.sqrt(dot(one, one) * dot(two, two) * dot(three, three))
-    per_volume = reciprocal(dot(one, columns[0]), size, [coord.name for coord in coords])
+    volume = dot(one, columns[0])
+    names = [coord.name for coord in coords]
+    per_volume = reported(reciprocal(volume, size), lambda: volume, names)
     return [
         {dim: xr.Variable(dims, column[d] * per_volume) for d, dim in enumerate(dims)}
         for column in columns

@@ -31,8 +31,9 @@ from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.operators.direction import Direction
 from xgrad.operators.partials import Frame, index_along
-from xgrad.operators.surface import along_index_of, dot
+from xgrad.operators.surface import along_index_of
 from xgrad.operators.terms import term_of
+from xgrad.operators.vectors import dot
 
 _Pair = tuple[Hashable, Hashable]
 
@@ -73,7 +74,7 @@ class SecondOrder:
         symbols = {}
         for pair in itertools.combinations_with_replacement(frame.dims, 2):
             bend = [_second(place, pair, frame.dims, first) for place in frame.places]
-            turned = {name: dot(frame.unit_vectors[name], bend) for name in frame.weights}
+            turned = {name: dot(frame.unit_vector(name), bend) for name in frame.weights}
             symbols[pair] = {
                 c: sum(turned[name] * own[c].data for name, own in frame.weights.items())
                 for c in frame.dims
