@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -61,3 +62,30 @@ def test_bad_columns_are_reported_once_computed(period: Any, count: int) -> None
     found = combine.combine({"f": np.ones((6, 4))}, terms)
     assert np.isnan(found).all(axis=0).tolist() == [False, True, False, False]
     assert [good.tolist() for good in reported] == [[[True, False, True, True]]] * count
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c16", "i4"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(9, 60, 70), (2, 5, 6), (0, 4, 4)])
+def test_a_pair_of_sums_has_the_bits_of_each(
+    dtype: str, order: Any, shape: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(0)
+    f = np.asarray((30 * rng.normal(size=shape)).astype(dtype), order=order)
+    rise, across = Term("f", 1, 1.0), Term("f", 2, 1.0, Scheme(boundary=("extend", "reflect")))
+    pair = tuple(
+        [term._replace(factor=rng.normal(size=(1, *shape[1:]))) for term in (rise, across)]
+        for _ in range(2)
+    )
+    found = combine.combine_pair(f, (pair[0], pair[1]))
+    assert found is not None
+    for own, terms in zip(found, pair, strict=True):
+        assert same_bits(own, combine.combine({"f": f}, terms, "sum"))
+    one, other = pair
+    changes: list[dict[str, Any]] = [
+        {"inside": np.ones(shape)}, {"factor": 2.0}, {"along": 2.0}, {"of": rise},
+    ]  # fmt: skip
+    for change in changes:
+        assert combine.combine_pair(f, (one, [other[0]._replace(**change), other[1]])) is None
+    assert combine.combine_pair(f, (one, other[:1])) is None
+    assert combine.combine_pair(da.from_array(f), (one, other)) is None

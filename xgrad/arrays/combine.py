@@ -78,6 +78,47 @@ def combine(arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How = "s
     return lazy.combine(arrays, terms, how, dtype)
 
 
+def combine_pair(array: Any, pair: tuple[Sequence[Term], Sequence[Term]]) -> list[Any] | None:
+    """Two sums of the same two derivatives of an array in memory, which is read once.
+
+    Parameters
+    ----------
+    array : array
+        The operand of all terms.
+    pair : two sequences of Term
+        The terms of the two sums.
+
+    Returns
+    -------
+    list of two numpy.ndarrays or None
+        As of two calls of :func:`combine`; None if the terms differ in more than their factors, or
+        something is lazy.
+
+    Examples
+    --------
+    >>> f, one = np.array([[0.0, 1.0], [3.0, 4.0]]), np.ones((2, 2))
+    >>> rise, across = (Term("f", axis, 1.0, factor=one) for axis in (0, 1))
+    >>> both = (rise, across), (rise, across._replace(factor=-one))
+    >>> [found[0, 0] for found in combine_pair(f, both)]
+    [np.float64(4.0), np.float64(2.0)]
+    """
+    one, other = pair
+    terms = [*one, *other]
+    if len(one) != 2 or len(other) != 2 or type(array) is not np.ndarray:
+        return None
+    if not all(type(term.factor) is np.ndarray and _is_along_index(term) for term in terms):
+        return None
+    if [term._replace(factor=None) for term in one] != [
+        term._replace(factor=None) for term in other
+    ]:
+        return None
+    return eager.combine_pair(array, pair, dtype_of([array.dtype], "sum"))
+
+
+def _is_along_index(term: Term) -> bool:
+    return isinstance(term.along, float) and term.inside is None and term.of is None
+
+
 def _positions(term: Term) -> Any:
     return term.along.array if isinstance(term.along, Positions) else None
 

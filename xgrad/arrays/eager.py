@@ -39,6 +39,30 @@ def combine(
     return out
 
 
+def combine_pair(
+    array: AnyArray, pair: tuple[Sequence[Term], Sequence[Term]], dtype: np.dtype[Any]
+) -> list[AnyArray]:
+    """Two sums of terms of one array; see :func:`xgrad.arrays.combine.combine_pair`."""
+    outs = [buffers.empty_like(array, dtype) for _ in pair]
+    if array.size == 0:
+        return outs
+    cut, whole = _longest(outs[0]), tuple(slice(0, n) for n in array.shape)
+    one, other = ([_over_all(term, array, None) for term in terms] for terms in pair)
+
+    def some(part: slice) -> None:
+        box = (*whole[:cut], part, *whole[cut + 1 :])
+        own, also = ([piece.cut(box) for piece in terms] for terms in (one, other))
+        block.fold_pair(own, also, [out[box] for out in outs])
+
+    in_threads(2 * outs[0].nbytes, array.shape[cut], some)
+    return outs
+
+
+def _longest(out: AnyArray) -> int:
+    """The axis whose parts are contiguous in memory."""
+    return max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
+
+
 def complain(term: Term) -> None:
     """Report columns of positions in memory that are not strictly monotonic.
 
@@ -62,8 +86,7 @@ def _pieces(
     arrays: Mapping[Hashable, AnyArray], terms: Sequence[Term], how: How, out: AnyArray
 ) -> tuple[int, Callable[[slice], bool]]:
     """Return how many pieces threads can share, and a function that computes some of them."""
-    # Cut along the axis whose parts are contiguous in memory.
-    cut = max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
+    cut = _longest(out)
     first = terms[0]
     alone = len(terms) == 1 and how == "sum" and first.factor is None
     if alone and first.axis == cut and isinstance(first.along, Positions):

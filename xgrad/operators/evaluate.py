@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import xarray as xr
 
-from xgrad.arrays.combine import combine
+from xgrad.arrays.combine import combine, combine_pair
 from xgrad.labels import quantities
 from xgrad.labels.options import Options
 from xgrad.operators.result import Result
@@ -18,6 +18,26 @@ def values_of(result: Result) -> Any:
     arrays = {name: variable.data for name, variable in result.variables.items()}
     data = combine(arrays, result.terms, result.how)
     return data if result.seconds == 1 else data / result.seconds
+
+
+def _values(results: Sequence[Result]) -> Iterator[Any]:
+    """Compute the arrays of results; two derivatives in directions of one grid together."""
+    rest = list(results)
+    while rest:
+        pair = rest[:2]
+        together = _pair(*pair) if len(pair) == 2 else None
+        if together is None:
+            yield values_of(rest.pop(0))
+        else:
+            yield from together
+            del rest[:2]
+
+
+def _pair(one: Result, other: Result) -> list[Any] | None:
+    fits = one.how == other.how == "sum" and one.seconds == other.seconds == 1
+    if not fits or len(one.variables) > 1 or one.variable is not other.variable:
+        return None
+    return combine_pair(one.variable.data, (one.terms, other.terms))
 
 
 def labelled(
@@ -44,9 +64,11 @@ def labelled(
     >>> labelled(da, [twice]).twice.values
     array([0., 2., 8.])
     """
-    array = values or values_of
+    own = list(results)
+    arrays = _values(own) if values is None else map(values, own)
     found = {
-        one.name: xr.Variable(one.variable.dims, array(one), dict(one.attrs)) for one in results
+        one.name: xr.Variable(one.variable.dims, array, dict(one.attrs))
+        for one, array in zip(own, arrays, strict=True)
     }
     attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
     return xr.Dataset(found, obj.coords, attrs)
