@@ -9,6 +9,7 @@ import dask.array as da
 import numpy as np
 
 from xgrad._typing import AnyArray
+from xgrad.arrays import buffers
 from xgrad.arrays.threads import in_threads
 
 # Cells of a strip, whose intermediate results stay in the cache of a core.
@@ -45,7 +46,8 @@ def per_cell(function: Callable[..., Sequence[Any]], *arrays: Any) -> Any:
     if any(isinstance(one, da.Array) for one in arrays):
         return _in_chunks(function, arrays, count)
     rows, columns = arrays[0].shape[-2:]
-    out, step = np.empty((count, rows, columns)), max(1, _CELLS_OF_A_STRIP // max(1, columns))
+    like, step = np.zeros(1), max(1, _CELLS_OF_A_STRIP // max(1, columns))
+    out = buffers.empty_like(np.broadcast_to(like, (count, rows, columns)), like.dtype)
 
     def work(part: slice) -> None:
         for start in range(part.start, part.stop, step):

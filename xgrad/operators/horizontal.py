@@ -43,11 +43,11 @@ class Horizontal(NamedTuple):
 
     def divergence(self) -> list[Term]:
         """``(D_i (V · (p_j × n)) + D_j (V · (n × p_i))) / J``."""
-        return self._terms(_across, (1.0, 1.0))
+        return self._terms(_across)
 
     def rotation(self) -> list[Term]:
         """``(D_i (V · p_j) - D_j (V · p_i)) / J``."""
-        return self._terms(_along, (1.0, -1.0))
+        return self._terms(_along)
 
     def along(self, direction: Hashable, name: Hashable, sign: float) -> list[Term]:
         """``sign`` times the derivative of another variable in a direction."""
@@ -60,24 +60,21 @@ class Horizontal(NamedTuple):
             for dim, weight in weights.items()
         ]  # fmt: skip
 
-    def _terms(self, products: Callable[..., list[Any]], signs: tuple[float, float]) -> list[Term]:
+    def _terms(self, products: Callable[..., list[Any]]) -> list[Term]:
         surface = self.surface
         inside = iter(surface.each(products, names=tuple(self.components)))
-        factors = {
-            sign: surface.variable(surface.per_area if sign == 1 else surface.per_area * sign)
-            for sign in signs
-        }
+        factor = surface.variable(surface.per_area)
         return [
             term_of(
                 name,
                 self.variables[name],
                 index_along(dim, self.variables[name].sizes[dim], self.options),
                 self.options,
-                factor=factors[sign],
+                factor=factor,
                 inside=surface.variable(next(inside)),
             )
             for name in self.components.values()
-            for dim, sign in zip(surface.dims, signs, strict=True)
+            for dim in surface.dims
         ]
 
 
@@ -87,5 +84,7 @@ def _across(at: Directions, names: tuple[Hashable, ...]) -> list[Any]:
 
 
 def _along(at: Directions, names: tuple[Hashable, ...]) -> list[Any]:
-    """``V · p_j`` and ``V · p_i``."""
-    return [dot(at.unit_vector(name), vector) for name in names for vector in at.tangents[::-1]]
+    """``V · p_j`` and ``-V · p_i``."""
+    one, (a, b) = at.tangents[1], at.tangents[0]
+    units = [at.unit_vector(name) for name in names]
+    return [dot(unit, vector) for unit in units for vector in (one, (-a, -b))]
