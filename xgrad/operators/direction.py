@@ -60,6 +60,10 @@ class Direction:
         found: xr.Variable | None = None if self.frame is None else self.frame().known
         return found
 
+    def fits(self, variable: xr.Variable) -> bool:
+        """Whether a variable has all dimensions that the factor depends on."""
+        return self.factor is None or set(self.factor.dims) <= set(variable.dims)
+
     @property
     def dims(self) -> list[Hashable]:
         """The dimensions that a variable must have."""
