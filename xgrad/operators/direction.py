@@ -51,7 +51,7 @@ class Direction:
         """The spacings and the factors of the derivatives along them."""
         if self.frame is None:
             return tuple((along, self.factor) for along in self.spacings)
-        weights = self.frame().weights[self.name]
+        weights = self.frame().weights(self.name)
         return tuple((along, weights[along.dim]) for along in self.spacings)
 
     @property

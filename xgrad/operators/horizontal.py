@@ -15,7 +15,7 @@ import xarray as xr
 
 from xgrad.arrays.term import Term
 from xgrad.labels.options import Options
-from xgrad.operators.partials import index_along
+from xgrad.operators.partials import Frame, index_along
 from xgrad.operators.surface import Surface
 from xgrad.operators.terms import term_of
 from xgrad.operators.vectors import Directions, dot
@@ -51,11 +51,12 @@ class Horizontal(NamedTuple):
 
     def along(self, direction: Hashable, name: Hashable, sign: float) -> list[Term]:
         """``sign`` times the derivative of another variable in a direction."""
-        variable, weights = self.variables[name], self.surface.weights([direction])[direction]
+        frame = Frame.of_surface(self.surface, self.options)
+        variable, weights = self.variables[name], frame.weights(direction)
         return [
             term_of(
                 name, variable, index_along(dim, variable.sizes[dim], self.options), self.options,
-                factor=weight * sign, inside=self.surface.known(self.options),
+                factor=weight * sign, inside=frame.known,
             )
             for dim, weight in weights.items()
         ]  # fmt: skip

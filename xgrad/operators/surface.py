@@ -50,8 +50,8 @@ class Surface:
         The coordinates that have directions: those of longitude and latitude, or of x and y.
     places : array of shape (3, ...)
         The places of the cells in space.
-    unit_vector : callable
-        Returns the direction of one of the axes in space.
+    components : callable
+        Takes vectors in space, and returns their components along the two axes.
     tangents : array of shape (4, ...)
         Components along the axes of the derivatives of the places along the two indices.
     backward : tuple of hashable
@@ -61,7 +61,7 @@ class Surface:
     dims: tuple[Hashable, ...]
     axes: tuple[Hashable, ...]
     places: Any
-    unit_vector: Callable[[Hashable], Sequence[Any]]
+    components: Callable[[Any], Any]
     tangents: Any
     backward: tuple[Hashable, ...] = ()
 
@@ -73,12 +73,10 @@ class Surface:
         found = per_cell(partial(_angles_and_places, figure=place.figure), *both)
         angles, places = found[:4], found[4:]
 
-        def unit_vector(name: Hashable) -> Any:
-            return per_cell(_east if name == axes[0] else _north, angles)
-
         along = _along_indices(places, dims, options)
         tangents = per_cell(_eastward_and_northward, angles, *along)
-        return cls(dims, axes, places, unit_vector, tangents, place.backward)
+        components = partial(per_cell, _eastward_and_northward, angles)
+        return cls(dims, axes, places, components, tangents, place.backward)
 
     @classmethod
     def on_plane(
@@ -87,10 +85,9 @@ class Surface:
         """A grid on a plane, with the directions of its two coordinates."""
         x, y = (coord.variable.transpose(*dims).data.astype(np.float64) for coord in coords)
         axes, flat = tuple(coord.name for coord in coords), stacked([x, y])
-        unit_vectors = dict(zip(axes, np.eye(2).tolist(), strict=True))
         one, other = _along_indices(flat, dims, options)
         tangents = stacked([*one, *other])
-        return cls(dims, axes, flat, unit_vectors.__getitem__, tangents)
+        return cls(dims, axes, flat, as_they_are, tangents)
 
     @cached_property
     def per_area(self) -> Any:
@@ -123,10 +120,10 @@ class Surface:
         """An array of the grid with its dimensions."""
         return xr.Variable(self.dims, array)
 
-    def weights(self, names: Sequence[Hashable]) -> dict[Hashable, dict[Hashable, xr.Variable]]:
-        """Per direction and dimension the factor of the derivative along the index."""
-        found = map(self.variable, self.each(_weights, self.per_area, names=tuple(names)))
-        return {name: {dim: next(found) for dim in self.dims} for name in names}
+    @property
+    def weights(self) -> Any:
+        """Per axis and dimension the factor of the derivative along the index, one by one."""
+        return self.each(_weights, self.per_area)
 
 
 def _angles_and_places(latitude: Any, longitude: Any, figure: Figure) -> list[Any]:
@@ -135,19 +132,16 @@ def _angles_and_places(latitude: Any, longitude: Any, figure: Figure) -> list[An
     return [*angles, *figure.point(figure.normal_of(*angles))]
 
 
-def _east(angles: Any) -> list[Any]:
-    _, _, sine, cosine = angles
-    return [-sine, cosine, np.zeros_like(sine)]
-
-
-def _north(angles: Any) -> list[Any]:
-    up, across, sine, cosine = angles
-    return [-up * cosine, -up * sine, across]
+def as_they_are(vectors: Any) -> Any:
+    """Components of vectors along the axes that they are given in."""
+    return vectors
 
 
 def _eastward_and_northward(angles: Any, *vectors: Any) -> list[Any]:
     """Components of vectors in space."""
-    axes = _east(angles), _north(angles)
+    up, across, sine, cosine = angles
+    east = [-sine, cosine, np.zeros_like(sine)]
+    axes = east, [-up * cosine, -up * sine, across]
     return [dot(axis, vector) for vector in vectors for axis in axes]
 
 
@@ -167,8 +161,8 @@ def _jacobian(at: Directions) -> list[Any]:
     return [at.jacobian]
 
 
-def _weights(at: Directions, per_area: Any, names: tuple[Hashable, ...]) -> list[Any]:
-    units = [at.unit_vector(name) for name in names]
+def _weights(at: Directions, per_area: Any) -> list[Any]:
+    units = [at.unit_vector(name) for name in at.axes]
     return [dot(unit, vector) * per_area for unit in units for vector in at.gradients]
 
 
@@ -181,9 +175,7 @@ def stacked(arrays: Sequence[Any]) -> Any:
 
 def _along_indices(places: Any, dims: tuple[Hashable, ...], options: Options) -> tuple[Any, Any]:
     """Derivatives of the places along the two indices."""
-    one, other = (
-        _padded_derivative(places, k + 1, options.scheme(dim)) for k, dim in enumerate(dims)
-    )
+    one, other = (along_index_of(places, k + 1, options.scheme(dim)) for k, dim in enumerate(dims))
     return one, other
 
 
@@ -215,28 +207,20 @@ def known_of(
     return xr.Variable(dims, np.where(missing, np.nan, 1.0).astype(np.float16))
 
 
-def along_index_of(
-    variable: xr.Variable, dim: Hashable, dims: tuple[Hashable, ...], options: Options
-) -> Any:
-    """Derivative of a coordinate along an index, with the stencil of the data.
+def along_index_of(values: Any, axis: int, scheme: Scheme) -> Any:
+    """Derivative of coordinates along an index, with the stencil of the data.
+
+    Beyond an edge are the ghost positions that go with the ghosts of the data.
 
     Parameters
     ----------
-    variable : Variable
-        The coordinate.
-    dim : hashable
-        The dimension of the index.
-    dims : tuple of hashable
-        Dimensions of the result.
-    options : Options
-        The stencils.
+    values : array
+        Of float64.
+    axis : int
+        That of the index.
+    scheme : Scheme
+        The stencil.
     """
-    values = variable.transpose(*dims).data.astype(np.float64)
-    return _padded_derivative(values, dims.index(dim), options.scheme(dim))
-
-
-def _padded_derivative(values: Any, axis: int, scheme: Scheme) -> Any:
-    """Derivative along an index, with the ghost positions that go with the ghosts of the data."""
     if "periodic" in scheme.boundary:
         return differentiate(values, 1.0, axis, scheme, 1.0)
     size, index = values.shape[axis], (slice(None),) * axis
