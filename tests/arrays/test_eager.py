@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 
 from tests.helpers import numpy_gradient, same_bits
-from xgrad.arrays import combine, threads
-from xgrad.arrays.term import Positions, Term
+from xgrad.arrays import block, combine, threads
+from xgrad.arrays.term import Combination, Positions, Term
 from xgrad.stencils.scheme import Scheme
 
 
@@ -61,3 +62,48 @@ def test_bad_columns_are_reported_once_computed(period: Any, count: int) -> None
     found = combine.combine({"f": np.ones((6, 4))}, terms)
     assert np.isnan(found).all(axis=0).tolist() == [False, True, False, False]
     assert [good.tolist() for good in reported] == [[[True, False, True, True]]] * count
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c16", "i4"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(9, 60, 70), (2, 5, 6), (0, 4, 4)])
+def test_a_pair_of_sums_has_the_bits_of_each(
+    dtype: str, order: Any, shape: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(0)
+    f = np.asarray((30 * rng.normal(size=shape)).astype(dtype), order=order)
+    rise, across = Term("f", 1, 1.0), Term("f", 2, 1.0, Scheme(boundary=("extend", "reflect")))
+    pair = tuple(
+        [term._replace(factor=rng.normal(size=(1, *shape[1:]))) for term in (rise, across)]
+        for _ in range(2)
+    )
+    one, other = pair
+    # The second sum as it is, and with a change that keeps the two from being computed in one pass.
+    changes: list[dict[str, Any]] = [
+        {}, {"inside": np.ones(shape)}, {"factor": 2.0}, {"along": 2.0}, {"of": rise},
+    ]  # fmt: skip
+    for change in changes:
+        others = [other[0]._replace(**change), other[1]]
+        wanted = [Combination({"f": f}, tuple(terms)) for terms in (one, others, other[:1])]
+        for own, each in zip(combine.combine_all(wanted), wanted, strict=True):
+            assert same_bits(own, combine.combine({"f": f}, each.terms))
+
+
+def test_two_derivatives_of_each_cell_are_computed_in_one_pass(monkeypatch: Any) -> None:
+    passes = []
+    fold_pair = block.fold_pair
+
+    def counted(*arguments: Any) -> None:
+        passes.append(1)
+        fold_pair(*arguments)
+
+    monkeypatch.setattr(block, "fold_pair", counted)
+    f, weight = np.random.default_rng(0).normal(size=(2, 5, 6))
+    rise, across = (Term("f", axis, 1.0, factor=weight) for axis in (0, 1))
+    wanted = [Combination({"f": f}, (rise, across)) for _ in range(2)]
+    combine.combine_all(wanted)
+    assert passes
+    passes.clear()
+    combine.combine_all([Combination({"f": da.from_array(f)}, one.terms) for one in wanted])
+    combine.combine_all([Combination({"f": f.copy()}, one.terms) for one in wanted])
+    assert not passes

@@ -30,3 +30,17 @@ def test_a_row_beside_the_block_is_found() -> None:
     for j, expected in ((-2, 0.0), (-1, 2.0), (0, 10.0), (2, 14.0), (3, 20.0)):
         array, start = row_loops.row(below, f, above, where, 0, j, 0, 2)
         assert array[int(start)] == expected
+
+
+@pytest.mark.parametrize("planes", [0, 1, 3, 8, 21])
+@pytest.mark.parametrize(("period", "count"), [(1, 1), (1, 5), (6, 4), (40, 16), (7, 7)])
+def test_groups_of_rows_are_all_rows_once(planes: int, period: int, count: int) -> None:
+    firsts, whole = row_loops.rows_together(planes * period, period, count)
+    rows = [
+        row
+        for first in firsts
+        for row in range(first, min(first + count, (first // whole + 1) * whole))
+    ]
+    assert sorted(rows) == list(range(planes * period))
+    if period >= count and planes > 1:
+        assert firsts[1] == period, "the rows with the same factors follow one another"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers import same_bits
 from xgrad.kernels import vectors
-from xgrad.operators import surface
+from xgrad.operators import vectors as operators
 
 
 @pytest.mark.parametrize("shape", [(7,), (40, 50)])
@@ -30,7 +30,7 @@ def test_a_surface_uses_them_for_many_cells_with_the_same_bits() -> None:
     rng = np.random.default_rng(1)
     one, other = ([*rng.normal(size=(3, 600, 500))] for _ in range(2))
     rows = [[x[:1].copy() for x in vector] for vector in (one, other)]
-    assert same_bits(surface.dot(one, other)[:1], sum(x * y for x, y in zip(*rows, strict=True)))
+    assert same_bits(operators.dot(one, other)[:1], sum(x * y for x, y in zip(*rows, strict=True)))
 
 
 def test_what_the_loops_cannot_take() -> None:

@@ -76,6 +76,58 @@ def test_kilometres_are_the_same_places() -> None:
     np.testing.assert_allclose(place_of(metres, feet).latitude, one.latitude, rtol=1e-12)
 
 
+def bare(da: xr.DataArray, scale: float) -> xr.DataArray:
+    found = da.assign_coords(x=da.x / scale, y=da.y / scale)
+    for name in "xy":
+        found[name].attrs.clear()
+    return found
+
+
+def test_coordinates_without_units_that_may_be_kilometres_are_refused() -> None:
+    metres = image()
+    expected = place_of(metres, "EPSG:3413")
+    assert same_bits(place_of(bare(metres, 1), "EPSG:3413").latitude, expected.latitude)
+    km = bare(metres, 1000)
+    message = r"coordinates \['x', 'y'\] have no units and are at most 400: .*set `ds\['x'\]\.at"
+    with nothing_computed(), pytest.raises(CoordinateError, match=message):
+        placed(km.chunk(), Options(metric="EPSG:3413"))
+    for name in "xy":
+        km[name].attrs["units"] = "km"
+    np.testing.assert_allclose(place_of(km, "EPSG:3413").latitude, expected.latitude, rtol=1e-14)
+    near = bare(metres, 1000)
+    for name in "xy":
+        near[name].attrs["units"] = "m"
+    assert np.degrees(place_of(near, "EPSG:3413").latitude.min()) > 89.99
+
+
+@pytest.mark.parametrize("radians", [False, True])
+def test_a_crs_that_contradicts_the_places_of_the_data_is_refused(radians: bool) -> None:
+    da, _ = placed(image(), Options(metric="EPSG:3413"))
+    if radians:
+        da = da.assign_coords({
+            name: np.radians(da[name]).assign_attrs(units="radian", standard_name=name)
+            for name in ("latitude", "longitude")
+        })  # fmt: skip
+    same = place_of(da, "EPSG:3413")
+    assert same.backward == ("y",)
+    place_of(da.transpose(), 3413)
+    place_of(da, "+proj=stere +lat_0=90 +lat_ts=70 +lon_0=-45 +R=6371229")  # another figure
+    place_of(da, "EPSG:4326")  # of which x and y are no coordinates
+    message = (
+        r"the corner 'y' = 400000, 'x' = -200000 at latitude and longitude 85\.87, -153\.43, but "
+        r"'latitude' and 'longitude' are 85\.87, 161\.57 there; give the CRS of the data, correct"
+    )
+    other = "+proj=stere +lat_0=90 +lat_ts=70 +lon_0=0 +datum=WGS84"
+    with pytest.raises(CoordinateError, match=message):
+        place_of(da, other)
+    with pytest.raises(CoordinateError, match="correct the `units` of 'x' and 'y'"):
+        place_of(bare(da, 1000), "EPSG:3413")
+    assert same_bits(place_of(da.drop_vars(["x", "y"]), other).latitude, same.latitude)
+    place_of(da.drop_vars(["latitude", "longitude"]), other)
+    holes = da.assign_coords(latitude=da.latitude.where(da.latitude < 0))
+    place_of(holes, other)  # no corner to compare
+
+
 def test_lazy_data_have_lazy_places_in_their_chunks() -> None:
     da = image().expand_dims(time=2)
     lazy = da.chunk(time=1, y=2, x=3)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+import pyproj
 import pytest
 import xarray as xr
 
 import xgrad
 from tests.helpers import nothing_computed, same_bits
-from tests.operators.grids import exact
+from tests.operators.grids import CRS, exact
 from tests.operators.grids import on as projected
+from tests.operators.grids import projected as on_ellipsoid
 from tests.operators.helpers import OMEGA, R, globe, on, slope
 
 
@@ -103,6 +106,36 @@ def test_the_sign_along_the_grid_is_that_of_the_index(cut: slice) -> None:
     assert (grows.isel(x=cut).fdgrad.gradient("x", metric="sphere").df_dx > 0).all()
 
 
+def test_a_coordinate_that_falls_along_the_index_is_reported_with_remedies_that_work() -> None:
+    ds, _ = on_ellipsoid("polar stereographic", 21)  # rows from north to south
+    crs = pyproj.CRS(CRS["polar stereographic"][0])
+    inverse = pyproj.Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+    lon, lat = inverse.transform(*np.meshgrid(ds.x, ds.y))
+    places = {"lat": (("y", "x"), lat), "lon": (("y", "x"), lon)}
+    f = ds.f.assign_coords(places)
+    down, options = slice(None, None, -1), {"metric": "ellipsoid"}
+    message = r"coordinate 'y' decreases along them.* `\.isel\(y=slice\(None, None, -1\)\)`"
+    with pytest.warns(xgrad.CoordinateWarning, match=message):
+        found = f.fdgrad.gradient("y", **options).df_dy
+    with pytest.warns(xgrad.CoordinateWarning, match=message):
+        turned = f.fdgrad.direction(["y", "x"], **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reverse = f.isel(y=down).fdgrad
+        growing = reverse.gradient("y", **options).df_dy.isel(y=down)
+        by_crs = ds.f.fdgrad.gradient("y", metric=crs).df_dy
+        by_index = f.drop_vars("y").fdgrad.gradient("y", **options).df_dy
+        f.fdgrad.gradient(["x"], **options)
+        f.fdgrad.gradient(["lon", "lat"], **options)
+        f.fdgrad.magnitude(["y", "x"], **options)
+        anticlockwise = reverse.direction(["y", "x"], **options).isel(y=down)
+    assert same_bits(by_index.values, found.values)
+    size = {"rtol": 0, "atol": 1e-9 * float(abs(found).max())}
+    np.testing.assert_allclose(growing, -found, **size)
+    np.testing.assert_allclose(growing, by_crs, **size)
+    np.testing.assert_allclose(np.sin(anticlockwise), -np.sin(turned), rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", ["sinusoidal", "polar stereographic"])
 def test_a_magnitude_does_not_depend_on_the_directions(name: str) -> None:
     ds, _ = projected(name, 21)
@@ -185,7 +218,7 @@ def test_a_repeated_row_is_an_edge(name: str) -> None:
     if isinstance(found, xr.Dataset):
         found, expected = (next(iter(one.data_vars.values())) for one in (found, expected))
     assert not np.isinf(found).any()
-    reach = {"along y, wide": 5, "along x": 0, "along y": 1, "along the grid": 2}.get(name, 0)
+    reach = {"along the grid": 2}.get(name, 0)
     np.testing.assert_allclose(
         found.isel(y=slice(0, last + 1 - reach)), expected.isel(y=slice(0, last + 1 - reach)),
         rtol=1e-9, atol=1e-9 * float(abs(expected).max()),
@@ -198,16 +231,35 @@ def test_a_repeated_row_is_an_edge(name: str) -> None:
         assert same_bits(lazy.values, found.values)
 
 
-def test_a_repeated_place_is_reported() -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {}, {"edge_order": 2}, {"skipna": True}, {"accuracy": 4}, {"boundary": {"x": "extend"}},
+        {"boundary": {"x": ("reflect", "nan")}, "edge_order": 2},
+    ],
+)  # fmt: skip
+def test_a_repeated_place_is_an_edge_along_the_grid(options: dict[str, Any]) -> None:
     plain = tripolar().isel(x=slice(5, 50), y=slice(0, -2))
-    repeated = plain.isel(x=[0, *range(45)]).f
-    message = r"\['nav_lat', 'nav_lon'\] repeat or lack a place along 'x', .* along it are NaN"
-    with pytest.warns(xgrad.CoordinateWarning, match=message):
-        found = repeated.fdgrad.gradient("x", metric="sphere").df_dx
-    assert np.flatnonzero(np.isnan(found).any("y")).tolist() == [0, 1]
-    lazy = repeated.chunk(y=9).fdgrad.gradient("x", metric="sphere").df_dx
-    with pytest.warns(xgrad.CoordinateWarning, match=message):
+    plain["f"] = plain.f.where(plain.y % 7 > 0) if "skipna" in options else plain.f
+    options = {"metric": "sphere", **options}
+    repeated = plain.isel(x=[*range(20), *range(19, 45)]).f
+    found = repeated.fdgrad.gradient("x", **options).df_dx
+    beyond = options.get("boundary", {}).get("x", "one-sided")
+    left, right = (beyond, beyond) if isinstance(beyond, str) else beyond
+    for part, own in (
+        (slice(0, 20), {"x": (left, "one-sided")}), (slice(19, 45), {"x": ("one-sided", right)}),
+    ):  # fmt: skip
+        expected = plain.f.isel(x=part).fdgrad.gradient("x", **options | {"boundary": own}).df_dx
+        there = slice(0, 20) if part.start == 0 else slice(20, 46)
+        np.testing.assert_allclose(
+            found.isel(x=there), expected, rtol=1e-8, atol=1e-9 * float(abs(found).max())
+        )
+    for chunks in ({"y": 9}, {"x": 8}, {"x": 23, "y": 20}):
+        lazy = repeated.chunk(chunks).fdgrad.gradient("x", **options).df_dx
         assert same_bits(lazy.values, found.values)
+
+
+def test_second_derivatives_beside_a_repeated_place_are_reported() -> None:
     ds, _ = projected("polar stereographic", 21)
     twice = ds.isel(x=[0, *range(21)]).f
     with pytest.warns(xgrad.CoordinateWarning):
@@ -217,16 +269,15 @@ def test_a_repeated_place_is_reported() -> None:
     np.testing.assert_allclose(bent.isel(x=slice(5, None)), expected, rtol=0, atol=1e-24)
 
 
-@pytest.mark.parametrize("skipna", [False, True])
-def test_missing_places_take_only_what_is_beside_them(skipna: bool) -> None:
+def test_missing_places_take_only_what_is_beside_them() -> None:
     ds, _ = projected("Albers", 21)
     land = np.zeros((21, 21), bool)
     land[8:12, 5:9] = land[0, 0] = True
     whole = ds.f.fdgrad.gradient("x", metric="sphere").df_dx
     holes = ds.f.assign_coords(lat=ds.lat.where(~land), lon=ds.lon.where(~land))
-    options: dict[str, Any] = {"metric": "sphere", "skipna": skipna}
-    with pytest.warns(xgrad.CoordinateWarning, match="repeat or lack a place along 'x'"):
-        found = holes.fdgrad.gradient("x", **options).df_dx
+    message = "lack a place along 'x'.* give `skipna=True`"
+    with pytest.warns(xgrad.CoordinateWarning, match=message):
+        found = holes.fdgrad.gradient("x", metric="sphere").df_dx
     beside = land.copy()
     beside[:, 1:] |= land[:, :-1]
     beside[:, :-1] |= land[:, 1:]
@@ -234,5 +285,26 @@ def test_missing_places_take_only_what_is_beside_them(skipna: bool) -> None:
     size = 1e-9 * float(abs(whole).max())  # of the rounding of longer distances
     np.testing.assert_allclose(found.where(~beside), whole.where(~beside), rtol=0, atol=size)
     lazy = holes.assign_coords(lat=holes.lat.chunk(y=9), lon=holes.lon.chunk(x=9)).chunk(x=8)
-    with pytest.warns(xgrad.CoordinateWarning, match="repeat or lack a place along 'x'"):
-        assert same_bits(lazy.fdgrad.gradient("x", **options).df_dx.values, found.values)
+    with pytest.warns(xgrad.CoordinateWarning, match=message):
+        assert same_bits(lazy.fdgrad.gradient("x", metric="sphere").df_dx.values, found.values)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4"])
+@pytest.mark.parametrize("more", [{}, {"edge_order": 2}, {"accuracy": 4}])
+def test_with_skipna_a_missing_place_is_an_edge_along_the_grid(
+    dtype: str, more: dict[str, Any]
+) -> None:
+    ds, _ = projected("Albers", 21)
+    land = xr.DataArray(np.random.default_rng(0).random((21, 21)) < 0.15, dims=("y", "x"))
+    f = (1e6 * ds.f).astype(dtype).expand_dims(time=3)
+    options: dict[str, Any] = {"metric": "sphere", "skipna": True, **more}
+    holes = f.assign_coords(lat=ds.lat.where(~land), lon=ds.lon.where(~land))
+    for dim in ("y", "x"):
+        name = f"df_d{dim}"
+        expected = f.where(~land).fdgrad.gradient(dim, **options)[name]
+        found = holes.fdgrad.gradient(dim, **options)[name]
+        assert found.notnull().mean() > 0.5
+        size = 1e-9 if dtype != "f4" else 1e-5
+        np.testing.assert_allclose(found, expected, rtol=0, atol=size * float(abs(expected).max()))
+        lazy = holes.assign_coords(lat=holes.lat.chunk(y=9), lon=holes.lon.chunk(x=9)).chunk(x=8)
+        assert same_bits(lazy.fdgrad.gradient(dim, **options)[name].values, found.values)

@@ -113,3 +113,15 @@ def test_the_radius_scales_the_derivative() -> None:
         near, R * f.fdgrad.gradient("latitude", metric="sphere").df_dlatitude
     )
     assert near.attrs["long_name"] == "derivative of f with respect to latitude"
+
+
+def test_variables_without_the_latitude_that_scales_them_are_left_out() -> None:
+    ds = globe(6)
+    ds["f"] = on(ds, HARMONICS[2, 1])
+    ds["lon_bnds"] = ("longitude", "bnds"), np.stack([ds.longitude - 15, ds.longitude + 15], 1)
+    found = ds.fdgrad.gradient(["longitude", "latitude"], metric="sphere")
+    assert set(found) == {"df_dlongitude", "df_dlatitude"}
+    expected = ds.f.fdgrad.gradient(["longitude", "latitude"], metric="sphere")
+    assert same_bits(found.df_dlongitude, expected.df_dlongitude)
+    with pytest.raises(xgrad.CoordinateError, match="also depend on"):
+        ds.drop_vars("f").fdgrad.gradient("longitude", metric="sphere")

@@ -47,6 +47,52 @@ def test_places_missing_on_land_are_missing_in_the_result_only() -> None:
     assert kept.df_dlon.notnull().sum() == (~land).sum()
 
 
+def two(f: xr.DataArray) -> xr.Dataset:
+    return f.to_dataset().assign(g=2 * f)
+
+
+@pytest.mark.filterwarnings("ignore::xgrad.CoordinateWarning")
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c16", "i4"])
+@pytest.mark.parametrize("grid", ["plane", "volume", "sphere"])
+def test_with_skipna_a_missing_place_is_a_missing_neighbour(grid: str, dtype: str) -> None:
+    if grid == "sphere":
+        ds, _ = on("Albers", 21)
+        names, metric = ["lon", "lat"], "sphere"
+        coords = [ds[name] for name in names]
+    else:
+        coords = skewed(2, (20, 23) if grid == "plane" else (9, 11, 13))
+        names, metric = [coord.name for coord in coords], None
+    rng = np.random.default_rng(0)
+    shape, dims = coords[0].shape, coords[0].dims
+    holes = xr.DataArray(rng.random(shape) < 0.15, dims=dims)
+    values = (100 * rng.normal(size=(3, *shape))).astype(dtype)
+    f = xr.DataArray(values, dims=("time", *dims), name="f")
+    places: dict[Any, Any] = {coord.name: coord.where(~holes) for coord in coords}
+    there = f.assign_coords(places)  # it has values where no place is known
+    missing = f.where(~holes).assign_coords(places)
+    options: dict[str, Any] = {"metric": metric, "skipna": True}
+    operations = [
+        lambda f: f.fdgrad.gradient(names, **options),
+        lambda f: f.fdgrad.gradient(names, **options, accuracy=4, boundary={dims[0]: "extend"}),
+        lambda f: f.fdgrad.magnitude(names, **options).to_dataset(),
+    ]
+    if dtype != "c16" and grid != "volume":
+        operations.append(lambda f: f.fdgrad.direction(names, **options).to_dataset())
+    if grid != "volume":
+        pair = dict(zip(names, ("f", "g"), strict=True))
+        operations += [
+            lambda f: two(f).fdgrad.curl(pair, **options).to_dataset(),
+            lambda f: two(f).fdgrad.divergence(pair, **options).to_dataset(),
+        ]
+    for derive in operations:
+        found, expected = derive(there), derive(missing)
+        lazy = derive(there.chunk({"time": 2, **dict.fromkeys(dims, 8)}))
+        for name, values in found.items():
+            np.testing.assert_array_equal(values, expected[name])
+            assert bool(values.notnull().mean() > 0.5)
+            assert same_bits(lazy[name].values, values.values), name
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [

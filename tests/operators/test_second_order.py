@@ -334,3 +334,18 @@ def test_a_boundary_may_be_that_of_a_coordinate_along_the_grid() -> None:
         assert same_bits(apply(["yc", "xc"], metric="sphere", boundary={"yc": "nan"}), expected)
     with pytest.raises(xgrad.CoordinateError, match="or name 'lon' and 'lat'"):
         f.fdgrad.laplacian(["y", "x"], metric="sphere", boundary={"x": "periodic"})
+
+
+def test_a_lazy_laplacian_with_lazy_places_has_few_tasks() -> None:
+    ds = on("sinusoidal", 90)[0]
+    places = {name: ds[name].chunk(y=30, x=30) for name in ("lat", "lon")}
+    f = ds.f.expand_dims(time=4).chunk(time=1, y=30, x=30).assign_coords(places)
+
+    def tasks(array: Any) -> int:
+        (found,) = dask.optimize(array)
+        return len(dict(found.__dask_graph__()))
+
+    # The factors within are lazy, so that the chunks share their faces.
+    with dask.config.set({"xgrad.halo": "shared"}):
+        plain = tasks(f.fdgrad.magnitude(["y", "x"]))
+    assert tasks(f.fdgrad.laplacian(["lon", "lat"], metric="sphere")) < 3 * plain

@@ -145,6 +145,23 @@ def test_a_job_has_the_same_bits(operation: str, tmp_path: Path) -> None:
             assert same_bits(found[key], expected[key])
 
 
+@pytest.mark.filterwarnings("ignore::xgrad.CoordinateWarning")
+def test_a_job_has_the_same_bits_where_places_are_missing_or_repeated(tmp_path: Path) -> None:
+    ds = on("Albers", 25)[0][["f"]].drop_attrs(deep=False).expand_dims(time=3)
+    ds = ds.isel(y=[*range(12), *range(11, 25)])
+    land = xr.DataArray(np.random.default_rng(0).random((26, 25)) < 0.1, dims=("y", "x"))
+    ds = ds.assign_coords(lat=ds.lat.where(~land), lon=ds.lon.where(~land))
+    ds.chunk(time=1, y=10, x=9).to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    options: dict[str, Any] = {"metric": "sphere", "skipna": True}
+    for dim in (["lon", "lat"], ["y"], ["x"]):
+        target = tmp_path / "out.zarr"
+        xgrad.gradient_to_zarr(tmp_path / "in.zarr", target, ["f"], dim, overwrite=True, **options)
+        expected = ds.f.fdgrad.gradient(dim, **options)
+        with xr.open_zarr(target) as found:
+            for key in expected.data_vars:
+                assert same_bits(found[key], expected[key])
+
+
 @pytest.mark.parametrize("metric", ["EPSG:3035", pyproj.CRS("EPSG:3035"), "grid_mapping"], ids=type)
 def test_a_job_has_the_same_bits_from_projection_coordinates(metric: Any, tmp_path: Path) -> None:
     ds = projected("equal-area", 24)[0].expand_dims(time=3)
@@ -216,7 +233,7 @@ def test_lazy_places_warn_when_they_are_computed(why: str) -> None:
         found = lazy.compute(scheduler="sync")
     xr.testing.assert_identical(found, expected)
     (text,) = {str(one.message) for one in caught}
-    assert text.startswith("coordinates ['lat', 'lon'] are missing, or not independent of")
+    assert text.startswith("coordinates ['lon', 'lat'] are missing, or not independent of")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         lazy.compute()

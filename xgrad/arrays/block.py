@@ -64,6 +64,17 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
     return all(good)
 
 
+def fold_pair(one: Sequence[Piece], other: Sequence[Piece], outs: Sequence[AnyArray]) -> bool:
+    """Two sums of the same derivatives, with different factors; see :func:`fold`."""
+    if tabled.are_loaded(outs[0].size):
+        from xgrad.kernels import fused  # noqa: PLC0415  it loads numba
+
+        if fused.fold_pair(one, other, outs):
+            return True
+    good = [fold(pieces, "sum", out) for pieces, out in zip((one, other), outs, strict=True)]
+    return all(good)
+
+
 def _is_plain(pieces: Sequence[Piece], how: How) -> bool:
     """Whether a kernel writes the result itself: one derivative, without a factor."""
     one = pieces[0]

@@ -57,15 +57,16 @@ def combine_all(wanted: Sequence[Combination]) -> list[Any]:
         If the chunk sizes of a dask array are unknown.
     """
     ready = [_unchained(one) for one in wanted]
-    lazy_ones = [k for k, one in enumerate(ready) if _is_lazy(one)]
-    if not lazy_ones:
-        return [eager.combine(*one, one.dtype) for one in ready]
+    if not any(map(_is_lazy, ready)):
+        return list(eager.combine_all(ready))
     from xgrad.arrays import lazy  # noqa: PLC0415  a tenth of the time to import xgrad
 
-    found = dict(zip(lazy_ones, lazy.combine_all([ready[k] for k in lazy_ones]), strict=True))
-    return [
-        found[k] if k in found else eager.combine(*one, one.dtype) for k, one in enumerate(ready)
-    ]
+    lazy_ones = [k for k, one in enumerate(ready) if _is_lazy(one)]
+    others = [k for k, one in enumerate(ready) if not _is_lazy(one)]
+    found: dict[int, Any] = {}
+    for numbers, engine in ((lazy_ones, lazy), (others, eager)):
+        found |= zip(numbers, engine.combine_all([ready[k] for k in numbers]), strict=True)
+    return [found[k] for k in range(len(ready))]
 
 
 def _unchained(one: Combination) -> Combination:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from xgrad._typing import AnyArray
 from xgrad.arrays import block, buffers
 from xgrad.arrays.halo import at_both_edges, of_factor
-from xgrad.arrays.term import How, Positions, Term, as_float
+from xgrad.arrays.term import Combination, How, Positions, Term, as_float
 from xgrad.arrays.threads import in_threads
 from xgrad.kernels.cells import Cells
 from xgrad.kernels.layout import Planes
@@ -22,11 +21,35 @@ from xgrad.stencils import ghosts
 # do not need.
 
 
-def combine(
-    arrays: Mapping[Hashable, AnyArray], terms: Sequence[Term], how: How, dtype: np.dtype[Any]
-) -> AnyArray:
-    """Combine terms of arrays in memory; see :func:`xgrad.arrays.combine.combine`."""
-    out = buffers.empty_like(arrays[terms[0].operand], dtype)
+def combine_all(wanted: Sequence[Combination]) -> Iterator[AnyArray]:
+    """Combine terms of arrays in memory; see :func:`xgrad.arrays.combine.combine_all`.
+
+    Two sums of the same two derivatives, such as the eastward and northward one on a grid of any
+    angles, are computed in one pass over the data.
+
+    Parameters
+    ----------
+    wanted : sequence of Combination
+        Of numpy arrays.
+
+    Yields
+    ------
+    numpy.ndarray
+        The results.
+    """
+    rest = list(wanted)
+    while rest:
+        pair = rest[:2]
+        if len(pair) == 2 and _share_derivatives(*pair):
+            yield from _combine_pair(*pair)
+            del rest[:2]
+        else:
+            yield _combine(rest.pop(0))
+
+
+def _combine(one: Combination) -> AnyArray:
+    arrays, terms, how = one
+    out = buffers.empty_like(arrays[terms[0].operand], one.dtype)
     if out.size == 0:
         return out
     good: list[bool] = []
@@ -36,6 +59,46 @@ def combine(
         for term in terms:
             complain(term)
     return out
+
+
+def _share_derivatives(one: Combination, other: Combination) -> bool:
+    """Whether two sums are of the same two derivatives of one array, with factors of each cell."""
+    terms = [*one.terms, *other.terms]
+    if not (one.how == other.how == "sum" and len(one.terms) == len(other.terms) == 2):
+        return False
+    arrays = [own.arrays[term.operand] for own in (one, other) for term in own.terms]
+    if any(array is not arrays[0] for array in arrays):
+        return False
+    if not all(type(term.factor) is np.ndarray and _is_along_index(term) for term in terms):
+        return False
+    bare = [[term._replace(factor=None) for term in own.terms] for own in (one, other)]
+    return bare[0] == bare[1]
+
+
+def _is_along_index(term: Term) -> bool:
+    return isinstance(term.along, float) and term.inside is None
+
+
+def _combine_pair(first: Combination, second: Combination) -> list[AnyArray]:
+    array, pair = first.arrays[first.terms[0].operand], (first.terms, second.terms)
+    outs = [buffers.empty_like(array, first.dtype) for _ in pair]
+    if array.size == 0:
+        return outs
+    cut, whole = _longest(outs[0]), tuple(slice(0, n) for n in array.shape)
+    one, other = ([_over_all(term, array, None) for term in terms] for terms in pair)
+
+    def some(part: slice) -> None:
+        box = (*whole[:cut], part, *whole[cut + 1 :])
+        own, also = ([piece.cut(box) for piece in terms] for terms in (one, other))
+        block.fold_pair(own, also, [out[box] for out in outs])
+
+    in_threads(2 * outs[0].nbytes, array.shape[cut], some)
+    return outs
+
+
+def _longest(out: AnyArray) -> int:
+    """The axis whose parts are contiguous in memory."""
+    return max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
 
 
 def complain(term: Term) -> None:
@@ -61,8 +124,7 @@ def _pieces(
     arrays: Mapping[Hashable, AnyArray], terms: Sequence[Term], how: How, out: AnyArray
 ) -> tuple[int, Callable[[slice], bool]]:
     """Return how many pieces threads can share, and a function that computes some of them."""
-    # Cut along the axis whose parts are contiguous in memory.
-    cut = max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
+    cut = _longest(out)
     first = terms[0]
     alone = len(terms) == 1 and how == "sum" and first.factor is None
     if alone and first.axis == cut and isinstance(first.along, Positions):

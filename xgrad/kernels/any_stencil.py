@@ -47,9 +47,11 @@ def _numpys(f: Any, h: Any, j: int, first: int, count: int, even: bool) -> Any:
 
 @compiled
 def _extent(
-    f: Any, h: Any, j: int, sign: int, limit: int, most: int, skipna: bool, nan: int
+    f: Any, h: Any, j: int, sign: int, limit: int, most: int, skipna: bool, longest: float, nan: int
 ) -> int:
     """Count the usable cells beside row `j` of a column, up to `most` and before `limit`.
+
+    A step that is longer than `longest` is an edge.
 
     With `nan`, ghosts of the boundary "nan", whose steps are NaN, count as usable.  They are not
     gaps: a central stencil that reaches them gives NaN, and no one-sided stencil replaces it.
@@ -58,6 +60,8 @@ def _extent(
     while n < most and j + sign * (n + 1) != limit:
         there = j + sign * (n + 1)
         step = h[there if sign < 0 else there - 1]
+        if abs(step) > longest:
+            break
         ghost = step != step  # noqa: PLR0124
         if (ghost and not nan) or (skipna and not ghost and f[there] != f[there]):
             break
@@ -68,7 +72,7 @@ def _extent(
 @compiled
 def _free(
     h: Any, lowest: Any, highest: Any, begin: int, end: int, order: int, half: int, edge: int,
-    depth: int, numpys: bool, skipna: bool, f: Any, out: Any,
+    depth: int, numpys: bool, skipna: bool, longest: float, f: Any, out: Any,
 ) -> None:  # fmt: skip
     """Differentiate any column with a fitting stencil, whose weights are computed on the spot.
 
@@ -87,12 +91,12 @@ def _free(
                 out[o, j, i] = np.nan
                 if not good or (skipna and cells[j] != cells[j]):
                     continue
-                below = _extent(cells, steps, j, -1, begin - 1, depth, skipna, 1)
-                above = _extent(cells, steps, j, 1, end, depth, skipna, 1)
+                below = _extent(cells, steps, j, -1, begin - 1, depth, skipna, longest, 1)
+                above = _extent(cells, steps, j, 1, end, depth, skipna, longest, 1)
                 first, count = j - half, 2 * half + 1
                 if below < half or above < half:
-                    below = _extent(cells, steps, j, -1, begin - 1, depth, skipna, 0)
-                    above = _extent(cells, steps, j, 1, end, depth, skipna, 0)
+                    below = _extent(cells, steps, j, -1, begin - 1, depth, skipna, longest, 0)
+                    above = _extent(cells, steps, j, 1, end, depth, skipna, longest, 0)
                     count = min(edge, below + above + 1)
                     first = j - below if below < half else j + above - count + 1
                 if count <= order:
@@ -122,7 +126,7 @@ def loop_over(
         _free(
             h(first, first + cells.shape[1]), extremes[0], extremes[1], max(0, -n_below - first),
             min(cells.shape[1], end - first), scheme.order, scheme.half, scheme.edge, depth,
-            scheme.is_numpys, scheme.skipna, cells, ends,
+            scheme.is_numpys, scheme.skipna, scheme.longest, cells, ends,
         )  # fmt: skip
 
     return loop, padded((below, f, above), depth)

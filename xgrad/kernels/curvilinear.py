@@ -175,16 +175,18 @@ def by_column(
     n = result.shape[1]
     depth = scheme.reach
     in_place = scheme.is_numpys and not scheme.skipna and n > 2 * depth
+    has_edges = scheme.longest < np.inf
     if known is not None:
         least, greatest = (np.array(planes.columns(one, out.shape, kind)) for one in known)
     elif period is not None:
         least, greatest = of_columns(x[1], 1, period)
     else:
         least, greatest = (np.empty((len(x[1]), 1, x[1].shape[2]), kind) for _ in range(2))
-        if not in_place:
+        if not in_place or has_edges:
             fill_extremes(x[1], slice(0, x[1].shape[2]), least, greatest)
-    is_known = known is not None or period is not None
+    is_known = known is not None or period is not None or has_edges
     in_place = in_place and not (period is not None and jumps(x[1], least))
+    in_place = in_place and not (has_edges and _is_cut(least, greatest, scheme.longest))
 
     def steps(start: int, stop: int) -> AnyArray:
         return circle.around(np.diff(cut_rows(there, start, stop), axis=1), least, period)
@@ -197,6 +199,11 @@ def by_column(
         differentiate_ends(loop, [(0, n)], depth, rows, result)
     planes.put(result, out)
     return bool(good_columns(least, greatest).all())
+
+
+def _is_cut(least: AnyArray, greatest: AnyArray, longest: float) -> bool:
+    """Whether a column has a step that is an edge."""
+    return bool((np.maximum(abs(least), abs(greatest)) > longest).any())
 
 
 def _in_place(
@@ -244,7 +251,8 @@ def side_by_side(
     -------
     callable or None
         Takes a slice of the columns, in the order of memory, and returns whether all of them are
-        strictly monotonic.  None if this is impossible: with ghosts, gaps or another dtype.
+        strictly monotonic.  None if this is impossible: with ghosts, gaps, edges inside or
+        another dtype.
 
     Examples
     --------
@@ -256,6 +264,7 @@ def side_by_side(
     """
     planes = Planes.of(out, axis)
     plain = scheme.is_numpys and not scheme.skipna and scheme.boundary == ("one-sided",) * 2
+    plain = plain and not scheme.longest < np.inf
     ours = out.dtype in NUMBERS and f.dtype == out.dtype and x.dtype in FLOATS
     if not (plain and ours and planes.n_before == 0 and x.shape == out.shape):
         return None

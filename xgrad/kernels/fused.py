@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from xgrad._typing import AnyArray
-from xgrad.kernels import rows
+from xgrad.kernels import row_folds, rows
 from xgrad.kernels.layout import Planes
 from xgrad.kernels.piece import Piece
-from xgrad.kernels.row_loops import MOST_TERMS, fold_rows
+from xgrad.kernels.row_loops import MOST_TERMS
 from xgrad.kernels.stencil_kinds import Tabled
 
 
@@ -48,13 +48,8 @@ def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:
     >>> fold([Piece(Cells.alone(f), factor=3.0)], "norm", out := f * 0), out[4]
     (True, np.float64(12.0))
     """
-    order = Planes.of(out, 0).order
-    n_across = _axes_across(pieces, order, out.shape)
-    size = math.prod(out.shape[k] for k in order[n_across:])
-    fits = rows.SHORT_ROW <= size <= rows.LONG_ROW and len(pieces) <= MOST_TERMS
-    if not fits or how not in ("sum", "norm") or not rows.is_plain(out, order, out.dtype):
-        return False
-    if not all(_is_simple(one, order, out.dtype) for one in pieces):
+    order, n_across, size = _rows(pieces, out)
+    if how not in ("sum", "norm") or not _fits(pieces, order, size, out):
         return False
     weights = rows.tables(pieces, out.dtype)
     factors = _factors(pieces, order, n_across, out.shape)
@@ -64,11 +59,70 @@ def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:
     wheres, *parts = zip(*placed, strict=True)
     flat = out.transpose(order).reshape(-1)
     assert np.may_share_memory(flat, out)
-    loop: Any = fold_rows
+    loop: Any = row_folds.fold_rows
     loop(
         np.array(wheres), *map(rows.filled, (weights, *parts)), *factors, how == "norm", size, flat
     )
     return True
+
+
+def fold_pair(one: Sequence[Piece], other: Sequence[Piece], outs: Sequence[AnyArray]) -> bool:
+    """Two sums of the same two derivatives, with different factors, in one pass.
+
+    Each derivative is computed once, and the cells are read once.
+
+    Parameters
+    ----------
+    one, other : sequences of two Pieces
+        The terms of the two sums; all but their factors is the same.
+    outs : two arrays of the shape of the block
+        Receive the sums.
+
+    Returns
+    -------
+    bool
+        Whether the terms are supported.  If not, nothing has been written.
+
+    Examples
+    --------
+    >>> from xgrad.kernels.cells import Cells
+    >>> f = np.arange(64.0)
+    >>> terms = [[Piece(Cells.alone(f), factor=f * 0 + k)] * 2 for k in (1, 2)]
+    >>> fold_pair(*terms, [one := f * 0, other := f * 0]), one[5], other[5]
+    (True, np.float64(10.0), np.float64(20.0))
+    """
+    pieces, out = [*one, *other], outs[0]
+    order, n_across, size = _rows(pieces, out)
+    if not all(_fits(pieces, order, size, each) for each in outs):
+        return False
+    weights = rows.tables(one, out.dtype)
+    factors = [np.asarray(piece.factor) for piece in pieces]
+    if weights is None or any(each.ndim == 0 or np.iscomplexobj(each) for each in factors):
+        return False
+    shape = [out.shape[k] for k in order]
+    spread = [np.transpose(each, order) for each in factors]
+    _, by_cell, starts, _, period = _of_cells(spread, [0, 0, 1, 1], n_across, shape)
+    placed = [rows.placed(each.cells, each.stencil, order, n_across) for each in one]
+    wheres, *parts = zip(*placed, strict=True)
+    loop: Any = row_folds.fold_pair
+    loop(
+        np.array(wheres), *map(rows.filled, (weights, *parts)), by_cell, starts, period, size,
+        *(each.transpose(order).reshape(-1) for each in outs),
+    )  # fmt: skip
+    return True
+
+
+def _rows(pieces: Sequence[Piece], out: AnyArray) -> tuple[list[int], int, int]:
+    """The axes in the order of memory, how many of them come before those of a row, its size."""
+    order = Planes.of(out, 0).order
+    n_across = _axes_across(pieces, order, out.shape)
+    return order, n_across, math.prod(out.shape[k] for k in order[n_across:])
+
+
+def _fits(pieces: Sequence[Piece], order: list[int], size: int, out: AnyArray) -> bool:
+    few = rows.SHORT_ROW <= size <= rows.LONG_ROW and len(pieces) <= MOST_TERMS
+    plain = few and rows.is_plain(out, order, out.dtype)
+    return plain and all(_is_simple(one, order, out.dtype) for one in pieces)
 
 
 def _axes_across(pieces: Sequence[Piece], order: list[int], shape: tuple[int, ...]) -> int:
@@ -95,7 +149,7 @@ def _is_simple(piece: Piece, order: list[int], dtype: np.dtype[Any]) -> bool:
 
 def _factors(
     pieces: Sequence[Piece], order: list[int], n_across: int, shape: tuple[int, ...]
-) -> tuple[AnyArray, tuple[AnyArray, ...], AnyArray, AnyArray] | None:
+) -> tuple[AnyArray, tuple[AnyArray, ...], AnyArray, AnyArray, int] | None:
     """Factors of each row, or one set for all rows, or factors of each cell; None if complex."""
     found = [np.asarray(1.0 if one.factor is None else one.factor) for one in pieces]
     if any(np.iscomplexobj(factor) for factor in found):
@@ -112,12 +166,13 @@ def _factors(
         by_row[..., t] = factor.reshape(factor.shape[:n_across]) if factor.ndim else factor
     none = rows.frozen(np.empty(0), np.dtype(np.float64))
     by_row = rows.frozen(by_row.reshape(-1, MOST_TERMS), np.dtype(np.float64))
-    return by_row, rows.filled([none]), np.empty(0, np.uint64), np.empty(0, np.int64)
+    n_rows = math.prod(shape[k] for k in order[:n_across])
+    return by_row, rows.filled([none]), np.empty(0, np.uint64), np.empty(0, np.int64), n_rows
 
 
 def _of_cells(
     factors: list[AnyArray], components: list[int], n_across: int, shape: list[int]
-) -> tuple[AnyArray, tuple[AnyArray, ...], AnyArray, AnyArray]:
+) -> tuple[AnyArray, tuple[AnyArray, ...], AnyArray, AnyArray, int]:
     """Factors that vary within rows; they are not expanded along the axes before them."""
     common = np.broadcast_shapes(*(one.shape for one in factors), (1,) * n_across + (1,))
     sides = (*common[:n_across], *shape[n_across:])
@@ -129,4 +184,6 @@ def _of_cells(
     ]
     by_row = rows.frozen(np.ones((1, MOST_TERMS)), np.dtype(np.float64))
     size = np.uint64(math.prod(shape[n_across:]))
-    return by_row, rows.filled(spread), starts * size, np.array(components)
+    alone = next((k for k, side in enumerate(common[:n_across]) if side > 1), n_across)
+    period = math.prod(shape[alone:n_across])
+    return by_row, rows.filled(spread), starts * size, np.array(components), period

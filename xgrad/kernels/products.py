@@ -29,6 +29,7 @@ from xgrad.kernels.row_loops import (
     is_like,
     reach,
     row,
+    rows_together,
     scaled_by,
     weights,
 )  # fmt: skip
@@ -144,8 +145,9 @@ def _fold(
     total, lines = np.empty(count * size, np.float64), np.empty(count * size, np.float64)
     product = np.empty(count * size, np.float64)
     faces, wide = np.empty((2, count * _WIDEST), np.float64), np.empty(size, np.float64)
-    for first in range(0, out.size // size, count):
-        rows = slice(first, min(first + count, out.size // size))
+    groups, period = rows_together(out.size // size, n_rows, count)
+    for first in groups:
+        rows = slice(first, min(first + count, (first // period + 1) * period))
         cells = rows.stop - first
         for t in range(len(wheres)):
             where = wheres[t]

@@ -1,4 +1,4 @@
-"""The compiled loops of :mod:`xgrad.kernels.fused` and :mod:`xgrad.kernels.products`."""
+"""Compiled loops over rows: what those of row_folds and of products have in common."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ MOST_TERMS = 4
 #: Cells of the rows that are processed together, whose lines stay in the fastest caches.
 CELLS_AT_ONCE = 2**12
 
-# Padding between the lines of the terms: without it, most sizes would map them to the same place
-# in the cache.
-_APART = 24
+#: Planes whose rows with the same factors are processed one after another.
+PLANES_AT_ONCE = 8
 
 #: Kinds of term: no derivative; a derivative along the row; one across rows.
 VALUES, ALONG, ACROSS = 0, 1, 2
@@ -91,26 +90,6 @@ def copied(cells: Any, p: Any, out: Any, at: Any, size: int) -> None:
 
 
 @compiled
-def _combined(
-    lines: Any, o: Any, apart: Any, factors: Any, is_norm: bool, out: Any, at: Any, size: int
-) -> None:
-    """Sum, or root of the sum of squares, in float64; unused lines are -0, which changes no sum."""
-    p, q, r = o + apart, o + apart + apart, o + apart + apart + apart
-    a, b, c, d = factors[0], factors[1], factors[2], factors[3]
-    if is_norm:
-        for i in range(size):
-            k = np.uint64(i)
-            t, u, v, w = a * lines[o + k], b * lines[p + k], c * lines[q + k], d * lines[r + k]
-            out[at + k] = np.sqrt(t * t + u * u + v * v + w * w)
-    else:
-        for i in range(size):
-            k = np.uint64(i)
-            out[at + k] = (
-                a * lines[o + k] + b * lines[p + k] + c * lines[q + k] + d * lines[r + k]
-            )  # fmt: skip
-
-
-@compiled
 def scaled_by(
     factor: Any, a: Any, lines: Any, o: Any, total: Any, at: Any, is_first: bool, size: int
 ) -> None:
@@ -123,68 +102,6 @@ def scaled_by(
         for i in range(size):
             k = np.uint64(i)
             total[at + k] = total[at + k] + factor[a + k] * lines[o + k]
-
-
-@compiled
-def _squared(total: Any, squares: Any, is_first: bool, size: int) -> None:
-    for i in range(size):
-        k = np.uint64(i)
-        square = total[k] * total[k]
-        squares[k] = square if is_first else squares[k] + square
-
-
-@compiled
-def _two(
-    one: Any, other: Any, a: Any, lines: Any, o: Any, p: Any, out: Any, at: Any, size: int
-) -> None:
-    for i in range(size):
-        k = np.uint64(i)
-        out[at + k] = one[a + k] * lines[o + k] + other[a + k] * lines[p + k]
-
-
-@compiled
-def _two_by_two(
-    f: Any, g: Any, h: Any, e: Any, a: Any, lines: Any, o: Any, apart: Any, out: Any, at: Any,
-    size: int,
-) -> None:  # fmt: skip
-    p, q, r = o + apart, o + apart + apart, o + apart + apart + apart
-    for i in range(size):
-        k = np.uint64(i)
-        t = f[a + k] * lines[o + k] + g[a + k] * lines[p + k]
-        u = h[a + k] * lines[q + k] + e[a + k] * lines[r + k]
-        out[at + k] = np.sqrt(t * t + u * u)
-
-
-@compiled
-def _combined_by_cell(
-    lines: Any, o: Any, apart: Any, factors: Any, a: Any, components: Any, is_norm: bool,
-    totals: Any, out: Any, at: Any, size: int,
-) -> None:  # fmt: skip
-    """The same with factors of each cell; `components` says which terms a norm adds first."""
-    n, is_two_by_two = len(components), False
-    if n == 4:
-        is_two_by_two = components[0] == components[1] and components[2] == components[3]
-    if n == 2 and not is_norm:
-        _two(factors[0], factors[1], a, lines, o, o + apart, out, at, size)
-        return
-    if is_two_by_two and is_norm:
-        _two_by_two(
-            factors[0], factors[1], factors[2], factors[3], a, lines, o, apart, out, at, size
-        )
-        return
-    total, squares, zero = totals[0], totals[1], np.uint64(0)
-    for t in range(len(components)):
-        is_new = t == 0 or (is_norm and components[t] != components[t - 1])
-        if is_new and t > 0:
-            _squared(total, squares, components[t - 1] == components[0], size)
-        scaled_by(factors[t], a, lines, o + np.uint64(t) * apart, total, zero, is_new, size)
-    if is_norm:
-        _squared(total, squares, components[-1] == components[0], size)
-        for i in range(size):
-            k = np.uint64(i)
-            out[at + k] = np.sqrt(squares[k])
-    else:
-        copied(total, zero, out, at, size)
 
 
 @compiled
@@ -232,7 +149,7 @@ def is_like(table: Any, n: int, j: int, k: int) -> bool:
 
 
 @compiled
-def _across(
+def across(
     table: Any, below: Any, f: Any, above: Any, where: Any, rows: Any, size: int, wide: Any,
     lines: Any, at: Any,
 ) -> None:  # fmt: skip
@@ -292,6 +209,14 @@ def _ends(
     n = where[1]
     first, last, step = reach(table, n, j)
     a, b, c = weights(table, n, j)
+    if step != 0 and first >= 0 and last < n:
+        # Without the search for each cell, which takes as long as a hundred other cells.
+        one, other = np.uint64(rows.start * n + first), np.uint64(rows.start * n + last)
+        here, gap = at + np.uint64(j), np.uint64(n)
+        for _ in range(rows.start, rows.stop):
+            lines[here] = (f[other] - f[one]) / step
+            one, other, here = one + gap, other + gap, here + gap
+        return
     for r in range(rows.start, rows.stop):
         here = at + np.uint64((r - rows.start) * n + j)
         lo = _cell(below, f, above, where, r, first)
@@ -338,67 +263,19 @@ def along(
 
 
 @compiled
-def _combined_group(
-    lines: Any, apart: Any, by_cell: Any, starts: Any, components: Any, is_norm: bool, totals: Any,
-    out: Any, first: int, size: int,
-) -> None:  # fmt: skip
-    """The same for some rows from `first` on, in one go if their factors follow one another."""
-    n, zero = len(starts), np.uint64(0)
-    if starts[n - 1] - starts[0] == np.uint64((n - 1) * size):
-        _combined_by_cell(
-            lines, zero, apart, by_cell, starts[0], components, is_norm, totals, out,
-            np.uint64(first * size), n * size,
-        )  # fmt: skip
-        return
-    for r in range(n):
-        _combined_by_cell(
-            lines, np.uint64(r * size), apart, by_cell, starts[r], components, is_norm, totals, out,
-            np.uint64((first + r) * size), size,
-        )  # fmt: skip
+def rows_together(n_rows: int, period: int, count: int) -> Any:
+    """First rows of groups of `count` rows, and the number of rows that groups are cut from.
 
-
-@compiled
-def fold_rows(
-    wheres: Any, tables: Any, below: Any, f: Any, above: Any, factors: Any, by_cell: Any,
-    starts: Any, components: Any, is_norm: bool, size: int, out: Any,
-) -> None:  # fmt: skip
-    """Combine the terms into each row of `out`; ``wheres[t]`` is the memory layout of term `t`.
-
-    Factors are those of each row or, if there are `starts`, `by_cell`: the factors of row r begin
-    at ``starts[r]`` there.
-
-    Several short rows are done together, because taking an array out of a tuple also changes
-    reference counts.
+    Groups with the same factors follow one another, some planes at a time, as those of all rows of
+    a plane fall out of the cache before the next plane needs them.
     """
-    count = max(1, CELLS_AT_ONCE // size)
-    apart = np.uint64(count * size + _APART)
-    lines = np.full(MOST_TERMS * (count * size + _APART), -0.0, out.dtype)
-    wide = np.empty(size, tables[0].dtype)
-    totals = np.empty((2, count * size if len(starts) else 0), np.float64)
-    n_rows = out.size // size
-    for first in range(0, n_rows, count):
-        rows = slice(first, min(first + count, n_rows))
-        cells = (rows.stop - first) * size
-        for t in range(len(wheres)):
-            where, at = wheres[t], np.uint64(t) * apart
-            if where[0] == ACROSS:
-                _across(
-                    tables[t], below[t], f[t], above[t], where, rows, size, wide, lines, at
-                )  # fmt: skip
-            elif where[0] == ALONG:
-                along(tables[t], below[t], f[t], above[t], where, rows, wide, lines, at)
-            else:
-                copied(f[t], np.uint64(first * size), lines, at, cells)
-        if len(starts):
-            _combined_group(
-                lines, apart, by_cell, starts[first : rows.stop], components, is_norm, totals, out,
-                first, size,
-            )  # fmt: skip
-            continue
-        if len(factors) == 1:
-            start, zero = np.uint64(first * size), np.uint64(0)
-            _combined(lines, zero, apart, factors[0], is_norm, out, start, cells)
-            continue
-        for r in range(first, rows.stop):
-            start, line = np.uint64(r * size), np.uint64((r - first) * size)
-            _combined(lines, line, apart, factors[r], is_norm, out, start, size)
+    if period < count:
+        period = max(n_rows, 1)
+    planes, each = n_rows // period, -(-period // count)
+    firsts, k = np.empty(planes * each, np.int64), 0
+    for block in range(0, planes, PLANES_AT_ONCE):
+        for group in range(each):
+            for plane in range(block, min(block + PLANES_AT_ONCE, planes)):
+                firsts[k] = plane * period + group * count
+                k += 1
+    return firsts, period

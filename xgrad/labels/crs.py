@@ -23,6 +23,13 @@ LATITUDE, LONGITUDE = "latitude", "longitude"
 # The metrics that are not a CRS.
 _FIGURES = ("sphere", "ellipsoid")
 
+# Half the way around the Earth in kilometres, and a false origin: what is nearer to the origin of a
+# map, and has no units, may be in kilometres or in metres.
+_NEAR_THE_ORIGIN = 21000.0
+
+# In degrees: places on another sphere or ellipsoid than that of the CRS differ by up to 0.2.
+_SAME_PLACE = 0.25
+
 _METRES = {
     **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0),
     **dict.fromkeys(("km", "kilometre", "kilometres", "kilometer", "kilometers"), 1000.0),
@@ -65,6 +72,7 @@ def placed(obj: _Labelled, options: Options) -> tuple[_Labelled, Place | None]:
     x, y = (cf.meant(obj, axis, _lines(obj)) for axis in ("X", "Y"))
     if _has_places(obj):
         _refuse_a_projection(obj, crs, said)
+        _refuse_other_places(obj, crs, said, x, y)
     else:
         obj = _with_places(obj, crs, said, x, y)
     own = [obj.coords[name] for name in (*x, *y)]
@@ -258,6 +266,7 @@ def _with_places(
                 "another one; rename it, or give it the units of a latitude or longitude"
             )
     own = [obj.coords[x[0]], obj.coords[y[0]]]
+    _require_clear_units(own, crs, said)
     sides = [
         _chunked(obj, one) * _scale(one, axis, said)
         for one, axis in zip(own, crs.axis_info, strict=False)
@@ -278,8 +287,72 @@ def _chunked(obj: _Labelled, coord: xr.DataArray) -> xr.Variable:
     return variable.chunk({dim: known[dim]}) if dim in known else variable
 
 
+def _require_clear_units(own: list[xr.DataArray], crs: Any, said: str) -> None:
+    """Refuse coordinates without units that may be in kilometres."""
+    bare = [one for one in own if one.attrs.get("units") is None]
+    if not bare or crs.axis_info[0].unit_name == "degree":
+        return
+    farthest = max(float(np.nanmax(np.abs(one.values), initial=0.0)) for one in bare)
+    if farthest <= _NEAR_THE_ORIGIN:
+        names = [one.name for one in bare]
+        raise CoordinateError(
+            f"`metric` is {said!r}, but coordinates {names} have no units and are at most "
+            f"{farthest:g}: kilometres, or metres near the origin of the map; set "
+            f"`ds[{names[0]!r}].attrs['units'] = 'km'` or `'m'`"
+            + f", and that of {names[1]!r}"
+            * (len(names) > 1)
+        )
+
+
+def _refuse_other_places(
+    obj: _Labelled, crs: Any, said: str, x: list[Hashable], y: list[Hashable]
+) -> None:
+    """Refuse a CRS that puts the corners of a grid elsewhere than its latitudes and longitudes."""
+    found = [cf.meant(obj, kind, obj.coords) for kind in (LATITUDE, LONGITUDE)]
+    if (crs.is_geographic and not crs.is_derived) or any(len(one) != 1 for one in (x, y, *found)):
+        return
+    own = [obj.coords[y[0]], obj.coords[x[0]]]
+    places = [obj.coords[one] for (one,) in found]
+    scales = [_scale_of(one, axis) for one, axis in zip(own[::-1], crs.axis_info, strict=False)]
+    dims = tuple(one.dims[0] for one in own)
+    fits = all(one.chunks is None and set(one.dims) == set(dims) for one in places)
+    if not fits or len(set(dims)) < 2 or None in scales:
+        return
+    ends = [0, -1]
+    corners = [one[dict.fromkeys(dims, ends)].transpose(*dims) for one in places]
+    theirs = [
+        np.degrees(one.values) if cf.is_radians(one.attrs.get("units")) else one.values
+        for one in corners
+    ]
+    rows, columns = (one.values[ends] * by for one, by in zip(own, scales[::-1], strict=True))
+    ours = _inverse(rows[:, None], columns, crs.to_wkt())
+    apart = np.degrees(Figure(1.0).arc(*(np.radians(one) for one in (*theirs, *ours))))
+    if np.nanmax(apart, initial=0.0) <= _SAME_PLACE:
+        return
+    k, m = np.unravel_index(int(np.nanargmax(apart)), apart.shape)
+    here, there = (f"{one[0][k, m]:.2f}, {one[1][k, m]:.2f}" for one in (theirs, ours))
+    corner = f"{y[0]!r} = {own[0].values[-k]:.7g}, {x[0]!r} = {own[1].values[-m]:.7g}"
+    raise CoordinateError(
+        f"`metric` is {said!r}, which puts the corner {corner} at latitude and longitude {there}, "
+        f"but {places[0].name!r} and {places[1].name!r} are {here} there; give the CRS of the "
+        f"data, correct the `units` of {x[0]!r} and {y[0]!r}, or drop the coordinates that are "
+        "wrong"
+    )
+
+
 def _scale(coord: xr.DataArray, axis: Any, said: str) -> float:
     """A projection coordinate's unit, in that of an axis of the CRS."""
+    found = _scale_of(coord, axis)
+    if found is None:
+        raise CoordinateError(
+            f"`metric` is {said!r}, whose axes are in {axis.unit_name!r}, but {coord.name!r} has "
+            f"units {coord.attrs['units']!r}; convert it, or correct its attribute `units`"
+        )
+    return found
+
+
+def _scale_of(coord: xr.DataArray, axis: Any) -> float | None:
+    """The same; None if the units do not fit the axis."""
     units, factor = coord.attrs.get("units"), axis.unit_conversion_factor
     if units is None or (units, axis.unit_name) == ("degrees", "degree"):
         return 1.0
@@ -288,10 +361,7 @@ def _scale(coord: xr.DataArray, axis: Any, said: str) -> float:
             return 180 / np.pi if cf.is_radians(units) else 1.0
     elif units in _METRES:
         return _METRES[units] / float(factor)
-    raise CoordinateError(
-        f"`metric` is {said!r}, whose axes are in {axis.unit_name!r}, but {coord.name!r} has units "
-        f"{units!r}; convert it, or correct its attribute `units`"
-    )
+    return None
 
 
 def _inverse(y: AnyArray, x: AnyArray, wkt: str) -> tuple[AnyArray, AnyArray]:

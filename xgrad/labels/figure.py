@@ -22,8 +22,9 @@ RADIUS = 6371229.0
 
 # Nearer to each other than this, in semi-major axes, are two cells in one place: 6 micrometres.
 _ONE_PLACE = 1e-12
-#: What stands for the way between them, and to a missing place: longer than any great circle.
-NO_WAY = 4.0
+#: What stands for the way between them, and for that to a missing place: longer than any great
+#: circle, in semi-major axes.
+NO_WAY, NOWHERE = 4.0, 8.0
 
 
 class Figure(NamedTuple):
@@ -108,21 +109,20 @@ class Figure(NamedTuple):
         >>> [float(x) for x in Figure(1.0).normal(0.0, 0.0)]
         [1.0, 0.0, 0.0]
         """
-        across = np.cos(latitude)
-        return [across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude)]
+        return self.normal_of(
+            np.sin(latitude), np.cos(latitude), np.sin(longitude), np.cos(longitude)
+        )
 
-    def frame(self, latitude: Any, longitude: Any) -> tuple[list[Any], list[Any], list[Any]]:
-        """The vertical, north and east, as vectors of length 1 in space.
+    @staticmethod
+    def normal_of(up: Any, across: Any, sine: Any, cosine: Any) -> list[Any]:
+        """The same from sine and cosine of the latitude, and of the longitude.
 
         Examples
         --------
-        >>> [[float(x) for x in vector] for vector in Figure(1.0).frame(0.0, 0.0)]
-        [[1.0, 0.0, 0.0], [-0.0, -0.0, 1.0], [-0.0, 1.0, 0.0]]
+        >>> Figure.normal_of(0.0, 1.0, 0.0, 1.0)
+        [1.0, 0.0, 0.0]
         """
-        up, across = np.sin(latitude), np.cos(latitude)
-        sine, cosine = np.sin(longitude), np.cos(longitude)
-        normal = [across * cosine, across * sine, up]
-        return normal, [-up * cosine, -up * sine, across], [-sine, cosine, np.zeros_like(sine)]
+        return [across * cosine, across * sine, up]
 
     def point(self, normal: list[Any]) -> list[Any]:
         """The place in space that has a vertical: three coordinates in metres.
@@ -162,8 +162,8 @@ class Figure(NamedTuple):
 
         It grows along the index, wherever the axis leads: a sign that depended on the place would
         change from row to row on a grid over a pole, and with the part of the grid that is loaded.
-        Between two cells in one place, and beside a missing one, it grows by ``NO_WAY`` times the
-        semi-major axis, by which they are known.
+        Between two cells in one place it grows by ``NO_WAY``, and beside a missing one by
+        ``NOWHERE``, times the semi-major axis, by which they are known.
 
         Parameters
         ----------
@@ -184,9 +184,9 @@ class Figure(NamedTuple):
         below = [x[:-1] for x in normal], [x[:-1] for x in point]
         above = [x[1:] for x in normal], [x[1:] for x in point]
         steps = self._arc(below, above)
-        # A comparison that is false for NaN too: no way leads to a missing place.
-        apart = steps > _ONE_PLACE * self.semi_major
-        steps = np.where(apart, steps, NO_WAY * self.semi_major)
+        steps = np.where(steps > _ONE_PLACE * self.semi_major, steps, NO_WAY * self.semi_major)
+        missing = np.isnan(phi + lam)
+        steps[missing[1:] | missing[:-1]] = NOWHERE * self.semi_major
         travelled = np.concatenate([np.zeros_like(phi[:1]), np.cumsum(steps, axis=0)])
         return np.moveaxis(travelled, 0, axis)
 

@@ -317,7 +317,7 @@ def _in_radians(coord: xr.DataArray, metric: str) -> xr.Variable:
             "angle; correct its attribute `units` if these are degrees, or leave `metric` out"
         )
     data = coord.values if coord.chunks is None else coord.data
-    values = data.astype(np.float64)
+    values = data.astype(np.float64, copy=False)
     in_radians = cf.is_radians(units)
     return xr.Variable(coord.dims, values if in_radians else values * (np.pi / 180))
 

@@ -30,8 +30,7 @@ class Spacing(NamedTuple):
     dim : hashable
         The dimension.
     name : hashable
-        What the derivative is taken with respect to: the name of the coordinate or, without one,
-        of the dimension.
+        What the derivative is with respect to: the coordinate or, without one, the dimension.
     steps : float or array of shape (n - 1,)
         Distances between neighbouring positions, in `units`.
     units : str or None
@@ -46,6 +45,8 @@ class Spacing(NamedTuple):
         Of a periodic dimension, in `units`.
     seam : float or None
         Of a periodic dimension, the step from its last cell to the first of the next period.
+    longest : float
+        With `positions`: a longer step is an edge of both cells.
     """
 
     dim: Hashable
@@ -57,6 +58,7 @@ class Spacing(NamedTuple):
     positions: xr.Variable | None = None
     period: float | None = None
     seam: Any = None
+    longest: float = math.inf
 
 
 def along_index(dim: Hashable) -> Spacing:

@@ -166,6 +166,21 @@ def _by_standard_name(key: str, array: xr.DataArray, place: Hashable, metric: ob
     )
 
 
+def falls(obj: xr.DataArray | xr.Dataset, dim: Hashable, metric: object) -> bool:
+    """Whether a coordinate decreases along its index, and the metric has no directions of its own.
+
+    Examples
+    --------
+    >>> da = xr.DataArray([0.0, 0.0], {"y": [2.0, 1.0]}, "y")
+    >>> falls(da, "y", "sphere"), falls(da, "y", "EPSG:3413")
+    (True, False)
+    """
+    own = obj.coords.variables.get(dim)
+    if metric not in ("sphere", "ellipsoid") or own is None or own.dtype.kind not in "iuf":
+        return False
+    return own.size > 1 and bool(own.values[-1] < own.values[0])
+
+
 def require_growth(said: str, array: xr.DataArray, dim: Hashable, metric: object) -> None:
     """Refuse a component along a coordinate that decreases: directions are those of the index.
 
@@ -185,10 +200,7 @@ def require_growth(said: str, array: xr.DataArray, dim: Hashable, metric: object
     CoordinateError
         If the coordinate decreases along the index.
     """
-    own = array.coords.variables.get(dim)
-    if metric not in ("sphere", "ellipsoid") or own is None or own.dtype.kind not in "iuf":
-        return
-    if own.size > 1 and own.values[-1] < own.values[0]:
+    if falls(array, dim, metric):
         raise CoordinateError(
             f"{said} is along growing {dim!r} by its standard_name, but {dim!r} decreases along "
             f"the index; reverse the data with `.isel({dim}=slice(None, None, -1))`, or give the "

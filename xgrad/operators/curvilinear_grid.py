@@ -15,11 +15,14 @@ from xgrad.labels import figure
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing
-from xgrad.operators.surface import Surface, dot
+from xgrad.operators.surface import Surface
+from xgrad.operators.vectors import Directions, dot
 from xgrad.stencils.scheme import Scheme
 
-# In radians: between the longest way on a sphere and what stands for none.
-_STEP_OF_NO_GRID = (np.pi + figure.NO_WAY) / 2
+# In semi-major axes: what is longer than any way on the Earth, and than a step between two cells in
+# one place.
+_LONGEST = (np.pi + figure.NO_WAY) / 2
+_TO_NOWHERE = (figure.NO_WAY + figure.NOWHERE) / 2
 
 # Cosine of an angle that counts as right: the error of what assumes one is of this size.
 _RIGHT_ANGLE = 0.02
@@ -62,6 +65,9 @@ def _along_the_grid(place: Place, along: Spacing, options: Options) -> Spacing:
 def with_path(place: Place | None, along: Spacing) -> Spacing:
     """The same spacing with the distances along a dimension of a curvilinear grid.
 
+    Two cells in one place are edges, at the seam of a grid that repeats its first columns or at the
+    north fold of a tripolar grid.  So are cells beside a missing place; see :func:`beside_gaps`.
+
     Parameters
     ----------
     place : Place or None
@@ -71,7 +77,8 @@ def with_path(place: Place | None, along: Spacing) -> Spacing:
     """
     if place is None or not place.is_curvilinear or not place.has(along.dim):
         return along
-    return along._replace(positions=path(place, along.dim))
+    longest = _LONGEST * place.figure.semi_major
+    return along._replace(positions=path(place, along.dim), longest=longest)
 
 
 def path(place: Place, dim: Hashable) -> xr.Variable:
@@ -96,11 +103,9 @@ def path(place: Place, dim: Hashable) -> xr.Variable:
 
 
 def beside_gaps(place: Place, along: Spacing, options: Options) -> xr.Variable | None:
-    """Factor of a derivative along the grid: NaN where it would reach over cells without a way.
+    """Factor of a derivative along the grid: NaN where it would reach to a missing place.
 
-    Two cells in one place are at the seam of a grid that repeats its first columns, and at the
-    north fold of a tripolar grid; places are missing on land.  None if places in memory have
-    neither.
+    None with `skipna`, by which a missing place is an edge, or if places in memory are all there.
 
     Parameters
     ----------
@@ -112,12 +117,12 @@ def beside_gaps(place: Place, along: Spacing, options: Options) -> xr.Variable |
         The stencils.
     """
     positions = along.positions
-    if positions is None:
+    if positions is None or options.skipna:
         return None
     given: dict[str, Any] = {
         "axis": positions.get_axis_num(along.dim), "scheme": options.scheme(along.name, along.dim),
-        "limit": _STEP_OF_NO_GRID * place.figure.semi_major,
-        "what": f"coordinates {list(place.names)} repeat or lack a place along {along.dim!r}",
+        "limit": _TO_NOWHERE * place.figure.semi_major,
+        "what": f"coordinates {list(place.names)} lack a place along {along.dim!r}",
     }  # fmt: skip
     if isinstance(positions.data, da.Array):
         meta = np.empty((0, 0))
@@ -133,11 +138,11 @@ def _beside(travelled: AnyArray, axis: int, scheme: Scheme, limit: float, what: 
     if not over.any():
         return np.ones_like(travelled)
     warn(
-        f"{what}, as at a seam, a north fold or on land: derivatives along it are NaN beside it; "
-        "name longitude and latitude, or drop repeated cells with `.isel`",
+        f"{what}, as on land: derivatives along it are NaN beside it; give `skipna=True` for edges "
+        "there",
         CoordinateWarning,
     )
-    depth, steps = scheme.depth, scheme.edge - 1
+    depth, steps = scheme.half, scheme.edge - 1
     beyond = np.pad(over, [*[(0, 0)] * (over.ndim - 1), (depth, depth)])
     windows = np.lib.stride_tricks.sliding_window_view(beyond, 2 * depth, axis=-1)
     beside: AnyArray = np.asarray(windows.any(axis=-1))
@@ -167,8 +172,8 @@ def at_right_angles(place: Place, options: Options) -> Place:
         If the cosine of an angle inside the grid is above 0.02.
     """
     surface = Surface.on_earth(place, options)
-    one, other = (surface.unit_vector(dim) for dim in surface.dims)
-    inside = abs(dot(one, other))[1:-1, 1:-1]
+    (cosine,) = surface.each(_cosine)
+    inside = cosine[1:-1, 1:-1]
     if isinstance(inside, np.ndarray):
         _require_small(inside, place.latitude.dims, place.names)
         return place
@@ -179,6 +184,11 @@ def at_right_angles(place: Place, options: Options) -> Place:
         meta=np.empty((0, 0)),
     )  # fmt: skip
     return place._replace(latitude=xr.Variable(place.latitude.dims, data))
+
+
+def _cosine(at: Directions) -> list[Any]:
+    one, other = (at.unit_vector(dim) for dim in at.dims)
+    return [abs(dot(one, other))]
 
 
 def _checked(

@@ -51,8 +51,18 @@ class Direction:
         """The spacings and the factors of the derivatives along them."""
         if self.frame is None:
             return tuple((along, self.factor) for along in self.spacings)
-        weights = self.frame().weights[self.name]
+        weights = self.frame().weights(self.name)
         return tuple((along, weights[along.dim]) for along in self.spacings)
+
+    @property
+    def known(self) -> xr.Variable | None:
+        """What the cells are multiplied by: NaN where `skipna` has no place for them."""
+        found: xr.Variable | None = None if self.frame is None else self.frame().known
+        return found
+
+    def fits(self, variable: xr.Variable) -> bool:
+        """Whether a variable has all dimensions that the factor depends on."""
+        return self.factor is None or set(self.factor.dims) <= set(variable.dims)
 
     @property
     def dims(self) -> list[Hashable]:

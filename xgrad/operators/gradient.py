@@ -216,15 +216,22 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
     ['dt_dx']
     """
     asked = select(obj, dim, options, partial=True)
+    asked.warn_of_falling(obj)
     directions = asked.directions
+    every = list(
+        differentiable(
+            obj,
+            asked.variables,
+            [one.spacings for one in directions],
+            asked.options,
+            [(one.name,) for one in directions],
+        )
+    )
+    several = isinstance(obj, xr.Dataset)
+    # Bounds of longitudes have no latitude, by which their eastward derivative is scaled.
+    fit = [one for one in every if directions[one[2]].fits(asked.variables[one[1]])]
     found = []
-    for called, name, k in differentiable(
-        obj,
-        asked.variables,
-        [one.spacings for one in directions],
-        asked.options,
-        [(one.name,) for one in directions],
-    ):
+    for called, name, k in (several and fit) or every:
         variable = asked.variables[name]
         terms = terms_along(name, variable, directions[k], asked.options)
         found.append(single(called, name, variable, terms, (directions[k],), asked.options))

@@ -8,16 +8,17 @@ they are, so the curl of a gradient is zero to rounding on any grid.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, NamedTuple
 
 import xarray as xr
 
 from xgrad.arrays.term import Term
 from xgrad.labels.options import Options
-from xgrad.operators.partials import index_along
-from xgrad.operators.surface import Surface, dot
+from xgrad.operators.partials import Frame, index_along
+from xgrad.operators.surface import Surface
 from xgrad.operators.terms import term_of
+from xgrad.operators.vectors import Directions, dot
 
 
 class Horizontal(NamedTuple):
@@ -42,30 +43,28 @@ class Horizontal(NamedTuple):
 
     def divergence(self) -> list[Term]:
         """``(D_i (V · (p_j × n)) + D_j (V · (n × p_i))) / J``."""
-        return self._terms(self.surface.gradients, (1.0, 1.0))
+        return self._terms(_across)
 
     def rotation(self) -> list[Term]:
         """``(D_i (V · p_j) - D_j (V · p_i)) / J``."""
-        one, other = self.surface.tangents
-        return self._terms((other, one), (1.0, -1.0))
+        return self._terms(_along)
 
     def along(self, direction: Hashable, name: Hashable, sign: float) -> list[Term]:
         """``sign`` times the derivative of another variable in a direction."""
-        variable, weights = self.variables[name], self.surface.weights(direction)
+        frame = Frame.of_surface(self.surface, self.options)
+        variable, weights = self.variables[name], frame.weights(direction)
         return [
             term_of(
                 name, variable, index_along(dim, variable.sizes[dim], self.options), self.options,
-                factor=weight * sign,
+                factor=weight * sign, inside=frame.known,
             )
             for dim, weight in weights.items()
         ]  # fmt: skip
 
-    def _terms(
-        self, vectors: tuple[list[object], list[object]], signs: tuple[float, float]
-    ) -> list[Term]:
+    def _terms(self, products: Callable[..., list[Any]]) -> list[Term]:
         surface = self.surface
-        units = {direction: surface.unit_vector(direction) for direction in self.components}
-        factors = [surface.variable(surface.per_area * sign) for sign in signs]
+        inside = iter(surface.each(products, names=tuple(self.components)))
+        factor = surface.variable(surface.per_area)
         return [
             term_of(
                 name,
@@ -73,8 +72,20 @@ class Horizontal(NamedTuple):
                 index_along(dim, self.variables[name].sizes[dim], self.options),
                 self.options,
                 factor=factor,
-                inside=surface.variable(dot(units[direction], vector)),
+                inside=surface.variable(next(inside)),
             )
-            for direction, name in self.components.items()
-            for dim, vector, factor in zip(surface.dims, vectors, factors, strict=True)
+            for name in self.components.values()
+            for dim in surface.dims
         ]
+
+
+def _across(at: Directions, names: tuple[Hashable, ...]) -> list[Any]:
+    """``V · (p_j × n)`` and ``V · (n × p_i)`` of V in each direction."""
+    return [dot(at.unit_vector(name), vector) for name in names for vector in at.gradients]
+
+
+def _along(at: Directions, names: tuple[Hashable, ...]) -> list[Any]:
+    """``V · p_j`` and ``-V · p_i``."""
+    one, (a, b) = at.tangents[1], at.tangents[0]
+    units = [at.unit_vector(name) for name in names]
+    return [dot(unit, vector) for unit in units for vector in (one, (-a, -b))]

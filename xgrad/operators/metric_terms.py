@@ -79,7 +79,7 @@ def of_pair(
     inner, outer = (one, other) if is_plain else (other, one)
     within = term_of(name, variable, inner.spacings[0], options)
     return [
-        term_of(name, variable, along, options, factor=factor, of=within)
+        term_of(name, variable, along, options, factor=factor, inside=outer.known, of=within)
         for along, factor in outer.parts
     ]
 

@@ -21,7 +21,15 @@ from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing, along_index
 from xgrad.operators.direction import Direction
-from xgrad.operators.surface import Surface, along_index_of, cross, dot, reciprocal
+from xgrad.operators.surface import (
+    Surface,
+    along_index_of,
+    as_they_are,
+    known_of,
+    reported,
+    stacked,
+)
+from xgrad.operators.vectors import cross, dot, reciprocal
 
 
 class Frame(NamedTuple):
@@ -31,40 +39,49 @@ class Frame(NamedTuple):
     ----------
     dims : tuple of hashable
         The dimensions of the grid.
-    places : vector
+    axes : tuple of hashable
+        The names of the directions.
+    places : array
         Where the cells are: in space, or the coordinates themselves.
-    unit_vectors : mapping of hashable to vector
-        The directions by name.
-    weights : mapping of hashable to (mapping of hashable to Variable)
-        Per direction and dimension the factor of the derivative along the index.
+    components : callable
+        Takes vectors like the places, and returns their components in the directions.
+    factors : array
+        Per direction and dimension the factor of the derivative along the index, one by one.
+    known : Variable or None
+        With `skipna`: 1, and NaN where a place is missing, which is a missing neighbour too.
     """
 
     dims: tuple[Hashable, ...]
-    places: Sequence[Any]
-    unit_vectors: Mapping[Hashable, Sequence[Any]]
-    weights: Mapping[Hashable, Mapping[Hashable, xr.Variable]]
+    axes: tuple[Hashable, ...]
+    places: Any
+    components: Callable[[Any], Any]
+    factors: Any
+    known: xr.Variable | None
 
     @classmethod
-    def of_surface(cls, surface: Surface, names: Sequence[Hashable]) -> Frame:
-        """Two directions of a surface."""
-        weights = {name: surface.weights(name) for name in names}
-        return cls(surface.dims, surface.places, surface.coordinates, weights)
-
-    @classmethod
-    def on_earth(cls, place: Place, names: Sequence[Hashable], options: Options) -> Frame:
-        """Eastward and northward."""
-        return cls.of_surface(Surface.on_earth(place, options), names)
+    def of_surface(cls, surface: Surface, options: Options) -> Frame:
+        """The two directions of a surface."""
+        return cls(
+            surface.dims, surface.axes, surface.places, surface.components, surface.weights,
+            surface.known(options),
+        )  # fmt: skip
 
     @classmethod
     def on_plane(cls, coords: Sequence[xr.DataArray], options: Options) -> Frame:
         """Along two or three coordinates, each with the others held fixed."""
-        dims, names = coords[0].dims, [coord.name for coord in coords]
+        dims, names = coords[0].dims, tuple(coord.name for coord in coords)
         if len(coords) == 2:
-            return cls.of_surface(Surface.on_plane(coords, dims, options), names)
-        places = [coord.variable.transpose(*dims).data.astype(np.float64) for coord in coords]
-        unit_vectors = dict(zip(names, np.eye(3).tolist(), strict=True))
-        weights = dict(zip(names, _of_three(coords, dims, options), strict=True))
-        return cls(dims, places, unit_vectors, weights)
+            return cls.of_surface(Surface.on_plane(coords, dims, options), options)
+        places = stacked([one.variable.transpose(*dims).data.astype(np.float64) for one in coords])
+        factors = stacked(_of_three(places, dims, names, options))
+        return cls(dims, names, places, as_they_are, factors, known_of(places, dims, options))
+
+    def weights(self, name: Hashable) -> dict[Hashable, xr.Variable]:
+        """Per dimension the factor of the derivative along the index, in a direction."""
+        n = len(self.dims)
+        first = self.axes.index(name) * n
+        return {dim: xr.Variable(self.dims, self.factors[first + k])
+                for k, dim in enumerate(self.dims)}  # fmt: skip
 
 
 def directions(
@@ -156,19 +173,16 @@ def index_along(dim: Hashable, size: int, options: Options) -> Spacing:
 
 
 def _of_three(
-    coords: Sequence[xr.DataArray], dims: tuple[Hashable, ...], options: Options
-) -> list[dict[Hashable, xr.Variable]]:
+    places: Any, dims: tuple[Hashable, ...], names: tuple[Hashable, ...], options: Options
+) -> list[Any]:
     """The inverse of the matrix of derivatives, by cofactors."""
-    one, two, three = (
-        [along_index_of(coord.variable, dim, dims, options) for dim in dims] for coord in coords
-    )
+    along = [along_index_of(places, k + 1, options.scheme(dim)) for k, dim in enumerate(dims)]
+    one, two, three = ([tangent[k] for tangent in along] for k in range(3))
     columns = [cross(two, three), cross(three, one), cross(one, two)]
     size = np.sqrt(dot(one, one) * dot(two, two) * dot(three, three))
-    per_volume = reciprocal(dot(one, columns[0]), size, [coord.name for coord in coords])
-    return [
-        {dim: xr.Variable(dims, column[d] * per_volume) for d, dim in enumerate(dims)}
-        for column in columns
-    ]
+    volume = dot(one, columns[0])
+    per_volume = reported(reciprocal(volume, size), lambda: volume, names)
+    return [part * per_volume for column in columns for part in column]
 
 
 def eastward_and_northward(place: Place, options: Options) -> list[Direction]:
@@ -186,7 +200,7 @@ def eastward_and_northward(place: Place, options: Options) -> list[Direction]:
 
 def _on_earth(place: Place, names: Sequence[Hashable], options: Options) -> list[Direction]:
     """Longitude and latitude: eastward and northward, per metre."""
-    frame = _once(lambda own: Frame.on_earth(place, names, own), options)
+    frame = _once(lambda own: Frame.of_surface(Surface.on_earth(place, own), own), options)
     spacings = tuple(index_along(dim, size, options) for dim, size in place.latitude.sizes.items())
     return [Direction(name, str(name), "m", spacings, frame=frame) for name in names]
 

@@ -23,8 +23,9 @@ from xgrad.operators.components import (
 )
 from xgrad.operators.evaluate import labelled, on_numbers
 from xgrad.operators.result import Result
-from xgrad.operators.surface import Surface, dot
+from xgrad.operators.surface import Surface
 from xgrad.operators.terms import refuse_times, values_of
+from xgrad.operators.vectors import Directions, dot
 
 # CF's names of components by direction; others are dropped, because they would be wrong.
 _STANDARD_NAMES = {
@@ -165,13 +166,21 @@ def _matrix(place: Place, dims: list[Hashable], options: Options, to: To) -> lis
             "on a grid of 1-D latitude and longitude both are the same"
         )
     surface = Surface.on_earth(place, options)
-    north, east = (surface.unit_vector(name) for name in place.names)
-    one, other = (surface.unit_vector(dim) for dim in dims)
+    given = {"dims": tuple(dims), "places": place.names, "to": to}
+    found = surface.each(_turns, **given)
+    return [found[:2], found[2:]]
+
+
+def _turns(
+    at: Directions, dims: tuple[Hashable, ...], places: tuple[Hashable, ...], to: To
+) -> list[Any]:
+    north, east = (at.unit_vector(name) for name in places)
+    one, other = (at.unit_vector(dim) for dim in dims)
     a, b, c, d = dot(one, east), dot(other, east), dot(one, north), dot(other, north)
     if to == "earth":
-        return [[a, b], [c, d]]
+        return [a, b, c, d]
     sine = a * d - b * c
-    return [[d / sine, -b / sine], [-c / sine, a / sine]]
+    return [d / sine, -b / sine, -c / sine, a / sine]
 
 
 def _attributes(component: xr.DataArray, to: To) -> dict[Hashable, Any]:

@@ -300,6 +300,7 @@ def _by_variable(
     asked.refuse_a_track(what)
     asked.warn_of_degrees(obj, what)
     if what == "direction" and _is_of_grid_lines(asked):
+        asked.warn_of_falling(obj)
         asked = asked.with_right_angles()
     several = isinstance(obj, xr.Dataset)
     every = asked.directions if what == "direction" else asked.at_right_angles

@@ -17,24 +17,30 @@ R. Aris, *Vectors, Tensors, and the Basic Equations of Fluid Mechanics* (1962), 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import dask.array as da
 import numpy as np
 import xarray as xr
 
+from xgrad._typing import AnyArray
+from xgrad.arrays.per_cell import per_cell
 from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateWarning, warn
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.operators.direction import Direction
 from xgrad.operators.partials import Frame, index_along
-from xgrad.operators.surface import along_index_of, dot
+from xgrad.operators.surface import along_index_of
 from xgrad.operators.terms import term_of
+from xgrad.operators.vectors import dot
 
 _Pair = tuple[Hashable, Hashable]
+_Key = TypeVar("_Key")
 
 # Nearer to each other than this, of their distance from the origin, are two cells in one place.
 _ONE_PLACE = 1e-12
@@ -48,17 +54,17 @@ class SecondOrder:
     ----------
     frame : Frame
         The directions and the places.
-    symbols : mapping of pairs of dimensions to (mapping of hashable to array)
-        The Christoffel symbols ``Γ_ab^c``, by (a, b) and c.
-    known : array or None
-        With `skipna`: 1, and NaN where a place is missing.
+    bends : array
+        Second differences of the places along each pair of indices, in the directions.
+    apart : array
+        0, and NaN beside a repeated place.
     options : Options
         The stencils, of order 1.
     """
 
     frame: Frame
-    symbols: dict[_Pair, dict[Hashable, Any]]
-    known: Any
+    bends: Any
+    apart: Any
     options: Options
 
     @classmethod
@@ -73,64 +79,54 @@ class SecondOrder:
             The stencils.
         """
         first = replace(options, order=1, edge_order=2)
-        symbols = {}
-        for pair in itertools.combinations_with_replacement(frame.dims, 2):
-            bend = [_second(place, pair, frame.dims, first) for place in frame.places]
-            turned = {name: dot(frame.unit_vectors[name], bend) for name in frame.weights}
-            symbols[pair] = {
-                c: sum(turned[name] * own[c].data for name, own in frame.weights.items())
-                for c in frame.dims
-            }
-        apart = _apart(frame, first)
-        for pair, own in symbols.items():
-            symbols[pair] = {c: symbol + apart for c, symbol in own.items()}
-        missing = sum(np.isnan(place) for place in frame.places)
-        known = np.where(missing, np.nan, 1.0) if first.skipna else None
-        return cls(frame, symbols, known, first)
+        pairs = _pairs(len(frame.dims))
+        bends = [_second(frame.places, pair, frame.dims, first) for pair in pairs]
+        join = da.concatenate if isinstance(bends[0], da.Array) else np.concatenate
+        turned = join([frame.components(bend) for bend in bends])
+        if isinstance(turned, da.Array):
+            turned = turned.rechunk({0: -1})
+        return cls(frame, turned, _apart(frame, first), first)
 
     def laplacian(self, name: Hashable, variable: xr.Variable) -> list[Term]:
         """The terms of the Laplacian of a variable."""
-        each = [self._weights(one, one) for one in self.frame.weights]
-        return self._terms(
-            name, variable, {pair: sum(own[pair] for own in each) for pair in each[0]}
-        )
+        return self._terms(name, variable, [(k, k) for k in range(len(self.frame.axes))])
 
     def along(
         self, one: Hashable, other: Hashable, name: Hashable, variable: xr.Variable
     ) -> list[Term]:
         """The terms of the second derivative of a variable in two directions of the frame."""
-        return self._terms(name, variable, self._weights(one, other))
-
-    def _weights(self, one: Hashable, other: Hashable) -> dict[_Pair, Any]:
-        """The factor of the second difference along each pair of dimensions, both orders in one."""
-        e, f = ({dim: own.data for dim, own in self.frame.weights[k].items()} for k in (one, other))
-        return {
-            (a, b): e[a] * f[a] if a == b else e[a] * f[b] + e[b] * f[a] for a, b in self.symbols
-        }
+        axes = self.frame.axes
+        return self._terms(name, variable, [(axes.index(one), axes.index(other))])
 
     def _terms(
-        self, name: Hashable, variable: xr.Variable, weights: dict[_Pair, Any]
+        self, name: Hashable, variable: xr.Variable, added: list[tuple[int, int]]
     ) -> list[Term]:
-        dims = self.frame.dims
+        """The terms of a sum of second derivatives, each in two directions."""
+        frame = self.frame
+        dims, pairs = frame.dims, _pairs(len(frame.dims))
+        found = per_cell(
+            partial(_coefficients, added=added), frame.factors, self.bends, self.apart,
+            axes=len(dims),
+        )  # fmt: skip
+        factors = [xr.Variable(dims, one) for one in found]
         terms = [
             term
-            for pair, weight in weights.items()
-            for term in self._second(name, variable, pair, weight)
+            for (a, b), factor in zip(pairs, factors, strict=False)
+            for term in self._second(name, variable, (dims[a], dims[b]), factor)
         ]
-        for c in dims:
-            bent = sum(-weight * self.symbols[pair][c] for pair, weight in weights.items())
-            terms.append(self._first(name, variable, c, factor=xr.Variable(dims, bent)))
-        return terms
+        return terms + [
+            self._first(name, variable, dim, factor=factor)
+            for dim, factor in zip(dims, factors[len(pairs) :], strict=True)
+        ]
 
     def _second(
-        self, name: Hashable, variable: xr.Variable, pair: _Pair, weight: Any
+        self, name: Hashable, variable: xr.Variable, pair: _Pair, factor: xr.Variable
     ) -> Iterator[Term]:
         if pair[0] == pair[1]:
-            factor = xr.Variable(self.frame.dims, weight)
             yield self._first(name, variable, pair[0], order=2, factor=factor)
             return
         orders = _orders(pair, self.options)
-        factor = xr.Variable(self.frame.dims, weight / len(orders))
+        factor = factor / len(orders)
         for inner, outer in orders:
             within = self._first(name, variable, inner)
             along = self._along(outer, variable)
@@ -141,13 +137,33 @@ class SecondOrder:
         factor: xr.Variable | None = None,
     ) -> Term:  # fmt: skip
         """A derivative along one index, of the data where the places are known."""
-        inside = None if self.known is None else xr.Variable(self.frame.dims, self.known)
         options = replace(self.options, order=order)
         along = self._along(dim, variable)
-        return term_of(name, variable, along, options, factor=factor, inside=inside)
+        return term_of(name, variable, along, options, factor=factor, inside=self.frame.known)
 
     def _along(self, dim: Hashable, variable: xr.Variable) -> Spacing:
         return index_along(dim, variable.sizes[dim], self.options)
+
+
+def _pairs(n: int) -> list[tuple[int, int]]:
+    return list(itertools.combinations_with_replacement(range(n), 2))
+
+
+def _coefficients(factors: Any, bends: Any, apart: Any, added: list[tuple[int, int]]) -> list[Any]:
+    """The factors of the second differences along each pair of indices, and of the first ones."""
+    n = math.isqrt(len(factors))
+    toward = [factors[k * n : (k + 1) * n] for k in range(n)]
+    pairs, seconds, firsts = _pairs(n), [], [0.0] * n
+    for p, (a, b) in enumerate(pairs):
+        weight: Any = 0.0
+        for k, m in added:
+            e, f = toward[k], toward[m]
+            weight = weight + (e[a] * f[a] if a == b else e[a] * f[b] + e[b] * f[a])
+        seconds.append(weight)
+        for c in range(n):
+            symbol = sum(bends[p * n + k] * toward[k][c] for k in range(n)) + apart
+            firsts[c] = firsts[c] - weight * symbol
+    return [*seconds, *firsts]
 
 
 def of_directions(along: Iterable[Direction], options: Options) -> SecondOrder | None:
@@ -163,22 +179,32 @@ def _apart(frame: Frame, options: Options) -> Any:
 
     Their second difference is not that of a smooth field, however small the steps are.
     """
-    beside: Any = False
-    squares = dot(frame.places, frame.places)
-    for axis, dim in enumerate(frame.dims):
-        inner = (slice(None),) * axis
-        steps = [np.diff(place, axis=axis) for place in frame.places]
-        over = dot(steps, steps) <= _ONE_PLACE**2 * squares[(*inner, slice(1, None))]
-        reach, size = replace(options, order=2).scheme(dim).reach, squares.shape[axis]
-        sides = [(reach, reach) if k == axis else (0, 0) for k in range(squares.ndim)]
-        beyond = np.pad(over, sides)
-        for k in range(2 * reach):
-            beside = beside | beyond[(*inner, slice(k, k + size))]
-    if isinstance(squares, da.Array):
-        beside = da.map_blocks(_noted, beside.rechunk(squares.chunks), dtype=bool)
+    dims, places = frame.dims, frame.places
+    reaches = [replace(options, order=2).scheme(dim).reach for dim in dims]
+    if isinstance(places, da.Array):
+        found = da.map_overlap(
+            _beside, places, depth={0: 0, **{k + 1: reach for k, reach in enumerate(reaches)}},
+            boundary="none", reaches=reaches, dtype=bool, meta=np.empty((0,) * places.ndim, bool),
+        )  # fmt: skip
+        beside = da.map_blocks(_noted, found[0].rechunk(places.chunks[1:]), dtype=bool)
     else:
-        _noted(beside)
+        beside = _noted(_beside(places, reaches)[0])
     return np.where(beside, np.nan, 0.0)
+
+
+def _beside(places: AnyArray, reaches: list[int]) -> AnyArray:
+    """Whether a stencil may reach over two cells in one place; of the shape of the places."""
+    squares: AnyArray = dot([*places], [*places])
+    beside = np.zeros(squares.shape, bool)
+    for axis, reach in enumerate(reaches):
+        steps = [*np.diff(places, axis=axis + 1)]
+        later = squares[(slice(None),) * axis + (slice(1, None),)]
+        over = np.moveaxis(dot(steps, steps) <= _ONE_PLACE**2 * later, axis, 0)
+        found = np.moveaxis(beside, axis, 0)
+        for k in range(-reach, reach):  # the step after cell i + k
+            first, last = max(0, -k), min(len(found), len(over) - k)
+            found[first:last] |= over[first + k : last + k]
+    return np.broadcast_to(beside, places.shape)
 
 
 def _noted(beside: Any) -> Any:
@@ -192,7 +218,7 @@ def _noted(beside: Any) -> Any:
     return beside
 
 
-def _orders(pair: _Pair, options: Options) -> list[_Pair]:
+def _orders(pair: tuple[_Key, _Key], options: Options) -> list[tuple[_Key, _Key]]:
     """In which orders a mixed derivative is taken.
 
     They differ beside missing values only, where the mean of both does not depend on how the grid
@@ -201,14 +227,15 @@ def _orders(pair: _Pair, options: Options) -> list[_Pair]:
     return [pair, pair[::-1]] if options.skipna else [pair]
 
 
-def _second(place: Any, pair: _Pair, dims: tuple[Hashable, ...], options: Options) -> Any:
+def _second(
+    places: Any, pair: tuple[int, int], dims: tuple[Hashable, ...], options: Options
+) -> Any:
     """Second difference of places along two indices, by the stencils of the data."""
 
-    def along(values: Any, dim: Hashable, order: int) -> Any:
-        variable = xr.Variable(dims, values)
-        return along_index_of(variable, dim, dims, replace(options, order=order))
+    def along(values: Any, k: int, order: int) -> Any:
+        return along_index_of(values, k + 1, replace(options, order=order).scheme(dims[k]))
 
     if pair[0] == pair[1]:
-        return along(place, pair[0], 2)
+        return along(places, pair[0], 2)
     orders = _orders(pair, options)
-    return sum(along(along(place, inner, 1), outer, 1) for inner, outer in orders) / len(orders)
+    return sum(along(along(places, inner, 1), outer, 1) for inner, outer in orders) / len(orders)

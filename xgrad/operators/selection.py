@@ -16,6 +16,7 @@ from xgrad.labels import cf, mesh, names, quantities, transforms
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
+from xgrad.operators import components
 from xgrad.operators.along import dims_of, is_multidimensional, spacings_of
 from xgrad.operators.direction import Direction
 
@@ -140,6 +141,27 @@ class Selection:
                 "the Earth",
                 CoordinateWarning,
             )
+
+    def warn_of_falling(self, obj: xr.DataArray | xr.Dataset) -> None:
+        """Warn if a coordinate decreases along a dimension of a curvilinear grid.
+
+        Parameters
+        ----------
+        obj : DataArray or Dataset
+            Has the coordinates.
+        """
+        place = self.place
+        if place is None or not place.is_curvilinear:
+            return
+        for dim in (along.dim for along in self.spacings if place.has(along.dim)):
+            if components.falls(obj, dim, self.options.metric):
+                warn(
+                    f"derivatives along {dim!r} are along growing indices, as on any curvilinear "
+                    f"grid, but coordinate {dim!r} decreases along them: for those along growing "
+                    f"{dim!r} reverse the data with `.isel({dim}=slice(None, None, -1))`, or give "
+                    f"the CRS as `metric`; drop the coordinate to silence this",
+                    CoordinateWarning,
+                )
 
     def factor(self, along: Spacing) -> xr.Variable | None:
         """Factor of a derivative: on a sphere, ``1 / cos(φ)`` for the eastward one."""

@@ -8,14 +8,15 @@ derivatives of the places along the indices, by the stencil of the data, and
     curl                  (D_i (V · p_j) - D_j (V · p_i)) / J
     divergence            (D_i (V · (p_j × n)) + D_j (V · (n × p_i))) / J
 
-The dateline and the poles are no special cases, and the axes of the grid need no right angle.
+The dateline and the poles are no special cases, and the axes of the grid need no right angle.  Only
+what the tangents have along the surface counts: two components, east and north.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import dask.array as da
@@ -24,16 +25,17 @@ import xarray as xr
 
 from xgrad._typing import AnyArray
 from xgrad.arrays.combine import differentiate
-from xgrad.arrays.threads import in_threads
+from xgrad.arrays.per_cell import per_cell
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.kernels import tabled
+from xgrad.labels.figure import Figure
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
+from xgrad.operators.vectors import Directions, dot
 from xgrad.stencils import ghosts
 from xgrad.stencils.scheme import Scheme
 
-# Where the coordinates depend on each other the Jacobian is a rounding error of its terms.
-_SINGULAR = 1e-10
+# What is computed for some cells, from their directions and ``1 / J``.
+_Function = Callable[[Directions, Any], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -44,51 +46,37 @@ class Surface:
     ----------
     dims : tuple of two hashables
         The dimensions of the grid.
-    places : vector
+    axes : tuple of two hashables
+        The coordinates that have directions: those of longitude and latitude, or of x and y.
+    places : array of shape (3, ...)
         The places of the cells in space.
-    tangents : pair of vectors
-        Derivatives of the places along the two indices.
-    normal : vector
-        Of length 1.
-    per_area : array
-        ``1 / J``.
-    coordinates : mapping of hashable to vector
-        The directions of coordinates, of length 1.
+    components : callable
+        Takes vectors in space, and returns their components along the two axes.
+    tangents : array of shape (4, ...)
+        Components along the axes of the derivatives of the places along the two indices.
     backward : tuple of hashable
         Dimensions whose direction is that of falling indices.
     """
 
     dims: tuple[Hashable, ...]
-    places: list[Any]
-    tangents: tuple[list[Any], list[Any]]
-    normal: list[Any]
-    per_area: Any
-    coordinates: Mapping[Hashable, list[Any]]
+    axes: tuple[Hashable, ...]
+    places: Any
+    components: Callable[[Any], Any]
+    tangents: Any
     backward: tuple[Hashable, ...] = ()
-
-    @classmethod
-    def _of(
-        cls, dims: tuple[Hashable, ...], places: list[Any], normal: list[Any],
-        coordinates: dict[Hashable, list[Any]], options: Options,
-        backward: tuple[Hashable, ...] = (),
-    ) -> Surface:  # fmt: skip
-        one, other = (
-            [along_index_of(xr.Variable(dims, x), dim, dims, options) for x in places]
-            for dim in dims
-        )
-        size = np.sqrt(dot(one, one) * dot(other, other))
-        per_area = reciprocal(dot(cross(one, other), normal), size, list(coordinates))
-        return cls(dims, places, (one, other), normal, per_area, coordinates, backward)
 
     @classmethod
     def on_earth(cls, place: Place, options: Options) -> Surface:
         """A curvilinear grid on a sphere or ellipsoid, with the directions east and north."""
-        dims = place.latitude.dims
-        phi, lam = place.latitude.data, place.longitude.transpose(*dims).data
-        normal, north, east = place.figure.frame(phi, lam)
-        coordinates = dict(zip(place.names, (north, east), strict=True))
-        places = place.figure.point(normal)
-        return cls._of(dims, places, normal, coordinates, options, place.backward)
+        dims, axes = place.latitude.dims, place.names[::-1]
+        both = place.latitude.data, place.longitude.transpose(*dims).data
+        found = per_cell(partial(_angles_and_places, figure=place.figure), *both)
+        angles, places = found[:4], found[4:]
+
+        along = _along_indices(places, dims, options)
+        tangents = per_cell(_eastward_and_northward, angles, *along)
+        components = partial(per_cell, _eastward_and_northward, angles)
+        return cls(dims, axes, places, components, tangents, place.backward)
 
     @classmethod
     def on_plane(
@@ -96,65 +84,143 @@ class Surface:
     ) -> Surface:
         """A grid on a plane, with the directions of its two coordinates."""
         x, y = (coord.variable.transpose(*dims).data.astype(np.float64) for coord in coords)
-        zero = 0 * x
-        names = [coord.name for coord in coords]
-        coordinates = dict(
-            zip(names, ([1 + zero, zero, zero], [zero, 1 + zero, zero]), strict=True)
-        )
-        return cls._of(dims, [x, y, zero], [zero, zero, 1 + zero], coordinates, options)
+        axes, flat = tuple(coord.name for coord in coords), stacked([x, y])
+        one, other = _along_indices(flat, dims, options)
+        tangents = stacked([*one, *other])
+        return cls(dims, axes, flat, as_they_are, tangents)
 
     @cached_property
-    def gradients(self) -> tuple[list[Any], list[Any]]:
-        """``p_j × n`` and ``n × p_i``: J times the gradients of the two indices."""
-        one, other = self.tangents
-        return cross(other, self.normal), cross(self.normal, one)
+    def per_area(self) -> Any:
+        """``1 / J``; see :func:`reported`."""
+        (found,) = self.each(_per_area)
+        return reported(found, lambda: self.each(_jacobian)[0], self.axes)
 
-    def unit_vector(self, name: Hashable) -> list[Any]:
-        """The direction of a coordinate, or of a dimension along the grid."""
-        if name in self.coordinates:
-            return self.coordinates[name]
-        tangent = self.tangents[self.dims.index(name)]
-        # A difference of places is not exactly along the surface.
-        above = dot(tangent, self.normal)
-        flat = [x - above * n for x, n in zip(tangent, self.normal, strict=True)]
-        unit = unit_vector(flat)
-        return [-x for x in unit] if name in self.backward else unit
+    def each(self, function: Callable[..., Sequence[Any]], *also: Any, **options: Any) -> Any:
+        """Arrays of the grid that a function makes of the directions of some cells.
+
+        Parameters
+        ----------
+        function : callable
+            Of a module, so that lazy arrays have the same names in all processes.
+        *also : arrays of the grid
+            More of what it takes.
+        **options
+            The same for all cells.
+        """
+        made = partial(Directions, self.dims, self.axes, backward=self.backward)
+        return per_cell(
+            partial(_evaluated, partial(function, **options), made), self.tangents, *also
+        )
+
+    def known(self, options: Options) -> xr.Variable | None:
+        """See :func:`known_of`."""
+        return known_of(self.places, self.dims, options)
 
     def variable(self, array: Any) -> xr.Variable:
         """An array of the grid with its dimensions."""
         return xr.Variable(self.dims, array)
 
-    def weights(self, name: Hashable) -> dict[Hashable, xr.Variable]:
-        """Per dimension the factor of the derivative along its index, in the direction `name`."""
-        unit = self.unit_vector(name)
-        return {
-            dim: self.variable(dot(unit, vector) * self.per_area)
-            for dim, vector in zip(self.dims, self.gradients, strict=True)
-        }
+    @property
+    def weights(self) -> Any:
+        """Per axis and dimension the factor of the derivative along the index, one by one."""
+        return self.each(_weights, self.per_area)
 
 
-def along_index_of(
-    variable: xr.Variable, dim: Hashable, dims: tuple[Hashable, ...], options: Options
-) -> Any:
-    """Derivative of a coordinate along an index, with the stencil of the data.
+def _angles_and_places(latitude: Any, longitude: Any, figure: Figure) -> list[Any]:
+    """Sine and cosine of latitude and of longitude, and the places in space."""
+    angles = [np.sin(latitude), np.cos(latitude), np.sin(longitude), np.cos(longitude)]
+    return [*angles, *figure.point(figure.normal_of(*angles))]
+
+
+def as_they_are(vectors: Any) -> Any:
+    """Components of vectors along the axes that they are given in."""
+    return vectors
+
+
+def _eastward_and_northward(angles: Any, *vectors: Any) -> list[Any]:
+    """Components of vectors in space."""
+    up, across, sine, cosine = angles
+    east = [-sine, cosine, np.zeros_like(sine)]
+    axes = east, [-up * cosine, -up * sine, across]
+    return [dot(axis, vector) for vector in vectors for axis in axes]
+
+
+def _evaluated(
+    function: Callable[..., Sequence[Any]], directions: Callable[..., Directions], tangents: Any,
+    *also: Any,
+) -> Sequence[Any]:  # fmt: skip
+    a, b, c, d = tangents
+    return function(directions(((a, b), (c, d))), *also)
+
+
+def _per_area(at: Directions) -> list[Any]:
+    return [at.per_area]
+
+
+def _jacobian(at: Directions) -> list[Any]:
+    return [at.jacobian]
+
+
+def _weights(at: Directions, per_area: Any) -> list[Any]:
+    units = [at.unit_vector(name) for name in at.axes]
+    return [dot(unit, vector) * per_area for unit in units for vector in at.gradients]
+
+
+def stacked(arrays: Sequence[Any]) -> Any:
+    """Arrays of the grid as one, in one chunk along its first axis."""
+    if not any(isinstance(one, da.Array) for one in arrays):
+        return np.stack(arrays)
+    return da.stack([da.asarray(one) for one in arrays]).rechunk({0: -1})
+
+
+def _along_indices(places: Any, dims: tuple[Hashable, ...], options: Options) -> tuple[Any, Any]:
+    """Derivatives of the places along the two indices."""
+    one, other = (along_index_of(places, k + 1, options.scheme(dim)) for k, dim in enumerate(dims))
+    return one, other
+
+
+def known_of(
+    places: Sequence[Any], dims: tuple[Hashable, ...], options: Options
+) -> xr.Variable | None:
+    """With `skipna`: 1, and NaN where a place is missing; otherwise None.
+
+    Data times this factor are missing there too.  Of the smallest dtype, so that the product has
+    the dtype of the data.
 
     Parameters
     ----------
-    variable : Variable
-        The coordinate.
-    dim : hashable
-        The dimension of the index.
+    places : vector
+        Where the cells are.
     dims : tuple of hashable
-        Dimensions of the result.
+        Their dimensions.
     options : Options
-        The stencils.
+        As the caller gave them.
+
+    Examples
+    --------
+    >>> known_of([np.array([0.0, np.nan])], ("x",), Options(skipna=True)).values
+    array([ 1., nan], dtype=float16)
     """
-    values = variable.transpose(*dims).data.astype(np.float64)
-    return _padded_derivative(values, dims.index(dim), options.scheme(dim))
+    if not options.skipna:
+        return None
+    missing: Any = sum(np.isnan(place) for place in places)
+    return xr.Variable(dims, np.where(missing, np.nan, 1.0).astype(np.float16))
 
 
-def _padded_derivative(values: Any, axis: int, scheme: Scheme) -> Any:
-    """Derivative along an index, with the ghost positions that go with the ghosts of the data."""
+def along_index_of(values: Any, axis: int, scheme: Scheme) -> Any:
+    """Derivative of coordinates along an index, with the stencil of the data.
+
+    Beyond an edge are the ghost positions that go with the ghosts of the data.
+
+    Parameters
+    ----------
+    values : array
+        Of float64.
+    axis : int
+        That of the index.
+    scheme : Scheme
+        The stencil.
+    """
     if "periodic" in scheme.boundary:
         return differentiate(values, 1.0, axis, scheme, 1.0)
     size, index = values.shape[axis], (slice(None),) * axis
@@ -164,6 +230,8 @@ def _padded_derivative(values: Any, axis: int, scheme: Scheme) -> Any:
     sides = [side if side in own else "extend" for side in scheme.boundary]
     depths = [0 if side == "one-sided" else scheme.half for side in sides]
     first, last = values[(*index, slice(0, face))], values[(*index, slice(size - face, size))]
+    if depths == [0, 0]:
+        return differentiate(values, 1.0, axis, plain)
     whole = np.concatenate(
         [
             ghosts.positions(first, sides[0], depths[0], axis, below=True),
@@ -176,111 +244,49 @@ def _padded_derivative(values: Any, axis: int, scheme: Scheme) -> Any:
     return found[(*index, slice(depths[0], depths[0] + size))]
 
 
-def cross(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
-    """Cross product of two vectors of arrays.
-
-    Examples
-    --------
-    >>> cross([1, 0, 0], [0, 1, 0])
-    [0, 0, 1]
-    """
-    if _is_large(one, other):
-        from xgrad.kernels import vectors  # noqa: PLC0415  it loads numba
-
-        if vectors.fits([one, other]):
-            found = [np.empty_like(one[0]) for _ in range(3)]
-            size = found[0].size
-            in_threads(24 * size, size, lambda part: vectors.cross(one, other, part, found))
-            return found
-    (a, b, c), (d, e, f) = one, other
-    return [b * f - c * e, c * d - a * f, a * e - b * d]
-
-
-def dot(one: Sequence[Any], other: Sequence[Any]) -> Any:
-    """Scalar product of two vectors of arrays.
-
-    Examples
-    --------
-    >>> dot([1, 2, 3], [1, 0, 1])
-    4
-    """
-    if _is_large(one, other):
-        from xgrad.kernels import vectors  # noqa: PLC0415  it loads numba
-
-        if vectors.fits([one, other]):
-            found = np.empty_like(one[0])
-            in_threads(
-                8 * found.size, found.size, lambda part: vectors.dot(one, other, part, found)
-            )
-            return found
-    return sum(a * b for a, b in zip(one, other, strict=True))
-
-
-def _is_large(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Whether compiled loops are worth loading."""
-    first = one[0]
-    return (
-        len(one) == len(other) == 3
-        and isinstance(first, np.ndarray)
-        and first.size > 1
-        and tabled.are_loaded(first.size)
-    )
-
-
-def unit_vector(vector: Sequence[Any]) -> list[Any]:
-    """A vector of arrays at length 1; NaN where it has no direction.
-
-    Examples
-    --------
-    >>> unit_vector([np.array([3.0]), np.array([4.0])])
-    [array([0.6]), array([0.8])]
-    """
-    length = np.sqrt(dot(vector, vector))
-    length = np.where(length > 0, length, np.nan)
-    return [x / length for x in vector]
-
-
-def reciprocal(determinant: Any, size: Any, names: Sequence[Hashable]) -> Any:
-    """``1 / determinant``, NaN where it is a rounding error of terms of this size.
+def reported(per_volume: Any, determinant: Callable[[], Any], names: Sequence[Hashable]) -> Any:
+    """The reciprocal of a Jacobian, and a warning if some of it is NaN.
 
     Parameters
     ----------
-    determinant, size : arrays
-        Of each cell, and the most that it could be.
+    per_volume : array
+        From :func:`xgrad.operators.vectors.reciprocal`.
+    determinant : callable
+        Returns what it is the reciprocal of.
     names : sequence of hashable
         The coordinates, for the message.
 
     Raises
     ------
     CoordinateError
-        If no cell has one.  Lazy places are not read to find out: they warn when they are computed.
+        If all of it is NaN.  Lazy places are not read to find out: they warn when they are
+        computed.
     """
-    singular = ~(abs(determinant) > _SINGULAR * size)  # NaN too
-    if isinstance(determinant, np.ndarray):
-        _complain(singular, determinant, names)
-    else:
-        singular = da.map_blocks(
-            _complained, singular, list(names), dtype=bool, meta=singular._meta
+    if isinstance(per_volume, da.Array):
+        return da.map_blocks(
+            _complained, per_volume, list(names), dtype=np.float64, meta=per_volume._meta
         )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(singular, np.nan, 1 / np.where(singular, 1.0, determinant))
+    _complain(np.isnan(per_volume), determinant, names)
+    return per_volume
 
 
-def _complained(singular: AnyArray, names: list[Hashable]) -> AnyArray:
+def _complained(per_volume: AnyArray, names: list[Hashable]) -> AnyArray:
     """Warn of a chunk with singular cells: in the same words for each, which Python shows once."""
-    if singular.any():
+    if np.isnan(per_volume).any():
         warn(
             f"coordinates {names} are missing, or not independent of each other, in some cells: "
             "derivatives with respect to them are NaN there",
             CoordinateWarning,
         )
-    return singular
+    return per_volume
 
 
-def _complain(singular: AnyArray, determinant: AnyArray, names: Sequence[Hashable]) -> None:
+def _complain(
+    singular: AnyArray, determinant: Callable[[], Any], names: Sequence[Hashable]
+) -> None:
     if not singular.any():
         return
-    missing = np.isnan(determinant)
+    missing = np.isnan(determinant())
     if singular.all():
         why = "are missing" if missing.all() else "depend on each other"
         raise CoordinateError(

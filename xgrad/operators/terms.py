@@ -54,8 +54,8 @@ def term_of(
         complain = refuse if options.validate else None
         positions = spread(along.positions, variable.dims, name)
         steps = Positions(positions, along.period, along.name, complain)
-    scheme = options.scheme(along.name, along.dim)
-    if variable.dtype.kind in "iu":
+    scheme = _scheme_of(along, options)
+    if variable.dtype.kind in "iu" and inside is None:
         scheme = scheme._replace(skipna=False)  # integers have no missing value
     if of is not None:
         left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
@@ -67,13 +67,19 @@ def term_of(
     return Term(name, axis, steps, scheme, along.seam, weight, inside, of=of)
 
 
+def _scheme_of(along: Spacing, options: Options) -> Scheme:
+    return options.scheme(along.name, along.dim)._replace(longest=along.longest)
+
+
 def terms_along(
     name: Hashable, variable: xr.Variable, direction: Direction, options: Options,
     component: int | None = None,
 ) -> list[Term]:  # fmt: skip
     """The terms of a first derivative; see :func:`term_of`."""
     return [
-        term_of(name, variable, along, options, factor=factor)._replace(component=component)
+        term_of(name, variable, along, options, factor=factor, inside=direction.known)._replace(
+            component=component
+        )
         for along, factor in direction.parts
     ]
 
@@ -205,7 +211,7 @@ def differentiable(
         raise ValueError(f"nothing to differentiate along all of {dims}: {dtypes_of(obj)}")
     for name, k in pairs:
         for along in chains[k]:
-            _check(name, variables[name], along, options.scheme(along.name, along.dim))
+            _check(name, variables[name], along, _scheme_of(along, options))
     for name, k in pairs:
         own = tuple(along.name for along in chains[k]) if names is None else names[k]
         called = derivative_name(name, *own, order=options.order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from xgrad._typing import Boundary
@@ -23,6 +24,9 @@ class Scheme(NamedTuple):
         Whether a missing neighbour is treated as an edge.
     boundary : tuple of (str or number)
         What is assumed beyond the left and the right edge; see :mod:`xgrad.stencils.ghosts`.
+    longest : float
+        The longest step between neighbours: a longer one is an edge of both cells.  Only for
+        columns that have their own positions.
 
     Examples
     --------
@@ -39,6 +43,7 @@ class Scheme(NamedTuple):
     edge_order: int = 1
     skipna: bool = False
     boundary: tuple[Boundary, Boundary] = ("one-sided", "one-sided")
+    longest: float = math.inf
 
     @property
     def is_numpys(self) -> bool:
@@ -62,8 +67,8 @@ class Scheme(NamedTuple):
 
     @property
     def depth(self) -> int:
-        """Number of halo cells; with `skipna` any cell may need a one-sided stencil."""
-        return self.reach if self.skipna else self.half
+        """Number of halo cells; with edges inside, any cell may need a one-sided stencil."""
+        return self.reach if self.skipna or self.longest < math.inf else self.half
 
     @property
     def face(self) -> int:
