@@ -10,9 +10,9 @@ import numpy as np
 from xgrad._typing import AnyArray
 from xgrad.arrays import block
 from xgrad.arrays.block_cache import BlockCache, Face, Index
-from xgrad.arrays.halo import at_both_edges, surrounded
+from xgrad.arrays.halo import at_both_edges, of_factor, surrounded
 from xgrad.arrays.term import How
-from xgrad.kernels.cells import Cells
+from xgrad.kernels.cells import Cells, along
 from xgrad.kernels.piece import Piece
 from xgrad.kernels.stencil_kinds import OfAnAxis
 from xgrad.stencils import ghosts
@@ -88,22 +88,44 @@ class Way(NamedTuple):
 
     def cells(self, f: AnyArray, place: Place, faces: Mapping[Face, AnyArray]) -> Cells:
         """A chunk with the cells beside it."""
-        axis, face, scheme = self.axis, self.face, self.scheme
+        own = [
+            None if side is None else side.nearest(faces[side], self.scheme.depth)
+            for side in self.sides(place)
+        ]
+        return self._between(own[0], f, own[1], self.scheme, place)
+
+    def known(self, blocks: Sequence[AnyArray], place: Place) -> Cells:
+        """A known factor of a chunk with the cells beside it, from the blocks below and above."""
+        depth = self.scheme.depth
+        below, here, above = blocks
+        n = below.shape[self.axis]
+        is_below, is_above = (side is not None for side in self.sides(place))
+        return self._between(
+            below[along(self.axis, slice(n - depth, n))] if is_below else None,
+            here,
+            above[along(self.axis, slice(0, depth))] if is_above else None,
+            of_factor(self.scheme),
+            place,
+        )
+
+    def _between(
+        self, below: AnyArray | None, f: AnyArray, above: AnyArray | None, scheme: Scheme,
+        place: Place,
+    ) -> Cells:  # fmt: skip
+        axis, depth, n = self.axis, scheme.depth, f.shape[self.axis]
         if place.counts[axis] == 1:
-            return at_both_edges(f, axis, scheme, face, ghosts.values)
-        depth, n = scheme.depth, f.shape[axis]
-        below, above = self.sides(place)
+            return at_both_edges(f, axis, scheme, self.face, ghosts.values)
         # Counted from the first cell that is here; a neighbour across a seam is one like any other.
-        start = depth if below else 0
-        size = start + n + (depth if above else 0)
+        start = 0 if below is None else depth
+        size = start + n + (0 if above is None else depth)
 
         def beside(cells: slice) -> AnyArray:
             side = below if cells.start < start else above
             assert side is not None
-            return side.nearest(faces[side], depth)
+            return side
 
         own = slice(start, start + n)
-        return surrounded(f, own, size, axis, scheme, face, beside, ghosts.values)
+        return surrounded(f, own, size, axis, scheme, self.face, beside, ghosts.values)
 
 
 class Part(NamedTuple):
@@ -119,15 +141,16 @@ class Part(NamedTuple):
         As in the term; a slot for an array.
     component : int or None
         As in the term.
-    inside : Slot or None
-        Stands for what the cells are multiplied by, with the cells beside them.
+    inside : Slot, tuple of three slots or None
+        Stands for what the cells are multiplied by, with the cells beside them: as one value, or as
+        the blocks below, here and above.
     """
 
     source: int
     way: Way | None
     factor: Any
     component: int | None
-    inside: Slot | None
+    inside: Slot | tuple[Slot, Slot, Slot] | None
 
 
 class Output(NamedTuple):
@@ -226,5 +249,9 @@ def _piece(
     factor = slots[part.factor.number] if isinstance(part.factor, Slot) else part.factor
     if part.way is None:
         return Piece(Cells.alone(f), None, factor, part.component)
-    known = None if part.inside is None else slots[part.inside.number]
+    inside, known = part.inside, None
+    if isinstance(inside, Slot):
+        known = slots[inside.number]
+    elif inside is not None:
+        known = part.way.known([slots[one.number] for one in inside], place)
     return Piece(part.way.cells(f, place, faces), stencil, factor, part.component, known)

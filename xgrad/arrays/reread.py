@@ -61,8 +61,6 @@ def fits(one: Combination, *, any_source: bool) -> bool:
         return False
     if any(term.of or isinstance(term.along, Positions) for term in one.terms):
         return False
-    if any(isinstance(term.inside, da.Array) for term in one.terms):
-        return False
     needs = [(term.axis, term.scheme, term.face) for term in one.terms if term.axis is not None]
     if merged(lazy[0].chunks, needs) != lazy[0].chunks:
         return False
@@ -81,7 +79,8 @@ def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
     plan = _Plan.of(wanted)
     token = tokenize(wanted)
     base = f"xgrad-chunk-{token}"
-    every = [own.factor for one in plan.outputs for own in one.terms]
+    terms = [own for one in plan.outputs for own in one.terms]
+    every = [factor for own in terms for factor in (own.factor, own.product)]
     factors: list[Any] = [one for one in every if isinstance(one, da.Array)]
     layer = _ChunksLayer(base, plan)
     graph = HighLevelGraph.from_collections(base, layer, dependencies=factors)
@@ -106,6 +105,7 @@ class _TermPlan(NamedTuple):
     term: Term
     stencil: OfAnAxis | None
     factor: Any
+    product: Any
 
 
 class _OutputPlan(NamedTuple):
@@ -137,7 +137,11 @@ class _Plan(NamedTuple):
                     source.shape[term.axis], source.dtype
                 )  # fmt: skip
                 factor = in_chunks(term.factor, chunks) if np.ndim(term.factor) else term.factor
-                terms.append(_TermPlan(list(sources).index(key), term, stencil, factor))
+                product = term.product
+                if isinstance(product, da.Array):
+                    product = in_chunks(product, chunks)
+                number = list(sources).index(key)
+                terms.append(_TermPlan(number, term, stencil, factor, product))
             outputs.append(_OutputPlan(tuple(terms), one.how, one.dtype))
         return cls(tuple(sources.values()), tuple(outputs))
 
@@ -317,9 +321,15 @@ class _Tasks:
         for k, n in self._terms(outputs):
             own = self.plan.outputs[k].terms[n]
             if isinstance(own.factor, da.Array):
-                counts = zip(index, own.factor.numblocks, strict=True)
-                yield (own.factor.name, *(0 if count == 1 else i for i, count in counts))
-            if own.term.product is not None:
+                yield _block_key(own.factor, index)
+            if isinstance(own.product, da.Array):
+                assert own.term.axis is not None
+                place = Place(index, self.plan.numblocks)
+                for step in (-1, 0, 1):
+                    # At an edge any block will do: it is not used.
+                    beside = place.beside(own.term.axis, step, around=True)
+                    yield _block_key(own.product, beside or index)
+            elif own.product is not None:
                 yield self._known(k, n, own.term, index)
 
     def _stencil(self, index: Index, k: int, n: int) -> OfAnAxis | None:
@@ -355,12 +365,22 @@ class _Tasks:
         return key
 
 
+def _block_key(array: da.Array, index: Index) -> Any:
+    """The key of the block beside a chunk, of an array with sides of 1."""
+    counts = zip(index, array.numblocks, strict=True)
+    return (array.name, *(0 if count == 1 else i for i, count in counts))
+
+
 def _output(plan: _OutputPlan, slots: Iterator[int]) -> Output:
     """What chunks compute of a result; slots for arrays are numbered in the order of the terms."""
     parts = []
-    for source, term, _, factor in plan.terms:
+    for source, term, _, factor, product in plan.terms:
         way = None if term.axis is None else Way(source, term.axis, term.face, term.scheme)
         own = Slot(next(slots)) if isinstance(factor, da.Array) else factor
-        inside = None if term.product is None else Slot(next(slots))
+        inside: Any = None
+        if isinstance(product, da.Array):
+            inside = Slot(next(slots)), Slot(next(slots)), Slot(next(slots))
+        elif product is not None:
+            inside = Slot(next(slots))
         parts.append(Part(source, way, own, term.component, inside))
     return Output(tuple(parts), plan.how, plan.dtype)
