@@ -3,6 +3,7 @@ than a few blocks in memory."""
 
 from __future__ import annotations
 
+import pickle
 import weakref
 from collections import Counter
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from dask._task_spec import Alias, DataNode
 from dask.array.optimization import optimize
 from dask.core import flatten, get_dependencies
+from dask.graph_manipulation import bind, clone
 from dask.highlevelgraph import HighLevelGraph
 from hypothesis import given
 from hypothesis import strategies as st
@@ -188,6 +190,26 @@ def test_a_graph_that_nobody_culls_is_whole() -> None:
         (found,) = (dask.get(dict(lazy.dask), [lazy.__dask_keys__()])[0],)
         whole = np.block([[np.asarray(cell) for cell in row] for row in found])
         assert same_bits(whole, lazy.compute())
+
+
+def sent(one: Any) -> Any:
+    return pickle.loads(pickle.dumps(one))  # noqa: S301  what this process has sent
+
+
+@pytest.mark.parametrize("change", [
+    clone, lambda one: bind(one, da.ones(1)), lambda one: clone(one, omit=one),
+    lambda one: dask.optimize(one)[0], lambda one: one.persist(), lambda one: one[1:, ::2],
+    sent, lambda one: one.rechunk(4) + 0,
+], ids=["clone", "bind", "omit", "optimize", "persist", "part", "pickle", "rechunk"])  # fmt: skip
+def test_dask_may_change_the_graph(change: Any) -> None:
+    values = np.random.default_rng(0).normal(size=(6, 8))
+    array = da.from_array(values, chunks=3) + 1
+    for lazy in combine.combine_all(gradients({"f": array})):
+        changed = change(lazy)
+        whole = lazy.compute()
+        assert same_bits(
+            changed.compute(), whole[1:, ::2] if changed.shape != whole.shape else whole
+        )
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])

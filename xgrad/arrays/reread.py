@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import dask.array as da
 import numpy as np
 from dask._task_spec import Alias, DataNode, GraphNode, Task, TaskRef
-from dask.base import tokenize
+from dask.base import clone_key, tokenize
+from dask.graph_manipulation import chunks
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
 from xgrad._typing import AnyArray
@@ -204,6 +205,19 @@ class _OnDemand(Layer):
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_all"}
 
+    def clone(self, keys: set[Any], seed: Any, bind_to: Any = None) -> tuple[Layer, bool]:
+        """The layer under other names; dask's own looks for dependencies in legacy tasks only."""
+        renamed = {key: clone_key(key, seed) for key in keys | set(self._all)}
+        tasks, bound = {}, False
+        for key, task in self._all.items():
+            others = {other: renamed[other] for other in task.dependencies if other in renamed}
+            name = renamed[key]
+            tasks[name] = task.substitute(others, key=name)
+            if bind_to is not None and not others:
+                tasks[name] = Task(name, chunks.bind, tasks[name], TaskRef(bind_to))
+                bound = True
+        return MaterializedLayer(tasks), bound
+
 
 class _ResultLayer(_OnDemand):
     """The chunks of one result, each another name for what the layer of the chunks computes."""
@@ -219,7 +233,9 @@ class _ResultLayer(_OnDemand):
         del all_hlg_keys
         own = [key for key in keys if isinstance(key, tuple) and key[0] == self.name]
         tasks = {key: Alias(key, (self.base, self.number, *key[1:])) for key in own}
-        return MaterializedLayer(tasks), {key: set(one.dependencies) for key, one in tasks.items()}
+        return MaterializedLayer(tasks, annotations=self.annotations), {
+            key: set(one.dependencies) for key, one in tasks.items()
+        }
 
 
 class _ChunksLayer(_OnDemand):
@@ -241,7 +257,7 @@ class _ChunksLayer(_OnDemand):
                 wanted.setdefault(key[2:], []).append(key[1])
         tasks = _Tasks(self.name, self.plan, wanted).tasks
         needed = {key: set(one.dependencies) for key, one in tasks.items()}
-        return MaterializedLayer(tasks), needed
+        return MaterializedLayer(tasks, annotations=self.annotations), needed
 
 
 class _Tasks:
