@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import dask.array as da
 import numpy as np
 
 from xgrad._typing import Steps
-from xgrad.arrays import eager
+from xgrad.arrays import eager, engines
 from xgrad.arrays.term import Combination, How, Positions, Term, unchained
 from xgrad.errors import ChunkError
 from xgrad.stencils.scheme import Scheme
@@ -71,12 +70,7 @@ def combine_all(wanted: Sequence[Combination]) -> list[Any]:
 def _unchained(one: Combination) -> Combination:
     """The combination, checked, with what its terms are taken of computed."""
     for array in one.arrays.values():
-        if not isinstance(array, np.ndarray | da.Array):
-            kind = type(array)
-            raise TypeError(
-                f"data is a {kind.__module__}.{kind.__qualname__}, but xgrad differentiates numpy "
-                "and dask arrays; convert it with `.as_numpy()`"
-            )
+        engines.refuse_other_kinds("the data", array)
         require_known_chunks("the data", array)
     assert one.dtype is not None  # values of its dtype can be subtracted
     return one if all(term.of is None for term in one.terms) else unchained(one, combine)
@@ -84,7 +78,7 @@ def _unchained(one: Combination) -> Combination:
 
 def _is_lazy(one: Combination) -> bool:
     others = [own for term in one.terms for own in (_positions(term), term.factor, term.inside)]
-    found = [own for own in (*one.arrays.values(), *others) if isinstance(own, da.Array)]
+    found = [own for own in (*one.arrays.values(), *others) if engines.is_lazy(own)]
     for own in found:
         require_known_chunks("the data", own)
     return bool(found)

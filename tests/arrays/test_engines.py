@@ -1,0 +1,61 @@
+"""The law of kinds of array: one that is not known is refused with a remedy that works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from tests.other_arrays import Chunked, Duck
+from xgrad.arrays import combine, engines
+from xgrad.stencils.scheme import Scheme
+
+VALUES = np.random.default_rng(0).normal(size=(6, 4))
+
+
+def test_the_module_of_a_lazy_array_is_known() -> None:
+    assert engines.module_of(da.zeros(3)) is da
+    assert engines.is_lazy(da.zeros(3))
+    for other in (np.zeros(3), Duck(VALUES), Chunked(VALUES), 1.0, None):
+        assert engines.module_of(other) is None
+        assert not engines.is_lazy(other)
+
+
+def masked() -> Any:
+    return da.ma.masked_greater(da.from_array(VALUES, chunks=2), 1.0)
+
+
+def ducks() -> Any:
+    lazy = da.from_array(VALUES, chunks=2)
+    return lazy.map_blocks(Duck, meta=Duck(np.empty((0, 0))))
+
+
+@pytest.mark.parametrize(
+    ("kind", "array", "expected"),
+    [
+        ("numpy.ma.*MaskedArray", masked(), np.where(VALUES > 1.0, np.nan, VALUES)),
+        ("tests.other_arrays.Duck", ducks(), VALUES),
+    ],
+)
+def test_chunks_of_other_kinds_are_known_by_their_meta(
+    kind: str, array: Any, expected: Any
+) -> None:
+    with pytest.raises(
+        TypeError, match=f"the data is a dask array of {kind}.*map_blocks"
+    ) as raised:
+        combine.differentiate(array, 1.0, 0, Scheme())
+    remedy = str(raised.value).split("`")[1]
+    converted = eval(remedy, {"np": np, "data": array})  # noqa: S307  what the message says
+    found = combine.differentiate(converted, 1.0, 0, Scheme()).compute()
+    np.testing.assert_array_equal(found, combine.differentiate(expected, 1.0, 0, Scheme()))
+
+
+@pytest.mark.parametrize(
+    ("array", "remedy"), [(Duck(VALUES), "as_numpy"), (Chunked(VALUES), "open it with dask")]
+)
+def test_a_chunked_array_is_not_to_be_read_as_a_whole(array: Any, remedy: str) -> None:
+    with pytest.raises(TypeError, match=rf"the data is a tests\.other_arrays.*{remedy}") as raised:
+        engines.refuse_other_kinds("the data", array)
+    assert ("as_numpy" in str(raised.value)) == (remedy == "as_numpy")

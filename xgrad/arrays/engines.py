@@ -1,0 +1,92 @@
+"""Which arrays xgrad differentiates, and which library made a lazy one."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+# An array of a module that nobody has imported cannot exist, so that none is imported here.
+_MODULES = ("dask.array",)
+# How chunks of other kinds become numpy arrays, by the package that made them.
+_TO_NUMPY = {
+    "numpy": "data.map_blocks(np.ma.filled, np.nan)",
+    "sparse": "data.map_blocks(lambda chunk: chunk.todense())",
+    "cupy": "data.map_blocks(lambda chunk: chunk.get())",
+}
+
+
+def module_of(array: Any) -> ModuleType | None:
+    """Return the module that made a lazy array; None for other arrays.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> module_of(da.zeros(3)) is da, module_of(np.zeros(3))
+    (True, None)
+    """
+    loaded = (sys.modules.get(name) for name in _MODULES)
+    return next((one for one in loaded if one and isinstance(array, one.Array)), None)
+
+
+def is_lazy(array: Any) -> bool:
+    """Whether an array is computed chunk by chunk, when it is asked for.
+
+    Examples
+    --------
+    >>> is_lazy(np.zeros(3))
+    False
+    """
+    return module_of(array) is not None
+
+
+def refuse_other_kinds(what: str, array: Any) -> None:
+    """Refuse an array that is neither of numpy nor lazy with chunks of numpy.
+
+    Parameters
+    ----------
+    what : str
+        What to call the array in the message.
+    array : object
+        Nothing is read.
+
+    Raises
+    ------
+    TypeError
+        With what to convert it with.
+
+    Examples
+    --------
+    >>> refuse_other_kinds("the data", np.zeros(3))
+    """
+    if isinstance(array, np.ndarray):
+        return
+    if is_lazy(array):
+        _refuse_other_chunks(what, array._meta)
+        return
+    remedy = "convert it with `.as_numpy()`"
+    if getattr(array, "chunks", None) is not None:
+        remedy = (
+            "open it with dask, as `xr.open_zarr(..., chunked_array_type='dask')` does, or store "
+            "it and use `xgrad.gradient_to_zarr`"
+        )
+    raise TypeError(
+        f"{what} is a {_name(array)}, but xgrad differentiates numpy and dask arrays; {remedy}"
+    )
+
+
+def _refuse_other_chunks(what: str, meta: Any) -> None:
+    if isinstance(meta, np.ndarray | np.generic) and not isinstance(meta, np.ma.MaskedArray):
+        return
+    package = type(meta).__module__.partition(".")[0]
+    how = _TO_NUMPY.get(package, "data.map_blocks(np.asarray, dtype=data.dtype)")
+    raise TypeError(
+        f"{what} is a dask array of {_name(meta)}, but xgrad differentiates chunks of numpy; "
+        f"convert them with `{how}`"
+    )
+
+
+def _name(array: Any) -> str:
+    return f"{type(array).__module__}.{type(array).__qualname__}"
