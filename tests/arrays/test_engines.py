@@ -5,22 +5,43 @@ from __future__ import annotations
 from typing import Any
 
 import dask.array as da
+import dask_array as expressions
 import numpy as np
 import pytest
+import xarray as xr
 
+from tests.engines import in_xarray
+from tests.helpers import same_bits
 from tests.other_arrays import Chunked, Duck
 from xgrad.arrays import combine, engines
+from xgrad.arrays.term import Term
 from xgrad.stencils.scheme import Scheme
 
 VALUES = np.random.default_rng(0).normal(size=(6, 4))
 
 
 def test_the_module_of_a_lazy_array_is_known() -> None:
-    assert engines.module_of(da.zeros(3)) is da
-    assert engines.is_lazy(da.zeros(3))
+    for module in (da, expressions):
+        assert engines.module_of(module.zeros(3)) is module
+        assert engines.is_lazy(module.zeros(3))
     for other in (np.zeros(3), Duck(VALUES), Chunked(VALUES), 1.0, None):
         assert engines.module_of(other) is None
         assert not engines.is_lazy(other)
+
+
+def test_arrays_of_two_engines_are_refused_with_how_to_make_them_one() -> None:
+    with pytest.raises(TypeError, match=r"of dask and of dask_array.*`\.chunk\(\)`"):
+        combine.combine(
+            {"f": da.from_array(VALUES)}, [Term("f", factor=expressions.from_array(VALUES))]
+        )
+    arrays = {"u": da.from_array(VALUES), "v": expressions.from_array(VALUES)}
+    mixed = {name: xr.Variable(("y", "x"), array) for name, array in arrays.items()}
+    with in_xarray("dask_array"):
+        ds = xr.Dataset({name: one.chunk() for name, one in mixed.items()})
+        found = ds.fdgrad.divergence({"x": "u", "y": "v"})
+    whole = ds.copy(data=dict.fromkeys("uv", VALUES)).fdgrad.divergence({"x": "u", "y": "v"})
+    assert isinstance(found.data, expressions.Array)
+    assert same_bits(found.values, whole.values)
 
 
 def masked() -> Any:

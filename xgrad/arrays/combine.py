@@ -1,4 +1,4 @@
-"""Combine terms of numpy or dask arrays: single derivatives, and sums or norms of several.
+"""Combine terms of numpy or lazy arrays: single derivatives, and sums or norms of several.
 
 Both kinds of array are cut into blocks, each block gets the cells on either side that its stencils
 need, and one function does the arithmetic.  So eager and lazy results have the same bits.
@@ -39,11 +39,11 @@ def combine_all(wanted: Sequence[Combination]) -> list[Any]:
     Parameters
     ----------
     wanted : sequence of Combination
-        Of numpy and dask arrays.
+        Of numpy and lazy arrays.
 
     Returns
     -------
-    list of numpy.ndarray or dask.array.Array
+    list of numpy.ndarray or lazy array
         Each of the shape of the arrays, with the chunks of the first lazy one.  Each term has the
         dtype and the bits of a single derivative; factors, squares and sums are computed in float64
         and rounded once.  Norms and angles are real.
@@ -56,7 +56,7 @@ def combine_all(wanted: Sequence[Combination]) -> list[Any]:
         If the chunk sizes of a dask array are unknown.
     """
     ready = [_unchained(one) for one in wanted]
-    lazy_ones = [k for k, one in enumerate(ready) if _is_lazy(one)]
+    lazy_ones = [k for k, one in enumerate(ready) if one.lazy]
     if not lazy_ones:
         return [eager.combine(*one, one.dtype) for one in ready]
     from xgrad.arrays import lazy  # noqa: PLC0415  a tenth of the time to import xgrad
@@ -71,21 +71,11 @@ def _unchained(one: Combination) -> Combination:
     """The combination, checked, with what its terms are taken of computed."""
     for array in one.arrays.values():
         engines.refuse_other_kinds("the data", array)
+    for array in (*one.arrays.values(), *one.lazy):
         require_known_chunks("the data", array)
+    engines.refuse_a_mixture(one.lazy)
     assert one.dtype is not None  # values of its dtype can be subtracted
     return one if all(term.of is None for term in one.terms) else unchained(one, combine)
-
-
-def _is_lazy(one: Combination) -> bool:
-    others = [own for term in one.terms for own in (_positions(term), term.factor, term.inside)]
-    found = [own for own in (*one.arrays.values(), *others) if engines.is_lazy(own)]
-    for own in found:
-        require_known_chunks("the data", own)
-    return bool(found)
-
-
-def _positions(term: Term) -> Any:
-    return term.along.array if isinstance(term.along, Positions) else None
 
 
 def require_known_chunks(what: str, array: Any) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 # An array of a module that nobody has imported cannot exist, so that none is imported here.
-_MODULES = ("dask.array",)
+_MODULES = ("dask.array", "dask_array")
 # How chunks of other kinds become numpy arrays, by the package that made them.
 _TO_NUMPY = {
     "numpy": "data.map_blocks(np.ma.filled, np.nan)",
@@ -40,6 +41,28 @@ def is_lazy(array: Any) -> bool:
     False
     """
     return module_of(array) is not None
+
+
+def refuse_a_mixture(arrays: Iterable[Any]) -> None:
+    """Refuse lazy arrays of several modules, of which none could compute the others.
+
+    Parameters
+    ----------
+    arrays : iterable of lazy array
+        Of one operation.
+
+    Raises
+    ------
+    TypeError
+        With how to make them one kind.
+    """
+    modules = sorted({type(array).__module__.partition(".")[0] for array in arrays})
+    if len(modules) > 1:
+        raise TypeError(
+            f"the data, their positions and factors are lazy arrays of {' and of '.join(modules)}, "
+            "which cannot be combined; open all of them after `dask_array.xarray.register()`, or "
+            "call `.chunk()` on each of them after it"
+        )
 
 
 def refuse_other_kinds(what: str, array: Any) -> None:

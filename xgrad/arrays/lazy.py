@@ -1,8 +1,9 @@
-"""Combine terms over dask arrays, whose chunks read their own halos or share their faces."""
+"""Combine terms over lazy arrays, whose chunks read their own halos or share their faces."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import dask.array as da
 from dask import config
@@ -14,8 +15,8 @@ from xgrad.arrays.term import Combination
 SETTING, CHOICES = "xgrad.halo", ("auto", "shared", "reread")
 
 
-def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
-    """Combine terms of dask arrays; see :func:`xgrad.arrays.combine.combine_all`.
+def combine_all(wanted: Sequence[Combination]) -> list[Any]:
+    """Combine terms of lazy arrays; see :func:`xgrad.arrays.combine.combine_all`.
 
     Results of the same operands are computed together where chunks read their own halos.
 
@@ -33,7 +34,7 @@ def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
     if halo not in CHOICES:
         raise ValueError(f"dask's configuration has {SETTING}={halo!r}; set one of {CHOICES}")
     together: dict[tuple[Hashable, ...], list[int]] = {}
-    found: dict[int, da.Array] = {}
+    found: dict[int, Any] = {}
     for k, one in enumerate(wanted):
         if halo != "shared" and reread.fits(one, any_source=halo == "reread"):
             together.setdefault(tuple(map(_name, one.arrays.values())), []).append(k)

@@ -122,11 +122,13 @@ class _Plan(NamedTuple):
             for term in one.terms:
                 array = one.arrays[term.operand]
                 key = array.name if isinstance(array, da.Array) else id(array)
-                source = sources.setdefault(key, in_chunks(array, chunks))
+                source = sources.setdefault(key, in_chunks(array, chunks, da))
                 stencil = None if term.axis is None else term.stencil(
                     source.shape[term.axis], source.dtype
                 )  # fmt: skip
-                factor = in_chunks(term.factor, chunks) if np.ndim(term.factor) else term.factor
+                factor = term.factor
+                if np.ndim(factor):
+                    factor = in_chunks(factor, chunks, da)
                 terms.append(_TermPlan(list(sources).index(key), term, stencil, factor))
             outputs.append(_OutputPlan(tuple(terms), one.how, one.dtype))
         return cls(tuple(sources.values()), tuple(outputs))

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from xgrad._typing import AnyArray, Steps
+from xgrad.arrays.engines import is_lazy
 from xgrad.kernels import stencil_kinds
 from xgrad.kernels.layout import result_dtype
 from xgrad.kernels.stencil_kinds import OfAnAxis
@@ -127,6 +128,17 @@ class Combination(NamedTuple):
     def dtype(self) -> np.dtype[Any]:
         """Dtype of the result."""
         return dtype_of([self.arrays[term.operand].dtype for term in self.terms], self.how)
+
+    @property
+    def lazy(self) -> list[Any]:
+        """The lazy arrays among its operands, and then among positions and factors."""
+        others = [
+            one.array if isinstance(one, Positions) else one
+            for term in self.terms
+            for step in term.chain
+            for one in (step.along, step.factor, step.inside)
+        ]
+        return [one for one in (*self.arrays.values(), *others) if is_lazy(one)]
 
 
 def dtype_of(dtypes: Iterable[np.dtype[Any]], how: How) -> np.dtype[Any]:

@@ -21,10 +21,10 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
+from xgrad.arrays.engines import module_of
 from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateWarning, warn
 from xgrad.labels.options import Options
@@ -174,8 +174,8 @@ def _apart(frame: Frame, options: Options) -> Any:
         beyond = np.pad(over, sides)
         for k in range(2 * reach):
             beside = beside | beyond[(*inner, slice(k, k + size))]
-    if isinstance(squares, da.Array):
-        beside = da.map_blocks(_noted, beside.rechunk(squares.chunks), dtype=bool)
+    if engine := module_of(squares):
+        beside = engine.map_blocks(_noted, beside.rechunk(squares.chunks), dtype=bool)
     else:
         _noted(beside)
     return np.where(beside, np.nan, 0.0)

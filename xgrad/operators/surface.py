@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
 from xgrad._typing import AnyArray
 from xgrad.arrays.combine import differentiate
+from xgrad.arrays.engines import module_of
 from xgrad.arrays.threads import in_threads
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.kernels import tabled
@@ -256,12 +256,12 @@ def reciprocal(determinant: Any, size: Any, names: Sequence[Hashable]) -> Any:
         If no cell has one.  Lazy places are not read to find out: they warn when they are computed.
     """
     singular = ~(abs(determinant) > _SINGULAR * size)  # NaN too
-    if isinstance(determinant, np.ndarray):
-        _complain(singular, determinant, names)
-    else:
-        singular = da.map_blocks(
+    if engine := module_of(singular):
+        singular = engine.map_blocks(
             _complained, singular, list(names), dtype=bool, meta=singular._meta
         )
+    else:
+        _complain(singular, determinant, names)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(singular, np.nan, 1 / np.where(singular, 1.0, determinant))
 
