@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cubed
 import dask.array as da
 import dask_array as expressions
 import numpy as np
@@ -24,6 +25,9 @@ def test_the_module_of_a_lazy_array_is_known() -> None:
     for module in (da, expressions):
         assert engines.module_of(module.zeros(3)) is module
         assert engines.is_lazy(module.zeros(3))
+    planned = cubed.from_array(np.zeros(3), chunks=2)
+    assert engines.module_of(planned) is cubed
+    assert [engines.is_planned(one) for one in (planned, da.zeros(3), np.zeros(3))] == [1, 0, 0]
     for other in (np.zeros(3), Duck(VALUES), Chunked(VALUES), 1.0, None):
         assert engines.module_of(other) is None
         assert not engines.is_lazy(other)
@@ -33,6 +37,11 @@ def test_arrays_of_two_engines_are_refused_with_how_to_make_them_one() -> None:
     with pytest.raises(TypeError, match=r"of dask and of dask_array.*`\.chunk\(\)`"):
         combine.combine(
             {"f": da.from_array(VALUES)}, [Term("f", factor=expressions.from_array(VALUES))]
+        )
+    with pytest.raises(TypeError, match=r"of cubed and of dask.*the same `chunked_array_type`"):
+        combine.combine(
+            {"f": da.from_array(VALUES), "g": cubed.from_array(VALUES, chunks=2)},
+            [Term("f", 0, 1.0), Term("g", 1, 1.0)],
         )
     arrays = {"u": da.from_array(VALUES), "v": expressions.from_array(VALUES)}
     mixed = {name: xr.Variable(("y", "x"), array) for name, array in arrays.items()}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cubed
 import numpy as np
 import pytest
 import xarray as xr
@@ -141,6 +142,38 @@ def test_a_selection_of_a_lazy_result_is_that_of_one_in_memory(engine: Any, oper
     dims = whole[name].dims
     for box in ({}, {dims[-1]: 4}, {dims[0]: [1, -1]}, {dim: slice(1, -1) for dim in dims[-2:]}):
         assert same_bits(parts[name].isel(box).values, whole[name].isel(box).values)
+
+
+# All with data of cubed and coordinates in memory but these.
+REFUSED = {"over positions": "'height'", "along a grid": "'y'"}
+PLANNED = ["gradient", "around", "second", "magnitude", "laplacian", "divergence", "curl"]
+
+
+@pytest.mark.parametrize("operation", [*PLANNED, *REFUSED])
+def test_data_of_cubed_have_the_bits_of_data_in_memory(operation: str) -> None:
+    ds = on_the_globe()
+    spec = cubed.Spec(allowed_mem="200MB", reserved_mem=0, executor_name="single-threaded")
+    data = {name: cubed.from_array(ds[name].values, (5, 4, 3), spec=spec) for name in "uv"}
+    planned = ds.copy(data=data)
+    if operation in REFUSED:
+        why = rf"positions {REFUSED[operation]} have several dimensions.*chunked_array_type='dask'"
+        with pytest.raises(TypeError, match=why):
+            OPERATIONS[operation](planned)
+        return
+    lazy, eager = (
+        one if isinstance(one, xr.Dataset) else one.to_dataset(name="f")
+        for one in map(OPERATIONS[operation], (planned, ds))
+    )
+    name = list(eager)[-1]
+    assert isinstance(lazy[name].data, cubed.Array)
+    assert same_bits(lazy[name].values, eager[name].values)
+
+
+@pytest.mark.parametrize("operation", ["over positions", "curvilinear", "partial"])
+def test_positions_of_cubed_are_refused_with_the_remedy(operation: str) -> None:
+    ds = on_the_globe().chunk(lat=3, chunked_array_type="cubed", from_array_kwargs={})
+    with pytest.raises(TypeError, match=r"is a cubed array, which cannot be positions.*`\.load"):
+        OPERATIONS[operation](ds)
 
 
 def spoiled(path: Path) -> None:

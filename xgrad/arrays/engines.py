@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 # An array of a module that nobody has imported cannot exist, so that none is imported here.
-_MODULES = ("dask.array", "dask_array")
+_MODULES = ("dask.array", "dask_array", "cubed")
 # How chunks of other kinds become numpy arrays, by the package that made them.
 _TO_NUMPY = {
     "numpy": "data.map_blocks(np.ma.filled, np.nan)",
@@ -43,6 +43,44 @@ def is_lazy(array: Any) -> bool:
     return module_of(array) is not None
 
 
+def is_planned(array: Any) -> bool:
+    """Whether an array is one of cubed, which plans the memory of each task.
+
+    Examples
+    --------
+    >>> is_planned(np.zeros(3))
+    False
+    """
+    module = module_of(array)
+    return module is not None and module.__name__ == "cubed"
+
+
+def refuse_as_positions(what: str, array: Any) -> None:
+    """Refuse lazy positions of an engine whose arrays can be data only.
+
+    Parameters
+    ----------
+    what : str
+        What to call the array in the message.
+    array : object
+        Nothing is read.
+
+    Raises
+    ------
+    TypeError
+        With the remedy.
+
+    Examples
+    --------
+    >>> refuse_as_positions("`spacing`", np.zeros(3))
+    """
+    if is_planned(array):
+        raise TypeError(
+            f"{what} is a cubed array, which cannot be positions: each task would need whole "
+            "columns; call `.load()` on it, or open it with `chunked_array_type='dask'`"
+        )
+
+
 def refuse_a_mixture(arrays: Iterable[Any]) -> None:
     """Refuse lazy arrays of several modules, of which none could compute the others.
 
@@ -58,10 +96,15 @@ def refuse_a_mixture(arrays: Iterable[Any]) -> None:
     """
     modules = sorted({type(array).__module__.partition(".")[0] for array in arrays})
     if len(modules) > 1:
+        remedy = (
+            "open all of them with the same `chunked_array_type`"
+            if "cubed" in modules
+            else "open all of them after `dask_array.xarray.register()`, or call `.chunk()` on "
+            "each of them after it"
+        )
         raise TypeError(
             f"the data, their positions and factors are lazy arrays of {' and of '.join(modules)}, "
-            "which cannot be combined; open all of them after `dask_array.xarray.register()`, or "
-            "call `.chunk()` on each of them after it"
+            f"which cannot be combined; {remedy}"
         )
 
 
@@ -86,6 +129,8 @@ def refuse_other_kinds(what: str, array: Any) -> None:
     """
     if isinstance(array, np.ndarray):
         return
+    if is_planned(array):  # all chunks are of cubed's one kind of array
+        return
     if is_lazy(array):
         _refuse_other_chunks(what, array._meta)
         return
@@ -96,7 +141,8 @@ def refuse_other_kinds(what: str, array: Any) -> None:
             "it and use `xgrad.gradient_to_zarr`"
         )
     raise TypeError(
-        f"{what} is a {_name(array)}, but xgrad differentiates numpy and dask arrays; {remedy}"
+        f"{what} is a {_name(array)}, but xgrad differentiates arrays of numpy, dask, dask-array "
+        f"and cubed; {remedy}"
     )
 
 

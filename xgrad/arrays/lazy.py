@@ -8,7 +8,8 @@ from typing import Any
 import dask.array as da
 from dask import config
 
-from xgrad.arrays import reread, shared_faces
+from xgrad.arrays import on_cubed, reread, shared_faces
+from xgrad.arrays.engines import is_planned
 from xgrad.arrays.term import Combination
 
 #: Key of dask's configuration, and its values.
@@ -36,7 +37,9 @@ def combine_all(wanted: Sequence[Combination]) -> list[Any]:
     together: dict[tuple[Hashable, ...], list[int]] = {}
     found: dict[int, Any] = {}
     for k, one in enumerate(wanted):
-        if halo != "shared" and reread.fits(one, any_source=halo == "reread"):
+        if is_planned(one.lazy[0]):
+            found[k] = on_cubed.combine(one)
+        elif halo != "shared" and reread.fits(one, any_source=halo == "reread"):
             together.setdefault(tuple(map(_name, one.arrays.values())), []).append(k)
         else:
             found[k] = shared_faces.combine(one)

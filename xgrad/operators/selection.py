@@ -209,6 +209,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     if options.metric is not None:
         from xgrad.labels import crs  # noqa: PLC0415
 
+        _refuse_planned_places(obj)
         obj, place = crs.placed(obj, options)
     asked = _names(obj, dim, variables)
     _refuse_other_arrays(obj, asked, variables, options)
@@ -292,8 +293,8 @@ def _refuse_other_arrays(
 ) -> None:
     """Refuse data and positions in arrays that xgrad does not know, before anything is read."""
     dims = {dim for name in asked for dim in dims_of(obj, name)}
-    used = {f"variable {name!r}": one for name, one in variables.items() if dims & set(one.dims)}
-    used |= {
+    data = {f"variable {name!r}": one for name, one in variables.items() if dims & set(one.dims)}
+    used = {
         f"coordinate {name!r}": obj.coords[name].variable for name in asked if name in obj.coords
     }
     given = options.spacing if isinstance(options.spacing, Mapping) else {}
@@ -302,10 +303,18 @@ def _refuse_other_arrays(
         own = obj[value] if isinstance(value, str) and value in known else value
         if isinstance(own, xr.DataArray):
             used[f"`spacing` for {key!r}"] = own.variable
+    for what, variable in (*data.items(), *used.items()):
+        array = variable._data  # `data` would read what xarray has not read yet
+        if hasattr(array, "__array_function__") or hasattr(array, "__array_namespace__"):
+            engines.refuse_other_kinds(what, array)
     for what, variable in used.items():
-        data = variable._data  # `data` would read what xarray has not read yet
-        if hasattr(data, "__array_function__") or hasattr(data, "__array_namespace__"):
-            engines.refuse_other_kinds(what, data)
+        engines.refuse_as_positions(what, variable._data)
+
+
+def _refuse_planned_places(obj: xr.DataArray | xr.Dataset) -> None:
+    for kind in ("latitude", "longitude"):
+        for name in cf.meant(obj, kind, obj.coords):
+            engines.refuse_as_positions(f"coordinate {name!r}", obj.coords[name].variable._data)
 
 
 def _is_numeric(dtype: Any) -> bool:
