@@ -128,7 +128,6 @@ OPERATIONS: dict[str, Any] = {
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_selection_of_a_lazy_result_is_that_of_one_in_memory(engine: Any, operation: str) -> None:
-    # dask_array passes selections on to what a result is made of: halos are not cells.
     ds = on_the_globe()
     eager = OPERATIONS[operation](ds)
     chunked = ds.chunk(z=2, lat=3, lon=(3, 2, 2))

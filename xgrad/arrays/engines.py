@@ -55,6 +55,18 @@ def is_planned(array: Any) -> bool:
     return module is not None and module.__name__ == "cubed"
 
 
+def is_expression(array: Any) -> bool:
+    """Whether an array is one of dask-array, which passes selections on to its operands.
+
+    Examples
+    --------
+    >>> is_expression(np.zeros(3))
+    False
+    """
+    module = module_of(array)
+    return module is not None and module.__name__ == "dask_array"
+
+
 def refuse_as_positions(what: str, array: Any) -> None:
     """Refuse lazy positions of an engine whose arrays can be data only.
 

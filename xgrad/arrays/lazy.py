@@ -9,7 +9,7 @@ import dask.array as da
 from dask import config
 
 from xgrad.arrays import on_cubed, reread, shared_faces
-from xgrad.arrays.engines import is_planned
+from xgrad.arrays.engines import is_expression, is_planned
 from xgrad.arrays.term import Combination
 
 #: Key of dask's configuration, and its values.
@@ -42,11 +42,20 @@ def combine_all(wanted: Sequence[Combination]) -> list[Any]:
         elif halo != "shared" and reread.fits(one, any_source=halo == "reread"):
             together.setdefault(tuple(map(_name, one.arrays.values())), []).append(k)
         else:
-            found[k] = shared_faces.combine(one)
+            found[k] = _sharing_faces(one)
     for numbers in together.values():
         own = reread.combine_all([wanted[k] for k in numbers])
         found |= zip(numbers, own, strict=True)
     return [found[k] for k in range(len(wanted))]
+
+
+def _sharing_faces(one: Combination) -> Any:
+    result = shared_faces.combine(one)
+    if not is_expression(result):
+        return result
+    from xgrad.arrays import expressions  # noqa: PLC0415  an optional dependency
+
+    return expressions.selectable(result, one, shared_faces.combine)
 
 
 def _name(array: object) -> Hashable:

@@ -13,7 +13,7 @@ import numpy as np
 from xgrad._typing import AnyArray
 from xgrad.arrays import block, eager
 from xgrad.arrays.chunk_faces import Halo, merged
-from xgrad.arrays.engines import is_lazy, module_of
+from xgrad.arrays.engines import is_expression, is_lazy, module_of
 from xgrad.arrays.halo import at_both_edges, between_faces, of_factor
 from xgrad.arrays.in_chunks import Chunks, in_chunks
 from xgrad.arrays.term import Combination, How, Positions, Term, as_float, dtype_of
@@ -63,8 +63,12 @@ def combine(one: Combination) -> Any:
     meta = np.empty_like(next(iter(operands.values()))._meta, dtype=dtype)
     result = engine.blockwise(
         _block, index, *arguments, recipes=recipes, names=tuple(operands), how=how,
-        concatenate=True, align_arrays=False, dtype=dtype, meta=meta, **_as_a_whole(sizes),
+        concatenate=True, align_arrays=False, dtype=dtype, meta=meta,
     )  # fmt: skip
+    if is_expression(result):
+        from xgrad.arrays import expressions  # noqa: PLC0415  an optional dependency
+
+        result = expressions.of_whole_chunks(result)
     return result.rechunk(given)
 
 
@@ -74,15 +78,6 @@ def _chunks_of(one: Combination, lazy: Any) -> Chunks:
     return tuple(
         own if len(own) > 1 else (size,) for own, size in zip(lazy.chunks, shape, strict=True)
     )
-
-
-def _as_a_whole(sizes: Chunks) -> dict[str, Any]:
-    """Say that the chunks of a result do not follow from those of its arguments cell by cell.
-
-    An expression would pass a selection of cells on to all arguments: to the cells of the chunks,
-    and to their halos and weights, which are counted otherwise.
-    """
-    return {"adjust_chunks": dict(enumerate(sizes))}
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,9 @@ class Term(NamedTuple):
         Name of an array of any numeric or time dtype.
     axis : int or None
         Not negative; None for the values as they are.
-    along : float, array of shape (n - 1,), Positions or None
-        Distances between neighbouring positions along `axis`, or multi-dimensional positions.
+    along : float, array of shape (n - 1,), Positions, OfAnAxis or None
+        Distances between neighbouring positions along `axis`, multi-dimensional positions, or the
+        stencil itself.
     scheme : Scheme
         Order, accuracy, boundaries, and whether missing neighbours are edges.
     seam : float or None
@@ -75,7 +76,7 @@ class Term(NamedTuple):
 
     operand: Hashable
     axis: int | None = None
-    along: Steps | Positions | None = None
+    along: Steps | Positions | OfAnAxis | None = None
     scheme: Scheme = Scheme()
     seam: Any = None
     factor: Any = None
@@ -98,6 +99,8 @@ class Term(NamedTuple):
         """Stencil of the whole axis, of `size` cells, for data of `dtype`."""
         assert self.along is not None
         assert not isinstance(self.along, Positions)
+        if isinstance(self.along, OfAnAxis):
+            return self.along
         found = stencil_kinds.of_axis(self.along, size, self.scheme, dtype, self.seam)
         return found.of_products(self.inside) if np.ndim(self.inside) == 1 else found
 
