@@ -22,6 +22,7 @@ from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 
 from tests.command import commands_of_all_tests, end_session
+from tests.engines import chunk_managers_restored
 
 collect_ignore = ["docs/conf.py"]  # settings of Sphinx, without doctests
 
@@ -45,6 +46,7 @@ _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 def _enter(namespace: dict[str, Any]) -> None:
     stack = namespace["_stack"] = ExitStack()
+    stack.enter_context(chunk_managers_restored())
     stack.enter_context(chdir(stack.enter_context(tempfile.TemporaryDirectory(prefix="xgrad-"))))
 
 

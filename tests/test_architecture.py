@@ -43,7 +43,7 @@ EXTERNAL = {
     "stencils": {"numpy", "numba"},
     "kernels": {"numpy", "numba"},
     "labels": {"numpy", "numba", "xarray", "pint", "cf_xarray", "pyproj"},
-    "arrays": {"numpy", "numba", "dask"},
+    "arrays": {"numpy", "numba", "dask", "dask_array", "cubed"},
     "workers": {"dask", "distributed", "zarr"},
     "stores": {"numpy", "xarray", "zarr", "numcodecs", "fsspec", "dask", "icechunk"},
 }

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from tests import engines
 from tests.arrays.helpers import chunkings, reduced
 from tests.helpers import nothing_computed, numpy_gradient, same_bits
 from xgrad.arrays import combine
@@ -40,16 +41,22 @@ def problems(draw: Any) -> tuple[Any, Any, Any, int, int]:
     return values, chunks, x.astype(x_dtype), axis, edge_order
 
 
-@pytest.mark.parametrize("halo", ["shared", "reread"])
+@pytest.mark.parametrize(
+    ("engine", "halo"),
+    [("dask.array", "shared"), ("dask.array", "reread"), ("dask_array", "auto")],
+)
 @given(problem=problems())
-def test_lazy_equals_eager_equals_numpy(halo: str, problem: tuple[Any, Any, Any, int, int]) -> None:
+def test_lazy_equals_eager_equals_numpy(
+    engine: str, halo: str, problem: tuple[Any, Any, Any, int, int]
+) -> None:
     values, chunks, x, axis, edge_order = problem
     expected = numpy_gradient(values, x, axis, edge_order)
     eager = combine.differentiate(values, reduced(x), axis, Scheme(edge_order=edge_order))
     assert same_bits(eager, expected)
-    array = da.from_array(values, chunks=chunks)
+    array = engines.module(engine).from_array(values, chunks=chunks)
     with nothing_computed(), dask.config.set({"xgrad.halo": halo}):
         lazy = combine.differentiate(array, reduced(x), axis, Scheme(edge_order=edge_order))
+    assert type(lazy) is type(array)
     assert lazy.chunks == array.chunks
     assert lazy.dtype == expected.dtype
     computed = lazy.compute(scheduler="sync")
@@ -57,31 +64,36 @@ def test_lazy_equals_eager_equals_numpy(halo: str, problem: tuple[Any, Any, Any,
     assert same_bits(computed, expected)
 
 
-def test_times_in_chunks_lose_no_tick() -> None:
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_times_in_chunks_lose_no_tick(engine: str) -> None:
     days = np.array("2000-01-01", "M8[ns]") + np.cumsum(np.arange(9)) * np.timedelta64(1, "D")
     whole = combine.differentiate(days, 2.0, 0, Scheme(edge_order=2))
     assert whole.dtype == np.float64
     assert whole[1] == 1.5 * 86400 / 2
     for size in (1, 2, 4):
-        lazy = combine.differentiate(da.from_array(days, chunks=size), 2.0, 0, Scheme(edge_order=2))
+        array = engines.module(engine).from_array(days, chunks=size)
+        lazy = combine.differentiate(array, 2.0, 0, Scheme(edge_order=2))
         assert lazy.dtype == np.float64
         assert same_bits(lazy.compute(), whole)
 
 
-def test_lazy_positions_make_data_in_memory_lazy() -> None:
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_lazy_positions_make_data_in_memory_lazy(engine: str) -> None:
+    module = engines.module(engine)
     values, x = np.random.default_rng(0).normal(size=(2, 8, 5))
     with nothing_computed():
         lazy = combine.differentiate(
-            values, Positions(da.from_array(x.cumsum(0), chunks=3)), 0, Scheme()
+            values, Positions(module.from_array(x.cumsum(0), chunks=3)), 0, Scheme()
         )
-    assert isinstance(lazy, da.Array)
+    assert isinstance(lazy, module.Array)
     assert same_bits(
         lazy.compute(), combine.differentiate(values, Positions(x.cumsum(0)), 0, Scheme())
     )
 
 
-def test_unknown_chunk_sizes_name_the_remedy() -> None:
-    array = da.from_array(np.arange(10.0), chunks=5)
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_unknown_chunk_sizes_name_the_remedy(engine: str) -> None:
+    array = engines.module(engine).from_array(np.arange(10.0), chunks=5)
     unknown = array[array > 3]
     with pytest.raises(ChunkError, match="compute_chunk_sizes"):
         combine.differentiate(unknown, 1.0, 0, Scheme())
@@ -97,18 +109,20 @@ def test_other_kinds_of_array_are_refused() -> None:
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "c8"])
 @pytest.mark.parametrize("chunks", [(2, 3), (1, 1), (7, 4)])
 @pytest.mark.parametrize("factor", ["in memory", "lazy"])
+@pytest.mark.parametrize("engine", engines.ENGINES)
 def test_a_term_of_a_term_is_a_derivative_of_a_derivative(
-    dtype: str, chunks: tuple[int, int], factor: str
+    dtype: str, chunks: tuple[int, int], factor: str, engine: str
 ) -> None:
+    module = engines.module(engine)
     rng = np.random.default_rng(0)
     values, weight = (100 * rng.normal(size=(7, 9))).astype(dtype), rng.normal(size=(7, 9))
     scheme = Scheme(boundary=("extend", "reflect"))
     inner = Term("f", 0, 2.0, scheme, factor=3.0)
     whole = combine.combine({"f": values}, [inner])
     expected = combine.combine({"g": whole}, [Term("g", 1, 0.5, scheme, factor=weight)])
-    own = weight if factor == "in memory" else da.from_array(weight, chunks=(3, 9))
+    own = weight if factor == "in memory" else module.from_array(weight, chunks=(3, 9))
     term = Term("f", 1, 0.5, scheme, factor=own, of=inner)
-    for array in (values, da.from_array(values, chunks=chunks)):
+    for array in (values, module.from_array(values, chunks=chunks)):
         with nothing_computed():
             found = combine.combine({"f": array}, [term])
         assert found.dtype == expected.dtype

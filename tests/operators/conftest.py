@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.engines import ENGINES, in_xarray
 from tests.operators.helpers import LATITUDES, LEVELS, SECONDS
 from xgrad.kernels import rows
 
@@ -19,6 +20,13 @@ def loops(request: Any) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows, "SHORT_ROW", 1 if request.param == "rows" else 2**62)
         yield
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: Any) -> Iterator[Any]:
+    """The module of the arrays that xarray's `chunk` makes."""
+    with in_xarray(request.param) as module:
+        yield module
 
 
 @pytest.fixture

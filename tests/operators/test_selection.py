@@ -14,8 +14,9 @@ import pytest
 import xarray as xr
 
 import xgrad
-from tests.helpers import numpy_gradient, real_data, same_bits
+from tests.helpers import nothing_computed, numpy_gradient, real_data, same_bits
 from tests.operators.helpers import LEVELS, raises, ring
+from tests.other_arrays import Chunked, Duck
 
 
 @pytest.mark.parametrize(
@@ -456,3 +457,47 @@ def test_degrees_that_are_added_as_on_a_plane_are_warned_of(
         assert [one.category for one in caught] == [xgrad.CoordinateWarning] * warned
         assert all("give `metric='sphere'`" in str(one.message) for one in caught)
         assert all(one.filename == __file__ for one in caught)
+
+
+@pytest.mark.parametrize("operation", ["gradient", "magnitude", "laplacian", "hessian", "curl"])
+def test_other_kinds_of_array_are_refused_before_anything_is_read(operation: str) -> None:
+    values = np.random.default_rng(0).normal(size=(6, 4))
+    whole = xr.Dataset(dict.fromkeys("uv", (("y", "x"), values)))
+    args = [{"x": "u", "y": "v"}] if operation == "curl" else [["y", "x"]]
+    for kind, remedy in ((Duck, "as_numpy"), (Chunked, "open it with dask")):
+        ds = whole.copy(data={name: kind(values, may_be_read=False) for name in "uv"})
+        with pytest.raises(TypeError, match=rf"variable 'u' is a tests.*{remedy}"):
+            getattr(ds.fdgrad, operation)(*args)
+    chunks = da.from_array(values).map_blocks(Duck, meta=Duck(np.empty((0, 0))))
+    lazy = whole.copy(data=dict.fromkeys("uv", chunks))
+    with nothing_computed(), pytest.raises(TypeError, match="'u' is a dask array of tests"):
+        getattr(lazy.fdgrad, operation)(*args)
+
+
+def test_as_numpy_is_a_remedy_and_what_is_not_used_may_be_of_any_kind() -> None:
+    values = np.random.default_rng(0).normal(size=(6, 4))
+    unread = xr.Variable(("y", "x"), Duck(values, may_be_read=False))
+    ds = xr.Dataset({"t": (("y", "x"), values), "other": ("z", Duck([1.0], may_be_read=False))})
+    expected = ds.fdgrad.gradient("y").dt_dy
+    xr.testing.assert_identical(
+        ds.assign_coords(mask=unread).fdgrad.gradient("y").dt_dy.drop_vars("mask"), expected
+    )
+    duck = ds[["t"]].copy(data={"t": Duck(values)})
+    xr.testing.assert_identical(duck.as_numpy().fdgrad.gradient("y").dt_dy, expected)
+
+
+@pytest.mark.parametrize("name", ["h", None])
+def test_positions_of_another_kind_are_refused_before_they_are_read(name: str | None) -> None:
+    f = xr.DataArray(np.zeros((6, 4)), dims=("y", "x"), name="f")
+    h = xr.DataArray(Duck(np.zeros((6, 4)), may_be_read=False), dims=("y", "x"), name="h")
+    with pytest.raises(TypeError, match=r"`spacing` for 'y' is a tests.*as_numpy"):
+        f.assign_coords(h=h).fdgrad.gradient("y", spacing={"y": name or h})
+    with pytest.raises(TypeError, match=r"coordinate 'h' is a tests.*as_numpy"):
+        f.assign_coords(h=h, x2=h.copy(data=np.ones((6, 4)))).fdgrad.gradient(["h", "x2"])
+
+
+def test_what_xarray_has_not_read_yet_is_read_when_it_is_differentiated(tmp_path: Any) -> None:
+    f = xr.DataArray(np.random.default_rng(0).normal(size=(6, 4)), dims=("y", "x"), name="f")
+    f.to_dataset().to_zarr(tmp_path / "f.zarr", consolidated=False)
+    with xr.open_zarr(tmp_path / "f.zarr", chunks=None, consolidated=False) as stored:
+        xr.testing.assert_identical(stored.f.fdgrad.gradient(), f.fdgrad.gradient())

@@ -1,4 +1,4 @@
-"""The faces of chunks: the cells that chunks of a dask array pass on to their neighbours.
+"""The faces of chunks: the cells that chunks of a lazy array pass on to their neighbours.
 
 They do what ``map_overlap`` would do with whole chunks.
 """
@@ -8,14 +8,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-import dask.array as da
 import numpy as np
 from dask.highlevelgraph import HighLevelGraph
 from dask.layers import ArrayValuesDep
 
 from xgrad._typing import AnyArray
 from xgrad.arrays import chunks
+from xgrad.arrays.engines import module_of
 from xgrad.stencils.scheme import Scheme
 
 # Extra tasks that the last chunks along an axis wait for: fewer have less effect, more no further.
@@ -53,7 +54,7 @@ class Halo:
 
     Attributes
     ----------
-    faces : dask array
+    faces : lazy array
         For each chunk ``[below], first, last, [above]``: its own first and last cells, between the
         last cells of the chunk below and the first cells of the chunk above.
     sides : four numbers for each chunk along the axis
@@ -62,11 +63,11 @@ class Halo:
         key to wait for, which takes a tenth of the time to optimise the graph.
     """
 
-    faces: da.Array
+    faces: Any
     sides: ArrayValuesDep
 
     @classmethod
-    def of(cls, array: da.Array, axis: int, scheme: Scheme, face: int) -> Halo:
+    def of(cls, array: Any, axis: int, scheme: Scheme, face: int) -> Halo:
         """Let the chunks of an array exchange the cells that their neighbours need.
 
         Only the faces of the chunks (copies of their first and last cells along `axis`) pass
@@ -75,9 +76,10 @@ class Halo:
         ``docs/benchmarks.md``).  ``overlap`` is the first half of ``map_overlap``; the second half
         would add a task to each chunk, which takes a sixth of the time to optimise the graph.
         """
-        sizes = array.chunks[axis]
+        sizes, engine = array.chunks[axis], module_of(array)
+        assert engine is not None
         periodic = "periodic" in scheme.boundary
-        faces = da.map_blocks(
+        faces = engine.map_blocks(
             _faces,
             array,
             axis=axis,
@@ -90,8 +92,8 @@ class Halo:
         inside[0, 0] = inside[1, -1] = 0
         sides = np.concatenate([np.ones_like(inside) if periodic else inside, inside])
         if face:
-            # allow_rechunk=True would silently merge chunks.
-            passed = da.overlap.overlap(
+            # dask.array has a module of this name.  allow_rechunk=True would silently merge chunks.
+            passed = getattr(engine.overlap, "overlap", engine.overlap)(
                 faces,
                 depth={axis: face},
                 boundary={axis: "periodic" if periodic else "none"},
@@ -101,7 +103,7 @@ class Halo:
         return cls(faces, ArrayValuesDep(((1,) * len(sizes),), sides.T))
 
 
-def _from_the_end(halo: da.Array, faces: da.Array, axis: int) -> da.Array:
+def _from_the_end(halo: Any, faces: Any, axis: int) -> Any:
     """Let the last chunks along an axis wait for a few extra tasks that do nothing.
 
     dask starts a reduction at the chunks that depend on most tasks.  Chunks at an edge have one
@@ -110,9 +112,10 @@ def _from_the_end(halo: da.Array, faces: da.Array, axis: int) -> da.Array:
     time, but only 5 to 8 with these tasks.  ``docs/scaling.md`` lists the alternatives that were
     tried, and ``test_a_reduction_holds_few_chunks_at_a_time`` checks the effect.
     """
-    graph, name, last = halo.dask, halo.name, halo.numblocks[axis] - 1
-    if last == 0 or not isinstance(graph, HighLevelGraph):  # dask's expressions have no layers
+    name, last = halo.name, halo.numblocks[axis] - 1
+    if last == 0 or hasattr(halo, "expr"):  # expressions have no layers
         return halo
+    graph = halo.dask
     tasks = dict(graph.layers[name])
     across = (range(n) if k != axis else [last] for k, n in enumerate(halo.numblocks))
     for place in itertools.product(*across):
@@ -120,7 +123,7 @@ def _from_the_end(halo: da.Array, faces: da.Array, axis: int) -> da.Array:
         tasks |= dict.fromkeys(beyond, (_nothing, (faces.name, *place)))
         tasks[name, *place] = (_first, tasks[name, *place], *beyond)
     longer = HighLevelGraph({**graph.layers, name: tasks}, graph.dependencies)
-    return da.Array(longer, name, halo.chunks, meta=halo._meta)
+    return type(halo)(longer, name, halo.chunks, meta=halo._meta)
 
 
 def _nothing(_: AnyArray) -> None:
@@ -131,7 +134,7 @@ def _first(halo: AnyArray, *_: None) -> AnyArray:
     return halo
 
 
-def with_chunks(array: da.Array, axis: int, sizes: list[int]) -> tuple[tuple[int, ...], ...]:
+def with_chunks(array: Any, axis: int, sizes: list[int]) -> tuple[tuple[int, ...], ...]:
     """Chunks of an array, with those along one axis replaced."""
     return (*array.chunks[:axis], tuple(sizes), *array.chunks[axis + 1 :])
 

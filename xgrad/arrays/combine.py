@@ -1,4 +1,4 @@
-"""Combine terms of numpy or dask arrays: single derivatives, and sums or norms of several.
+"""Combine terms of numpy or lazy arrays: single derivatives, and sums or norms of several.
 
 Both kinds of array are cut into blocks, each block gets the cells on either side that its stencils
 need, and one function does the arithmetic.  So eager and lazy results have the same bits.
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import dask.array as da
 import numpy as np
 
 from xgrad._typing import Steps
-from xgrad.arrays import eager
+from xgrad.arrays import eager, engines
 from xgrad.arrays.term import Combination, How, Positions, Term, unchained
 from xgrad.errors import ChunkError
 from xgrad.stencils.scheme import Scheme
@@ -40,11 +39,11 @@ def combine_all(wanted: Sequence[Combination]) -> list[Any]:
     Parameters
     ----------
     wanted : sequence of Combination
-        Of numpy and dask arrays.
+        Of numpy and lazy arrays.
 
     Returns
     -------
-    list of numpy.ndarray or dask.array.Array
+    list of numpy.ndarray or lazy array
         Each of the shape of the arrays, with the chunks of the first lazy one.  Each term has the
         dtype and the bits of a single derivative; factors, squares and sums are computed in float64
         and rounded once.  Norms and angles are real.
@@ -57,12 +56,12 @@ def combine_all(wanted: Sequence[Combination]) -> list[Any]:
         If the chunk sizes of a dask array are unknown.
     """
     ready = [_unchained(one) for one in wanted]
-    if not any(map(_is_lazy, ready)):
+    if not any(one.lazy for one in ready):
         return list(eager.combine_all(ready))
     from xgrad.arrays import lazy  # noqa: PLC0415  a tenth of the time to import xgrad
 
-    lazy_ones = [k for k, one in enumerate(ready) if _is_lazy(one)]
-    others = [k for k, one in enumerate(ready) if not _is_lazy(one)]
+    lazy_ones = [k for k, one in enumerate(ready) if one.lazy]
+    others = [k for k, one in enumerate(ready) if not one.lazy]
     found: dict[int, Any] = {}
     for numbers, engine in ((lazy_ones, lazy), (others, eager)):
         found |= zip(numbers, engine.combine_all([ready[k] for k in numbers]), strict=True)
@@ -72,27 +71,12 @@ def combine_all(wanted: Sequence[Combination]) -> list[Any]:
 def _unchained(one: Combination) -> Combination:
     """The combination, checked, with what its terms are taken of computed."""
     for array in one.arrays.values():
-        if not isinstance(array, np.ndarray | da.Array):
-            kind = type(array)
-            raise TypeError(
-                f"data is a {kind.__module__}.{kind.__qualname__}, but xgrad differentiates numpy "
-                "and dask arrays; convert it with `.as_numpy()`"
-            )
+        engines.refuse_other_kinds("the data", array)
+    for array in (*one.arrays.values(), *one.lazy):
         require_known_chunks("the data", array)
+    engines.refuse_a_mixture(one.lazy)
     assert one.dtype is not None  # values of its dtype can be subtracted
     return one if all(term.of is None for term in one.terms) else unchained(one, combine)
-
-
-def _is_lazy(one: Combination) -> bool:
-    others = [own for term in one.terms for own in (_positions(term), term.factor, term.inside)]
-    found = [own for own in (*one.arrays.values(), *others) if isinstance(own, da.Array)]
-    for own in found:
-        require_known_chunks("the data", own)
-    return bool(found)
-
-
-def _positions(term: Term) -> Any:
-    return term.along.array if isinstance(term.along, Positions) else None
 
 
 def require_known_chunks(what: str, array: Any) -> None:

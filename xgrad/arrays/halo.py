@@ -44,22 +44,34 @@ def surrounded(
     (array([3.]), array([4., 5.]), array([5.]))
     """
     depth, n = scheme.depth, block.shape[axis]
-    around = "periodic" in scheme.boundary
-    if own.start > 0:
-        below = beside(slice(own.start - depth, own.start))
-    elif around:
-        below = beside(slice(size - depth, size))
+    one, other = sides(own, size, scheme)
+    if one is not None:
+        below = beside(one)
     else:
         first = block[along(axis, slice(0, face))]
         below = ghosts(first, scheme.boundary[0], depth, axis, below=True)
-    if own.stop < size:
-        above = beside(slice(own.stop, own.stop + depth))
-    elif around:
-        above = beside(slice(0, depth))
+    if other is not None:
+        above = beside(other)
     else:
         last = block[along(axis, slice(n - face, n))]
         above = ghosts(last, scheme.boundary[1], depth, axis, below=False)
     return Cells(below, block, above, axis, scheme.reach)
+
+
+def sides(own: slice, size: int, scheme: Scheme) -> tuple[slice | None, slice | None]:
+    """The cells that a block needs from below and from above; None beyond an edge.
+
+    Examples
+    --------
+    >>> sides(slice(0, 3), 6, Scheme()), sides(slice(3, 6), 6, Scheme(boundary=("periodic",) * 2))
+    ((None, slice(3, 4, None)), (slice(2, 3, None), slice(0, 1, None)))
+    """
+    depth, around = scheme.depth, "periodic" in scheme.boundary
+    below = slice(own.start - depth, own.start) if own.start > 0 else None
+    above = slice(own.stop, own.stop + depth) if own.stop < size else None
+    if around:
+        below, above = below or slice(size - depth, size), above or slice(0, depth)
+    return below, above
 
 
 def of_factor(scheme: Scheme) -> Scheme:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
-import dask.array as da
 import numpy as np
 
 from xgrad._typing import AnyArray
 from xgrad.arrays import buffers
+from xgrad.arrays.engines import module_of
 from xgrad.arrays.threads import in_threads
 
 # Cells of a strip, whose intermediate results stay in the cache of a core.
@@ -46,8 +47,9 @@ def per_cell(function: Callable[..., Sequence[Any]], *arrays: Any, axes: int = 2
            [[ 0.,  4., 10.]]])
     """
     count = len(function(*(np.empty((*one.shape[:-axes], *[0] * axes)) for one in arrays)))
-    if any(isinstance(one, da.Array) for one in arrays):
-        return _in_chunks(function, arrays, count, axes)
+    engine = next(filter(None, map(module_of, arrays)), None)
+    if engine is not None:
+        return _in_chunks(engine, function, arrays, count, axes)
     grid, inner = arrays[0].shape[-axes:], (slice(None),) * (axes - 1)
     like, step = np.zeros(1), max(1, _CELLS_OF_A_STRIP // max(1, math.prod(grid[1:])))
     out = buffers.empty_like(np.broadcast_to(like, (count, *grid)), like.dtype)
@@ -65,19 +67,19 @@ def per_cell(function: Callable[..., Sequence[Any]], *arrays: Any, axes: int = 2
 
 
 def _in_chunks(
-    function: Callable[..., Sequence[Any]], arrays: Sequence[Any], count: int, axes: int
-) -> da.Array:
+    engine: ModuleType, function: Callable[..., Sequence[Any]], arrays: Sequence[Any], count: int,
+    axes: int,
+) -> Any:  # fmt: skip
     given: list[Any] = []
     grid = tuple(f"axis {axis}" for axis in range(axes))
-    for k, one in enumerate(map(da.asarray, arrays)):
+    for k, one in enumerate(map(engine.asarray, arrays)):
         own = tuple(f"axis {axis} of {k}" for axis in range(one.ndim - axes))
         given += [one, (*own, *grid)]
-    found: da.Array = da.blockwise(
+    return engine.blockwise(
         _stacked, ("result", *grid), *given, function=function,
         new_axes={"result": count}, concatenate=True, dtype=np.float64,
         meta=np.empty((0,) * (axes + 1)),
     )  # fmt: skip
-    return found
 
 
 def _stacked(*blocks: AnyArray, function: Callable[..., Sequence[AnyArray]]) -> AnyArray:

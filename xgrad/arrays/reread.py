@@ -133,14 +133,15 @@ class _Plan(NamedTuple):
             for term in one.terms:
                 array = one.arrays[term.operand]
                 key = array.name if isinstance(array, da.Array) else id(array)
-                source = sources.setdefault(key, in_chunks(array, chunks))
+                source = sources.setdefault(key, in_chunks(array, chunks, da))
                 stencil = None if term.axis is None else term.stencil(
                     source.shape[term.axis], source.dtype
                 )  # fmt: skip
-                factor = in_chunks(term.factor, chunks) if np.ndim(term.factor) else term.factor
-                product = term.product
+                factor, product = term.factor, term.product
+                if np.ndim(factor):
+                    factor = in_chunks(factor, chunks, da)
                 if isinstance(product, da.Array):
-                    product = in_chunks(product, chunks)
+                    product = in_chunks(product, chunks, da)
                 number = list(sources).index(key)
                 terms.append(_TermPlan(number, term, stencil, factor, product))
             outputs.append(_OutputPlan(tuple(terms), one.how, one.dtype))

@@ -1,4 +1,4 @@
-"""Combine terms over dask arrays: one task per chunk, after those that exchange faces."""
+"""Combine terms over lazy arrays: one task per chunk, after those that exchange faces."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import dask.array as da
 import numpy as np
 
 from xgrad._typing import AnyArray
 from xgrad.arrays import block, eager
 from xgrad.arrays.chunk_faces import Halo, merged
+from xgrad.arrays.engines import is_expression, is_lazy, module_of
 from xgrad.arrays.halo import at_both_edges, between_faces, of_factor
 from xgrad.arrays.in_chunks import Chunks, in_chunks
 from xgrad.arrays.term import Combination, How, Positions, Term, as_float, dtype_of
@@ -28,8 +28,8 @@ from xgrad.stencils.table import Repeating
 _COLUMN = "column"
 
 
-def combine(one: Combination) -> da.Array:
-    """Combine terms of dask arrays whose chunks wait for the faces of their neighbours.
+def combine(one: Combination) -> Any:
+    """Combine terms of lazy arrays whose chunks wait for the faces of their neighbours.
 
     Chunks that are too short for their stencil are merged with their neighbours first, and the
     result is cut into the original chunks again.
@@ -37,14 +37,16 @@ def combine(one: Combination) -> da.Array:
     Parameters
     ----------
     one : Combination
-        Of numpy and dask arrays, at least one of them lazy.
+        Of numpy arrays and those of one engine.
     """
     arrays, terms, how = one
     dtype = one.dtype
-    given = _chunks_of(arrays, terms)
+    first = one.lazy[0]
+    engine: Any = module_of(first)
+    given = _chunks_of(one, first)
     needs = [(term.axis, term.scheme, term.face) for term in terms if term.axis is not None]
     sizes = merged(given, needs)
-    operands = {name: in_chunks(array, sizes) for name, array in arrays.items()}
+    operands = {name: in_chunks(array, sizes, engine) for name, array in arrays.items()}
     index = tuple(range(len(given)))
     arguments: list[Any] = [part for array in operands.values() for part in (array, index)]
     labels = itertools.count(len(given))
@@ -53,33 +55,26 @@ def combine(one: Combination) -> da.Array:
         way, its_own = _way(term, operands[term.operand], index, labels)
         factor, is_given = term.factor, np.ndim(term.factor) > 0
         if is_given:
-            its_own += [in_chunks(factor, sizes), index]
+            its_own += [in_chunks(factor, sizes, engine), index]
         recipes.append(
             _Recipe(term.operand, way, None if is_given else factor, is_given, term.component)
         )
         arguments += its_own
     meta = np.empty_like(next(iter(operands.values()))._meta, dtype=dtype)
-    result = da.blockwise(
+    result = engine.blockwise(
         _block, index, *arguments, recipes=recipes, names=tuple(operands), how=how,
         concatenate=True, align_arrays=False, dtype=dtype, meta=meta,
     )  # fmt: skip
-    restored: da.Array = result.rechunk(given)
-    return restored
+    if is_expression(result):
+        from xgrad.arrays import expressions  # noqa: PLC0415  an optional dependency
+
+        result = expressions.of_whole_chunks(result)
+    return result.rechunk(given)
 
 
-def _chunks_of(arrays: Mapping[Hashable, Any], terms: Sequence[Term]) -> Chunks:
-    """Chunks of the first lazy array, or of lazy positions and factors of data in memory."""
-    for array in arrays.values():
-        if isinstance(array, da.Array):
-            return tuple(array.chunks)
-    shape = arrays[terms[0].operand].shape
-    others = (
-        one.array if isinstance(one, Positions) else one
-        for term in terms
-        for step in term.chain
-        for one in (step.along, step.factor, step.inside)
-    )
-    lazy = next(one for one in others if isinstance(one, da.Array))
+def _chunks_of(one: Combination, lazy: Any) -> Chunks:
+    """Chunks of a lazy array, which may be positions or a factor of data in memory."""
+    shape = one.arrays[one.terms[0].operand].shape
     return tuple(
         own if len(own) > 1 else (size,) for own, size in zip(lazy.chunks, shape, strict=True)
     )
@@ -108,22 +103,22 @@ class _OnAxis:
     has_product: bool
 
     @classmethod
-    def of(cls, term: Term, array: da.Array, index: tuple[int, ...]) -> tuple[_OnAxis, list[Any]]:
+    def of(cls, term: Term, array: Any, index: tuple[int, ...]) -> tuple[_OnAxis, list[Any]]:
         """Return it with the arguments that :meth:`take` needs."""
         axis = term.axis
         assert axis is not None
         stencil = term.stencil(array.shape[axis], array.dtype)
-        columns = [_columns(stencil.table, array.chunks[axis]), (axis,)]
+        columns = [_columns(stencil.table, array.chunks[axis], module_of(array)), (axis,)]
         is_whole = array.numblocks[axis] == 1
         empty = replace(stencil, table=stencil.table[:, :0])
         way = cls(axis, term.face, is_whole, empty, term.product is not None)
         halos = [] if is_whole else way._halo(array, index)
         if term.product is not None:
-            product = in_chunks(term.product, array.chunks)
+            product = in_chunks(term.product, array.chunks, module_of(array))
             halos += [product, index, *([] if is_whole else way._halo(product, index)[:2])]
         return way, [*columns, *halos]
 
-    def _halo(self, array: da.Array, index: tuple[int, ...]) -> list[Any]:
+    def _halo(self, array: Any, index: tuple[int, ...]) -> list[Any]:
         halo = Halo.of(array, self.axis, self.stencil.scheme, self.face)
         return [halo.faces, index, halo.sides, (self.axis,)]
 
@@ -146,7 +141,7 @@ class _OnAxis:
         return Piece(cells, stencil, inside=known)
 
 
-def _columns(table: AnyArray | Repeating, chunks: tuple[int, ...]) -> da.Array:
+def _columns(table: AnyArray | Repeating, chunks: tuple[int, ...], engine: Any) -> Any:
     """The table in chunks of cells; a repeating one is written out chunk by chunk.
 
     Each item is a cell's column of the table: if the table had two dimensions, dask would look for
@@ -154,12 +149,9 @@ def _columns(table: AnyArray | Repeating, chunks: tuple[int, ...]) -> da.Array:
     """
     none = _items(table[:, :0])
     if isinstance(table, Repeating):
-        cells = da.arange(table.size, chunks=(chunks,))
-        found = cells.map_blocks(_items_of, table, dtype=none.dtype, meta=none)
-    else:
-        found = da.from_array(_items(table), chunks=(chunks,))
-    columns: da.Array = found
-    return columns
+        cells = engine.arange(table.size, chunks=(chunks,))
+        return cells.map_blocks(_items_of, table, dtype=none.dtype, meta=none)
+    return engine.from_array(_items(table), chunks=(chunks,))
 
 
 def _items(table: AnyArray) -> AnyArray:
@@ -193,15 +185,15 @@ class _OnPositions:
 
     @classmethod
     def of(
-        cls, term: Term, array: da.Array, index: tuple[int, ...], labels: Iterator[int]
+        cls, term: Term, array: Any, index: tuple[int, ...], labels: Iterator[int]
     ) -> tuple[_OnPositions, list[Any]]:
         """Return it with the arguments that :meth:`take` needs; positions get the data's chunks."""
         assert isinstance(term.along, Positions)
         assert term.axis is not None
         axis, scheme, face, period = term.axis, term.scheme, term.face, term.along.period
-        if not isinstance(term.along.array, da.Array):
+        if not is_lazy(term.along.array):
             eager.complain(term)
-        x = as_float(in_chunks(term.along.array, array.chunks))
+        x = as_float(in_chunks(term.along.array, array.chunks, module_of(array)))
         halo, x_halo = (Halo.of(one, axis, scheme, face) for one in (array, x))
         least, greatest = _extremes(x, x_halo, axis, face, period)
         # A separate label for the single chunk along the axis, so that blocks get their columns.
@@ -222,7 +214,7 @@ class _OnPositions:
 
 
 def _way(
-    term: Term, array: da.Array, index: tuple[int, ...], labels: Iterator[int]
+    term: Term, array: Any, index: tuple[int, ...], labels: Iterator[int]
 ) -> tuple[_OnAxis | _OnPositions | None, list[Any]]:
     if term.axis is None:
         return None, []
@@ -262,18 +254,17 @@ def _block(
     return out
 
 
-def _extremes(
-    x: da.Array, halo: Halo, axis: int, face: int, period: float | None
-) -> tuple[da.Array, da.Array]:
+def _extremes(x: Any, halo: Halo, axis: int, face: int, period: float | None) -> tuple[Any, Any]:
     """Extreme steps of whole columns, merged from those of the chunks."""
-    index, n_chunks = tuple(range(x.ndim)), len(x.chunks[axis])
-    parts = da.blockwise(
+    index, n_chunks, engine = tuple(range(x.ndim)), len(x.chunks[axis]), module_of(x)
+    assert engine is not None
+    parts = engine.blockwise(
         _extremes_of_chunk, index, x, index, halo.faces, index, halo.sides, (axis,),
         axis=axis, face=face, period=period, concatenate=True, align_arrays=False,
-        adjust_chunks={axis: [3] * n_chunks}, dtype=x.dtype, meta=x._meta,
+        adjust_chunks={axis: (3,) * n_chunks}, dtype=x.dtype, meta=x._meta,
     )  # fmt: skip
     decided = partial(_decided, count=x.shape[axis] - 1, period=period)
-    both = da.reduction(
+    both = engine.reduction(
         parts, _merged, decided, combine=_merged, axis=axis, keepdims=True, output_size=2,
         dtype=x.dtype, meta=x._meta,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from xgrad._typing import AnyArray, Steps
+from xgrad.arrays.engines import is_lazy
 from xgrad.kernels import stencil_kinds
 from xgrad.kernels.layout import result_dtype
 from xgrad.kernels.stencil_kinds import OfAnAxis
@@ -53,8 +54,9 @@ class Term(NamedTuple):
         Name of an array of any numeric or time dtype.
     axis : int or None
         Not negative; None for the values as they are.
-    along : float, array of shape (n - 1,), Positions or None
-        Distances between neighbouring positions along `axis`, or multi-dimensional positions.
+    along : float, array of shape (n - 1,), Positions, OfAnAxis or None
+        Distances between neighbouring positions along `axis`, multi-dimensional positions, or the
+        stencil itself.
     scheme : Scheme
         Order, accuracy, boundaries, and whether missing neighbours are edges.
     seam : float or None
@@ -74,7 +76,7 @@ class Term(NamedTuple):
 
     operand: Hashable
     axis: int | None = None
-    along: Steps | Positions | None = None
+    along: Steps | Positions | OfAnAxis | None = None
     scheme: Scheme = Scheme()
     seam: Any = None
     factor: Any = None
@@ -97,6 +99,8 @@ class Term(NamedTuple):
         """Stencil of the whole axis, of `size` cells, for data of `dtype`."""
         assert self.along is not None
         assert not isinstance(self.along, Positions)
+        if isinstance(self.along, OfAnAxis):
+            return self.along
         found = stencil_kinds.of_axis(self.along, size, self.scheme, dtype, self.seam)
         return found.of_products(self.inside) if np.ndim(self.inside) == 1 else found
 
@@ -127,6 +131,17 @@ class Combination(NamedTuple):
     def dtype(self) -> np.dtype[Any]:
         """Dtype of the result."""
         return dtype_of([self.arrays[term.operand].dtype for term in self.terms], self.how)
+
+    @property
+    def lazy(self) -> list[Any]:
+        """The lazy arrays among its operands, and then among positions and factors."""
+        others = [
+            one.array if isinstance(one, Positions) else one
+            for term in self.terms
+            for step in term.chain
+            for one in (step.along, step.factor, step.inside)
+        ]
+        return [one for one in (*self.arrays.values(), *others) if is_lazy(one)]
 
 
 def dtype_of(dtypes: Iterable[np.dtype[Any]], how: How) -> np.dtype[Any]:

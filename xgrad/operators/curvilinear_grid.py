@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
 from xgrad._typing import AnyArray
+from xgrad.arrays.engines import module_of
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import figure
 from xgrad.labels.options import Options
@@ -87,8 +87,8 @@ def path(place: Place, dim: Hashable) -> xr.Variable:
     longitude = place.longitude.transpose(*latitude.dims)
     axis = latitude.get_axis_num(dim)
     both = [latitude.data, longitude.data]
-    if any(isinstance(one, da.Array) for one in both):
-        lazy = [da.asarray(one) for one in both]
+    if engine := next(filter(None, map(module_of, both)), None):
+        lazy = [engine.asarray(one) for one in both]
         # The sum along a column must not depend on the chunks.
         chunks = tuple(
             (n,) if k == axis else own
@@ -96,7 +96,7 @@ def path(place: Place, dim: Hashable) -> xr.Variable:
         )
         phi, lam = (one.rechunk(chunks) for one in lazy)
         meta = np.empty((0, 0))
-        data = da.map_blocks(place.figure.path, phi, lam, axis=axis, dtype=float, meta=meta)
+        data = engine.map_blocks(place.figure.path, phi, lam, axis=axis, dtype=float, meta=meta)
     else:
         data = place.figure.path(latitude.values, longitude.values, axis)
     return xr.Variable(latitude.dims, -data if dim in place.backward else data)
@@ -124,9 +124,9 @@ def beside_gaps(place: Place, along: Spacing, options: Options) -> xr.Variable |
         "limit": _TO_NOWHERE * place.figure.semi_major,
         "what": f"coordinates {list(place.names)} lack a place along {along.dim!r}",
     }  # fmt: skip
-    if isinstance(positions.data, da.Array):
+    if engine := module_of(positions.data):
         meta = np.empty((0, 0))
-        data = da.map_blocks(_beside, positions.data, dtype=float, meta=meta, **given)
+        data = engine.map_blocks(_beside, positions.data, dtype=float, meta=meta, **given)
         return xr.Variable(positions.dims, data)
     found = _beside(positions.data, **given)
     return xr.Variable(positions.dims, found) if np.isnan(found).any() else None
@@ -174,12 +174,13 @@ def at_right_angles(place: Place, options: Options) -> Place:
     surface = Surface.on_earth(place, options)
     (cosine,) = surface.each(_cosine)
     inside = cosine[1:-1, 1:-1]
-    if isinstance(inside, np.ndarray):
+    engine = module_of(inside)
+    if engine is None:
         _require_small(inside, place.latitude.dims, place.names)
         return place
-    latitude = da.asarray(place.latitude.data)
-    cosines = da.pad(inside, 1, constant_values=0.0).rechunk(latitude.chunks)
-    data = da.map_blocks(
+    latitude = engine.asarray(place.latitude.data)
+    cosines = engine.pad(inside, 1, constant_values=0.0).rechunk(latitude.chunks)
+    data = engine.map_blocks(
         _checked, latitude, cosines, dims=place.latitude.dims, names=place.names, dtype=float,
         meta=np.empty((0, 0)),
     )  # fmt: skip

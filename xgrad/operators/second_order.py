@@ -23,11 +23,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
 from xgrad._typing import AnyArray
+from xgrad.arrays.engines import module_of
 from xgrad.arrays.per_cell import per_cell
 from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateWarning, warn
@@ -81,10 +81,11 @@ class SecondOrder:
         first = replace(options, order=1, edge_order=2)
         pairs = _pairs(len(frame.dims))
         bends = [_second(frame.places, pair, frame.dims, first) for pair in pairs]
-        join = da.concatenate if isinstance(bends[0], da.Array) else np.concatenate
-        turned = join([frame.components(bend) for bend in bends])
-        if isinstance(turned, da.Array):
-            turned = turned.rechunk({0: -1})
+        parts, engine = [frame.components(bend) for bend in bends], module_of(bends[0])
+        if engine is None:
+            turned = np.concatenate(parts)
+        else:
+            turned = engine.concatenate(parts).rechunk({0: -1})
         return cls(frame, turned, _apart(frame, first), first)
 
     def laplacian(self, name: Hashable, variable: xr.Variable) -> list[Term]:
@@ -181,12 +182,12 @@ def _apart(frame: Frame, options: Options) -> Any:
     """
     dims, places = frame.dims, frame.places
     reaches = [replace(options, order=2).scheme(dim).reach for dim in dims]
-    if isinstance(places, da.Array):
-        found = da.map_overlap(
+    if engine := module_of(places):
+        found = engine.map_overlap(
             _beside, places, depth={0: 0, **{k + 1: reach for k, reach in enumerate(reaches)}},
             boundary="none", reaches=reaches, dtype=bool, meta=np.empty((0,) * places.ndim, bool),
         )  # fmt: skip
-        beside = da.map_blocks(_noted, found[0].rechunk(places.chunks[1:]), dtype=bool)
+        beside = engine.map_blocks(_noted, found[0].rechunk(places.chunks[1:]), dtype=bool)
     else:
         beside = _noted(_beside(places, reaches)[0])
     return np.where(beside, np.nan, 0.0)

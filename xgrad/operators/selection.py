@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from xgrad._typing import Dim
+from xgrad.arrays import engines
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import cf, mesh, names, quantities, transforms
 from xgrad.labels.options import Options
@@ -230,8 +231,10 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     if options.metric is not None:
         from xgrad.labels import crs  # noqa: PLC0415
 
+        _refuse_planned_places(obj)
         obj, place = crs.placed(obj, options)
     asked = _names(obj, dim, variables)
+    _refuse_other_arrays(obj, asked, variables, options)
     options = _under_real_names(obj, options)
     if place is not None:
         options = with_the_globe(obj, place, asked, options)
@@ -302,6 +305,38 @@ def _variables(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
             f"data {obj.name!r} has dtype {obj.dtype}; convert it to numbers with `.astype(float)`"
         )
     return {obj.name: obj.variable}
+
+
+def _refuse_other_arrays(
+    obj: xr.DataArray | xr.Dataset,
+    asked: list[Hashable],
+    variables: Mapping[Hashable, xr.Variable],
+    options: Options,
+) -> None:
+    """Refuse data and positions in arrays that xgrad does not know, before anything is read."""
+    dims = {dim for name in asked for dim in dims_of(obj, name)}
+    data = {f"variable {name!r}": one for name, one in variables.items() if dims & set(one.dims)}
+    used = {
+        f"coordinate {name!r}": obj.coords[name].variable for name in asked if name in obj.coords
+    }
+    given = options.spacing if isinstance(options.spacing, Mapping) else {}
+    known = {*obj.coords, *getattr(obj, "data_vars", ())}
+    for key, value in given.items():
+        own = obj[value] if isinstance(value, str) and value in known else value
+        if isinstance(own, xr.DataArray):
+            used[f"`spacing` for {key!r}"] = own.variable
+    for what, variable in (*data.items(), *used.items()):
+        array = variable._data  # `data` would read what xarray has not read yet
+        if hasattr(array, "__array_function__") or hasattr(array, "__array_namespace__"):
+            engines.refuse_other_kinds(what, array)
+    for what, variable in used.items():
+        engines.refuse_as_positions(what, variable._data)
+
+
+def _refuse_planned_places(obj: xr.DataArray | xr.Dataset) -> None:
+    for kind in ("latitude", "longitude"):
+        for name in cf.meant(obj, kind, obj.coords):
+            engines.refuse_as_positions(f"coordinate {name!r}", obj.coords[name].variable._data)
 
 
 def _is_numeric(dtype: Any) -> bool:

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
 from xgrad._typing import AnyArray
 from xgrad.arrays.combine import differentiate
+from xgrad.arrays.engines import module_of
 from xgrad.arrays.per_cell import per_cell
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels.figure import Figure
@@ -168,9 +168,10 @@ def _weights(at: Directions, per_area: Any) -> list[Any]:
 
 def stacked(arrays: Sequence[Any]) -> Any:
     """Arrays of the grid as one, in one chunk along its first axis."""
-    if not any(isinstance(one, da.Array) for one in arrays):
+    engine = next(filter(None, map(module_of, arrays)), None)
+    if engine is None:
         return np.stack(arrays)
-    return da.stack([da.asarray(one) for one in arrays]).rechunk({0: -1})
+    return engine.stack([engine.asarray(one) for one in arrays]).rechunk({0: -1})
 
 
 def _along_indices(places: Any, dims: tuple[Hashable, ...], options: Options) -> tuple[Any, Any]:
@@ -262,8 +263,8 @@ def reported(per_volume: Any, determinant: Callable[[], Any], names: Sequence[Ha
         If all of it is NaN.  Lazy places are not read to find out: they warn when they are
         computed.
     """
-    if isinstance(per_volume, da.Array):
-        return da.map_blocks(
+    if engine := module_of(per_volume):
+        return engine.map_blocks(
             _complained, per_volume, list(names), dtype=np.float64, meta=per_volume._meta
         )
     _complain(np.isnan(per_volume), determinant, names)
