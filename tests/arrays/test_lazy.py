@@ -67,3 +67,15 @@ def test_another_setting_is_refused_with_the_choices() -> None:
         pytest.raises(ValueError, match=r"xgrad\.halo='always'.*'auto', 'shared', 'reread'"),
     ):
         combine.differentiate(array, 1.0, 0, Scheme())
+
+
+@pytest.mark.parametrize("halo", ["shared", "reread"])
+@pytest.mark.parametrize("along", [1.0, Positions(da.from_array(VALUES.cumsum(0), chunks=4))])
+def test_the_tasks_of_xgrad_have_its_name(halo: str, along: Any) -> None:
+    array = da.from_array(VALUES, chunks=3)
+    with dask.config.set({"xgrad.halo": halo, "optimization.fuse.active": False}):
+        lazy = combine.combine({"f": array}, [Term("f", 0, along)])
+        for key, task in dict(lazy.__dask_graph__()).items():
+            func = getattr(task, "func", None)
+            if str(getattr(func, "__module__", "")).startswith("xgrad"):
+                assert str(key[0]).startswith("xgrad-"), key

@@ -84,6 +84,7 @@ class Halo:
             array,
             axis=axis,
             face=face,
+            token="xgrad-faces",
             chunks=with_chunks(array, axis, [2 * face] * len(sizes)),
             dtype=array.dtype,
             meta=array._meta,

@@ -78,7 +78,7 @@ def _in_chunks(
     return engine.blockwise(
         _stacked, ("result", *grid), *given, function=function,
         new_axes={"result": count}, concatenate=True, dtype=np.float64,
-        meta=np.empty((0,) * (axes + 1)),
+        meta=np.empty((0,) * (axes + 1)), token="xgrad-geometry",
     )  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def combine(one: Combination) -> Any:
     meta = np.empty_like(next(iter(operands.values()))._meta, dtype=dtype)
     result = engine.blockwise(
         _block, index, *arguments, recipes=recipes, names=tuple(operands), how=how,
-        concatenate=True, align_arrays=False, dtype=dtype, meta=meta,
+        concatenate=True, align_arrays=False, dtype=dtype, meta=meta, token="xgrad-combine",
     )  # fmt: skip
     if is_expression(result):
         from xgrad.arrays import expressions  # noqa: PLC0415  an optional dependency
@@ -150,7 +150,9 @@ def _columns(table: AnyArray | Repeating, chunks: tuple[int, ...], engine: Any) 
     none = _items(table[:, :0])
     if isinstance(table, Repeating):
         cells = engine.arange(table.size, chunks=(chunks,))
-        return cells.map_blocks(_items_of, table, dtype=none.dtype, meta=none)
+        return cells.map_blocks(
+            _items_of, table, dtype=none.dtype, meta=none, token="xgrad-weights"
+        )
     return engine.from_array(_items(table), chunks=(chunks,))
 
 
@@ -262,11 +264,12 @@ def _extremes(x: Any, halo: Halo, axis: int, face: int, period: float | None) ->
         _extremes_of_chunk, index, x, index, halo.faces, index, halo.sides, (axis,),
         axis=axis, face=face, period=period, concatenate=True, align_arrays=False,
         adjust_chunks={axis: (3,) * n_chunks}, dtype=x.dtype, meta=x._meta,
+        token="xgrad-extremes",
     )  # fmt: skip
     decided = partial(_decided, count=x.shape[axis] - 1, period=period)
     both = engine.reduction(
         parts, _merged, decided, combine=_merged, axis=axis, keepdims=True, output_size=2,
-        dtype=x.dtype, meta=x._meta,
+        dtype=x.dtype, meta=x._meta, name="xgrad-extremes",
     )  # fmt: skip
     return both[along(axis, slice(0, 1))], both[along(axis, slice(1, 2))]
 

@@ -96,7 +96,9 @@ def path(place: Place, dim: Hashable) -> xr.Variable:
         )
         phi, lam = (one.rechunk(chunks) for one in lazy)
         meta = np.empty((0, 0))
-        data = engine.map_blocks(place.figure.path, phi, lam, axis=axis, dtype=float, meta=meta)
+        data = engine.map_blocks(
+            place.figure.path, phi, lam, axis=axis, dtype=float, meta=meta, token="xgrad-geometry"
+        )
     else:
         data = place.figure.path(latitude.values, longitude.values, axis)
     return xr.Variable(latitude.dims, -data if dim in place.backward else data)
@@ -126,7 +128,9 @@ def beside_gaps(place: Place, along: Spacing, options: Options) -> xr.Variable |
     }  # fmt: skip
     if engine := module_of(positions.data):
         meta = np.empty((0, 0))
-        data = engine.map_blocks(_beside, positions.data, dtype=float, meta=meta, **given)
+        data = engine.map_blocks(
+            _beside, positions.data, dtype=float, meta=meta, token="xgrad-geometry", **given
+        )
         return xr.Variable(positions.dims, data)
     found = _beside(positions.data, **given)
     return xr.Variable(positions.dims, found) if np.isnan(found).any() else None
@@ -182,7 +186,7 @@ def at_right_angles(place: Place, options: Options) -> Place:
     cosines = engine.pad(inside, 1, constant_values=0.0).rechunk(latitude.chunks)
     data = engine.map_blocks(
         _checked, latitude, cosines, dims=place.latitude.dims, names=place.names, dtype=float,
-        meta=np.empty((0, 0)),
+        meta=np.empty((0, 0)), token="xgrad-geometry",
     )  # fmt: skip
     return place._replace(latitude=xr.Variable(place.latitude.dims, data))
 

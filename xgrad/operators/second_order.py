@@ -186,8 +186,11 @@ def _apart(frame: Frame, options: Options) -> Any:
         found = engine.map_overlap(
             _beside, places, depth={0: 0, **{k + 1: reach for k, reach in enumerate(reaches)}},
             boundary="none", reaches=reaches, dtype=bool, meta=np.empty((0,) * places.ndim, bool),
+            token="xgrad-geometry",
         )  # fmt: skip
-        beside = engine.map_blocks(_noted, found[0].rechunk(places.chunks[1:]), dtype=bool)
+        beside = engine.map_blocks(
+            _noted, found[0].rechunk(places.chunks[1:]), dtype=bool, token="xgrad-geometry"
+        )
     else:
         beside = _noted(_beside(places, reaches)[0])
     return np.where(beside, np.nan, 0.0)

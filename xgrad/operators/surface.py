@@ -265,7 +265,12 @@ def reported(per_volume: Any, determinant: Callable[[], Any], names: Sequence[Ha
     """
     if engine := module_of(per_volume):
         return engine.map_blocks(
-            _complained, per_volume, list(names), dtype=np.float64, meta=per_volume._meta
+            _complained,
+            per_volume,
+            list(names),
+            dtype=np.float64,
+            meta=per_volume._meta,
+            token="xgrad-geometry",
         )
     _complain(np.isnan(per_volume), determinant, names)
     return per_volume
