@@ -312,7 +312,9 @@ def with_many_chunks(rounds: int) -> None:
     row("64,000 chunks", "who", "tasks a chunk and dimension", "seconds", "of xarray's")
     row(*["---"] * 5)
     for dims in ("x", "xyz"):
-        found: dict[str, list[dict[str, float]]] = {"xarray": [], "xgrad": []}
+        found: dict[str, list[dict[str, float]]] = {
+            who: [] for who in ("xarray", "xgrad", "dask-array")
+        }
         for _ in range(min(3, rounds)):
             for who, rest in found.items():
                 command = [sys.executable, "-m", "benchmarks.graph_job", who, dims]

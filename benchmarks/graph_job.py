@@ -1,8 +1,8 @@
 """Build and optimise the graph of 64,000 chunks; print the seconds and the number of tasks left.
 
 ``compare.py`` runs this in a fresh process each time, because leftover objects slow down Python's
-garbage collector: ``python -m benchmarks.graph_job xgrad|xarray DIMS`` with DIMS as ``x`` or
-``xyz``.
+garbage collector: ``python -m benchmarks.graph_job WHO DIMS`` with WHO as ``xgrad``, ``xarray`` or
+``dask-array``, which is xgrad with its arrays, and DIMS as ``x`` or ``xyz``.
 """
 
 from __future__ import annotations
@@ -20,16 +20,23 @@ import xgrad
 
 
 def main(who: str, dims: str) -> None:
-    data = da.zeros((160, 160, 160), chunks=4)
+    engine: Any = da
+    if who == "dask-array":
+        import dask_array as engine
+
+        engine.xarray.register()
+    data = engine.zeros((160, 160, 160), chunks=4)
     array = xr.DataArray(data, dims=("x", "y", "z"), name="t")
     start = time.perf_counter()
-    if who == "xgrad":
-        results: list[Any] = list(xgrad.gradient(array, list(dims)).data_vars.values())
+    if who == "xarray":
+        results: list[Any] = [array.differentiate(dim) for dim in dims]
     else:
-        results = [array.differentiate(dim) for dim in dims]
-    lazy = dask.optimize(*results)
+        results = list(xgrad.gradient(array, list(dims)).data_vars.values())
+    # Expressions are optimised when their tasks are made.
+    lazy = dask.optimize(*results) if engine is da else [one.data for one in results]
+    graphs = [one.__dask_graph__() for one in lazy]
     seconds = time.perf_counter() - start
-    tasks = {key for one in lazy for key in dict(one.__dask_graph__())}
+    tasks = {key for graph in graphs for key in dict(graph)}
     print(json.dumps({"seconds": seconds, "tasks": len(tasks) / data.npartitions / len(dims)}))
 
 

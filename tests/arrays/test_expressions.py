@@ -70,6 +70,15 @@ def test_a_selection_has_the_bits_of_the_whole(name: str, chunks: Any, box: Any)
         assert same_bits(between.compute(scheduler="sync"), expected)
 
 
+@pytest.mark.parametrize("chunks", [3, 5])
+def test_a_selection_is_of_whole_blocks_of_the_source(chunks: int) -> None:
+    # dask_array itself selects cells before they go through a function of whole blocks.
+    f = da.from_array(VALUES, chunks=2)
+    g = da.from_array(OTHER, chunks=chunks).map_blocks(np.cumsum, axis=0, dtype="f8")
+    lazy = combine.combine({"f": f, "g": g}, [Term("f", 0, 1.0), Term("g", 0, 2.0)])
+    assert same_bits(lazy[6, 4:].compute(), lazy.compute()[6, 4:])
+
+
 def test_only_the_selected_chunks_and_their_neighbours_are_planned() -> None:
     array = da.from_array(np.zeros((1000, 1000)), chunks=10)
     lazy = combine.combine({"f": array}, [Term("f", 0, 1.0), Term("f", 1, 1.0)], "norm")

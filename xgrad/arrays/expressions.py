@@ -19,7 +19,8 @@ from dask_array._new_collection import new_collection
 from dask_array.slicing import SliceSlicesIntegers
 
 from xgrad.arrays.chunk_faces import merged
-from xgrad.arrays.in_chunks import Chunks
+from xgrad.arrays.engines import is_lazy
+from xgrad.arrays.in_chunks import Chunks, in_chunks
 from xgrad.arrays.term import Combination, Positions, Term
 from xgrad.kernels.cells import Box, thin
 
@@ -104,15 +105,22 @@ class _Parts:
             box.append(slice(int(bounds[first]), int(bounds[last])))
         return tuple(box)
 
-    def over(self, box: Box) -> Any:
+    def over(self, box: Box, chunks: Chunks) -> Any:
         """The result over a box, right but in the first and last cells along a cut axis."""
+
+        def part(array: Any) -> Any:
+            # In whole chunks: a selection of other cells gets past the user's own functions too.
+            return thin(in_chunks(array, chunks, None) if is_lazy(array) else array, box)
+
         shape = self.one.arrays[self.one.terms[0].operand].shape
-        terms = tuple(self._cut(term, box, shape) for term in self.one.terms)
-        arrays = {name: array[box] for name, array in self.one.arrays.items()}
+        terms = tuple(self._cut(term, box, shape, part) for term in self.one.terms)
+        arrays = {name: part(array) for name, array in self.one.arrays.items()}
         return self.combine(Combination(arrays, terms, self.one.how))
 
-    def _cut(self, term: Term, box: Box, shape: tuple[int, ...]) -> Term:
-        factor = thin(term.factor, box) if np.ndim(term.factor) else term.factor
+    def _cut(
+        self, term: Term, box: Box, shape: tuple[int, ...], part: Callable[[Any], Any]
+    ) -> Term:
+        factor = part(term.factor) if np.ndim(term.factor) else term.factor
         if term.axis is None:
             return term._replace(factor=factor)
         size, cells = shape[term.axis], box[term.axis]
@@ -121,7 +129,7 @@ class _Parts:
         # Beside a cut are no cells, so any will do.
         ends = left if cells.start == 0 else "extend", right if cells.stop == size else "extend"
         scheme = term.scheme._replace(boundary=ends)
-        inside = None if term.product is None else thin(term.product, box)
+        inside = None if term.product is None else part(term.product)
         return term._replace(
             along=replace(stencil, scheme=scheme), scheme=scheme, factor=factor, inside=inside
         )
@@ -160,7 +168,7 @@ class _Selectable(ArrayExpr):  # type: ignore[misc]  # the package has no annota
         box = self.operand("parts").cells(self.chunks, blocks)
         if all(side == slice(0, size) for side, size in zip(box, self.shape, strict=True)):
             return None
-        part = self.operand("parts").over(box)
+        part = self.operand("parts").over(box, self.chunks)
         chunks = tuple(
             tuple(n for n, end in zip(sizes, np.cumsum(sizes), strict=True)
                   if side.start < end <= side.stop)
