@@ -29,7 +29,8 @@ def is_cheap(array: da.Array) -> bool:
 
     It can if the block is read from a store or an array in memory, and at most selected from and
     changed cell by cell by functions of numpy, dask and xarray.  A function of the user may take
-    any time, and a block that depends on several others may take as many readings.
+    any time, and a block that depends on several others may take as many readings; so does one of a
+    gradient.
 
     Examples
     --------
@@ -46,9 +47,8 @@ def _is_cheap(layer: Layer) -> bool:
         own = set(layer.output_indices)
         by_itself = all(index is None or set(index) <= own for _, index in layer.indices)
         return by_itself and all(map(_is_known, _functions(layer)))
-    if getattr(layer, "is_cheap", False):
-        return True
-    return all(_selects(task) for task in layer.values())
+    # Other layers, such as those of overlaps and of gradients, would make all of their tasks here.
+    return isinstance(layer, MaterializedLayer) and all(map(_selects, layer.values()))
 
 
 def _selects(task: Any) -> bool:
