@@ -8,7 +8,7 @@ from typing import Any
 import dask_array as da
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.arrays.helpers import chunkings
@@ -52,6 +52,7 @@ def boxes(draw: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", TERMS)
+@settings(max_examples=max(1, settings().max_examples // 2))  # each one plans two selections
 @given(chunks=st.tuples(*map(chunkings, SHAPE)), box=boxes())
 def test_a_selection_has_the_bits_of_the_whole(name: str, chunks: Any, box: Any) -> None:
     arrays = {"f": VALUES, "g": OTHER, "gaps": GAPS}

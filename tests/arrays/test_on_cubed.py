@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import cubed
@@ -93,6 +94,7 @@ def test_a_chunk_that_does_not_fit_is_refused_by_the_plan() -> None:
 
 
 @pytest.mark.thorough
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="Linux resets peaks")
 def test_a_plan_holds_no_more_than_it_projects(tmp_path: Any) -> None:
     # In a fresh process, whose memory before is that of its libraries.
     code = f"""
@@ -100,7 +102,9 @@ import cubed, numpy as np, zarr
 from xgrad.arrays import combine
 from xgrad.arrays.term import Term
 from xgrad.stencils.scheme import Scheme
-from cubed.utils import peak_measured_mem
+from pathlib import Path
+import xgrad.kernels.tabled_loops  # which a process loads for large arrays only
+from xgrad.workers import memory
 
 def array(name, n):
     shape, chunks = (4 * n, 2 * n), (n, n)
@@ -121,10 +125,10 @@ def made(n):
     return combine.combine({{"f": f, "g": g}}, terms, "norm")
 small, large = made(60), made(1800)
 small.compute(_return_in_memory_array=False)
-before = peak_measured_mem()
+Path("/proc/self/clear_refs").write_text("5")  # resets the peak, which compiling loops may raise
+before = memory.peak_memory()
 large.compute(_return_in_memory_array=False)
-print(peak_measured_mem() - before, large.plan().max_projected_mem)
+print(memory.peak_memory() - before, large.plan().max_projected_mem)
 """
-    run(code)  # compiles, which takes more memory than the plan
     held, projected = map(int, run(code).split())
     assert 2**24 < held <= projected

@@ -139,7 +139,7 @@ def test_a_selection_of_a_lazy_result_is_that_of_one_in_memory(engine: Any, oper
     name = list(whole)[-1]
     assert isinstance(parts[name].data, engine.Array)
     dims = whole[name].dims
-    for box in ({}, {dims[-1]: 4}, {dims[0]: [1, -1]}, {dim: slice(1, -1) for dim in dims[-2:]}):
+    for box in ({}, {dims[-1]: 4, dims[-2]: slice(1, -1)}, {dims[0]: [1, -1]}):
         assert same_bits(parts[name].isel(box).values, whole[name].isel(box).values)
 
 

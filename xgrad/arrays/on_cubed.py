@@ -191,7 +191,7 @@ class _Work:
     def most_blocks(self) -> int:
         """At least as many blocks as a chunk reads of an operand."""
         spans = [
-            max(len(_beside(own, _cells(sizes, i))) for i in range(len(sizes)))
+            int(np.diff(np.searchsorted(np.cumsum([0, *own]), np.cumsum([0, *sizes]))).max())
             for own, sizes in zip(self.chunks, self.computed, strict=True)
         ]
         axes = {term.axis for _, term, _ in self.terms if term.axis is not None}
@@ -209,8 +209,8 @@ class _Work:
         )
         copies = 0 if self.computed == self.chunks else 1 + len(self.dtypes)
         factors = sum(getattr(term.factor, "nbytes", 0) for _, term, _ in self.terms)
-        # One more block is here while it is cut, and merged chunks are copies.
-        held = cells * wide * (1 + copies + thickness) + copies * cells * self.dtype.itemsize
+        # One more block is here while it is cut, and its decoded copy; merged chunks are copies.
+        held = cells * wide * (2 + copies + thickness) + copies * cells * self.dtype.itemsize
         return math.ceil(held) + factors + _BYTES_OF_TILES
 
     def compute(self, index: Index, given: Sequence[Iterator[AnyArray]]) -> AnyArray:
