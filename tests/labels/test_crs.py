@@ -14,7 +14,7 @@ import xarray as xr
 from tests.helpers import nothing_computed, same_bits
 from xgrad.errors import CoordinateError
 from xgrad.labels.crs import as_text, mappings, placed
-from xgrad.labels.figure import WGS84, Figure
+from xgrad.labels.ellipsoid import WGS84, Figure
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 

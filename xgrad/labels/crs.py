@@ -11,7 +11,7 @@ import xarray as xr
 from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
 from xgrad.labels import cf
-from xgrad.labels.figure import WGS84, Figure
+from xgrad.labels.ellipsoid import WGS84, Figure
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 

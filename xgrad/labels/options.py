@@ -13,7 +13,7 @@ import numpy as np
 from xgrad._typing import Accuracy, Boundary, DatetimeUnit
 from xgrad.errors import CoordinateError
 from xgrad.labels.cf import full_turn
-from xgrad.labels.figure import RADIUS
+from xgrad.labels.ellipsoid import RADIUS
 from xgrad.labels.quantities import is_quantity, number_in
 from xgrad.labels.times import seconds
 from xgrad.labels.units import OF_TIME

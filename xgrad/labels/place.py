@@ -11,8 +11,8 @@ import xarray as xr
 
 from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
-from xgrad.labels import cf, positions, sphere
-from xgrad.labels.figure import Figure
+from xgrad.labels import cf, latitude_factors, positions
+from xgrad.labels.ellipsoid import Figure
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 
@@ -174,7 +174,9 @@ class Place(NamedTuple):
     def eastward(self, at_the_pole: Any = np.nan) -> xr.Variable:
         """``a / (N cos φ)``, with another value at a pole; the equator has the radius a."""
         widening = self.figure.widening
-        return self._of_latitude(lambda phi: sphere.per_cosine(phi, at_the_pole) / widening(phi))
+        return self._of_latitude(
+            lambda phi: latitude_factors.per_cosine(phi, at_the_pole) / widening(phi)
+        )
 
     def northward_of_vectors(self) -> xr.Variable | None:
         """The factor of the northward derivative of a vector: 2 at a pole, otherwise 1.
@@ -182,19 +184,21 @@ class Place(NamedTuple):
         It is the limit of ``1/(N cos φ) d(u)/dλ + dv/ds - v tan(φ)/N`` if the shear is the same
         at all longitudes, as in solid-body rotation.  None if there is no pole.
         """
-        poles = sphere.at_pole(self.latitude.values)
+        poles = latitude_factors.at_pole(self.latitude.values)
         return xr.Variable(self.latitude.dims, 1.0 + poles) if poles.any() else None
 
     def slope(self, sign: float) -> xr.Variable:
         """``sign * tan(φ) / N``."""
         a, widening = self.figure.semi_major, self.figure.widening
-        return self._of_latitude(lambda phi: sign * sphere.tangent(phi) / (a * widening(phi)))
+        return self._of_latitude(
+            lambda phi: sign * latitude_factors.tangent(phi) / (a * widening(phi))
+        )
 
     def widths(self) -> tuple[AnyArray, xr.Variable]:
         """``N cos(φ) / a`` inside the derivative of the flux form, and the factor before it."""
         phi = self.latitude.values
-        widths = sphere.cosine(phi) * self.figure.widening(phi)
-        return widths, self._of_latitude(lambda phi: sphere.per_mean(phi, widths))
+        widths = latitude_factors.cosine(phi) * self.figure.widening(phi)
+        return widths, self._of_latitude(lambda phi: latitude_factors.per_mean(phi, widths))
 
     def _of_latitude(self, function: Callable[[AnyArray], AnyArray]) -> xr.Variable:
         return xr.Variable(self.latitude.dims, function(self.latitude.values))

@@ -11,7 +11,7 @@ import xarray as xr
 from xgrad._typing import AnyArray
 from xgrad.arrays.engines import module_of
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import figure
+from xgrad.labels import ellipsoid
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing
@@ -21,8 +21,8 @@ from xgrad.stencils.scheme import Scheme
 
 # In semi-major axes: what is longer than any way on the Earth, and than a step between two cells in
 # one place.
-_LONGEST = (np.pi + figure.NO_WAY) / 2
-_TO_NOWHERE = (figure.NO_WAY + figure.NOWHERE) / 2
+_LONGEST = (np.pi + ellipsoid.NO_WAY) / 2
+_TO_NOWHERE = (ellipsoid.NO_WAY + ellipsoid.NOWHERE) / 2
 
 # Cosine of an angle that counts as right: the error of what assumes one is of this size.
 _RIGHT_ANGLE = 0.02
@@ -97,7 +97,13 @@ def path(place: Place, dim: Hashable) -> xr.Variable:
         phi, lam = (one.rechunk(chunks) for one in lazy)
         meta = np.empty((0, 0))
         data = engine.map_blocks(
-            place.figure.path, phi, lam, axis=axis, dtype=float, meta=meta, token="xgrad-geometry"
+            place.figure.path,
+            phi,
+            lam,
+            axis=axis,
+            dtype=float,
+            meta=meta,
+            token="xgrad-geometry",
         )
     else:
         data = place.figure.path(latitude.values, longitude.values, axis)

@@ -15,7 +15,7 @@ import xarray as xr
 
 from xgrad.arrays.term import Term
 from xgrad.labels.options import Options
-from xgrad.operators.partials import Frame, index_along
+from xgrad.operators.partial_derivatives import Frame, index_along
 from xgrad.operators.surface import Surface
 from xgrad.operators.terms import term_of
 from xgrad.operators.vectors import Directions, dot

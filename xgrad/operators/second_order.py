@@ -34,7 +34,7 @@ from xgrad.errors import CoordinateWarning, warn
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.operators.direction import Direction
-from xgrad.operators.partials import Frame, index_along
+from xgrad.operators.partial_derivatives import Frame, index_along
 from xgrad.operators.surface import along_index_of
 from xgrad.operators.terms import term_of
 from xgrad.operators.vectors import dot

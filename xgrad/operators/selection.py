@@ -72,11 +72,11 @@ class Selection:
         place, dims = self.place, [along.dim for along in self.spacings]
         if place is None or not place.is_curvilinear or not set(place.latitude.dims) <= set(dims):
             return self.directions
-        from xgrad.operators import partials  # noqa: PLC0415
+        from xgrad.operators import partial_derivatives  # noqa: PLC0415
 
         others = [self._direction(along) for along in self.spacings if not place.has(along.dim)]
         others += [one for one in self.partials if not place.has(one.dims[0])]
-        return [*others, *partials.eastward_and_northward(place, self.options)]
+        return [*others, *partial_derivatives.eastward_and_northward(place, self.options)]
 
     def with_right_angles(self) -> Selection:
         """The same, of a curvilinear grid whose axes must meet at right angles for a direction."""
@@ -268,9 +268,9 @@ def _partials(
 ) -> list[Direction]:
     if not several:
         return []
-    from xgrad.operators import partials  # noqa: PLC0415
+    from xgrad.operators import partial_derivatives  # noqa: PLC0415
 
-    return partials.directions(obj, several, place, options)
+    return partial_derivatives.directions(obj, several, place, options)
 
 
 def _require_a_time(

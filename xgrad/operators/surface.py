@@ -27,7 +27,7 @@ from xgrad.arrays.combine import differentiate
 from xgrad.arrays.engines import module_of
 from xgrad.arrays.per_cell import per_cell
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels.figure import Figure
+from xgrad.labels.ellipsoid import Figure
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.operators.vectors import Directions, dot

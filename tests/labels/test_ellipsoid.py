@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xgrad.labels.figure import Figure
+from xgrad.labels.ellipsoid import Figure
 
 WGS84 = Figure(6378137.0, 1 / 298.257223563)
 PLACES = st.tuples(st.floats(-np.pi / 2, np.pi / 2), st.floats(-10, 10))
