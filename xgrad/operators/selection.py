@@ -234,8 +234,8 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
         _refuse_planned_places(obj)
         obj, place = crs.placed(obj, options)
     asked = _names(obj, dim, variables)
-    _refuse_other_arrays(obj, asked, variables, options)
     options = _under_real_names(obj, options)
+    _refuse_other_arrays(obj, asked, variables, options)
     if place is not None:
         options = with_the_globe(obj, place, asked, options)
     several = [name for name in asked if partial and is_multidimensional(obj, name)]
