@@ -56,12 +56,13 @@ def combine_all(wanted: Sequence[Combination]) -> list[Any]:
         If the chunk sizes of a dask array are unknown.
     """
     ready = [_unchained(one) for one in wanted]
-    if not any(one.lazy for one in ready):
+    are_lazy = [bool(one.lazy) for one in ready]
+    if not any(are_lazy):
         return list(eager.combine_all(ready))
     from xgrad.arrays import lazy  # noqa: PLC0415  a tenth of the time to import xgrad
 
-    lazy_ones = [k for k, one in enumerate(ready) if one.lazy]
-    others = [k for k, one in enumerate(ready) if not one.lazy]
+    lazy_ones = [k for k, is_lazy in enumerate(are_lazy) if is_lazy]
+    others = [k for k, is_lazy in enumerate(are_lazy) if not is_lazy]
     found: dict[int, Any] = {}
     for numbers, engine in ((lazy_ones, lazy), (others, eager)):
         found |= zip(numbers, engine.combine_all([ready[k] for k in numbers]), strict=True)

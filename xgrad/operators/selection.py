@@ -314,23 +314,33 @@ def _refuse_other_arrays(
     options: Options,
 ) -> None:
     """Refuse data and positions in arrays that xgrad does not know, before anything is read."""
+    coords, given = obj.coords.variables, options.spacing
+    coords = {name: coords[name] for name in asked if name in coords}
+    every = [one._data for one in (*variables.values(), *coords.values())]
+    if not isinstance(given, Mapping) and not any(map(_is_of_a_kind, every)):
+        return
     dims = {dim for name in asked for dim in dims_of(obj, name)}
     data = {f"variable {name!r}": one for name, one in variables.items() if dims & set(one.dims)}
-    used = {
-        f"coordinate {name!r}": obj.coords[name].variable for name in asked if name in obj.coords
-    }
-    given = options.spacing if isinstance(options.spacing, Mapping) else {}
+    used = {f"coordinate {name!r}": one for name, one in coords.items()}
+    given = given if isinstance(given, Mapping) else {}
     known = {*obj.coords, *getattr(obj, "data_vars", ())}
     for key, value in given.items():
         own = obj[value] if isinstance(value, str) and value in known else value
         if isinstance(own, xr.DataArray):
             used[f"`spacing` for {key!r}"] = own.variable
     for what, variable in (*data.items(), *used.items()):
-        array = variable._data  # `data` would read what xarray has not read yet
-        if hasattr(array, "__array_function__") or hasattr(array, "__array_namespace__"):
-            engines.refuse_other_kinds(what, array)
+        if _is_of_a_kind(variable._data):  # `data` would read what xarray has not read yet
+            engines.refuse_other_kinds(what, variable._data)
     for what, variable in used.items():
         engines.refuse_as_positions(what, variable._data)
+
+
+def _is_of_a_kind(array: Any) -> bool:
+    """Whether an array may be of a kind that xgrad does not know; not if xarray reads it later."""
+    known = type(array) is np.ndarray
+    return not known and (
+        hasattr(array, "__array_function__") or hasattr(array, "__array_namespace__")
+    )
 
 
 def _refuse_planned_places(obj: xr.DataArray | xr.Dataset) -> None:
