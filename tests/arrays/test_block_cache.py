@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import pickle
-import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -93,17 +92,24 @@ def test_faces_do_not_keep_their_block_in_memory() -> None:
 
 
 def test_threads_that_want_the_same_block_wait_for_one_reading() -> None:
-    cache, source = BlockCache(wanted()), Source()
-    together = threading.Barrier(4)
+    cache, source, face = BlockCache(wanted()), Source(), Face(0, (3,), 0, is_last=True)
 
-    def ask(_: int) -> Any:
-        together.wait()
-        return cache.face(Face(0, (3,), 0, is_last=True), source.read)
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("the block is read twice")
 
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(ask, range(4)))
-    assert {tuple(face) for face in found} == {(33.0, 34.0)}
-    assert source.reads[0, (3,)] == 1
+    def read(number: int, block: Any) -> Any:
+        # Until the other thread waits for this reading, or has failed.
+        mine = cache._reading[number, block]
+        other = pool.submit(cache.face, face, refuse)
+        others.append(other)
+        while not mine._condition._waiters and not other.done():  # type: ignore[attr-defined]
+            pass
+        return source.read(number, block)
+
+    others: list[Any] = []
+    with ThreadPoolExecutor(1) as pool:
+        assert cache.face(face, read).tolist() == [33.0, 34.0]
+    assert [other.result().tolist() for other in others] == [[33.0, 34.0]]
 
 
 def test_a_reading_that_fails_is_tried_again_by_the_next_who_asks() -> None:

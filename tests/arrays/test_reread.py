@@ -183,6 +183,15 @@ def test_a_few_chunks_are_in_memory_as_the_readme_says(
         assert max(source.reads.values()) <= 2 * len(axes) + 1
 
 
+def test_an_operand_in_other_chunks_shares_faces_even_if_no_term_needs_it() -> None:
+    values = np.random.default_rng(0).normal(size=(12, 6))
+    f, g = da.from_array(values, chunks=(1, 6)), da.from_array(values, chunks=(4, 3))
+    term = Term("g", 0, 1.0, Scheme(accuracy=4))
+    lazy = combine.combine({"f": f, "g": g}, [term])
+    assert lazy.chunks == f.chunks
+    assert same_bits(lazy.compute(), combine.combine({"g": values}, [term]))
+
+
 def test_a_graph_that_nobody_culls_is_whole() -> None:
     values = np.random.default_rng(0).normal(size=(6, 4))
     for lazy in combine.combine_all(gradients({"f": da.from_array(values, chunks=(3, 2))})):
@@ -227,5 +236,15 @@ def test_equal_gradients_have_equal_keys_and_others_do_not() -> None:
     (one,), (same,) = (combine.combine_all(gradients({"f": array})) for _ in range(2))
     (other,) = combine.combine_all(gradients({"f": array}, edge_order=2))
     assert one.name == same.name != other.name
+    weight = np.arange(12.0)
+    different = [
+        {"factor": 2.0}, {"factor": weight}, {"factor": weight + 1}, {"inside": weight},
+        {"inside": weight + 1}, {"along": np.arange(1.0, 12)}, {"factor": da.ones(12, chunks=3)},
+    ]  # fmt: skip
+    names = {
+        combine.combine({"f": array}, [Term("f", 0, 1.0)._replace(**change)]).name
+        for change in different
+    }
+    assert len(names) == len(different)
     assert float(abs(one - same).sum()) == 0.0
     assert float(abs(one - other).sum()) == 0.0  # a line has one slope, whatever the edges

@@ -54,8 +54,8 @@ def fits(one: Combination, *, any_source: bool) -> bool:
     any_source : bool
         Whether sources may be computed again that are not known to be cheap.
     """
-    operands = [one.arrays[term.operand] for term in one.terms]
-    lazy = [array for array in operands if isinstance(array, da.Array)]
+    # Also those without a term: the result has the chunks of the first.
+    lazy = [array for array in one.arrays.values() if isinstance(array, da.Array)]
     if not lazy or any(array.chunks != lazy[0].chunks for array in lazy):
         return False
     if not all(isinstance(array.dask, HighLevelGraph) for array in lazy):  # dask's expressions
@@ -78,7 +78,7 @@ def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
         over a chunk that are wanted at the same time are computed by one task.
     """
     plan = _Plan.of(wanted)
-    token = tokenize(wanted)
+    token = plan.token
     base = f"xgrad-chunk-{token}"
     terms = [own for one in plan.outputs for own in one.terms]
     every = [factor for own in terms for factor in (own.factor, own.product)]
@@ -146,6 +146,24 @@ class _Plan(NamedTuple):
                 terms.append(_TermPlan(number, term, stencil, factor, product))
             outputs.append(_OutputPlan(tuple(terms), one.how, one.dtype))
         return cls(tuple(sources.values()), tuple(outputs))
+
+    @property
+    def token(self) -> str:
+        """Equal for equal results.  Lazy arrays have names, so that nothing is hashed twice."""
+        terms = [
+            own._replace(
+                factor=getattr(own.factor, "name", own.factor),
+                product=getattr(own.product, "name", own.product),
+                term=own.term._replace(factor=None, inside=None if own.product is not None
+                                       else own.term.inside),
+            )
+            for one in self.outputs
+            for own in one.terms
+        ]  # fmt: skip
+        names = [source.name for source in self.sources]
+        hows = [(one.how, one.dtype, len(one.terms)) for one in self.outputs]
+        token: str = tokenize(names, hows, terms)
+        return token
 
     @property
     def chunks(self) -> Chunks:

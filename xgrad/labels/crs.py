@@ -295,12 +295,11 @@ def _require_clear_units(own: list[xr.DataArray], crs: Any, said: str) -> None:
     farthest = max(float(np.nanmax(np.abs(one.values), initial=0.0)) for one in bare)
     if farthest <= _NEAR_THE_ORIGIN:
         names = [one.name for one in bare]
+        also = f", and that of {names[1]!r}" if len(names) > 1 else ""
         raise CoordinateError(
             f"`metric` is {said!r}, but coordinates {names} have no units and are at most "
             f"{farthest:g}: kilometres, or metres near the origin of the map; set "
-            f"`ds[{names[0]!r}].attrs['units'] = 'km'` or `'m'`"
-            + f", and that of {names[1]!r}"
-            * (len(names) > 1)
+            f"`ds[{names[0]!r}].attrs['units'] = 'km'` or `'m'`{also}"
         )
 
 

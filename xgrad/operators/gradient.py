@@ -227,11 +227,10 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
             [(one.name,) for one in directions],
         )
     )
-    several = isinstance(obj, xr.Dataset)
     # Bounds of longitudes have no latitude, by which their eastward derivative is scaled.
     fit = [one for one in every if directions[one[2]].fits(asked.variables[one[1]])]
     found = []
-    for called, name, k in (several and fit) or every:
+    for called, name, k in fit if isinstance(obj, xr.Dataset) and fit else every:
         variable = asked.variables[name]
         terms = terms_along(name, variable, directions[k], asked.options)
         found.append(single(called, name, variable, terms, (directions[k],), asked.options))

@@ -27,7 +27,8 @@ def without_final_task() -> Iterator[None]:
     `to_zarr`, `compute` and `dask.array.store` end in one task that depends on all others.  dask's
     order then begins at the edges of the array, and keeps a large part of it in memory if chunks
     wait for their neighbours, as in gradients whose source is not cheap to read and in
-    `dask.array.map_overlap`.  Here that task is left out, and done when the others are.
+    `dask.array.map_overlap`.  Here that task is left out, and done in this process when the others
+    are done.
 
     Yields
     ------
