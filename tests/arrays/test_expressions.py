@@ -29,7 +29,7 @@ TERMS = {
     "accuracy 4": [Term("f", 0, STEPS, Scheme(accuracy=4))],
     "second": [Term("f", 1, 0.5, Scheme(order=2))],
     "boundaries": [Term("f", 0, STEPS, Scheme(boundary=("reflect", 1.5)))],
-    "around": [Term("f", 0, STEPS, AROUND, 1.5), Term("f", 1, 0.5)],
+    "around": [Term("f", 0, STEPS, AROUND, 1.5), Term("f", 1, 0.5), Term("f", 0, STEPS)],
     "gaps": [Term("gaps", 0, STEPS, Scheme(skipna=True)), Term("f")],
     "factors": [
         Term("f", 0, 1.0, factor=FACTOR),

@@ -90,18 +90,18 @@ class _Parts:
 
     def cells(self, chunks: Chunks, blocks: Sequence[range]) -> Box:
         """The cells of some chunks, and of their neighbours where a stencil needs them."""
-        schemes = {term.axis: term.scheme for term in self.one.terms if term.axis is not None}
         needs = [(term.axis, term.scheme, term.face) for term in self.one.terms
                  if term.axis is not None]  # fmt: skip
+        periodic = {axis for axis, scheme, _ in needs if "periodic" in scheme.boundary}
+        axes = {axis for axis, _, _ in needs}
         box = []
         for axis, (sizes, own) in enumerate(zip(merged(chunks, needs), blocks, strict=True)):
             bounds, given = np.cumsum([0, *sizes]), np.cumsum([0, *chunks[axis]])
             first = int(np.searchsorted(bounds, given[own.start], side="right")) - 1
             last = int(np.searchsorted(bounds, given[own.stop], side="left"))
-            if axis in schemes:
-                around = "periodic" in schemes[axis].boundary
-                first = 0 if around else max(first - 1, 0)
-                last = len(sizes) if around else min(last + 1, len(sizes))
+            if axis in axes:
+                first = 0 if axis in periodic else max(first - 1, 0)
+                last = len(sizes) if axis in periodic else min(last + 1, len(sizes))
             box.append(slice(int(bounds[first]), int(bounds[last])))
         return tuple(box)
 
