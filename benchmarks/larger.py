@@ -20,7 +20,8 @@ _HOURS = (1, 1, 3, 3, 6, 2)
 
 def who(target: str) -> list[str]:
     """Who computes a target."""
-    return ["xarray", "xgrad", *(["job"] if target.endswith("zarr") else [])]
+    shared = ["shared", "shared, without the final task"] if target == "time zarr" else []
+    return ["xarray", "xgrad", *shared, *(["job"] if target.endswith("zarr") else [])]
 
 
 def write(store: str, shape: tuple[int, int, int]) -> None:

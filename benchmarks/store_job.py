@@ -2,9 +2,10 @@
 
 ``compare.py`` runs each job in a fresh process, because a process does not return freed memory:
 ``python -m benchmarks.store_job STORE WHO TARGET`` with TARGET one of max, zarr, one, "time max",
-"time zarr" or delayed and WHO one of xgrad, xarray,
-job (gradient_to_zarr), whole-chunks (the engine that xgrad rejected), bare threads (xgrad's kernels
-without dask and halos), read, copy, or one of OPTIONS: xgrad along the latitude with that option.
+"time zarr" or delayed and WHO one of xgrad, xarray, shared (xgrad with shared halos; also "shared,
+without the final task"), job (gradient_to_zarr), whole-chunks (the engine that xgrad rejected), bare
+threads (xgrad's kernels without dask and halos), read, copy, or one of OPTIONS: xgrad along the
+latitude with that option.
 ``one`` writes one gradient to Zarr, ``zarr`` three; ``time`` is a gradient along the time alone.
 """
 
@@ -112,8 +113,9 @@ def results(array: xr.DataArray, who: str) -> xr.Dataset:
         if "spacing" in options:
             options["spacing"] = {"latitude": heights(array)}
         return xgrad.gradient(array, "latitude", **options)
-    if who == "xgrad":
-        return xgrad.gradient(array)
+    if who.startswith(("xgrad", "shared")):
+        with dask.config.set({"xgrad.halo": "shared" if who.startswith("shared") else "auto"}):
+            return xgrad.gradient(array)
     if who == "read":
         return xr.Dataset({"read": array})
     if who == "xarray":
@@ -171,6 +173,9 @@ def main(store: str, who: str, target: str) -> None:
         with measured():
             if target.endswith("max"):
                 dask.compute(lazy.max())
+            elif who == "shared, without the final task":
+                with xgrad.without_final_task():
+                    lazy.drop_encoding().to_zarr(out, zarr_format=2)
             elif target == "delayed":
                 lazy.drop_encoding().to_zarr(out, zarr_format=2, compute=False).compute()
             else:
