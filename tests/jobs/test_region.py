@@ -40,6 +40,22 @@ def test_a_job_takes_any_dtype(dtype: str, tmp_path: Path) -> None:
         compare(tmp_path / "out.zarr", stored.load(), {})
 
 
+@pytest.mark.parametrize("units", ["nanoseconds", "nanoseconds since 1970-01-01"])
+def test_a_job_subtracts_times_that_are_more_than_an_int64_apart(
+    units: str, tmp_path: Path
+) -> None:
+    ticks = np.array([-(2**63) + 2, 5, 2**63 - 1, 0, 2**62, -(2**62)])
+    raw = xr.Dataset({"t": ("x", ticks, {"units": units, "dtype": "timedelta64[ns]"})})
+    raw.to_zarr(tmp_path / "in.zarr", encoding={"t": {"chunks": (2,)}}, zarr_format=2)
+    gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", "t")
+    with xr.open_zarr(tmp_path / "out.zarr") as found:
+        rises = [5 + 2**63 - 2, 2**64 - 3, -5, 2**62 - 2**63 + 1, -(2**62), -(2**63)]
+        halved = [1, 2, 2, 2, 2, 1]
+        assert found.dt_dx.values.tolist() == [
+            float(rise) / 1e9 / half for rise, half in zip(rises, halved, strict=True)
+        ]
+
+
 @given(
     chunks=st.tuples(*(st.integers(1, side) for side in SMALL.values())),
     written=st.dictionaries(st.sampled_from(list(SMALL)), st.integers(1, 15)),

@@ -37,6 +37,17 @@ def test_positions_that_do_not_fit_are_refused(field: xr.DataArray) -> None:
         times.fdgrad.gradient("y", spacing={"y": z})
 
 
+@pytest.mark.parametrize("unit", ["[Y]", "[3M]", ""])
+def test_durations_without_a_fixed_length_are_refused(unit: str) -> None:
+    months = da.from_array(np.array([1, 4, 12]).astype(f"m8{unit}"), chunks=2)
+    f = xr.DataArray(months, dims="x", name="f")
+    with pytest.raises(TypeError, match=r"'f' has dtype timedelta64.* no fixed length; convert"):
+        f.fdgrad.gradient("x")
+    assert f.astype("timedelta64[s]").fdgrad.gradient("x").df_dx[0] > 0
+    dates = xr.DataArray(da.from_array(np.array([1, 4]).astype("M8[M]")), dims="x", name="f")
+    assert dates.fdgrad.gradient("x", datetime_unit="D").df_dx[0] == 28 + 31 + 30
+
+
 def test_positions_of_another_size_are_refused(field: xr.DataArray) -> None:
     z = (field.y * (1 + 0.1 * field.x)).rename("z").drop_vars(["x", "y"])
     for wrong, side in ((z[:3], 3), (z[:, :1], 1)):

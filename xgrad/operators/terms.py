@@ -259,8 +259,18 @@ def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme
             f"dimension {along.dim!r} of {name!r} has size {size}; {what} needs at least "
             f"{scheme.needed}; name other dimensions in `dim`"
         )
+    _check_duration(name, variable)
     _check_boundary(name, variable, along, scheme)
     _check_positions(name, variable, along, scheme)
+
+
+def _check_duration(name: Hashable, variable: xr.Variable) -> None:
+    """Refuse durations that have no fixed length; only lazy data have them."""
+    if variable.dtype.kind == "m" and np.datetime_data(variable.dtype)[0] in ("Y", "M", "generic"):
+        raise TypeError(
+            f"{name!r} has dtype {variable.dtype}, whose unit has no fixed length; convert it, for "
+            "instance with `.astype('timedelta64[s]')`, by which a year has 365.2425 days"
+        )
 
 
 def _check_boundary(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:
