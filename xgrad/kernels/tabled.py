@@ -101,10 +101,9 @@ def _seconds_between(start: AnyArray, end: AnyArray) -> AnyArray:
     >>> _seconds_between(ends, ends[::-1])
     array([ 1.84467441e+19, -1.84467441e+19])
     """
-    unit = np.datetime_data(start.dtype)[0]
-    if unit in ("Y", "M"):  # dates: durations in months have no fixed length
+    if np.datetime_data(start.dtype)[0] in ("Y", "M"):  # only dates: a day has a fixed length
         return _seconds_between(start.astype("M8[D]"), end.astype("M8[D]"))
-    tick, milli = np.timedelta64(np.datetime_data(start.dtype)[1], unit), np.timedelta64(1, "ms")
+    tick, milli = np.array(1, start.dtype.str.replace("M", "m", 1)), np.timedelta64(1, "ms")
     one, other = start.view(np.int64), end.view(np.int64)
     ahead = other >= one
     ticks = np.where(ahead, other - one, one - other).view(np.uint64).astype(np.float64)
@@ -112,7 +111,9 @@ def _seconds_between(start: AnyArray, end: AnyArray) -> AnyArray:
     signed = np.where(ahead, ticks, -ticks)
     # Of a unit and a second, one is a multiple of the other, so one of the two factors is 1; from
     # attoseconds to seconds in one go would overflow.
-    return signed * max(1.0, tick / milli / 1000) / max(1.0, milli / tick * 1000)
+    long, short = max(1.0, tick / milli / 1000), max(1.0, milli / tick * 1000)
+    seconds: AnyArray = signed * long / short
+    return seconds
 
 
 def differentiate(
