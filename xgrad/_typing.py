@@ -52,7 +52,13 @@ CoastalTable: TypeAlias = NDArray[np.floating[Any]]
 
 
 #: The operations of a store-to-store job.
-Operation: TypeAlias = Literal["gradient", "magnitude", "laplacian", "divergence", "curl"]
+Operation: TypeAlias = Literal[
+    "gradient", "derivative", "magnitude", "direction", "laplacian", "hessian", "divergence",
+    "curl", "rotate",
+]  # fmt: skip
+
+#: The order of a derivative.
+Order: TypeAlias = Literal[1, 2, 3, 4]
 
 #: How the curvature terms of a divergence or curl on a sphere are written: with ``tan(φ)``, or as a
 #: flux.

@@ -34,7 +34,7 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
     """What two runs must have in common for the second to resume the first."""
     request = job.request
     path = local_path(request.source)
-    given = sorted(request.options.items())
+    given = sorted({**request.options, **request.own}.items())
     found = {name: repr(value) for name, value in given if name != "spacing"}
     # Sorted, because a folder is listed in any order.
     results = sorted(job.results, key=lambda one: one.name)
@@ -49,7 +49,6 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
         "source": shown(request.source) if path is None else str(path.resolve()),
         "variables": repr([group.name for group in job.groups]),
         "dim": repr([one.name for one in results]),
-        "form": repr(request.form),
         "chunks": repr({group.name: group.written for group in job.groups}),
         "checksum": repr(checksum),
         _COORDINATES: tokenize(

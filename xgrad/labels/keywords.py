@@ -26,7 +26,9 @@ from xgrad._typing import (
     EdgeOrder,
     Form,
     Metric,
+    Order,
     SpacingLike,
+    To,
 )
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -110,7 +112,13 @@ class LabelledFieldOptions(FieldOptions, total=False):
 class PlaceOptions(TypedDict, total=False):
     """The keywords of what only needs the directions of a grid on the Earth."""
 
-    metric: Annotated[Metric, Keyword("sphere")]
+    metric: Annotated[
+        Metric,
+        Keyword(
+            "sphere",
+            "Where the cells are: sphere, ellipsoid, grid_mapping or a CRS.  [default: sphere]",
+        ),
+    ]
     radius: Annotated[float | None, Keyword(None)]
     edge_order: Annotated[EdgeOrder, Keyword(1)]
     boundary: Annotated[BoundaryLike, Keyword("one-sided")]
@@ -159,6 +167,8 @@ class OperationOptions(JobOptions, total=False):
         Form | None,
         Keyword(None, "Form of the curvature terms of a sphere.  [default: advective]"),
     ]
+    order: Annotated[Order, Keyword(1, "Order of the derivative along each dimension.")]
+    to: Annotated[To | None, Keyword(None, "Directions of the result.")]
 
 
 @functools.cache
