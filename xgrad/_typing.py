@@ -64,5 +64,8 @@ Order: TypeAlias = Literal[1, 2, 3, 4]
 #: flux.
 Form: TypeAlias = Literal["advective", "flux"]
 
+#: How the progress of a job is shown on stderr.
+Progress: TypeAlias = Literal["auto", "bar", "log", "none"]
+
 #: The directions of turned components: east and north, or the dimensions of the grid.
 To: TypeAlias = Literal["earth", "grid"]

@@ -16,7 +16,7 @@ import click
 
 import xgrad
 from xgrad import demo as demonstration
-from xgrad._typing import Operation, To
+from xgrad._typing import Operation, Progress, To
 from xgrad.jobs.api import plan_to_zarr, to_zarr
 from xgrad.labels.keywords import Keyword, OperationOptions, keywords_of
 from xgrad.operators.operations import OPERATIONS
@@ -49,6 +49,7 @@ _WORDS = {
     "`radius`": "--radius",
     "`form`": "--form",
     "`order`": "--order",
+    "`progress`": "--progress",
     "`to`": "--to",
 }
 
@@ -58,6 +59,11 @@ def _interrupted(*_signal: Any) -> None:
     # writing.  The next run resumes from what is left, as it does after a kill.
     os.write(2, b"\nError: interrupted; run the same command again to resume\n")
     os._exit(130)  # the status that shells use for a command ended by SIGINT
+
+
+def _complete(target: str, *_signal: Any) -> None:
+    os.write(2, f"\n{target} is complete\n".encode())
+    os._exit(0)
 
 
 def _in_one_line(message: Warning | str, *_where: Any) -> None:
@@ -199,6 +205,7 @@ _READ_AS: dict[str, dict[str, Any]] = {
     "retries": {"type": click.IntRange(min=0), "metavar": "N", "show_default": True},
     "workers": {"type": click.IntRange(min=1), "metavar": "N"},
     "scheduler": {"metavar": "ADDRESS"},
+    "progress": {"type": click.Choice(get_args(Progress)), "default": "auto"},
     "to": {"type": click.Choice(get_args(To)), "required": True},
 }  # fmt: skip
 
@@ -213,7 +220,7 @@ def _option(name: str, kind: Any, keyword: Keyword) -> click.Option:
             reads["show_default"] = True
     elif kind is bool:
         reads = {"is_flag": True}
-    default = None if reads.get("multiple") else keyword.default
+    default = None if reads.get("multiple") else reads.pop("default", keyword.default)
     if choices and default is not None:
         default = str(default)
     return click.Option(
@@ -326,8 +333,8 @@ def _run(operation: Operation, source: str, target: str, **options: Any) -> None
         click.echo(plan_to_zarr(operation, source, target, variables, dim, **options))
         return
     own_process()
-    options["progress"] = sys.stderr.isatty()
     report = to_zarr(operation, source, target, variables, dim, **options)
+    signal.signal(signal.SIGINT, partial(_complete, shown(target)))
     if sys.stdout.isatty():
         click.echo(f"{shown(target)}: {report}")
 

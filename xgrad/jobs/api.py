@@ -145,15 +145,16 @@ def gradient_to_zarr(
         Default: the active client's, if there is one.
     security : distributed.Security, optional
         Certificates for a ``tls://`` scheduler.
-    progress : bool, default: False
-        Show a progress bar with the remaining time on stderr.
+    progress : {"auto", "bar", "log", "none"} or bool, default: False
+        What stderr shows: a bar with the remaining time, a line a minute, or nothing.  ``"auto"``
+        and ``True`` choose a bar on a terminal and lines elsewhere.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate, metric, radius
         As for :func:`xgrad.gradient`.
 
     Returns
     -------
     Report
-        Bytes, seconds, and memory.
+        Bytes and seconds of this run, its memory, and the share that was done before.
 
     Raises
     ------

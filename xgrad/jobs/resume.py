@@ -169,7 +169,10 @@ class Finished:
             np.zeros([-(-n // c) for n, c in zip(one.shape, one.written, strict=True)], bool)
             for one in groups
         ]
-        self.n_bytes = sum(self._note(*_parsed(line)) for line in place.finished())
+        for line in place.finished():
+            self._note(*_parsed(line))
+        #: Cells of each group that earlier runs finished.
+        self.before = tuple(map(self._cells, range(len(groups))))
 
     def has(self, group: Group, box: Box) -> bool:
         """Whether a region is finished."""
@@ -186,6 +189,15 @@ class Finished:
         self._grids[index][_chunks(group, box)] = True
         n_bytes: int = math.prod(part.stop - part.start for part in box) * group.itemsize
         return n_bytes
+
+    def _cells(self, index: int) -> int:
+        """Number of cells of the chunks of a group that are finished."""
+        group = self._groups[index]
+        finished: Any = self._grids[index].astype(np.int64)
+        for size, chunk in zip(reversed(group.shape), reversed(group.written), strict=True):
+            starts = np.arange(0, size, chunk)
+            finished = finished @ (np.minimum(starts + chunk, size) - starts)
+        return int(finished)
 
 
 def _parsed(line: str) -> tuple[int, Box]:

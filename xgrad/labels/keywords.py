@@ -27,6 +27,7 @@ from xgrad._typing import (
     Form,
     Metric,
     Order,
+    Progress,
     SpacingLike,
     To,
 )
@@ -153,7 +154,14 @@ class RunOptions(TypedDict, total=False):
     workers: Annotated[int | None, Keyword(None, "Work in N processes instead of threads.")]
     scheduler: Annotated[str | None, Keyword(None, "Work on a running dask.distributed cluster.")]
     security: Annotated[Any, Keyword(None)]
-    progress: Annotated[bool, Keyword(default=False)]
+    progress: Annotated[
+        Progress | bool,
+        Keyword(
+            default=False,
+            help="What stderr shows: a bar, a line a minute, nothing; auto decides by whether it "
+            "is a terminal.  [default: auto]",
+        ),
+    ]
 
 
 class JobOptions(FieldOptions, RunOptions, total=False):
