@@ -21,7 +21,8 @@ from xgrad.jobs.api import plan_to_zarr, to_zarr
 from xgrad.labels.keywords import Keyword, OperationOptions, keywords_of
 from xgrad.operators.operations import OPERATIONS
 from xgrad.stores.urls import shown
-from xgrad.workers.cluster import certificates, own_process
+from xgrad.workers.cluster import certificates
+from xgrad.workers.processes import own_process
 
 # Names in the library's messages, and what the command line calls them.
 _WORDS = {

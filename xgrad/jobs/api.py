@@ -123,7 +123,7 @@ def gradient_to_zarr(
         As for :func:`xgrad.gradient`.
     memory : int, optional
         Largest resident memory of this process, or of each worker, in bytes.  Default: half of
-        what the machine, its cgroup or its address space allows.
+        what the machine, its cgroup or its address space allows, which `workers` share.
     chunks : mapping, optional
         Chunk sizes of the target per dimension, in cells.  Default: the source's.
     checksum : bool, default: False
@@ -139,7 +139,7 @@ def gradient_to_zarr(
         process died is handed out this many more times; a running cluster has its own
         setting for that, ``distributed.scheduler.allowed-failures``.
     workers : int, optional
-        Work in this many processes instead of threads.
+        Work in this many processes of one thread each, to which nobody else can talk.
     scheduler : str, optional
         Work on the ``dask.distributed`` cluster with this address, whose workers see the paths.
         Default: the active client's, if there is one.
