@@ -239,7 +239,7 @@ _ALONG = [
         ["--var", "variables"],
         multiple=True,
         metavar="NAME",
-        help="Variable; may be repeated.  [default: every numeric one]",
+        help="Variable; may be repeated.  [default: every numeric one, without bounds etc.]",
     ),
     click.Option(
         ["--dim", "dims"],

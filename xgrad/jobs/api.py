@@ -118,7 +118,7 @@ def gradient_to_zarr(
         the format, chunks, shards, compressors, fill values and global attributes of the source,
         and a new line in its ``history``.
     variables : iterable of str, optional
-        Default: every numeric variable.
+        Default: every numeric variable that does not belong to another one, as bounds do.
     dim
         As for :func:`xgrad.gradient`.
     memory : int, optional

@@ -14,13 +14,13 @@ from xgrad._typing import Dim
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Axis
 from xgrad.jobs.region import Work
-from xgrad.labels.crs import mappings
+from xgrad.labels import links
 from xgrad.labels.keywords import FieldOptions
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import labelled
 from xgrad.operators.operations import OPERATIONS
 from xgrad.operators.result import Result
-from xgrad.stores.source import chosen, opened
+from xgrad.stores.source import opened
 
 
 @dataclass(frozen=True)
@@ -143,15 +143,25 @@ class Job:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        source = opened(request.source)
-        # A grid mapping stays with the variables that name it.
-        self.source = replace(source, data=source.data.set_coords(mappings(source.data)))
-        self.data = chosen(self.source, request.variables)
+        source, names = opened(request.source), request.variables or ()
+        self.source = replace(source, data=links.as_coordinates(source.data, names))
+        self.data = self._chosen(names)
         self.chunks = _checked_chunks(self.data, request.chunks)
         self.options = Options(**cast(Any, request.options))
         describe = OPERATIONS[request.operation].describe
         self.results = describe(self.data, request.dim, self.options, **request.own)
         self._require_names()
+
+    def _chosen(self, names: tuple[str, ...]) -> xr.Dataset:
+        """The variables of these names, by default all."""
+        every = self.source.data
+        for name in names:
+            if name not in every.data_vars:
+                raise ValueError(
+                    f"`variables` names {name!r}, which the source lacks; it has "
+                    f"{list(every.data_vars)}"
+                )
+        return links.only(every, names) if names else every
 
     def _require_names(self) -> None:
         """Refuse names that a store cannot have, and variables that nothing is computed from."""
@@ -230,7 +240,7 @@ class Job:
         def nothing(results: Sequence[Result]) -> list[Any]:
             return [da.zeros(one.variable.shape, dtype=one.dtype, chunks=-1) for one in results]
 
-        return labelled(self.data, self.results, nothing)
+        return links.without_dangling(labelled(self.data, self.results, nothing))
 
 
 def _checked_chunks(data: xr.Dataset, chunks: Mapping[str, int]) -> dict[str, int]:

@@ -39,10 +39,13 @@ def gradient(
     ----------
     obj : DataArray or Dataset
         Data of float, complex, integer or time dtype.  In a Dataset, variables of these dtypes that
-        have the dimension are differentiated, and the others are left out.
+        have the dimension are differentiated, and the others are left out.  Variables that belong
+        to others by the CF conventions, such as bounds, become coordinates, unless they are
+        selected alone.
     dim : hashable or iterable of hashable, optional
         Dimensions, or 1-D coordinates along them, to differentiate along.  CF names such as
-        ``"longitude"`` also work, whatever the coordinate is called.  Default: every dimension.
+        ``"longitude"`` also work, whatever the coordinate is called.  Default: every dimension of
+        more than one cell.
     spacing : mapping, optional
         Per dimension, what to use instead of its coordinate: a scalar step; an array of positions
         of shape ``(n,)``; the name of a coordinate; a multi-dimensional coordinate, as a DataArray
@@ -215,6 +218,7 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
     ['dt_dx']
     """
     asked = select(obj, dim, options, partial=True)
+    asked.warn_of_single_cells()
     asked.warn_of_falling(obj)
     directions = asked.directions
     every = list(

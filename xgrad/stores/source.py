@@ -170,26 +170,6 @@ def _opened_store(url: str | Path) -> xr.Dataset:
     )
 
 
-def chosen(source: Source, variables: Iterable[str] | None) -> xr.Dataset:
-    """Select variables, by default all.
-
-    Raises
-    ------
-    ValueError
-        If one does not exist.
-    """
-    if variables is None:
-        return source.data
-    names = [variables] if isinstance(variables, str) else list(variables)
-    for name in names:
-        if name not in source.data.data_vars:
-            raise ValueError(
-                f"`variables` names {name!r}, which the source lacks; it has "
-                f"{list(source.data.data_vars)}"
-            )
-    return source.data[names]
-
-
 def _is_zarr(url: str | Path) -> bool:
     path = local_path(url)
     # An object store such as "s3://bucket/out.zarr/" is not asked before it is opened.
