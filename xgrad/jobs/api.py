@@ -7,10 +7,13 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, TypeAlias, TypeVar, Unpack, cast
+
+import xarray as xr
 
 from xgrad._typing import Dim, Operation
 from xgrad.errors import warn
+from xgrad.jobs.given import Given
 from xgrad.jobs.plan import Plan
 from xgrad.jobs.request import Request
 from xgrad.jobs.run import Report, Settings, look, run
@@ -28,13 +31,15 @@ from xgrad.stores.urls import shown
 
 __all__ = ["Report", "gradient_to_zarr", "plan_to_zarr", "to_zarr"]
 
+Source: TypeAlias = str | Path | xr.DataArray | xr.Dataset
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @spelled_out(OperationOptions)
 def to_zarr(
     operation: Operation,
-    source: str | Path,
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -96,7 +101,7 @@ def to_zarr(
 
 @spelled_out(JobOptions)
 def gradient_to_zarr(
-    source: str | Path,
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -110,8 +115,9 @@ def gradient_to_zarr(
 
     Parameters
     ----------
-    source : path or URL
-        A Zarr store (formats 2 and 3), or any other file that xarray opens.
+    source : path, URL, Dataset or DataArray
+        A Zarr store (formats 2 and 3), or any other file that xarray opens; or an object in any
+        state: opened with or without dask, from many files, computed with lazily, in memory.
     target : path or URL
         The Zarr store to make: a path, a URL of an object store such as ``s3://bucket/out.zarr``,
         or an Icechunk repository, ``icechunk:/path`` or ``icechunk:s3://bucket/prefix``.  It has
@@ -235,7 +241,7 @@ def _is_in_the_old_order(given: tuple[Any, ...], options: Mapping[str, Any]) -> 
 @spelled_out(OperationOptions)
 def plan_to_zarr(
     operation: Operation,
-    source: str | Path,
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -287,28 +293,40 @@ def plan_to_zarr(
 
 def _parsed(
     operation: str,
-    source: str | Path,
+    source: Source,
     variables: Iterable[str] | None,
     dim: Any,
     options: OperationOptions,
 ) -> tuple[Request, Settings]:
     """What is asked for, and how it is to be done."""
     entry = _entry(operation, dim)
-    given = _given(operation, entry, options)
-    rest = {key: given.pop(key) for key in keywords_of(RunOptions) if key in given}
+    asked = _given(operation, entry, options)
+    rest = {key: asked.pop(key) for key in keywords_of(RunOptions) if key in asked}
     chunks: Any = rest.pop("chunks", {})
-    own = {} if entry.own not in given else {entry.own: given.pop(entry.own)}
-    if "metric" in given:
-        given["metric"] = as_text(given["metric"])
+    own = {} if entry.own not in asked else {entry.own: asked.pop(entry.own)}
+    if "metric" in asked:
+        asked["metric"] = as_text(asked["metric"])
     names = cast(Any, dim).values() if entry.of_a_vector else variables
     if names is not None:
         names = tuple([names] if isinstance(names, str) else dict.fromkeys(names))
+    given = _object(source)
     several = isinstance(dim, Iterable) and not isinstance(dim, str | Mapping)
     request = Request(
-        str(source), names, tuple(dim) if several else dim, dict(chunks),
-        cast(FieldOptions, given), uuid.uuid4().hex, operation, cast(Any, own),
+        given.url if given else str(source), names, tuple(dim) if several else dim, dict(chunks),
+        cast(FieldOptions, asked), uuid.uuid4().hex, operation, cast(Any, own), given,
     )  # fmt: skip
     return request, Settings(**rest)
+
+
+def _object(source: Any) -> Given | None:
+    """The source, if it is an object; None for a path."""
+    if isinstance(source, xr.DataArray | xr.Dataset):
+        return Given.of(source)
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(
+            f"`source` is a {type(source).__name__}; give a path or URL, a Dataset or a DataArray"
+        )
+    return None
 
 
 def _entry(operation: str, dim: Any) -> Entry:

@@ -13,6 +13,7 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Axis
+from xgrad.jobs.given import Given
 from xgrad.jobs.region import Work
 from xgrad.labels import links
 from xgrad.labels.keywords import FieldOptions
@@ -25,12 +26,12 @@ from xgrad.stores.source import opened
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be computed: a few hundred bytes, which travel to the workers.
+    """What is to be computed: a few hundred bytes, which travel to the workers with each task.
 
     Attributes
     ----------
     source : str
-        Path or URL.
+        Path or URL; for an object, where it was opened from, or what it is.
     variables : tuple of str or None
         Names; None for every numeric variable.
     dim
@@ -45,6 +46,8 @@ class Request:
         One of :data:`xgrad.operators.operations.OPERATIONS`.
     own : mapping
         The keyword that only this operation takes, if it is given.
+    given : Given or None
+        The object that is the source.  It does not travel with each task.
     """
 
     source: str
@@ -55,6 +58,7 @@ class Request:
     token: str
     operation: str = "gradient"
     own: Mapping[str, Any] = field(default_factory=dict)
+    given: Given | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ class Job:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        source, names = opened(request.source), request.variables or ()
+        source, names = request.given or opened(request.source), request.variables or ()
         self.source = replace(source, data=links.as_coordinates(source.data, names))
         self.data = self._chosen(names)
         self.chunks = _checked_chunks(self.data, request.chunks)

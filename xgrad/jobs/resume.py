@@ -26,6 +26,8 @@ from xgrad.stores.urls import local_path, shown
 from xgrad.stores.workplace import Workplace, mark, marked
 
 _CONTENT, _COORDINATES = "content of the source", "coordinates"
+# It may change although an object is made in the same way: random numbers have no other name.
+_OBJECT = "object that is the source, by the names that dask gives its arrays"
 # Another form of the lines about finished regions has another number.
 _JOURNAL = "2"
 
@@ -46,7 +48,7 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
         "version": version("xgrad"),
         "journal": _JOURNAL,
         "operation": request.operation,
-        "source": shown(request.source) if path is None else str(path.resolve()),
+        "source": str(path.resolve()) if path and not request.given else shown(request.source),
         "variables": repr([group.name for group in job.groups]),
         "dim": repr([one.name for one in results]),
         "chunks": repr({group.name: group.written for group in job.groups}),
@@ -56,8 +58,12 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
             request.options.get("spacing"),
             job.source.digest_of_coords(job.template().coords),
         ),
-        _CONTENT: job.source.digest(job.read, allow_missing=allow_missing),
+        _content(job): job.source.digest(job.read, allow_missing=allow_missing),
     }
+
+
+def _content(job: Job) -> str:
+    return _CONTENT if job.request.given is None else _OBJECT
 
 
 def _of_term(term: Term) -> tuple[Any, ...]:
@@ -118,7 +124,7 @@ def _require_same(before: dict[str, str], own: dict[str, str]) -> None:
 
 def _in_words(before: dict[str, str], own: dict[str, str]) -> Callable[[str], str]:
     def words(key: str) -> str:
-        if key in (_COORDINATES, _CONTENT):
+        if key in (_COORDINATES, _CONTENT, _OBJECT):
             return f"the {key}"
         return f"`{key}` ({before.get(key, 'not given')} then, {own.get(key, 'not given')} now)"
 
@@ -133,7 +139,7 @@ def require_unchanged(job: Job, own: dict[str, str], *, allow_missing: bool) -> 
     RuntimeError
         If the source has changed since `own` was made.
     """
-    if own[_CONTENT] != job.source.digest(job.read, allow_missing=allow_missing):
+    if own[_content(job)] != job.source.digest(job.read, allow_missing=allow_missing):
         raise RuntimeError(
             "`source` changed while it was read; the target is not published; start over with "
             "`restart`"
