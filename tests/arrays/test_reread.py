@@ -159,6 +159,58 @@ def test_a_part_reads_only_what_its_stencils_need() -> None:
     assert len(source.reads) == 2
 
 
+def of_two_steps(array: Any, kind: str) -> list[Any]:
+    """Derivatives of derivatives, as a user writes them, and as terms of terms."""
+
+    def along(own: Any, axis: int) -> Any:
+        return combine.differentiate(own, 0.5, axis, Scheme())
+
+    if kind == "one":
+        return [along(along(array, 0), 1)]
+    if kind == "the same axis":
+        return [along(2 * along(array, 0) * array, 0)]
+    if kind == "mixed":
+        mixed = Term("f", 1, 0.5, Scheme(), of=Term("f", 0, 1.0, Scheme(), factor=2.0))
+        return [combine.combine({"f": array}, [mixed, Term("f", 2, 1.0)])]
+    weight = np.linspace(1, 2, array.shape[0]).reshape(-1, 1, 1)
+    factor = da.from_array(weight, chunks=4).cumsum(1) if isinstance(array, da.Array) else weight
+    inner = combine.combine_all(
+        [Combination({"f": array}, (Term("f", axis, 1.0, factor=factor),)) for axis in range(3)]
+    )
+    return [combine.combine(dict(enumerate(inner)), [Term(k, k, 1.0) for k in range(3)])]
+
+
+@pytest.mark.parametrize("kind", ["one", "the same axis", "mixed", "divergence"])
+@pytest.mark.parametrize("chunks", [(3, 4, 5), (1, 2, 8), (9, 8, 3)])
+def test_gradients_of_gradients_have_the_bits_of_arrays_in_memory(kind: str, chunks: Any) -> None:
+    values = np.random.default_rng(1).normal(size=(9, 8, 8))
+    expected = of_two_steps(values, kind)
+    with nothing_computed():
+        lazy = of_two_steps(da.from_array(values, chunks=chunks), kind)
+    for one, other in zip(lazy, expected, strict=True):
+        assert not [name for name in one.dask.layers if "faces" in name]
+        assert same_bits(one.compute(), other)
+        assert same_bits(one[4, 1:, ::2].compute(), other[4, 1:, ::2])
+
+
+@pytest.mark.parametrize("kind", ["one", "the same axis", "mixed"])
+@pytest.mark.parametrize("end", ["max", "stored"])
+def test_gradients_of_gradients_hold_few_chunks_and_read_a_bounded_number_of_times(
+    kind: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(block_cache, "_BYTES", 0)
+    monkeypatch.setattr(block_cache, "_SHARE", 10**12)
+    for blocks in ((4, 4, 4), (16, 4, 4)):
+        source = Source(np.zeros(tuple(3 * n for n in blocks), "f4"))
+        (lazy,) = of_two_steps(opened(source, 3), kind)
+        if end == "stored":
+            da.store(lazy, np.empty(source.shape, "f4"), lock=False, scheduler="sync")  # type: ignore[arg-type]
+        else:
+            lazy.max().compute(scheduler="sync")
+        assert source.most <= (24 if kind == "mixed" else 12)
+        assert max(source.reads.values()) <= (9 if kind == "one" else 12)
+
+
 @pytest.mark.parametrize("end", ["max", "mean of the first axis", "stored"])
 @pytest.mark.parametrize("axes", [(0,), (2,), (0, 1, 2)])
 def test_a_few_chunks_are_in_memory_as_the_readme_says(

@@ -11,15 +11,13 @@ import math
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cached_property
 from operator import getitem
 from typing import Any, NamedTuple
 
 import dask.array as da
 import numpy as np
 from dask._task_spec import Alias, DataNode, GraphNode, Task, TaskRef
-from dask.base import clone_key, tokenize
-from dask.graph_manipulation import chunks
+from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
 from xgrad._typing import AnyArray
@@ -37,7 +35,8 @@ from xgrad.arrays.chunk_alone import (
 from xgrad.arrays.chunk_faces import merged
 from xgrad.arrays.halo import of_factor, surrounded
 from xgrad.arrays.in_chunks import Chunks, in_chunks
-from xgrad.arrays.readable import Tree, is_cheap, roots, trees
+from xgrad.arrays.on_demand import OnDemand
+from xgrad.arrays.readable import Tree, beside, is_cheap, levels, roots, trees
 from xgrad.arrays.term import Combination, How, Positions, Term
 from xgrad.kernels.cells import thin
 from xgrad.kernels.stencil_kinds import OfAnAxis
@@ -83,11 +82,12 @@ def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
     terms = [own for one in plan.outputs for own in one.terms]
     every = [factor for own in terms for factor in (own.factor, own.product)]
     factors: list[Any] = [one for one in every if isinstance(one, da.Array)]
-    layer = _ChunksLayer(base, plan)
-    graph = HighLevelGraph.from_collections(base, layer, dependencies=factors)
     data = {name: own for source in plan.sources for name, own in roots(source).items()}
-    layers = {**data, **graph.layers}
-    needed = {**{name: set() for name in data}, **graph.dependencies}
+    layer = _ChunksLayer(base, plan, frozenset(one.name for one in factors))
+    graph = HighLevelGraph.from_collections(base, layer, dependencies=factors)
+    needed = {name: own for source in plan.sources for name, own in source.dask.dependencies.items()
+              if name in data}  # fmt: skip
+    layers, needed = {**data, **graph.layers}, {**needed, **graph.dependencies}
     needed[base] = needed[base] | set(data)
     found = []
     for k, one in enumerate(plan.outputs):
@@ -199,46 +199,7 @@ class _Plan(NamedTuple):
         )
 
 
-class _OnDemand(Layer):
-    """A layer whose tasks are made for the keys that are wanted."""
-
-    has_legacy_tasks = False
-
-    def is_materialized(self) -> bool:
-        return False
-
-    @cached_property
-    def _all(self) -> Mapping[Any, Any]:
-        tasks: Mapping[Any, Any] = self.cull(set(self.get_output_keys()), ())[0]
-        return tasks
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._all[key]
-
-    def __iter__(self) -> Any:
-        return iter(self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_all"}
-
-    def clone(self, keys: set[Any], seed: Any, bind_to: Any = None) -> tuple[Layer, bool]:
-        """The layer under other names; dask's own looks for dependencies in legacy tasks only."""
-        renamed = {key: clone_key(key, seed) for key in keys | set(self._all)}
-        tasks, bound = {}, False
-        for key, task in self._all.items():
-            others = {other: renamed[other] for other in task.dependencies if other in renamed}
-            name = renamed[key]
-            tasks[name] = task.substitute(others, key=name)
-            if bind_to is not None and not others:
-                tasks[name] = Task(name, chunks.bind, tasks[name], TaskRef(bind_to))
-                bound = True
-        return MaterializedLayer(tasks), bound
-
-
-class _ResultLayer(_OnDemand):
+class _ResultLayer(OnDemand):
     """The chunks of one result, each another name for what the layer of the chunks computes."""
 
     def __init__(self, name: str, base: str, number: int, numblocks: Index) -> None:
@@ -257,12 +218,15 @@ class _ResultLayer(_OnDemand):
         }
 
 
-class _ChunksLayer(_OnDemand):
+class _ChunksLayer(OnDemand):
     """One task for each chunk, which computes those of its results that are wanted."""
 
-    def __init__(self, name: str, plan: _Plan) -> None:
+    def __init__(self, name: str, plan: _Plan, factors: frozenset[str]) -> None:
         super().__init__()
         self.name, self.plan = name, plan
+        found = [levels(source) for source in plan.sources]
+        self.levels = None if None in found else 1 + max(filter(None, found), default=0)
+        self.beside = factors.union(*map(beside, plan.sources))
 
     def get_output_keys(self) -> AbstractSet[Any]:
         numbers, blocks = range(len(self.plan.outputs)), self.plan.numblocks
