@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from tests.arrays.helpers import chunkings
 from tests.helpers import nothing_computed, same_bits
 from xgrad.arrays import block_cache, combine
-from xgrad.arrays.term import Combination, Term
+from xgrad.arrays.term import Combination, Positions, Term
 from xgrad.stencils.scheme import Scheme
 
 BOUNDARIES = ["one-sided", "periodic", "extend", "reflect", "nan", 1.5]
@@ -64,7 +64,8 @@ def gradients(arrays: Any, **options: Any) -> list[Combination]:
 
 @st.composite
 def terms(draw: Any, shape: tuple[int, ...]) -> Term:
-    """A term of either operand: any boundary, accuracy and gaps; factors before and after."""
+    """A term of either operand: any boundary, accuracy and gaps; factors before and after; along an
+    axis, or columns that have their own positions, some of which turn back."""
     axis = draw(st.sampled_from([None, *range(len(shape))]))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     thin = tuple(n if draw(st.booleans()) else 1 for n in shape)
@@ -76,6 +77,11 @@ def terms(draw: Any, shape: tuple[int, ...]) -> Term:
     scheme = Scheme(
         1, draw(st.sampled_from([2, 4])), 1, draw(st.booleans()), (boundary, boundary)
     )  # fmt: skip
+    if draw(st.booleans()):
+        x = rng.uniform(0.5, 2, (*thin[:axis], shape[axis], *thin[axis + 1 :])).cumsum(axis)
+        x[rng.random(x.shape) < draw(st.sampled_from([0, 0.02]))] = 3.0
+        return Term(operand, axis, Positions(x, 50.0 if boundary == "periodic" else None), scheme,
+                    factor=factor)  # fmt: skip
     steps = 0.5 if draw(st.booleans()) else rng.uniform(0.5, 2, shape[axis] - 1)
     inside = None
     if not scheme.skipna and draw(st.booleans()):
@@ -84,15 +90,23 @@ def terms(draw: Any, shape: tuple[int, ...]) -> Term:
     return Term(operand, axis, steps, scheme, seam, factor, inside)
 
 
-def with_lazy_factors(term: Term) -> Term:
-    """The same term, whose factors are computed by dask in other chunks, and not cheap to read."""
+def with_lazy_factors(term: Term, chunks: Any) -> Term:
+    """The same term, whose factors are computed by dask in other chunks, and not cheap to read.
+
+    Positions that are as wide as the data are in their chunks, and cheap.
+    """
 
     def lazy(factor: Any) -> Any:
         if np.ndim(factor) < 2:
             return factor
         return da.from_array(factor, chunks=4).map_blocks(lambda block: block.copy())
 
-    return term._replace(factor=lazy(term.factor), inside=lazy(term.inside))
+    along = term.along
+    if isinstance(along, Positions):
+        wide = 1 not in along.array.shape
+        x = da.from_array(along.array, chunks=chunks) if wide else lazy(along.array)
+        along = along._replace(array=x)
+    return term._replace(along=along, factor=lazy(term.factor), inside=lazy(term.inside))
 
 
 @given(data=st.data())
@@ -106,7 +120,7 @@ def test_any_terms_have_the_bits_of_arrays_in_memory(data: Any) -> None:
     memory = combine.combine_all([Combination({"f": f, "g": g}, own, how) for own in wanted])
     arrays = {"f": da.from_array(f, chunks=chunks), "g": da.from_array(g, chunks=chunks)}
     if data.draw(st.booleans()):
-        wanted = [tuple(with_lazy_factors(term) for term in own) for own in wanted]
+        wanted = [tuple(with_lazy_factors(term, chunks) for term in own) for own in wanted]
     with nothing_computed():
         lazy = combine.combine_all([Combination(arrays, own, how) for own in wanted])
     for one, expected in zip(dask.compute(*lazy, scheduler="sync"), memory, strict=True):
