@@ -52,11 +52,8 @@ def test_a_cheap_source_is_read_again(halo: str, source: da.Array, expected: boo
 COSTLY = da.from_array(VALUES.cumsum(0) + 5 * np.arange(9.0)[:, None], chunks=(9, 2)).rechunk(3)
 
 
-@pytest.mark.parametrize("term", [
-    Term("f", 0, Positions(COSTLY.rechunk((2, 3))), Scheme()),
-    Term("f", 0, 1.0, Scheme(accuracy=8)),
-], ids=["positions in other chunks", "chunks that are too short"])  # fmt: skip
-def test_what_cannot_be_read_again_shares_faces(term: Term) -> None:
+def test_what_cannot_be_read_again_shares_faces() -> None:
+    term = Term("f", 0, Positions(COSTLY.rechunk((2, 3))), Scheme())
     with dask.config.set({"xgrad.halo": "reread"}):
         lazy = combine.combine({"f": da.from_array(VALUES, chunks=3)}, [term])
     assert not reads_its_own_halo(lazy)

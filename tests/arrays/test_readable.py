@@ -49,6 +49,7 @@ CHEAP: dict[str, Any] = {
     "a row": lambda t: t.isel(y=3),
     "transposed": lambda t: t.transpose(),
     "joined": lambda t: xr.concat([t, t + 1], "y"),
+    "longer chunks": lambda t: (t + 1).chunk(y=8) * 2,
     "two variables": lambda t: t * t.rename("u"),
     "a gradient": lambda t: 2 * t.fdgrad.gradient("x").dt_dx,
     "a gradient with a factor": lambda t: t.fdgrad.gradient(
@@ -56,7 +57,7 @@ CHEAP: dict[str, Any] = {
     ).dt_dx.where(t > 0),
 }
 COSTLY: dict[str, Any] = {
-    "other chunks": lambda t: t.chunk(y=8),
+    "other chunks": lambda t: t.chunk(y=3),
     "a function of the user": lambda t: t.copy(data=t.data.map_blocks(of_a_user)),
     "with an option": lambda t: t.copy(data=t.data.map_blocks(functools.partial(of_a_user))),
     "with what dask knows of the block": lambda t: t.copy(

@@ -194,6 +194,20 @@ def of_two_steps(array: Any, kind: str) -> list[Any]:
     return [combine.combine(dict(enumerate(inner)), [Term(k, k, 1.0) for k in range(3)])]
 
 
+@pytest.mark.parametrize("chunks", [(1, 5), (2, 3), ((1, 4, 1, 3, 0, 1), (6, 4))])
+@pytest.mark.parametrize("options", [{"accuracy": 8}, {"edge_order": 2}, {"accuracy": 4}])
+def test_chunks_that_are_too_short_are_merged_and_split_again(chunks: Any, options: Any) -> None:
+    source = Source(np.random.default_rng(1).normal(size=(10, 10)))
+    array = opened(source, chunks)
+    lazy = combine.combine_all(gradients({"f": array}, **options))
+    whole = combine.combine_all(gradients({"f": source.values}, **options))
+    assert not [name for one in lazy for name in one.dask.layers if "faces" in name]
+    for one, expected in zip(dask.compute(*lazy), whole, strict=True):
+        assert same_bits(one, expected)
+    assert {one.chunks for one in lazy} == {array.chunks}
+    assert set(source.reads.values()) == {1}
+
+
 @pytest.mark.parametrize("kind", ["one", "the same axis", "mixed", "divergence"])
 @pytest.mark.parametrize("chunks", [(3, 4, 5), (1, 2, 8), (9, 8, 3)])
 def test_gradients_of_gradients_have_the_bits_of_arrays_in_memory(kind: str, chunks: Any) -> None:

@@ -102,9 +102,8 @@ class Plan(NamedTuple):
     outputs: tuple[OutputPlan, ...]
 
     @classmethod
-    def of(cls, wanted: Sequence[Combination]) -> Plan:
-        """The plan of terms whose operands have the same chunks."""
-        chunks = next(a.chunks for a in wanted[0].arrays.values() if isinstance(a, da.Array))
+    def of(cls, wanted: Sequence[Combination], chunks: Chunks) -> Plan:
+        """The plan of terms in these chunks."""
         sources: dict[Any, da.Array] = {}
 
         def number(array: Any) -> int:

@@ -12,7 +12,7 @@ import dask.array as da
 import dask.array.chunk
 import numpy as np
 from dask._task_spec import Alias, DataNode, GraphNode, Task, convert_legacy_graph
-from dask.array.core import getter, getter_inline, getter_nofancy
+from dask.array.core import concatenate_shaped, getter, getter_inline, getter_nofancy
 from dask.blockwise import Blockwise, fuse_roots, optimize_blockwise
 from dask.highlevelgraph import Layer, MaterializedLayer
 from dask.utils import ensure_dict
@@ -32,14 +32,15 @@ def is_cheap(array: da.Array) -> bool:
 
     It can if the block is read from a store or an array in memory, and at most selected from and
     changed cell by cell by functions of numpy, dask and xarray.  A function of the user may take
-    any time, and a block that depends on several others may take as many readings.  A gradient of a
-    cheap source is cheap, and one of that one is too costly: each level reads some blocks twice.
+    any time, and a block that depends on several others may take as many readings, unless it
+    consists of them.  A gradient of a cheap source is cheap, but one of that one is not: each level
+    reads some blocks twice.
 
     Examples
     --------
     >>> zeros = da.zeros((4, 4), chunks=2)
-    >>> is_cheap(zeros * 2), is_cheap(zeros.rechunk(4)), is_cheap(zeros.cumsum(0))
-    (True, False, False)
+    >>> is_cheap(zeros * 2), is_cheap(zeros.rechunk(4)), is_cheap(zeros.rechunk(3))
+    (True, True, False)
     """
     found = levels(array)
     return found is not None and found <= _LEVELS
@@ -93,8 +94,17 @@ def _levels(layer: Layer) -> int | None:
         by_itself = all(index is None or set(index) <= own for _, index in layer.indices)
         return 0 if by_itself and all(map(_is_known, _functions(layer))) else None
     # Other layers, such as those of overlaps, would make all of their tasks here.
-    selects = isinstance(layer, MaterializedLayer) and all(map(_selects, layer.values()))
-    return 0 if selects else None
+    if not isinstance(layer, MaterializedLayer):
+        return None
+    return 0 if all(map(_selects, layer.values())) or _merges(layer) else None
+
+
+def _merges(layer: Layer) -> bool:
+    """Whether each block consists of whole blocks, as after ``rechunk`` to multiples of chunks."""
+    return all(
+        isinstance(task, Alias) or (isinstance(task, Task) and task.func is concatenate_shaped)
+        for task in layer.values()
+    ) and all(layer.keys().isdisjoint(task.dependencies) for task in layer.values())
 
 
 def _selects(task: Any) -> bool:

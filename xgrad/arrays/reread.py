@@ -65,9 +65,6 @@ def fits(one: Combination, *, any_source: bool) -> bool:
     wide = [x for x in map(_positions, one.terms) if is_wide(x, lazy[0].shape)]
     if any(x.chunks != lazy[0].chunks or not isinstance(x.dask, HighLevelGraph) for x in wide):
         return False
-    needs = [(term.axis, term.scheme, term.face) for term in one.terms if term.axis is not None]
-    if merged(lazy[0].chunks, needs) != lazy[0].chunks:
-        return False
     return any_source or all(map(is_cheap, [*lazy, *wide]))
 
 
@@ -82,9 +79,13 @@ def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
     ----------
     wanted : sequence of Combination
         They share their operands, which are of one shape and have the same chunks.  The results
-        over a chunk that are wanted at the same time are computed by one task.
+        over a chunk that are wanted at the same time are computed by one task.  Chunks that are
+        too short for a stencil are merged, and the results are cut into the original chunks again.
     """
-    plan = Plan.of(wanted)
+    given = next(a.chunks for a in wanted[0].arrays.values() if isinstance(a, da.Array))
+    needs = [(term.axis, term.scheme, term.face) for one in wanted for term in one.terms
+             if term.axis is not None]  # fmt: skip
+    plan = Plan.of(wanted, merged(given, needs))
     token = plan.token
     base = f"xgrad-chunk-{token}"
     terms = [own for one in plan.outputs for own in one.terms]
@@ -103,7 +104,7 @@ def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
         own = _ResultLayer(name, base, k, plan.numblocks)
         whole = HighLevelGraph({**layers, name: own}, {**needed, name: {base}})
         meta = np.empty_like(plan.sources[0]._meta, dtype=one.dtype)
-        found.append(da.Array(whole, name, plan.chunks, meta=meta))
+        found.append(da.Array(whole, name, plan.chunks, meta=meta).rechunk(given))
     return found
 
 
