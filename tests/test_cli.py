@@ -178,6 +178,30 @@ def test_a_coordinate_that_rounding_made_uneven_is_reported_in_one_line(
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_nothing_that_is_printed_steers_the_terminal(commands: Session, tmp_path: Path) -> None:
+    odd, bell = "\x1b[31mred\x1b[0m", "\x07\x9b\u202e"
+    x = (np.arange(4320) / 12).astype("f4")  # which a warning names
+    given = xr.Dataset({odd: (bell, np.sin(x))}, {bell: x})
+    given.to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    common = ("gradient", tmp_path / "in.zarr", tmp_path / f"{bell}.zarr")
+    for arguments, status in (
+        ((*common, "--dry-run"), 0),
+        (common, 0),
+        (common, 1),
+        ((*common, "--dim", odd), 1),
+        ((*common, "--chunks", odd), 2),
+        ((*common, odd), 2),
+        ((f"--{odd}",), 2),
+        ((odd,), 2),
+    ):
+        done = commands.run(*arguments)
+        assert done.returncode == status
+        shown = done.stdout + done.stderr
+        assert shown or not status
+        assert all(line.isprintable() for line in shown.split("\n")), shown
+        assert status == 0 or len(shown.splitlines()) == 1, shown
+
+
 @pytest.mark.thorough  # tests/jobs/test_cluster_deaths.py joins one, too
 def test_a_running_cluster(source: Path, tmp_path: Path) -> None:
     import distributed

@@ -19,7 +19,7 @@ from xgrad import demo as demonstration
 from xgrad._typing import Operation
 from xgrad.jobs.api import plan_to_zarr, to_zarr
 from xgrad.labels.keywords import Keyword, OperationOptions, keywords_of
-from xgrad.stores.urls import shown
+from xgrad.stores.urls import printable, shown
 from xgrad.workers.cluster import certificates
 from xgrad.workers.processes import own_process
 
@@ -58,12 +58,28 @@ def _interrupted(*_signal: Any) -> None:
     os._exit(130)  # the status that shells use for a command ended by SIGINT
 
 
+def _line(text: object) -> str:
+    """A text in one line, without credentials and what would steer a terminal."""
+    return printable(" ".join(shown(text).split()))
+
+
 def _in_one_line(message: Warning | str, *_where: Any) -> None:
-    click.echo(f"Warning: {message}", err=True)
+    click.echo(f"Warning: {_line(message)}", err=True)
+
+
+def _without_usage(error: click.UsageError) -> click.UsageError:
+    # Without a context, click prints no usage above the message.
+    return click.UsageError(_line(error.format_message()))
 
 
 class _OneLine(click.Group):
     """A group that reports every error in one line, with a non-zero exit status."""
+
+    def make_context(self, *given: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*given, **more)
+        except click.UsageError as error:
+            raise _without_usage(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         if not sys.warnoptions:
@@ -75,12 +91,11 @@ class _OneLine(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            error.ctx = None  # keeps click from printing usage above the message
-            raise
+            raise _without_usage(error) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            text = " ".join(shown(error).split()) or type(error).__name__
+            text = _line(error) or type(error).__name__
             for name, word in _WORDS.items():
                 text = text.replace(name, word)
             raise click.ClickException(text) from error
@@ -316,7 +331,7 @@ def _run(operation: Operation, source: str, target: str, **options: Any) -> None
     options["progress"] = sys.stderr.isatty()
     report = to_zarr(operation, source, target, variables, dim, **options)
     if sys.stdout.isatty():
-        click.echo(f"{shown(target)}: {report}")
+        click.echo(f"{_line(target)}: {report}")
 
 
 for _operation, (_what, _of_a_vector) in _COMMANDS.items():

@@ -20,6 +20,14 @@ def test_invalid_names_of_results_and_useless_variables_are_refused(tmp_path: Pa
     made.to_zarr(tmp_path / "in.zarr", zarr_format=2)
     with pytest.raises(ValueError, match=r"would be called 'dt_dm/z', .*; rename the dimension"):
         gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr")
+    odd = xr.Dataset({"t": ("x", np.arange(4.0))}, {"a\\b": ("x", np.arange(4.0))})
+    odd.to_netcdf(tmp_path / "in.nc", engine="scipy")
+    with pytest.raises(ValueError, match=r"coordinate 'a\\\\b' cannot be copied, .* in the source"):
+        gradient_to_zarr(tmp_path / "in.nc", tmp_path / "out.zarr")
+    odd.reset_coords().to_netcdf(tmp_path / "in.nc", engine="scipy")
+    with pytest.raises(ValueError, match=r"would be called 'da\\\\b_dx', .*; rename"):
+        gradient_to_zarr(tmp_path / "in.nc", tmp_path / "out.zarr")
+    (tmp_path / "in.nc").unlink()
     made.rename({"m/z": "mz"}).to_zarr(tmp_path / "in.zarr", mode="w", zarr_format=2)
     for name in ("text", "one"):
         with pytest.raises(ValueError, match=f"`variables` names '{name}', .*; leave it out"):

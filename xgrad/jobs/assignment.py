@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -98,7 +98,7 @@ class Assignment:
     """
 
     request: Request
-    store: Any
+    store: Any = field(repr=False)  # a cluster logs what it could not do
     group: int
     name: str
     dims: tuple[Hashable, ...]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -93,13 +94,24 @@ def resumes(place: Workplace, own: dict[str, str], run: str, *, restart: bool) -
     Raises
     ------
     ValueError
-        If the unfinished job has another identity.
+        If the unfinished job has another identity, or what was kept of it is damaged.
     """
     before = place.remembered()
     if before is None or restart:
         return False
-    _require_same(json.loads(before), own)
+    _require_same(_identity_in(before), own)
     return mark(place.store, run)
+
+
+def _identity_in(text: str) -> dict[str, str]:
+    with suppress(ValueError, RecursionError):
+        found = json.loads(text)
+        if isinstance(found, dict) and all(isinstance(one, str) for one in found.values()):
+            return found
+    raise ValueError(
+        "`target` holds an unfinished job whose description is damaged, or not of xgrad; start "
+        "over with `restart`"
+    )
 
 
 def remember(place: Workplace, own: dict[str, str]) -> None:
@@ -170,7 +182,21 @@ class Finished:
             np.zeros([-(-n // c) for n, c in zip(one.shape, one.written, strict=True)], bool)
             for one in groups
         ]
-        self.n_bytes = sum(self._note(*_parsed(line)) for line in place.finished())
+        self.n_bytes = sum(map(self._read, place.finished()))
+
+    def _read(self, line: str) -> int:
+        """Note a line of the journal."""
+        with suppress(ValueError, IndexError):
+            index, box = _parsed(line)
+            shape = self._groups[index].shape
+            if index >= 0 and all(
+                0 <= part.start <= part.stop <= side for part, side in zip(box, shape, strict=True)
+            ):
+                return self._note(index, box)
+        raise ValueError(
+            f"`target` holds an unfinished job whose journal has the line {line!r}, which is not "
+            "of this job; start over with `restart`"
+        )
 
     def has(self, group: Group, box: Box) -> bool:
         """Whether a region is finished."""

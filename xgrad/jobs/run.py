@@ -117,6 +117,7 @@ def run(request: Request, target: str | Path, settings: Settings) -> Report:
 def _opened(request: Request) -> Iterator[Job]:
     job = Job(request)
     try:
+        job.require_storable()
         yield job
     finally:
         forget(job)
@@ -125,8 +126,8 @@ def _opened(request: Request) -> Iterator[Job]:
 def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
     if client is not None and not target.is_shared:
         raise ValueError(
-            f"`target` {target.name!r} is written in one session, which processes cannot share; "
-            "leave out `workers` and `scheduler`"
+            f"`target` {shown(target.name)!r} is written in one session, which processes cannot "
+            "share; leave out `workers` and `scheduler`"
         )
     waits = is_remote(job.request.source) or not target.is_local
     longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote
 
 import fsspec
 
-from xgrad.stores.urls import is_remote, shown
+from xgrad.stores.urls import cause, is_remote, shown
 from xgrad.stores.workplace import INCOMPLETE, Workplace, consolidate, make_root
 
 # Seconds between renewals of a lock, and after which a lock that was not renewed is taken over.
@@ -185,8 +185,9 @@ def check(source: object, target: str, *, overwrite: bool, tidies: bool = False)
             f"`target` {shown(target)!r} needs a package: {error}; for s3:// install it with "
             "`pip install 'xgrad[s3]'`"
         ) from error
-    except Exception as error:  # each kind of object store has its own errors
-        raise OSError(f"`target` {shown(target)!r} cannot be reached: {shown(error)}") from error
+    except Exception as error:  # noqa: BLE001  each kind of object store has its own errors
+        message = f"`target` {shown(target)!r} cannot be reached: {shown(error)}"
+        raise OSError(message) from cause(error)
     _refuse_overlap(source, target, place)
     if is_free:
         return
