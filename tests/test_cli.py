@@ -309,6 +309,32 @@ def test_an_interrupt_publishes_nothing_and_exits_with_130(
     assert not partial.exists()
 
 
+@pytest.mark.parametrize("command", [[COMMAND], [sys.executable, "-m", "xgrad"]])
+def test_an_interrupt_while_the_command_is_imported_is_reported_in_one_line(
+    command: list[str], tmp_path: Path
+) -> None:
+    # The import stops where it opens this pipe, and goes on when the test does.
+    pipe, folder = tmp_path / "pipe", tmp_path / "before"
+    folder.mkdir()
+    os.mkfifo(pipe)
+    (folder / "xarray.py").write_text(f"open({str(pipe)!r}).read()")
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [*command, "gradient", "in.zarr", "out.zarr"], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    with pipe.open("w"):
+        process.send_signal(signal.SIGINT)
+        _, shown = process.communicate()
+    assert process.returncode == 130
+    assert shown == "\nError: interrupted; run the same command again to resume\n"
+
+
+def test_an_interrupt_is_left_to_programs_that_import_the_package() -> None:
+    code = "import signal; a = signal.getsignal(2); import xgrad; assert signal.getsignal(2) is a"
+    subprocess.run([sys.executable, "-c", code, "xgrad"], check=True)
+
+
 def test_an_interrupt_while_workers_start_is_reported_in_one_line(
     source: Path, tmp_path: Path
 ) -> None:

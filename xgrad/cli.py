@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import sys
 import warnings
@@ -16,6 +15,7 @@ import click
 
 import xgrad
 from xgrad import demo as demonstration
+from xgrad._interrupt import interrupted
 from xgrad._typing import Operation
 from xgrad.jobs.api import plan_to_zarr, to_zarr
 from xgrad.labels.keywords import Keyword, OperationOptions, keywords_of
@@ -51,13 +51,6 @@ _WORDS = {
 }
 
 
-def _interrupted(*_signal: Any) -> None:
-    # Exit at once: an exception might be swallowed, and would wait for threads that are still
-    # writing.  The next run resumes from what is left, as it does after a kill.
-    os.write(2, b"\nError: interrupted; run the same command again to resume\n")
-    os._exit(130)  # the status that shells use for a command ended by SIGINT
-
-
 def _line(text: object) -> str:
     """A text in one line, without credentials and what would steer a terminal."""
     return printable(" ".join(shown(text).split()))
@@ -87,7 +80,7 @@ class _OneLine(click.Group):
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", xgrad.CoordinateWarning)
             warnings.showwarning = _in_one_line  # type: ignore[assignment]
-        signal.signal(signal.SIGINT, _interrupted)
+        signal.signal(signal.SIGINT, interrupted)
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
