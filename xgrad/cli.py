@@ -56,6 +56,10 @@ def _line(text: object) -> str:
     return printable(" ".join(shown(text).split()))
 
 
+def _print(text: str) -> None:
+    click.echo(printable(text))
+
+
 def _in_one_line(message: Warning | str, *_where: Any) -> None:
     click.echo(f"Warning: {_line(message)}", err=True)
 
@@ -351,5 +355,5 @@ def demo(n_bytes: int, keep: Path | None) -> None:
 
     The data are global temperatures with known derivatives along time, latitude and longitude.
     """
-    if not demonstration.run(n_bytes, keep, click.echo, progress=sys.stderr.isatty()):
+    if not demonstration.run(n_bytes, keep, _print, progress=sys.stderr.isatty()):
         raise click.ClickException("a gradient differs from numpy.gradient")

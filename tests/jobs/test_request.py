@@ -11,6 +11,7 @@ import xarray as xr
 
 from tests.operators.grids import on
 from xgrad.jobs.api import gradient_to_zarr
+from xgrad.jobs.assignment import Assignment
 from xgrad.jobs.plan import Needs
 from xgrad.jobs.request import Job, Request
 
@@ -39,6 +40,13 @@ def job(folder: Path, given: xr.Dataset, *, encoding: Any = None, **options: Any
     given.to_zarr(folder / "in.zarr", mode="w", encoding=encoding, zarr_format=2)
     request: Any = {"variables": None, "dim": "x", "chunks": {}, "options": {}, "token": "a run"}
     return Job(Request(str(folder / "in.zarr"), **{**request, **options}))
+
+
+def test_what_a_cluster_logs_of_a_task_has_no_address() -> None:
+    url = "https://me:secret@host/in.zarr?signature=secret"
+    request = Request(url, None, None, {}, {}, "a run")
+    task = Assignment(request, url, 0, "t", ("x",), 0, (), 0, 1)
+    assert "secret" not in repr(task)
 
 
 @pytest.mark.parametrize("names", ["abc", "cab"])
