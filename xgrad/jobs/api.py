@@ -7,19 +7,31 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, TypeAlias, TypeVar, Unpack, cast
+
+import xarray as xr
 
 from xgrad._typing import Dim, Operation
 from xgrad.errors import warn
+from xgrad.jobs.given import Given
 from xgrad.jobs.plan import Plan
 from xgrad.jobs.request import Request
 from xgrad.jobs.run import Report, Settings, look, run
 from xgrad.labels.crs import as_text
-from xgrad.labels.keywords import FieldOptions, JobOptions, OperationOptions, spelled_out
-from xgrad.operators.operations import OPERATIONS
+from xgrad.labels.keywords import (
+    FieldOptions,
+    JobOptions,
+    OperationOptions,
+    RunOptions,
+    keywords_of,
+    spelled_out,
+)
+from xgrad.operators.operations import OPERATIONS, Entry
 from xgrad.stores.urls import shown
 
 __all__ = ["Report", "gradient_to_zarr", "plan_to_zarr", "to_zarr"]
+
+Source: TypeAlias = str | Path | xr.DataArray | xr.Dataset
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -27,7 +39,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 @spelled_out(OperationOptions)
 def to_zarr(
     operation: Operation,
-    source: str | Path,
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -37,19 +49,24 @@ def to_zarr(
 
     Parameters
     ----------
-    operation : {"gradient", "magnitude", "laplacian", "divergence", "curl"}
+    operation : {"gradient", "derivative", "magnitude", "direction", "laplacian", "hessian", \
+"divergence", "curl", "rotate"}
         What to compute: see the functions with these names.
     source, target, variables
         As for :func:`gradient_to_zarr`.
     dim : hashable, iterable of hashable or mapping
-        As for :func:`gradient_to_zarr`.  A divergence or a curl needs a mapping of dimensions to
-        the names of components.
+        As for :func:`gradient_to_zarr`.  A divergence, a curl and a rotation need a mapping of
+        dimensions to the names of components.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`xgrad.gradient`.
     metric, radius
         As for :func:`xgrad.gradient`.
     form : {"advective", "flux"}, optional
         Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.
+    order : {1, 2, 3, 4}, default: 1
+        Of a derivative, see :func:`xgrad.derivative`.
+    to : {"earth", "grid"}, optional
+        Of a rotation, see :func:`xgrad.rotate`.
     chunks, memory, checksum, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
@@ -84,7 +101,7 @@ def to_zarr(
 
 @spelled_out(JobOptions)
 def gradient_to_zarr(
-    source: str | Path,
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -98,15 +115,16 @@ def gradient_to_zarr(
 
     Parameters
     ----------
-    source : path or URL
-        A Zarr store (formats 2 and 3), or any other file that xarray opens.
+    source : path, URL, Dataset or DataArray
+        A Zarr store (formats 2 and 3), or any other file that xarray opens; or an object in any
+        state: opened with or without dask, from many files, computed with lazily, in memory.
     target : path or URL
         The Zarr store to make: a path, a URL of an object store such as ``s3://bucket/out.zarr``,
         or an Icechunk repository, ``icechunk:/path`` or ``icechunk:s3://bucket/prefix``.  It has
         the format, chunks, shards, compressors, fill values and global attributes of the source,
         and a new line in its ``history``.
     variables : iterable of str, optional
-        Default: every numeric variable.
+        Default: every numeric variable that does not belong to another one, as bounds do.
     dim
         As for :func:`xgrad.gradient`.
     memory : int, optional
@@ -133,15 +151,16 @@ def gradient_to_zarr(
         Default: the active client's, if there is one.
     security : distributed.Security, optional
         Certificates for a ``tls://`` scheduler.
-    progress : bool, default: False
-        Show a progress bar with the remaining time on stderr.
+    progress : {"auto", "bar", "log", "none"} or bool, default: False
+        What stderr shows: a bar with the remaining time, a line a minute, or nothing.  ``"auto"``
+        and ``True`` choose a bar on a terminal and lines elsewhere.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate, metric, radius
         As for :func:`xgrad.gradient`.
 
     Returns
     -------
     Report
-        Bytes, seconds, and memory.
+        Bytes and seconds of this run, its memory, and the share that was done before.
 
     Raises
     ------
@@ -222,7 +241,7 @@ def _is_in_the_old_order(given: tuple[Any, ...], options: Mapping[str, Any]) -> 
 @spelled_out(OperationOptions)
 def plan_to_zarr(
     operation: Operation,
-    source: str | Path,
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -240,6 +259,10 @@ def plan_to_zarr(
         As for :func:`xgrad.gradient`.
     form : {"advective", "flux"}, optional
         Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.
+    order : {1, 2, 3, 4}, default: 1
+        Of a derivative, see :func:`xgrad.derivative`.
+    to : {"earth", "grid"}, optional
+        Of a rotation, see :func:`xgrad.rotate`.
     chunks, memory, checksum, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
@@ -270,37 +293,71 @@ def plan_to_zarr(
 
 def _parsed(
     operation: str,
-    source: str | Path,
+    source: Source,
     variables: Iterable[str] | None,
     dim: Any,
     options: OperationOptions,
 ) -> tuple[Request, Settings]:
     """What is asked for, and how it is to be done."""
-    of_request = {*FieldOptions.__annotations__, "chunks", "form"}
-    asked = {key: value for key, value in options.items() if key in of_request}
-    chunks, form = cast(Any, asked.pop("chunks", None)), cast(Any, asked.pop("form", None))
+    entry = _entry(operation, dim)
+    asked = _given(operation, entry, options)
+    rest = {key: asked.pop(key) for key in keywords_of(RunOptions) if key in asked}
+    chunks: Any = rest.pop("chunks", {})
+    own = {} if entry.own not in asked else {entry.own: asked.pop(entry.own)}
     if "metric" in asked:
         asked["metric"] = as_text(asked["metric"])
-    _check_operation(operation, dim, form)
-    names = dim.values() if operation in ("divergence", "curl") else variables
+    names = cast(Any, dim).values() if entry.of_a_vector else variables
     if names is not None:
         names = tuple([names] if isinstance(names, str) else dict.fromkeys(names))
+    given = _object(source)
     several = isinstance(dim, Iterable) and not isinstance(dim, str | Mapping)
     request = Request(
-        str(source), names, tuple(dim) if several else dim, dict(chunks or {}),
-        cast(FieldOptions, asked), uuid.uuid4().hex, operation, form,
+        given.url if given else str(source), names, tuple(dim) if several else dim, dict(chunks),
+        cast(FieldOptions, asked), uuid.uuid4().hex, operation, cast(Any, own), given,
     )  # fmt: skip
-    rest = {key: value for key, value in options.items() if key not in of_request}
-    return request, Settings(**cast(Any, rest))
+    return request, Settings(**rest)
 
 
-def _check_operation(operation: str, dim: Any, form: Any) -> None:
+def _object(source: Any) -> Given | None:
+    """The source, if it is an object; None for a path."""
+    if isinstance(source, xr.DataArray | xr.Dataset):
+        return Given.of(source)
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(
+            f"`source` is a {type(source).__name__}; give a path or URL, a Dataset or a DataArray"
+        )
+    return None
+
+
+def _entry(operation: str, dim: Any) -> Entry:
     if operation not in OPERATIONS:
         raise ValueError(f"`operation` is {operation!r}; give one of {list(OPERATIONS)}")
-    of_a_vector = operation in ("divergence", "curl")
-    if form is not None and not of_a_vector:
-        raise ValueError(f"`form` is {form!r}, but a {operation} has no form; leave it out")
-    if of_a_vector and not isinstance(dim, Mapping):
+    entry = OPERATIONS[operation]
+    if entry.of_a_vector and not isinstance(dim, Mapping):
         raise ValueError(
-            f"`dim` is {dim!r}; a {operation} needs a mapping of dimensions to components"
+            f"`dim` is {dim!r}; `{operation}` needs a mapping of dimensions to components"
         )
+    return entry
+
+
+def _given(operation: str, entry: Entry, options: Any) -> dict[str, Any]:
+    """The options that differ from their defaults, so that a job resumes if one is spelled out."""
+    defaults = _defaults(OperationOptions)
+    given = {k: value for k, value in options.items() if not _is_left_out(value, defaults[k])}
+    for name, value in given.items():
+        if name not in entry.keywords:
+            raise ValueError(
+                f"`{name}` is {value!r}, but `{operation}` has no {name}; leave it out"
+            )
+    particular = {k: value for k, value in _defaults(entry.options).items() if value != defaults[k]}
+    return particular | given
+
+
+def _defaults(options: type) -> dict[str, Any]:
+    return {name: keyword.default for name, (_, keyword) in keywords_of(options).items()}
+
+
+def _is_left_out(value: Any, default: Any) -> bool:
+    if default is None:
+        return value is None or (isinstance(value, Mapping) and not value)
+    return type(value) is type(default) and bool(value == default)

@@ -13,25 +13,26 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Axis
+from xgrad.jobs.given import Given
 from xgrad.jobs.region import Work
-from xgrad.labels.crs import mappings
+from xgrad.labels import links
 from xgrad.labels.keywords import FieldOptions
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import labelled
 from xgrad.operators.operations import OPERATIONS
 from xgrad.operators.result import Result
-from xgrad.stores.source import chosen, opened
+from xgrad.stores.source import opened
 from xgrad.stores.workplace import fault_of_name
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be computed: a few hundred bytes, which travel to the workers.
+    """What is to be computed: a few hundred bytes, which travel to the workers with each task.
 
     Attributes
     ----------
     source : str
-        Path or URL.
+        Path or URL; for an object, where it was opened from, or what it is.
     variables : tuple of str or None
         Names; None for every numeric variable.
     dim
@@ -44,8 +45,10 @@ class Request:
         Identifies this run of the job.
     operation : str
         One of :data:`xgrad.operators.operations.OPERATIONS`.
-    form : str or None
-        Form of a divergence or a curl.
+    own : mapping
+        The keyword that only this operation takes, if it is given.
+    given : Given or None
+        The object that is the source.  It does not travel with each task.
     """
 
     source: str = field(repr=False)  # a cluster logs what it could not do
@@ -55,7 +58,8 @@ class Request:
     options: FieldOptions
     token: str
     operation: str = "gradient"
-    form: str | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
+    given: Given | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -144,15 +148,25 @@ class Job:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        source = opened(request.source)
-        # A grid mapping stays with the variables that name it.
-        self.source = replace(source, data=source.data.set_coords(mappings(source.data)))
-        self.data = chosen(self.source, request.variables)
+        source, names = request.given or opened(request.source), request.variables or ()
+        self.source = replace(source, data=links.as_coordinates(source.data, names))
+        self.data = self._chosen(names)
         self.chunks = _checked_chunks(self.data, request.chunks)
         self.options = Options(**cast(Any, request.options))
-        more = {} if request.form is None else {"form": request.form}
-        self.results = OPERATIONS[request.operation](self.data, request.dim, self.options, **more)
+        describe = OPERATIONS[request.operation].describe
+        self.results = describe(self.data, request.dim, self.options, **request.own)
         self._require_names()
+
+    def _chosen(self, names: tuple[str, ...]) -> xr.Dataset:
+        """The variables of these names, by default all."""
+        every = self.source.data
+        for name in names:
+            if name not in every.data_vars:
+                raise ValueError(
+                    f"`variables` names {name!r}, which the source lacks; it has "
+                    f"{list(every.data_vars)}"
+                )
+        return links.only(every, names) if names else every
 
     def _require_names(self) -> None:
         """Refuse names that a store cannot have, and variables that nothing is computed from."""
@@ -242,7 +256,7 @@ class Job:
         def nothing(results: Sequence[Result]) -> list[Any]:
             return [da.zeros(one.variable.shape, dtype=one.dtype, chunks=-1) for one in results]
 
-        return labelled(self.data, self.results, nothing)
+        return links.without_dangling(labelled(self.data, self.results, nothing))
 
 
 def _checked_chunks(data: xr.Dataset, chunks: Mapping[str, int]) -> dict[str, int]:

@@ -27,6 +27,8 @@ from xgrad.stores.urls import local_path, shown
 from xgrad.stores.workplace import Workplace, mark, marked
 
 _CONTENT, _COORDINATES = "content of the source", "coordinates"
+# It may change although an object is made in the same way: random numbers have no other name.
+_OBJECT = "object that is the source, by the names that dask gives its arrays"
 # Another form of the lines about finished regions has another number.
 _JOURNAL = "2"
 
@@ -35,7 +37,7 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
     """What two runs must have in common for the second to resume the first."""
     request = job.request
     path = local_path(request.source)
-    given = sorted(request.options.items())
+    given = sorted({**request.options, **request.own}.items())
     found = {name: repr(value) for name, value in given if name != "spacing"}
     # Sorted, because a folder is listed in any order.
     results = sorted(job.results, key=lambda one: one.name)
@@ -47,10 +49,9 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
         "version": version("xgrad"),
         "journal": _JOURNAL,
         "operation": request.operation,
-        "source": shown(request.source) if path is None else str(path.resolve()),
+        "source": str(path.resolve()) if path and not request.given else shown(request.source),
         "variables": repr([group.name for group in job.groups]),
         "dim": repr([one.name for one in results]),
-        "form": repr(request.form),
         "chunks": repr({group.name: group.written for group in job.groups}),
         "checksum": repr(checksum),
         _COORDINATES: tokenize(
@@ -58,8 +59,12 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
             request.options.get("spacing"),
             job.source.digest_of_coords(job.template().coords),
         ),
-        _CONTENT: job.source.digest(job.read, allow_missing=allow_missing),
+        _content(job): job.source.digest(job.read, allow_missing=allow_missing),
     }
+
+
+def _content(job: Job) -> str:
+    return _CONTENT if job.request.given is None else _OBJECT
 
 
 def _of_term(term: Term) -> tuple[Any, ...]:
@@ -131,7 +136,7 @@ def _require_same(before: dict[str, str], own: dict[str, str]) -> None:
 
 def _in_words(before: dict[str, str], own: dict[str, str]) -> Callable[[str], str]:
     def words(key: str) -> str:
-        if key in (_COORDINATES, _CONTENT):
+        if key in (_COORDINATES, _CONTENT, _OBJECT):
             return f"the {key}"
         return f"`{key}` ({before.get(key, 'not given')} then, {own.get(key, 'not given')} now)"
 
@@ -146,7 +151,7 @@ def require_unchanged(job: Job, own: dict[str, str], *, allow_missing: bool) -> 
     RuntimeError
         If the source has changed since `own` was made.
     """
-    if own[_CONTENT] != job.source.digest(job.read, allow_missing=allow_missing):
+    if own[_content(job)] != job.source.digest(job.read, allow_missing=allow_missing):
         raise RuntimeError(
             "`source` changed while it was read; the target is not published; start over with "
             "`restart`"
@@ -182,9 +187,12 @@ class Finished:
             np.zeros([-(-n // c) for n, c in zip(one.shape, one.written, strict=True)], bool)
             for one in groups
         ]
-        self.n_bytes = sum(map(self._read, place.finished()))
+        for line in place.finished():
+            self._read(line)
+        #: Cells of each group that earlier runs finished.
+        self.before = tuple(map(self._cells, range(len(groups))))
 
-    def _read(self, line: str) -> int:
+    def _read(self, line: str) -> None:
         """Note a line of the journal."""
         with suppress(ValueError, IndexError):
             index, box = _parsed(line)
@@ -192,7 +200,8 @@ class Finished:
             if index >= 0 and all(
                 0 <= part.start <= part.stop <= side for part, side in zip(box, shape, strict=True)
             ):
-                return self._note(index, box)
+                self._note(index, box)
+                return
         raise ValueError(
             f"`target` holds an unfinished job whose journal has the line {line!r}, which is not "
             "of this job; start over with `restart`"
@@ -213,6 +222,15 @@ class Finished:
         self._grids[index][_chunks(group, box)] = True
         n_bytes: int = math.prod(part.stop - part.start for part in box) * group.itemsize
         return n_bytes
+
+    def _cells(self, index: int) -> int:
+        """Number of cells of the chunks of a group that are finished."""
+        group = self._groups[index]
+        finished: Any = self._grids[index].astype(np.int64)
+        for size, chunk in zip(reversed(group.shape), reversed(group.written), strict=True):
+            starts = np.arange(0, size, chunk)
+            finished = finished @ (np.minimum(starts + chunk, size) - starts)
+        return int(finished)
 
 
 def _parsed(line: str) -> tuple[int, Box]:

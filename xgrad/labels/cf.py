@@ -34,6 +34,8 @@ from typing import Any, TypeAlias
 
 import xarray as xr
 
+from xgrad.labels import links
+
 _Labelled: TypeAlias = xr.DataArray | xr.Dataset
 
 # Finds the coordinates of an object, among these names, that one piece of evidence fits.
@@ -224,6 +226,8 @@ def _of_the_cells(evidence: _Evidence, usual: Collection[str]) -> _Evidence:
         found = evidence(obj, names)
         if len(found) < 2:
             return found
+        bounds = links.referred_by(obj.coords.variables, ("bounds",))
+        found = [name for name in found if name not in bounds] or found
         named = [name for name in found if str(name).lower() in usual]
         return named or [name for name in found if name in obj.dims] or found
 

@@ -43,6 +43,8 @@ class Selection:
         Multi-dimensional coordinates that are the independent variables.
     names : list of hashable
         All names of `dim`, resolved: those of the coordinates that positions are from.
+    single : list of hashable
+        Dimensions of one cell, which are left out because no dimension is named.
     """
 
     variables: dict[Hashable, xr.Variable]
@@ -51,6 +53,7 @@ class Selection:
     place: Place | None
     partials: list[Direction]
     names: list[Hashable]
+    single: list[Hashable]
 
     @cached_property
     def directions(self) -> list[Direction]:
@@ -140,6 +143,15 @@ class Selection:
                 f"the {what} takes the degrees of {found[0][0]!r} and {found[1][0]!r} for "
                 "distances on a plane; give `metric='sphere'` for the derivatives per metre on "
                 "the Earth",
+                CoordinateWarning,
+            )
+
+    def warn_of_single_cells(self) -> None:
+        """Warn of dimensions of one cell, along which there is no derivative."""
+        if self.single:
+            warn(
+                f"dimensions {self.single} of size 1 are left out, as `dim` names none; name the "
+                "others in `dim` to silence this",
                 CoordinateWarning,
             )
 
@@ -233,8 +245,8 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
 
         _refuse_planned_places(obj)
         obj, place = crs.placed(obj, options)
-    asked = _names(obj, dim, variables)
     options = _under_real_names(obj, options)
+    asked, single = _names(obj, dim, variables, options)
     _refuse_other_arrays(obj, asked, variables, options)
     if place is not None:
         options = with_the_globe(obj, place, asked, options)
@@ -252,12 +264,12 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     dims = [along.dim for along in spacings] + [own for one in jointly for own in one.dims]
     for one in dims:
         if not any(one in variable.dims for variable in variables.values()):
-            raise ValueError(f"nothing to differentiate along {one!r}: {dtypes_of(obj)}")
+            raise ValueError(f"nothing to differentiate along {one!r}: {names.dtypes_of(obj)}")
     mesh.refuse(obj, variables, dims)
     _require_a_time(variables, spacings, options)
     own = iter(spacings)
     called = [name if name in several else next(own).name for name in asked]
-    return Selection(variables, spacings, options, place, jointly, called)
+    return Selection(variables, spacings, options, place, jointly, called, single)
 
 
 def _partials(
@@ -355,21 +367,31 @@ def _is_numeric(dtype: Any) -> bool:
 
 
 def _names(
-    obj: xr.DataArray | xr.Dataset, dim: Dim, variables: Mapping[Hashable, xr.Variable]
-) -> list[Hashable]:
-    """The dimensions and coordinates of `dim`, resolved and without duplicates."""
+    obj: xr.DataArray | xr.Dataset, dim: Dim, variables: Mapping[Hashable, xr.Variable],
+    options: Options,
+) -> tuple[list[Hashable], list[Hashable]]:  # fmt: skip
+    """The dimensions and coordinates of `dim`, resolved and without duplicates.
+
+    If it is None, these are all dimensions but those of one cell, which come second, unless an
+    option names them or there are no others.
+    """
     used = [d for d in obj.dims if any(d in variable.dims for variable in variables.values())]
     if dim is None:
         if not used:
-            raise ValueError(f"nothing to differentiate: {dtypes_of(obj)}")
-        return used
+            raise ValueError(f"nothing to differentiate: {names.dtypes_of(obj)}")
+        given = (options.spacing, options.boundary, options.period)
+        named = {key for one in given if isinstance(one, Mapping) for key in one}
+        single = [d for d in used if obj.sizes[d] == 1 and d not in named]
+        if len(single) == len(used):
+            return used, []
+        return [d for d in used if d not in single], single
     found = [names.resolved(obj, name) for name in _listed(dim)]
     if not found:
         raise CoordinateError(f"`dim` is empty; {names.choices(obj)}")
     for i, name in enumerate(found):
         if name in found[:i]:
             raise CoordinateError(f"`dim` names {name!r} twice: {_listed(dim)}")
-    return found
+    return found, []
 
 
 def _listed(dim: Dim) -> list[Hashable]:
@@ -418,11 +440,3 @@ def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
             )
         value = value.isel({dim: theirs.get_indexer(wanted)})
     return value
-
-
-def dtypes_of(obj: xr.DataArray | xr.Dataset) -> str:
-    """Describe the variables of an object, for the message that none of them fits."""
-    if isinstance(obj, xr.DataArray):
-        return f"{obj.name!r} has no dimensions"
-    found = {name: f"{variable.dtype} {variable.dims}" for name, variable in obj.data_vars.items()}
-    return f"no numeric variable has the requested dimensions; variables are {found}"

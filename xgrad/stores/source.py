@@ -76,6 +76,10 @@ class Source:
         encoding = self.data.variables[name].encoding
         return encoding.get("shards") or encoding.get("chunks") or encoding.get("chunksizes")
 
+    def copies(self, name: Hashable) -> int:
+        """Chunks in memory while one is decoded; a shard is also put together from its chunks."""
+        return 3 if self.data.variables[name].encoding.get("shards") else 2
+
     def is_scaled(self, name: Hashable) -> bool:
         """Whether a variable is stored as numbers of another dtype."""
         variable = self.data.variables[name]
@@ -169,26 +173,6 @@ def _opened_store(url: str | Path) -> xr.Dataset:
         cache=False,
         consolidated=group.metadata.consolidated_metadata is not None,
     )
-
-
-def chosen(source: Source, variables: Iterable[str] | None) -> xr.Dataset:
-    """Select variables, by default all.
-
-    Raises
-    ------
-    ValueError
-        If one does not exist.
-    """
-    if variables is None:
-        return source.data
-    names = [variables] if isinstance(variables, str) else list(variables)
-    for name in names:
-        if name not in source.data.data_vars:
-            raise ValueError(
-                f"`variables` names {name!r}, which the source lacks; it has "
-                f"{list(source.data.data_vars)}"
-            )
-    return source.data[names]
 
 
 def _is_zarr(url: str | Path) -> bool:
