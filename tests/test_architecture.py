@@ -17,6 +17,7 @@ FOLDER = Path(xgrad.__file__).parent
 # are all on lower layers.
 BELOW = {
     "errors": set(),
+    "_interrupt": set(),
     "_jit": set(),
     "_typing": set(),
     "stencils": {"errors", "_jit", "_typing"},
@@ -30,14 +31,16 @@ BELOW = {
              "_typing"},
     "accessor": {"operators", "jobs", "labels", "_typing"},
     "demo": {"jobs", "stores", "workers", "_typing"},
-    "cli": {"__init__", "demo", "jobs", "labels", "operators", "stores", "workers", "_typing"},
+    "cli": {"__init__", "_interrupt", "demo", "jobs", "labels", "operators", "stores", "workers",
+            "_typing"},
     "__main__": {"cli"},
-    "__init__": {"accessor", "operators", "jobs", "errors"},
+    "__init__": {"_interrupt", "accessor", "operators", "jobs", "errors"},
 }  # fmt: skip
 
 # External packages that the modules of a part may import, directly or indirectly.
 EXTERNAL = {
     "errors": set(),
+    "_interrupt": set(),
     "_jit": {"numpy", "numba"},
     "_typing": {"numpy"},
     "stencils": {"numpy", "numba"},

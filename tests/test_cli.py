@@ -188,6 +188,30 @@ def test_a_coordinate_that_rounding_made_uneven_is_reported_in_one_line(
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_nothing_that_is_printed_steers_the_terminal(commands: Session, tmp_path: Path) -> None:
+    odd, bell = "\x1b[31mred\x1b[0m", "\x07\x9b\u202e"
+    x = (np.arange(4320) / 12).astype("f4")  # which a warning names
+    given = xr.Dataset({odd: (bell, np.sin(x))}, {bell: x})
+    given.to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    common = ("gradient", tmp_path / "in.zarr", tmp_path / f"{bell}.zarr")
+    for arguments, status in (
+        ((*common, "--dry-run"), 0),
+        (common, 0),
+        (common, 1),
+        ((*common, "--dim", odd), 1),
+        ((*common, "--chunks", odd), 2),
+        ((*common, odd), 2),
+        ((f"--{odd}",), 2),
+        ((odd,), 2),
+    ):
+        done = commands.run(*arguments)
+        assert done.returncode == status
+        shown = done.stdout + done.stderr
+        assert shown or not status
+        assert all(line.isprintable() for line in shown.split("\n")), shown
+        assert status == 0 or len(shown.splitlines()) == 1, shown
+
+
 @pytest.mark.thorough  # tests/jobs/test_cluster_deaths.py joins one, too
 def test_a_running_cluster(source: Path, tmp_path: Path) -> None:
     import distributed
@@ -293,6 +317,32 @@ def test_an_interrupt_publishes_nothing_and_exits_with_130(
     assert commands.run("gradient", source, out, "--chunks", "time=1,y=10").returncode == 0
     assert out.exists()
     assert not partial.exists()
+
+
+@pytest.mark.parametrize("command", [[COMMAND], [sys.executable, "-m", "xgrad"]])
+def test_an_interrupt_while_the_command_is_imported_is_reported_in_one_line(
+    command: list[str], tmp_path: Path
+) -> None:
+    # The import stops where it opens this pipe, and goes on when the test does.
+    pipe, folder = tmp_path / "pipe", tmp_path / "before"
+    folder.mkdir()
+    os.mkfifo(pipe)
+    (folder / "xarray.py").write_text(f"open({str(pipe)!r}).read()")
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [*command, "gradient", "in.zarr", "out.zarr"], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    with pipe.open("w"):
+        process.send_signal(signal.SIGINT)
+        _, shown = process.communicate()
+    assert process.returncode == 130
+    assert shown == "\nError: interrupted; run the same command again to resume\n"
+
+
+def test_an_interrupt_is_left_to_programs_that_import_the_package() -> None:
+    code = "import signal; a = signal.getsignal(2); import xgrad; assert signal.getsignal(2) is a"
+    subprocess.run([sys.executable, "-c", code, "xgrad"], check=True)
 
 
 def test_an_interrupt_while_workers_start_is_reported_in_one_line(

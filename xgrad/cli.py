@@ -16,11 +16,12 @@ import click
 
 import xgrad
 from xgrad import demo as demonstration
+from xgrad._interrupt import interrupted
 from xgrad._typing import Operation, Progress, To
 from xgrad.jobs.api import plan_to_zarr, to_zarr
 from xgrad.labels.keywords import Keyword, OperationOptions, keywords_of
 from xgrad.operators.operations import OPERATIONS
-from xgrad.stores.urls import shown
+from xgrad.stores.urls import printable, shown
 from xgrad.workers.cluster import certificates
 from xgrad.workers.processes import own_process
 
@@ -55,11 +56,13 @@ _WORDS = {
 }
 
 
-def _interrupted(*_signal: Any) -> None:
-    # Exit at once: an exception might be swallowed, and would wait for threads that are still
-    # writing.  The next run resumes from what is left, as it does after a kill.
-    os.write(2, b"\nError: interrupted; run the same command again to resume\n")
-    os._exit(130)  # the status that shells use for a command ended by SIGINT
+def _line(text: object) -> str:
+    """A text in one line, without credentials and what would steer a terminal."""
+    return printable(" ".join(shown(text).split()))
+
+
+def _print(text: str) -> None:
+    click.echo(printable(text))
 
 
 def _complete(target: str, *_signal: Any) -> None:
@@ -68,11 +71,22 @@ def _complete(target: str, *_signal: Any) -> None:
 
 
 def _in_one_line(message: Warning | str, *_where: Any) -> None:
-    click.echo(f"Warning: {message}", err=True)
+    click.echo(f"Warning: {_line(message)}", err=True)
+
+
+def _without_usage(error: click.UsageError) -> click.UsageError:
+    # Without a context, click prints no usage above the message.
+    return click.UsageError(_line(error.format_message()))
 
 
 class _OneLine(click.Group):
     """A group that reports every error in one line, with a non-zero exit status."""
+
+    def make_context(self, *given: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*given, **more)
+        except click.UsageError as error:
+            raise _without_usage(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         if not sys.warnoptions:
@@ -80,16 +94,15 @@ class _OneLine(click.Group):
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", xgrad.CoordinateWarning)
             warnings.showwarning = _in_one_line  # type: ignore[assignment]
-        signal.signal(signal.SIGINT, _interrupted)
+        signal.signal(signal.SIGINT, interrupted)
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            error.ctx = None  # keeps click from printing usage above the message
-            raise
+            raise _without_usage(error) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            text = " ".join(shown(error).split()) or type(error).__name__
+            text = _line(error) or type(error).__name__
             for name, word in _WORDS.items():
                 text = text.replace(name, word)
             raise click.ClickException(text) from error
@@ -335,9 +348,9 @@ def _run(operation: Operation, source: str, target: str, **options: Any) -> None
         return
     own_process()
     report = to_zarr(operation, source, target, variables, dim, **options)
-    signal.signal(signal.SIGINT, partial(_complete, shown(target)))
+    signal.signal(signal.SIGINT, partial(_complete, _line(target)))
     if sys.stdout.isatty():
-        click.echo(f"{shown(target)}: {report}")
+        click.echo(f"{_line(target)}: {report}")
 
 
 for _operation, _what in _WHAT.items():
@@ -364,5 +377,5 @@ def demo(n_bytes: int, keep: Path | None) -> None:
 
     The data are global temperatures with known derivatives along time, latitude and longitude.
     """
-    if not demonstration.run(n_bytes, keep, click.echo, progress=sys.stderr.isatty()):
+    if not demonstration.run(n_bytes, keep, _print, progress=sys.stderr.isatty()):
         raise click.ClickException("a gradient differs from numpy.gradient")

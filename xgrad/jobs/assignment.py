@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -126,7 +126,7 @@ class Assignment:
     """
 
     request: Request
-    store: Any
+    store: Any = field(repr=False)  # a cluster logs what it could not do
     group: int
     name: str
     dims: tuple[Hashable, ...]

@@ -11,7 +11,7 @@ import xarray as xr
 from xgrad.arrays.term import Positions
 from xgrad.jobs.cutting import Layout, cost, laid_out
 from xgrad.jobs.request import Group, Job
-from xgrad.stores.urls import shown
+from xgrad.stores.urls import printable, shown
 from xgrad.workers.cluster import Crew
 from xgrad.workers.memory import Memory, size
 
@@ -88,7 +88,7 @@ class Plan:
         for name, layout in zip(self.variables, self.layouts, strict=True):
             largest = " × ".join(map(str, layout.largest))
             rows.append((name, f"{layout.n_regions} regions of up to {largest} cells"))
-        return "\n".join(f"{name:<9} {value}" for name, value in rows)
+        return "\n".join(f"{printable(name):<9} {printable(value)}" for name, value in rows)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from xgrad.kernels.piece import Piece
 from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions
 from xgrad.operators.result import Result
 from xgrad.stencils import ghosts
+from xgrad.stores.urls import cause, shown
 
 _Returned = TypeVar("_Returned")
 
@@ -181,12 +182,12 @@ def attempt(action: Callable[[], _Returned], retries: int, failure: str) -> _Ret
             return action()
         except MemoryError:
             raise
-        except Exception as error:  # a codec may raise anything
-            text = f"{failure}: {error or type(error).__name__}"
+        except Exception as error:  # noqa: BLE001  a codec may raise anything
+            text = f"{failure}: {shown(error) or type(error).__name__}"
             if isinstance(error, OSError) and error.errno in _HOPELESS:
-                raise OSError(error.errno, text) from error
+                raise OSError(error.errno, text) from cause(error)
             if k == retries:
-                raise RuntimeError(text) from error
+                raise RuntimeError(text) from cause(error)
             time.sleep(_PAUSE * 2**k)
     raise AssertionError
 

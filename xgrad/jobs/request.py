@@ -22,6 +22,7 @@ from xgrad.operators.evaluate import labelled
 from xgrad.operators.operations import OPERATIONS
 from xgrad.operators.result import Result
 from xgrad.stores.source import opened
+from xgrad.stores.workplace import fault_of_name
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Request:
         The object that is the source.  It does not travel with each task.
     """
 
-    source: str
+    source: str = field(repr=False)  # a cluster logs what it could not do
     variables: tuple[str, ...] | None
     dim: Dim
     chunks: Mapping[str, int]
@@ -170,10 +171,11 @@ class Job:
     def _require_names(self) -> None:
         """Refuse names that a store cannot have, and variables that nothing is computed from."""
         for one in self.results:
-            if "/" in str(one.name):
+            fault = fault_of_name(str(one.name))
+            if fault is not None:
                 raise ValueError(
-                    f"a result would be called {one.name!r}, but a slash separates groups in "
-                    "Zarr; rename the dimension or the variable in the source"
+                    f"a result would be called {one.name!r}, but {fault}; rename the dimension or "
+                    "the variable in the source"
                 )
         positions = (self.request.options.get("spacing") or {}).values()
         used = {*self.read, *(one for one in positions if isinstance(one, str))}
@@ -183,6 +185,16 @@ class Job:
                 raise ValueError(
                     f"`variables` names {name!r}, from which nothing can be computed: it has dtype "
                     f"{variable.dtype} and dimensions {variable.dims}; leave it out"
+                )
+
+    def require_storable(self) -> None:
+        """Refuse coordinates that are to be copied, but whose names a store cannot have."""
+        for name in self.template().coords:
+            fault = fault_of_name(str(name))
+            if fault is not None:
+                raise ValueError(
+                    f"the coordinate {name!r} cannot be copied, as {fault}; rename or drop it in "
+                    "the source"
                 )
 
     @property

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -98,13 +99,24 @@ def resumes(place: Workplace, own: dict[str, str], run: str, *, restart: bool) -
     Raises
     ------
     ValueError
-        If the unfinished job has another identity.
+        If the unfinished job has another identity, or what was kept of it is damaged.
     """
     before = place.remembered()
     if before is None or restart:
         return False
-    _require_same(json.loads(before), own)
+    _require_same(_identity_in(before), own)
     return mark(place.store, run)
+
+
+def _identity_in(text: str) -> dict[str, str]:
+    with suppress(ValueError, RecursionError):
+        found = json.loads(text)
+        if isinstance(found, dict) and all(isinstance(one, str) for one in found.values()):
+            return found
+    raise ValueError(
+        "`target` holds an unfinished job whose description is damaged, or not of xgrad; start "
+        "over with `restart`"
+    )
 
 
 def remember(place: Workplace, own: dict[str, str]) -> None:
@@ -176,9 +188,24 @@ class Finished:
             for one in groups
         ]
         for line in place.finished():
-            self._note(*_parsed(line))
+            self._read(line)
         #: Cells of each group that earlier runs finished.
         self.before = tuple(map(self._cells, range(len(groups))))
+
+    def _read(self, line: str) -> None:
+        """Note a line of the journal."""
+        with suppress(ValueError, IndexError):
+            index, box = _parsed(line)
+            shape = self._groups[index].shape
+            if index >= 0 and all(
+                0 <= part.start <= part.stop <= side for part, side in zip(box, shape, strict=True)
+            ):
+                self._note(index, box)
+                return
+        raise ValueError(
+            f"`target` holds an unfinished job whose journal has the line {line!r}, which is not "
+            "of this job; start over with `restart`"
+        )
 
     def has(self, group: Group, box: Box) -> bool:
         """Whether a region is finished."""

@@ -148,6 +148,7 @@ def _report(job: Job, before: Sequence[int], seconds: float, peak: int) -> Repor
 def _opened(request: Request) -> Iterator[Job]:
     job = Job(request)
     try:
+        job.require_storable()
         yield job
     finally:
         forget(job)
@@ -156,8 +157,8 @@ def _opened(request: Request) -> Iterator[Job]:
 def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
     if client is not None and not target.is_shared:
         raise ValueError(
-            f"`target` {target.name!r} is written in one session, which processes cannot share; "
-            "leave out `workers` and `scheduler`"
+            f"`target` {shown(target.name)!r} is written in one session, which processes cannot "
+            "share; leave out `workers` and `scheduler`"
         )
     if job.request.given is not None:
         job.request.given.warn_of_repeated_work(job.read)

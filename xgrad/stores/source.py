@@ -19,7 +19,7 @@ from dask.tokenize import tokenize
 
 from xgrad.stores import listing
 from xgrad.stores.blosc import Whole, of_blosc
-from xgrad.stores.urls import is_zarr, local_path, shown
+from xgrad.stores.urls import cause, is_zarr, local_path, require_address, shown
 
 # Coordinates of up to so many bytes are compared by their values.
 _IN_FULL = 2**24
@@ -138,6 +138,7 @@ def opened(url: str | Path) -> Source:
       ...
     FileNotFoundError: `source` 'missing.zarr' does not exist
     """
+    require_address("source", url)
     path = local_path(url)
     if path is not None and not path.exists():
         raise FileNotFoundError(f"`source` {shown(url)!r} does not exist")
@@ -149,11 +150,11 @@ def opened(url: str | Path) -> Source:
     except (ValueError, OSError, KeyError) as error:
         reason = shown(str(error).split(". ")[0].split("\n")[0]) or type(error).__name__
         if path is None and isinstance(error, FileNotFoundError):
-            raise FileNotFoundError(f"`source` {shown(url)!r} does not exist") from error
+            raise FileNotFoundError(f"`source` {shown(url)!r} does not exist") from cause(error)
         raise ValueError(
             f"`source` {shown(url)!r} is neither a Zarr store nor a file that xarray opens: "
             f"{reason}"
-        ) from error
+        ) from cause(error)
 
 
 def _opened_file(url: str | Path) -> xr.Dataset:
