@@ -115,12 +115,11 @@ def from_coordinate(
     require_one_dimension(coord, dim)
     label = str(coord.attrs.get("long_name") or name)
     what = f"coordinate {name!r}"
+    times.refuse_other_objects(coord)
     if times.is_time(coord):
-        steps = times.steps_between(coord.values, what, datetime_unit)
-        unit = OF_TIME[datetime_unit]
-        return around(
-            Spacing(coord.dims[0], name, steps, unit, label, is_time=True), coord.size, period
-        )
+        steps, unit = times.steps_between(coord.values, what, datetime_unit), OF_TIME[datetime_unit]
+        found = Spacing(coord.dims[0], name, steps, unit, label, is_time=True)
+        return around(found, coord.size, period)
     turn = full_turn(coord.attrs.get("units"))
     steps = numbers.steps_between(coord.values, what, period, turn)
     if warns:
