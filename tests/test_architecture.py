@@ -61,7 +61,6 @@ NARROWER = {
     "stores.listing": {"numpy", "zarr"},
     "workers.memory": set(),
     "workers.threads": {"dask"},
-    "workers.dispatch": {"dask", "distributed"},
 }
 LAYERS, IMPORTS_BETWEEN_PARTS = 10, 70
 TOP_LEVEL_MODULES, PACKAGES = 10, range(6, 10)

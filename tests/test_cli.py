@@ -156,6 +156,16 @@ def test_names_of_places_and_a_crs_on_the_command_line(commands: Session, tmp_pa
         with xr.open_zarr(tmp_path / name) as found:
             for key, values in expected.items():
                 assert same_bits(found[key], values), name
+    turned = located.drop_vars("f")
+    for name in "uv":
+        turned[name].attrs.pop("standard_name", None)
+    turned.to_zarr(tmp_path / "turned.zarr", zarr_format=2)
+    along = ["--component", "x=u", "--component", "y=v"]
+    done = commands.run("rotate", tmp_path / "turned.zarr", tmp_path / "r", *along, "--to", "earth")
+    assert done.returncode == 0, done.stderr
+    with xr.open_zarr(tmp_path / "r") as found:
+        for key, values in turned.fdgrad.rotate({"x": "u", "y": "v"}, to="earth").items():
+            assert same_bits(found[key], values)
     stores = tmp_path / "projected.zarr", tmp_path / "none"
     done = commands.run("gradient", *stores, "--var", "f", "--metric", "EPSG:4326")
     assert done.returncode == 1

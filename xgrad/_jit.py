@@ -67,3 +67,23 @@ def _compiled_quotient(difference: Any, step: Any) -> Any:
         return complex((re + im * ratio) * scale, (im - re * ratio) * scale)
 
     return smith
+
+
+def times(number: Any, factor: Any) -> Any:
+    """Multiply both parts of a number by a real factor, so that an infinite one keeps the other."""
+    return number * factor
+
+
+@overload(times)
+def _compiled_times(number: Any, factor: Any) -> Any:  # noqa: ARG001
+    if not isinstance(number, types.Complex):
+
+        def plain(number: Any, factor: Any) -> Any:
+            return number * factor
+
+        return plain
+
+    def apart(number: Any, factor: Any) -> Any:
+        return complex(number.real * factor, number.imag * factor)
+
+    return apart

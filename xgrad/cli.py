@@ -16,11 +16,13 @@ import click
 
 import xgrad
 from xgrad import demo as demonstration
-from xgrad._typing import Operation
+from xgrad._typing import Operation, Progress, To
 from xgrad.jobs.api import plan_to_zarr, to_zarr
 from xgrad.labels.keywords import Keyword, OperationOptions, keywords_of
+from xgrad.operators.operations import OPERATIONS
 from xgrad.stores.urls import shown
-from xgrad.workers.cluster import certificates, own_process
+from xgrad.workers.cluster import certificates
+from xgrad.workers.processes import own_process
 
 # Names in the library's messages, and what the command line calls them.
 _WORDS = {
@@ -47,6 +49,9 @@ _WORDS = {
     "`metric`": "--metric",
     "`radius`": "--radius",
     "`form`": "--form",
+    "`order`": "--order",
+    "`progress`": "--progress",
+    "`to`": "--to",
 }
 
 
@@ -55,6 +60,11 @@ def _interrupted(*_signal: Any) -> None:
     # writing.  The next run resumes from what is left, as it does after a kill.
     os.write(2, b"\nError: interrupted; run the same command again to resume\n")
     os._exit(130)  # the status that shells use for a command ended by SIGINT
+
+
+def _complete(target: str, *_signal: Any) -> None:
+    os.write(2, f"\n{target} is complete\n".encode())
+    os._exit(0)
 
 
 def _in_one_line(message: Warning | str, *_where: Any) -> None:
@@ -196,6 +206,8 @@ _READ_AS: dict[str, dict[str, Any]] = {
     "retries": {"type": click.IntRange(min=0), "metavar": "N", "show_default": True},
     "workers": {"type": click.IntRange(min=1), "metavar": "N"},
     "scheduler": {"metavar": "ADDRESS"},
+    "progress": {"type": click.Choice(get_args(Progress)), "default": "auto"},
+    "to": {"type": click.Choice(get_args(To)), "required": True},
 }  # fmt: skip
 
 
@@ -209,7 +221,7 @@ def _option(name: str, kind: Any, keyword: Keyword) -> click.Option:
             reads["show_default"] = True
     elif kind is bool:
         reads = {"is_flag": True}
-    default = None if reads.get("multiple") else keyword.default
+    default = None if reads.get("multiple") else reads.pop("default", keyword.default)
     if choices and default is not None:
         default = str(default)
     return click.Option(
@@ -258,26 +270,32 @@ _CERTIFICATES = [
         ["--tls-key"], type=_FILE, metavar="FILE", help="Private key of that certificate."
     ),
 ]
-# The help of each command, and whether it takes the components of a vector field.
-_COMMANDS: dict[Operation, tuple[str, bool]] = {
-    "gradient": ("Write the gradient of SRC to DST.", False),
-    "magnitude": ("Write the magnitude of the gradient of SRC to DST.", False),
-    "laplacian": ("Write the Laplacian of SRC to DST.", False),
-    "divergence": ("Write the divergence of a vector field in SRC to DST.", True),
-    "curl": ("Write the curl of a vector field in SRC to DST.", True),
+_WHAT: dict[Operation, str] = {
+    "gradient": "Write the gradient of SRC to DST.",
+    "derivative": "Write one derivative, of higher order or mixed, of SRC to DST.",
+    "magnitude": "Write the magnitude of the gradient of SRC to DST.",
+    "direction": "Write the direction of the gradient of SRC to DST.",
+    "laplacian": "Write the Laplacian of SRC to DST.",
+    "hessian": "Write all second derivatives of SRC to DST.",
+    "divergence": "Write the divergence of a vector field in SRC to DST.",
+    "curl": "Write the curl of a vector field in SRC to DST.",
+    "rotate": "Write turned components of a vector field in SRC to DST.",
 }
 
 
-def _command(operation: Operation, what: str, *, of_a_vector: bool) -> click.Command:
+def _command(operation: Operation, what: str) -> click.Command:
     """The command for an operation, with the keywords of its job as options."""
+    entry = OPERATIONS[operation]
+    particular = {name: one for name, one in keywords_of(entry.options).items() if one[1].help}
+    known = {**keywords_of(OperationOptions), **particular}
     keywords = {
-        name: _option(name, *entry)
-        for name, entry in keywords_of(OperationOptions).items()
-        if entry[1].help is not None
+        name: _option(name, *known[name])
+        for name in entry.keywords
+        if known[name][1].help is not None
     }
-    form = keywords.pop("form")
+    own = [keywords.pop(entry.own)] if entry.own else []
     parameters = [
-        *_ARGUMENTS, *([_COMPONENTS, form] if of_a_vector else _ALONG), *keywords.values(),
+        *_ARGUMENTS, *([_COMPONENTS] if entry.of_a_vector else _ALONG), *own, *keywords.values(),
         _DRY_RUN, *_CERTIFICATES,
     ]  # fmt: skip
     return click.Command(
@@ -300,26 +318,30 @@ def _run(operation: Operation, source: str, target: str, **options: Any) -> None
     if "components" in options:
         dim = _each_once("--component", options.pop("components"))
     options |= {
-        "edge_order": 2 if options["edge_order"] == "2" else 1,
-        "accuracy": int(options["accuracy"]),
-        "spacing": _each_once("--spacing", options["spacing"]),
+        name: int(options[name]) for name in ("edge_order", "accuracy", "order") if name in options
+    }
+    options |= {
+        name: _each_once(f"--{name}", options[name])
+        for name in ("spacing", "period")
+        if name in options
+    }
+    options |= {
         "chunks": _each_once("--chunks", itertools.chain(*options["chunks"])),
         "boundary": _mapping(boundary) if boundary else "one-sided",
-        "period": _each_once("--period", options["period"]),
         "security": certificates(*security),
     }
     if options.pop("dry_run"):
         click.echo(plan_to_zarr(operation, source, target, variables, dim, **options))
         return
     own_process()
-    options["progress"] = sys.stderr.isatty()
     report = to_zarr(operation, source, target, variables, dim, **options)
+    signal.signal(signal.SIGINT, partial(_complete, shown(target)))
     if sys.stdout.isatty():
         click.echo(f"{shown(target)}: {report}")
 
 
-for _operation, (_what, _of_a_vector) in _COMMANDS.items():
-    main.add_command(_command(_operation, _what, of_a_vector=_of_a_vector))
+for _operation, _what in _WHAT.items():
+    main.add_command(_command(_operation, _what))
 
 
 @main.command()

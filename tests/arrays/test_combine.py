@@ -70,6 +70,9 @@ def test_times_in_chunks_lose_no_tick(engine: str) -> None:
     whole = combine.differentiate(days, 2.0, 0, Scheme(edge_order=2))
     assert whole.dtype == np.float64
     assert whole[1] == 1.5 * 86400 / 2
+    days[[3, 6]] = np.array([-(2**63) + 1, 2**63 - 1]).view("M8[ns]")
+    whole = combine.differentiate(days, 2.0, 0, Scheme(edge_order=2))
+    np.testing.assert_allclose(whole[4:6], [2.54e9, 2.06e9], rtol=1e-2)
     for size in (1, 2, 4):
         array = engines.module(engine).from_array(days, chunks=size)
         lazy = combine.differentiate(array, 2.0, 0, Scheme(edge_order=2))

@@ -12,6 +12,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.helpers import same_bits
 from tests.jobs.helpers import OPTIONS, SMALL, compare, small
 from xgrad.jobs.api import gradient_to_zarr
 from xgrad.jobs.assignment import loaded
@@ -38,6 +39,39 @@ def test_a_job_takes_any_dtype(dtype: str, tmp_path: Path) -> None:
     gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", "t")
     with xr.open_zarr(tmp_path / "in.zarr") as stored:
         compare(tmp_path / "out.zarr", stored.load(), {})
+
+
+@pytest.mark.parametrize("skipna", [False, True])
+@pytest.mark.parametrize("spacing", ["x", "own"])
+def test_a_job_takes_steps_of_any_scale(spacing: str, skipna: bool, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    f, x = rng.normal(size=(14, 3)), 2.0**980 * rng.random((14, 1)).cumsum(0)
+    coords = {"x": x[:, 0], "own": (("x", "y"), x * [1, 0.5, 2**-1900])}
+    given = xr.Dataset({"t": (("x", "y"), f)}, coords)
+    given.to_zarr(tmp_path / "in.zarr", encoding={"t": {"chunks": (4, 2)}}, zarr_format=2)
+    options: Any = {"dim": "x", "accuracy": 8, "skipna": skipna, "spacing": {"x": spacing}}
+    name = "dt_dx" if spacing == "x" else "dt_down"
+    gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", "t", **options)
+    compare(tmp_path / "out.zarr", given, options)
+    plain = given.t.fdgrad.gradient("x", accuracy=8, spacing={"x": x[:, 0] * 2.0**-980})
+    with xr.open_zarr(tmp_path / "out.zarr") as found:
+        assert same_bits(found[name][:, 0].values, plain.dt_dx[:, 0].values * 2.0**-980)
+
+
+@pytest.mark.parametrize("units", ["nanoseconds", "nanoseconds since 1970-01-01"])
+def test_a_job_subtracts_times_that_are_more_than_an_int64_apart(
+    units: str, tmp_path: Path
+) -> None:
+    ticks = np.array([-(2**63) + 2, 5, 2**63 - 1, 0, 2**62, -(2**62)])
+    raw = xr.Dataset({"t": ("x", ticks, {"units": units, "dtype": "timedelta64[ns]"})})
+    raw.to_zarr(tmp_path / "in.zarr", encoding={"t": {"chunks": (2,)}}, zarr_format=2)
+    gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", "t")
+    with xr.open_zarr(tmp_path / "out.zarr") as found:
+        rises = [5 + 2**63 - 2, 2**64 - 3, -5, 2**62 - 2**63 + 1, -(2**62), -(2**63)]
+        halved = [1, 2, 2, 2, 2, 1]
+        assert found.dt_dx.values.tolist() == [
+            float(rise) / 1e9 / half for rise, half in zip(rises, halved, strict=True)
+        ]
 
 
 @given(

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.helpers import numpy_gradient, same_bits
 from tests.kernels.helpers import DTYPES, values_of, whole
+from xgrad._typing import FIRST, LAST, STEP, WEIGHTS
 from xgrad.kernels import tabled
+from xgrad.stencils.scheme import Scheme
+from xgrad.stencils.table import table_of
 
 
 @pytest.fixture(autouse=True, params=["compiled", "numpy's"])
@@ -117,3 +123,37 @@ def test_a_stencil_that_meets_nat_gives_nan() -> None:
     days = np.array(["2000-01-01", "2000-01-02", "NaT", "2000-01-04", "2000-01-05", "2000-01-06"])
     slopes = whole(days.astype("M8[s]"), np.array([1.0, 1.0, 1.5, 1.0, 1.0]), 0, 1)
     np.testing.assert_array_equal(np.isnan(slopes), [False, True, True, True, False, False])
+
+
+TICKS = st.integers(-(2**63) + 1, 2**63 - 1)
+LENGTHS = {"W": 604800, "D": 86400, "h": 3600, "m": 60, "7s": 7, "s": 1} | {
+    unit: Fraction(1, 1000**k) for k, unit in enumerate(["ms", "us", "ns", "ps", "fs", "as"], 1)
+}
+
+
+@given(
+    ticks=st.lists(TICKS, min_size=10, max_size=12), unit=st.sampled_from(list(LENGTHS)),
+    kind=st.sampled_from("mM"), scheme=st.sampled_from(
+        [Scheme(), Scheme(edge_order=2), Scheme(accuracy=8), Scheme(order=2, accuracy=4)]
+    ), steps=st.sampled_from([0.5, np.cumsum(np.arange(1.0, 12))]),
+)  # fmt: skip
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_differences_of_times_that_exceed_an_int64_are_right(
+    ticks: list[int], unit: str, kind: str, scheme: Scheme, steps: Any
+) -> None:
+    size = len(ticks)
+    table = table_of(steps if np.ndim(steps) == 0 else steps[: size - 1], size, scheme, "f8")
+    times = np.array(ticks).view(f"{kind}8[{unit}]")
+    tabled.differentiate(times, times[:0], times[:0], table, 0, out := np.empty(size))
+    for i, found in enumerate(out):
+        first, last = i + int(table[FIRST, i]), i + int(table[LAST, i])
+        if table[STEP, i]:
+            rise = float(ticks[last] - ticks[first])
+            seconds = rise * float(max(1, LENGTHS[unit])) / float(max(1, 1 / LENGTHS[unit]))
+            assert found == seconds / table[STEP, i]
+            continue
+        products = [
+            Fraction(float(table[WEIGHTS + k - first, i])) * (ticks[k] - ticks[i]) * LENGTHS[unit]
+            for k in range(first, last + 1)
+        ]
+        assert abs(Fraction(found) - sum(products)) <= 12 * 2.3e-16 * sum(map(abs, products))

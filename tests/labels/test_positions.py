@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,14 @@ from hypothesis import strategies as st
 
 import xgrad  # noqa: F401
 from tests.helpers import same_bits
-from xgrad.errors import CoordinateError
-from xgrad.labels.positions import Line, cost_of_rounding, steps_between
+from xgrad.errors import CoordinateError, CoordinateWarning
+from xgrad.labels.positions import (
+    Line,
+    cost_of_conversion,
+    cost_of_rounding,
+    leave_range,
+    steps_between,
+)
 
 
 def steps(values: Any, period: float | None = None) -> Any:
@@ -46,6 +54,21 @@ def test_even_positions_become_one_strong_step() -> None:
         (["a", "b"], r"'x' has dtype <U1, which cannot be positions"),
         ([True, False], r"'x' has dtype bool"),
         ([1j, 2j], r"'x' has dtype complex128"),
+        (
+            2**62 + np.arange(3),
+            r"cannot tell apart at index 0 and 1 \(values 461.*904 and 461.*905\)",
+        ),
+        (
+            np.array([2**64 - 1, 2**64 - 2], "u8"),
+            r"values 184.*615 and 184.*614\), because it does",
+        ),
+        (np.array([1.0, 2.0, 2.0]) * 2**62, "has the same position twice at index 1 and 2"),
+        (np.array([2**62, 2**62]), "has the same position twice at index 0 and 1"),
+        ([-1e308, 1e308], r"from -1e\+308 to 1e\+308 at index 1, .* float64 cannot hold; scale it"),
+        (
+            np.array([0, 4e4, -4e4], "f2"),
+            r"at index 2, .* float16 cannot hold; convert it to float64",
+        ),
         (np.array([1, "a"], object), r"'x' has dtype object"),
     ],
 )
@@ -89,6 +112,46 @@ def test_only_rounded_lines_have_a_cost_of_rounding() -> None:
     assert 1e-5 < cost_of_rounding(twelfths, steps(twelfths), None) < 1e-3
     for values in (twelfths.astype("f8"), np.arange(5, dtype="f4"), np.float32([0, 1, 3])):
         assert cost_of_rounding(values, steps(values), None) == 0
+
+
+@given(st.integers(-(2**63), 2**63 - 10**7), st.integers(1, 10**6), st.booleans())
+def test_the_cost_of_converting_integers_is_that_of_their_steps(
+    start: int, step: int, descends: bool
+) -> None:
+    x = np.array([start + step * k for k in range(5)])[:: -1 if descends else 1]
+    floats = [float(one) for one in x.tolist()]
+    errors = [abs(abs(b - a) / step - 1) for a, b in itertools.pairwise(floats)]
+    assert cost_of_conversion(x) == max(errors)
+
+
+@pytest.mark.parametrize("as_spacing", [False, True])
+def test_integers_that_float64_rounds_are_reported_with_a_remedy(as_spacing: bool) -> None:
+    x = 1_700_000_000_000_000_000 + 1000 * np.array([0, 1, 3, 4])
+    exact = xr.DataArray(np.arange(4.0) ** 2, {"x": x - x.min()}, name="f").fdgrad.gradient("x")
+    f = xr.DataArray(np.arange(4.0) ** 2, {"x": np.arange(4) if as_spacing else x}, name="f")
+    with pytest.warns(CoordinateWarning, match=r"steps are wrong by up to 2\.\de-02, as in numpy"):
+        found = f.fdgrad.gradient("x", spacing={"x": x} if as_spacing else None)
+    assert same_bits(found.df_dx, np.gradient(f.values, x))
+    assert abs(found.df_dx / exact.df_dx.values - 1).max() > 1e-2
+    smaller = f.x - f.x.min() if not as_spacing else x - x.min()
+    assert same_bits(f.fdgrad.gradient("x", spacing={"x": smaller}).df_dx, exact.df_dx)
+    if not as_spacing:
+        assert same_bits(f.assign_coords(x=f.x - f.x.min()).fdgrad.gradient("x").df_dx, exact.df_dx)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@given(st.integers(-1100, 1000), st.integers(-1100, 1000))
+def test_steps_leave_the_range_if_a_denominator_loses_digits(dtype: str, a: int, b: int) -> None:
+    info = np.finfo(dtype)
+    with np.errstate(over="ignore"):
+        h1, h2 = np.ldexp(np.ones(2), [a, b]).astype(dtype)
+    if not (0 < h1 < np.inf and 0 < h2 < np.inf):
+        return
+    exact = [Fraction(float(x)) for x in (h1, h2)]
+    total = sum(exact)
+    products = [exact[0] * total, exact[0] * exact[1], exact[1] * total]
+    inside = all(Fraction(float(info.tiny)) <= p <= Fraction(float(info.max)) for p in products)
+    assert leave_range(np.array([h1, h2])).tolist() == [not inside]
 
 
 def test_longitudes_that_were_sorted_across_their_seam_are_refused_with_a_remedy() -> None:

@@ -169,11 +169,14 @@ def test_multidimensional_coordinates() -> None:
 
 def test_the_column_at_fault_is_named() -> None:
     plane = xr.DataArray([[0, 1, 3], [0, 1, 1]], dims=("y", "x"), name="h")
-    along = spacing.from_multidimensional(plane, "x")
+    along, bad = spacing.from_multidimensional(plane, "x"), np.array([[True], [False]])
+    with pytest.raises(CoordinateError, match="in the column y=1: 1 at index 1, then 1; cor"):
+        spacing.refuse_columns(along, ("y", "x"), bad)
+    plane[1] = 2**62 + np.arange(3)
     with pytest.raises(
-        CoordinateError, match=r"in the column y=1: 1\.0 at index 1, then 1\.0; cor"
+        CoordinateError, match=r"'h' in the column y=1 .* tell apart .* 46.*904 and"
     ):
-        spacing.refuse_columns(along, ("y", "x"), np.array([[True], [False]]))
+        spacing.refuse_columns(along._replace(positions=plane.variable), ("y", "x"), bad)
     circle = xr.DataArray([[0, 180, 360], [0, 10, 20]], dims=("y", "x"), name="lon")
     around = spacing.from_multidimensional(circle, "x", 360.0)
     with pytest.raises(CoordinateError, match="go around by 360 in the column y=0; drop the cells"):

@@ -15,7 +15,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 import xgrad
-from tests.helpers import same_bits
+from tests.helpers import numpy_gradient, same_bits
 from tests.operators.helpers import raises
 from xgrad.labels.options import Options
 from xgrad.operators.gradient import gradients
@@ -35,6 +35,55 @@ def test_positions_that_do_not_fit_are_refused(field: xr.DataArray) -> None:
     z = xr.DataArray(np.cumsum(np.ones((9, 12)), 0), dims=("y", "x"), name="z")
     with pytest.raises(TypeError, match="times as data cannot be combined"):
         times.fdgrad.gradient("y", spacing={"y": z})
+
+
+@pytest.mark.parametrize("scale", [2.0**-980, 2.0**-133, 2.0**140, 2.0**980])
+@pytest.mark.parametrize("skipna", [False, True])
+@pytest.mark.parametrize("options", [{"accuracy": 4}, {"accuracy": 8}, {"boundary": "extend"}])
+def test_the_scale_of_the_positions_changes_no_bit(
+    scale: float, skipna: bool, options: dict[str, Any]
+) -> None:
+    rng = np.random.default_rng(0)
+    x, f = rng.random(14).cumsum(), rng.normal(size=(14, 3))
+    f[8, 1] = np.nan
+    options = {"accuracy": 6, "skipna": skipna} | options
+    plain = xr.DataArray(f, {"x": x}, ("x", "y"), name="f").fdgrad.derivative("x", **options)
+    one = xr.DataArray(f, {"x": x * scale}, ("x", "y"), name="f")
+    for own in (one, one.chunk(x=5, y=2), one.chunk(x=1)):
+        assert same_bits(own.fdgrad.derivative("x", **options), plain / scale)
+
+
+@pytest.mark.parametrize(
+    ("x", "dtype", "remedy"),
+    [
+        ([0, 300, 700, 1000], "f2", "convert it to float64"),
+        ([0, 3e20, 7e20, 1e21], "f4", "convert it to float64"),
+        ([0, 3e-200, 7e-200, 1e-199], "f8", "count it in another unit"),
+    ],
+)
+def test_steps_that_leave_the_range_of_numpys_formula_are_reported_with_a_remedy(
+    x: list[float], dtype: str, remedy: str
+) -> None:
+    f = np.arange(4.0, dtype=dtype) ** 2
+    positions = xr.DataArray(np.array(x, dtype), dims="x", name="x")
+    da = xr.DataArray(f, dims="x", name="f")
+    with pytest.warns(xgrad.CoordinateWarning, match=f"product float.* {remedy}"):
+        found = da.fdgrad.gradient("x", spacing={"x": positions})
+    assert same_bits(found.df_dx, numpy_gradient(f, positions.values, 0))
+    better = positions.astype("f8") * (1e200 if dtype == "f8" else 1)
+    right = da.fdgrad.gradient("x", spacing={"x": better}).df_dx
+    np.testing.assert_allclose(right * np.diff(better).mean(), [1.1, 1.7, 4.2, 5.6], rtol=0.1)
+
+
+@pytest.mark.parametrize("unit", ["[Y]", "[3M]", ""])
+def test_durations_without_a_fixed_length_are_refused(unit: str) -> None:
+    months = da.from_array(np.array([1, 4, 12]).astype(f"m8{unit}"), chunks=2)
+    f = xr.DataArray(months, dims="x", name="f")
+    with pytest.raises(TypeError, match=r"'f' has dtype timedelta64.* no fixed length; convert"):
+        f.fdgrad.gradient("x")
+    assert f.astype("timedelta64[s]").fdgrad.gradient("x").df_dx[0] > 0
+    dates = xr.DataArray(da.from_array(np.array([1, 4]).astype("M8[M]")), dims="x", name="f")
+    assert dates.fdgrad.gradient("x", datetime_unit="D").df_dx[0] == 28 + 31 + 30
 
 
 def test_positions_of_another_size_are_refused(field: xr.DataArray) -> None:

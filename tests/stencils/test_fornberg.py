@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers import same_bits
 from xgrad.stencils import fornberg
 
 
@@ -50,3 +51,49 @@ def test_second_derivatives_are_those_of_the_parabola() -> None:
     h1, h2 = 0.3, 1.1
     expected = [2 / (h1 * (h1 + h2)), -2 / (h1 * h2), 2 / (h2 * (h1 + h2))]
     np.testing.assert_allclose(weights([-h1, 0, h2], 2), expected, rtol=1e-14)
+
+
+def filled(steps: Any, order: int, first: int, cell: int = 0) -> Any:
+    n = len(steps) + 1
+    out = np.empty((n, 1))
+    fornberg.fill(steps, order, cell, np.array([first - cell]), np.array([n]), out)
+    return out[:, 0]
+
+
+@given(
+    st.lists(st.floats(1e-3, 1e3), min_size=5, max_size=11), st.integers(1, 4),
+    st.integers(-240, 240), st.integers(0, 5), st.sampled_from([1, -1]),
+)  # fmt: skip
+def test_the_scale_of_the_steps_changes_no_bit(
+    steps: Any, order: int, power: int, cell: int, sign: int
+) -> None:
+    h = sign * np.array(steps)
+    found = filled(h, order, 0, cell)
+    # As if the distances were not scaled.
+    x = [
+        sum(h[cell:k], 0.0) if k >= cell else -sum(h[k:cell][::-1], 0.0) for k in range(len(h) + 1)
+    ]
+    assert same_bits(found, weights(x, order))
+    scaled = filled(h * 2.0**power, order, 0, cell)
+    assert same_bits(scaled, found * 2.0 ** (-power * order))
+
+
+@given(st.integers(-1000, 1000), st.integers(1, 4), st.sampled_from([4, 6, 8, 10, 12]))
+def test_weights_are_right_or_infinite(power: int, order: int, n: int) -> None:
+    h = np.arange(1.0, n)
+    found, exact = filled(h * 2.0**power, order, 0), filled(h, order, 0)
+    for weight, one in zip(found, exact, strict=True):
+        if np.isfinite(weight):
+            rebuilt = np.ldexp(
+                np.ldexp(weight, order * power // 2), order * power - order * power // 2
+            )
+            assert abs(rebuilt - one) <= 2.0**-60 * abs(exact).max()
+        else:
+            assert abs(power * order) > 900
+    if abs(power * order) < 900:
+        assert np.isfinite(found).all()
+
+
+def test_steps_too_different_for_a_common_scale_give_infinite_weights() -> None:
+    h = np.array([1.0, 1e-100, 1e-100, 1e-100, 1e-100, 1e-100, 1.0, 1.0])
+    assert np.isinf(filled(h, 1, 0, 3)).any()

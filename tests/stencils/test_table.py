@@ -63,6 +63,25 @@ def test_a_step_that_rounds_to_zero_in_the_dtype_of_the_data_is_refused() -> Non
     assert first_derivative(1e-50, 3, 1, "f8")[STEP, 0] == 1e-50
 
 
+def test_a_step_that_is_infinite_in_the_dtype_of_the_data_is_refused() -> None:
+    for step, dtype in ((1e39, "f4"), (np.float16(4e4), "f8"), (1e308, "f8")):
+        with pytest.raises(CoordinateError, match="is infinite in the precision of the data"):
+            first_derivative(step, 3, 1, dtype)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("step", [1e-300, 1e300])
+def test_weights_that_float64_cannot_hold_are_refused(step: float, sign: int) -> None:
+    table_of(sign * step, 12, Scheme(accuracy=8), "f8")
+    for along in (step, np.full(11, step)):
+        with pytest.raises(CoordinateError, match=r"`order=2` .* in another unit"):
+            table_of(sign * along, 12, Scheme(order=2), "f8")
+    table_of(step, 12, Scheme(accuracy=4, boundary=("nan", "extend")), "f8")
+    uneven = sign * np.repeat([1.0, 1e-90, 1.0], [1, 8, 3])
+    with pytest.raises(CoordinateError, match=r"steps there are 1e-90 to 1; leave out some"):
+        table_of(uneven, 13, Scheme(accuracy=8), "f8")
+
+
 def applied(table: Any, f: Any) -> Any:
     """The table applied to an array that has all cells its stencils reach, cell by cell."""
     out = np.empty(len(f))

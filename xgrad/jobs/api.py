@@ -15,8 +15,15 @@ from xgrad.jobs.plan import Plan
 from xgrad.jobs.request import Request
 from xgrad.jobs.run import Report, Settings, look, run
 from xgrad.labels.crs import as_text
-from xgrad.labels.keywords import FieldOptions, JobOptions, OperationOptions, spelled_out
-from xgrad.operators.operations import OPERATIONS
+from xgrad.labels.keywords import (
+    FieldOptions,
+    JobOptions,
+    OperationOptions,
+    RunOptions,
+    keywords_of,
+    spelled_out,
+)
+from xgrad.operators.operations import OPERATIONS, Entry
 from xgrad.stores.urls import shown
 
 __all__ = ["Report", "gradient_to_zarr", "plan_to_zarr", "to_zarr"]
@@ -37,19 +44,24 @@ def to_zarr(
 
     Parameters
     ----------
-    operation : {"gradient", "magnitude", "laplacian", "divergence", "curl"}
+    operation : {"gradient", "derivative", "magnitude", "direction", "laplacian", "hessian", \
+"divergence", "curl", "rotate"}
         What to compute: see the functions with these names.
     source, target, variables
         As for :func:`gradient_to_zarr`.
     dim : hashable, iterable of hashable or mapping
-        As for :func:`gradient_to_zarr`.  A divergence or a curl needs a mapping of dimensions to
-        the names of components.
+        As for :func:`gradient_to_zarr`.  A divergence, a curl and a rotation need a mapping of
+        dimensions to the names of components.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`xgrad.gradient`.
     metric, radius
         As for :func:`xgrad.gradient`.
     form : {"advective", "flux"}, optional
         Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.
+    order : {1, 2, 3, 4}, default: 1
+        Of a derivative, see :func:`xgrad.derivative`.
+    to : {"earth", "grid"}, optional
+        Of a rotation, see :func:`xgrad.rotate`.
     chunks, memory, checksum, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
@@ -111,7 +123,7 @@ def gradient_to_zarr(
         As for :func:`xgrad.gradient`.
     memory : int, optional
         Largest resident memory of this process, or of each worker, in bytes.  Default: half of
-        what the machine, its cgroup or its address space allows.
+        what the machine, its cgroup or its address space allows, which `workers` share.
     chunks : mapping, optional
         Chunk sizes of the target per dimension, in cells.  Default: the source's.
     checksum : bool, default: False
@@ -127,21 +139,22 @@ def gradient_to_zarr(
         process died is handed out this many more times; a running cluster has its own
         setting for that, ``distributed.scheduler.allowed-failures``.
     workers : int, optional
-        Work in this many processes instead of threads.
+        Work in this many processes of one thread each, to which nobody else can talk.
     scheduler : str, optional
         Work on the ``dask.distributed`` cluster with this address, whose workers see the paths.
         Default: the active client's, if there is one.
     security : distributed.Security, optional
         Certificates for a ``tls://`` scheduler.
-    progress : bool, default: False
-        Show a progress bar with the remaining time on stderr.
+    progress : {"auto", "bar", "log", "none"} or bool, default: False
+        What stderr shows: a bar with the remaining time, a line a minute, or nothing.  ``"auto"``
+        and ``True`` choose a bar on a terminal and lines elsewhere.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate, metric, radius
         As for :func:`xgrad.gradient`.
 
     Returns
     -------
     Report
-        Bytes, seconds, and memory.
+        Bytes and seconds of this run, its memory, and the share that was done before.
 
     Raises
     ------
@@ -240,6 +253,10 @@ def plan_to_zarr(
         As for :func:`xgrad.gradient`.
     form : {"advective", "flux"}, optional
         Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.
+    order : {1, 2, 3, 4}, default: 1
+        Of a derivative, see :func:`xgrad.derivative`.
+    to : {"earth", "grid"}, optional
+        Of a rotation, see :func:`xgrad.rotate`.
     chunks, memory, checksum, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
@@ -276,31 +293,53 @@ def _parsed(
     options: OperationOptions,
 ) -> tuple[Request, Settings]:
     """What is asked for, and how it is to be done."""
-    of_request = {*FieldOptions.__annotations__, "chunks", "form"}
-    asked = {key: value for key, value in options.items() if key in of_request}
-    chunks, form = cast(Any, asked.pop("chunks", None)), cast(Any, asked.pop("form", None))
-    if "metric" in asked:
-        asked["metric"] = as_text(asked["metric"])
-    _check_operation(operation, dim, form)
-    names = dim.values() if operation in ("divergence", "curl") else variables
+    entry = _entry(operation, dim)
+    given = _given(operation, entry, options)
+    rest = {key: given.pop(key) for key in keywords_of(RunOptions) if key in given}
+    chunks: Any = rest.pop("chunks", {})
+    own = {} if entry.own not in given else {entry.own: given.pop(entry.own)}
+    if "metric" in given:
+        given["metric"] = as_text(given["metric"])
+    names = cast(Any, dim).values() if entry.of_a_vector else variables
     if names is not None:
         names = tuple([names] if isinstance(names, str) else dict.fromkeys(names))
     several = isinstance(dim, Iterable) and not isinstance(dim, str | Mapping)
     request = Request(
-        str(source), names, tuple(dim) if several else dim, dict(chunks or {}),
-        cast(FieldOptions, asked), uuid.uuid4().hex, operation, form,
+        str(source), names, tuple(dim) if several else dim, dict(chunks),
+        cast(FieldOptions, given), uuid.uuid4().hex, operation, cast(Any, own),
     )  # fmt: skip
-    rest = {key: value for key, value in options.items() if key not in of_request}
-    return request, Settings(**cast(Any, rest))
+    return request, Settings(**rest)
 
 
-def _check_operation(operation: str, dim: Any, form: Any) -> None:
+def _entry(operation: str, dim: Any) -> Entry:
     if operation not in OPERATIONS:
         raise ValueError(f"`operation` is {operation!r}; give one of {list(OPERATIONS)}")
-    of_a_vector = operation in ("divergence", "curl")
-    if form is not None and not of_a_vector:
-        raise ValueError(f"`form` is {form!r}, but a {operation} has no form; leave it out")
-    if of_a_vector and not isinstance(dim, Mapping):
+    entry = OPERATIONS[operation]
+    if entry.of_a_vector and not isinstance(dim, Mapping):
         raise ValueError(
-            f"`dim` is {dim!r}; a {operation} needs a mapping of dimensions to components"
+            f"`dim` is {dim!r}; `{operation}` needs a mapping of dimensions to components"
         )
+    return entry
+
+
+def _given(operation: str, entry: Entry, options: Any) -> dict[str, Any]:
+    """The options that differ from their defaults, so that a job resumes if one is spelled out."""
+    defaults = _defaults(OperationOptions)
+    given = {k: value for k, value in options.items() if not _is_left_out(value, defaults[k])}
+    for name, value in given.items():
+        if name not in entry.keywords:
+            raise ValueError(
+                f"`{name}` is {value!r}, but `{operation}` has no {name}; leave it out"
+            )
+    particular = {k: value for k, value in _defaults(entry.options).items() if value != defaults[k]}
+    return particular | given
+
+
+def _defaults(options: type) -> dict[str, Any]:
+    return {name: keyword.default for name, (_, keyword) in keywords_of(options).items()}
+
+
+def _is_left_out(value: Any, default: Any) -> bool:
+    if default is None:
+        return value is None or (isinstance(value, Mapping) and not value)
+    return type(value) is type(default) and bool(value == default)

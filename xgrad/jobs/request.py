@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -43,8 +43,8 @@ class Request:
         Identifies this run of the job.
     operation : str
         One of :data:`xgrad.operators.operations.OPERATIONS`.
-    form : str or None
-        Form of a divergence or a curl.
+    own : mapping
+        The keyword that only this operation takes, if it is given.
     """
 
     source: str
@@ -54,7 +54,7 @@ class Request:
     options: FieldOptions
     token: str
     operation: str = "gradient"
-    form: str | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ class Job:
         self.data = self._chosen(names)
         self.chunks = _checked_chunks(self.data, request.chunks)
         self.options = Options(**cast(Any, request.options))
-        more = {} if request.form is None else {"form": request.form}
-        self.results = OPERATIONS[request.operation](self.data, request.dim, self.options, **more)
+        describe = OPERATIONS[request.operation].describe
+        self.results = describe(self.data, request.dim, self.options, **request.own)
         self._require_names()
 
     def _chosen(self, names: tuple[str, ...]) -> xr.Dataset:

@@ -34,7 +34,7 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
     """What two runs must have in common for the second to resume the first."""
     request = job.request
     path = local_path(request.source)
-    given = sorted(request.options.items())
+    given = sorted({**request.options, **request.own}.items())
     found = {name: repr(value) for name, value in given if name != "spacing"}
     # Sorted, because a folder is listed in any order.
     results = sorted(job.results, key=lambda one: one.name)
@@ -49,7 +49,6 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
         "source": shown(request.source) if path is None else str(path.resolve()),
         "variables": repr([group.name for group in job.groups]),
         "dim": repr([one.name for one in results]),
-        "form": repr(request.form),
         "chunks": repr({group.name: group.written for group in job.groups}),
         "checksum": repr(checksum),
         _COORDINATES: tokenize(
@@ -170,7 +169,10 @@ class Finished:
             np.zeros([-(-n // c) for n, c in zip(one.shape, one.written, strict=True)], bool)
             for one in groups
         ]
-        self.n_bytes = sum(self._note(*_parsed(line)) for line in place.finished())
+        for line in place.finished():
+            self._note(*_parsed(line))
+        #: Cells of each group that earlier runs finished.
+        self.before = tuple(map(self._cells, range(len(groups))))
 
     def has(self, group: Group, box: Box) -> bool:
         """Whether a region is finished."""
@@ -187,6 +189,15 @@ class Finished:
         self._grids[index][_chunks(group, box)] = True
         n_bytes: int = math.prod(part.stop - part.start for part in box) * group.itemsize
         return n_bytes
+
+    def _cells(self, index: int) -> int:
+        """Number of cells of the chunks of a group that are finished."""
+        group = self._groups[index]
+        finished: Any = self._grids[index].astype(np.int64)
+        for size, chunk in zip(reversed(group.shape), reversed(group.written), strict=True):
+            starts = np.arange(0, size, chunk)
+            finished = finished @ (np.minimum(starts + chunk, size) - starts)
+        return int(finished)
 
 
 def _parsed(line: str) -> tuple[int, Box]:

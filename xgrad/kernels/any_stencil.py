@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._jit import compiled, quotient
+from xgrad._jit import compiled, quotient, times
 from xgrad._typing import AnyArray
 from xgrad.kernels.extreme_steps import is_good
 from xgrad.kernels.layout import Planes
@@ -104,11 +104,13 @@ def _free(
                 if numpys:
                     out[o, j, i] = _numpys(cells, steps, j, first, count, even)
                     continue
-                fornberg.window(steps, j, first, x[:count])
+                scale = fornberg.window(steps, j, first, x[:count])
                 fornberg.weights(x[:count], order, table)
                 total = table[order, 0] * cells[first]
                 for m in range(1, count):
                     total = total + table[order, m] * cells[first + m]
+                for _ in range(order):
+                    total = times(total, scale)
                 out[o, j, i] = total
 
 

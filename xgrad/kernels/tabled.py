@@ -81,14 +81,39 @@ def _of_times(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: 
     cells = np.concatenate([below, f, above], axis=1)
     first, last = _reach(table, below.shape[1])
     step, weights = table[STEP, :, np.newaxis], table[WEIGHTS:, :, np.newaxis]
-    second = np.timedelta64(1, "s")
     total = np.zeros(f.shape)
     for k in range(len(weights)):
-        away = (cells[:, np.minimum(first + k, last)] - f) / second
+        away = _seconds_between(f, cells[:, np.minimum(first + k, last)])
         total = np.where((first + k <= last)[:, np.newaxis], total + weights[k] * away, total)
     with np.errstate(divide="ignore", invalid="ignore"):
-        divided = (cells[:, last] - cells[:, first]) / second / step
+        divided = _seconds_between(cells[:, first], cells[:, last]) / step
     out[...] = np.where(step != 0, divided, total)
+
+
+def _seconds_between(start: AnyArray, end: AnyArray) -> AnyArray:
+    """Seconds from one time to another, rounded once.
+
+    The distance of two int64 may be too large for a third, but not for a uint64.
+
+    Examples
+    --------
+    >>> ends = np.array([-(2**63) + 1, 2**63 - 1], "m8[s]")
+    >>> _seconds_between(ends, ends[::-1])
+    array([ 1.84467441e+19, -1.84467441e+19])
+    """
+    if np.datetime_data(start.dtype)[0] in ("Y", "M"):  # only dates: a day has a fixed length
+        return _seconds_between(start.astype("M8[D]"), end.astype("M8[D]"))
+    tick, milli = np.array(1, start.dtype.str.replace("M", "m", 1)), np.timedelta64(1, "ms")
+    one, other = start.view(np.int64), end.view(np.int64)
+    ahead = other >= one
+    ticks = np.where(ahead, other - one, one - other).view(np.uint64).astype(np.float64)
+    ticks[np.isnat(start) | np.isnat(end)] = np.nan
+    signed = np.where(ahead, ticks, -ticks)
+    # Of a unit and a second, one is a multiple of the other, so one of the two factors is 1; from
+    # attoseconds to seconds in one go would overflow.
+    long, short = max(1.0, tick / milli / 1000), max(1.0, milli / tick * 1000)
+    seconds: AnyArray = signed * long / short
+    return seconds
 
 
 def differentiate(

@@ -26,7 +26,10 @@ from xgrad._typing import (
     EdgeOrder,
     Form,
     Metric,
+    Order,
+    Progress,
     SpacingLike,
+    To,
 )
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -110,7 +113,13 @@ class LabelledFieldOptions(FieldOptions, total=False):
 class PlaceOptions(TypedDict, total=False):
     """The keywords of what only needs the directions of a grid on the Earth."""
 
-    metric: Annotated[Metric, Keyword("sphere")]
+    metric: Annotated[
+        Metric,
+        Keyword(
+            "sphere",
+            "Where the cells are: sphere, ellipsoid, grid_mapping or a CRS.  [default: sphere]",
+        ),
+    ]
     radius: Annotated[float | None, Keyword(None)]
     edge_order: Annotated[EdgeOrder, Keyword(1)]
     boundary: Annotated[BoundaryLike, Keyword("one-sided")]
@@ -145,7 +154,14 @@ class RunOptions(TypedDict, total=False):
     workers: Annotated[int | None, Keyword(None, "Work in N processes instead of threads.")]
     scheduler: Annotated[str | None, Keyword(None, "Work on a running dask.distributed cluster.")]
     security: Annotated[Any, Keyword(None)]
-    progress: Annotated[bool, Keyword(default=False)]
+    progress: Annotated[
+        Progress | bool,
+        Keyword(
+            default=False,
+            help="What stderr shows: a bar, a line a minute, nothing; auto decides by whether it "
+            "is a terminal.  [default: auto]",
+        ),
+    ]
 
 
 class JobOptions(FieldOptions, RunOptions, total=False):
@@ -159,6 +175,8 @@ class OperationOptions(JobOptions, total=False):
         Form | None,
         Keyword(None, "Form of the curvature terms of a sphere.  [default: advective]"),
     ]
+    order: Annotated[Order, Keyword(1, "Order of the derivative along each dimension.")]
+    to: Annotated[To | None, Keyword(None, "Directions of the result.")]
 
 
 @functools.cache

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xgrad._typing import AnyArray, Steps
-from xgrad.errors import CoordinateError
-from xgrad.stencils import circle
+from xgrad.errors import CoordinateError, CoordinateWarning, warn
+from xgrad.stencils import circle, closed_form
 
 # A whole turn of a longitude.
 _DEGREES = 360.0
+
+# A relative error of the steps that is worth a warning: that of float32 longitudes 1/12 degree
+# apart is about this.
+_TOLERABLE_ROUNDING = 1e-4
 
 
 def checked_steps(steps: AnyArray, places: AnyArray, what: str) -> Steps:
@@ -92,12 +97,44 @@ def steps_between(
     refuse_first(~np.isfinite(values), values, what, "is not finite")
     # Integers become float64 before they are subtracted: unsigned ones would wrap.
     positions = values if values.dtype.kind == "f" else values.astype(np.float64)
-    steps = _unrolled(np.diff(positions), period)
+    with np.errstate(over="ignore"):
+        differences = np.diff(positions)
+    _refuse_unlike(differences, values, what)
+    steps = _unrolled(differences, period)
     if period is None and turn is not None:
         steps = _the_short_way(steps, turn)
         _refuse_the_long_way(steps, turn, values, what)
     require_monotonic(steps > 0, steps < 0, values, what)
     return reduced(steps)
+
+
+def _refuse_unlike(differences: AnyArray, values: AnyArray, what: str) -> None:
+    """Refuse differences that a float holds as zero or infinity, although they are neither."""
+    if np.isinf(differences).any():
+        i, wide = int(np.argmax(np.isinf(differences))), np.dtype(np.float64)
+        remedy = "convert it to float64" if values.dtype.itemsize < wide.itemsize else "scale it"
+        raise CoordinateError(
+            f"{what} goes from {values[i]} to {values[i + 1]} at index {i + 1}, a step that "
+            f"{values.dtype} cannot hold; {remedy}"
+        )
+    alike = (differences == 0) & (values[1:] != values[:-1])
+    if alike.any():
+        refuse_alike(int(np.argmax(alike)), values, what)
+
+
+def refuse_alike(i: int, values: AnyArray, what: str) -> None:
+    """Refuse integers that float64 cannot tell apart, and show the two after index `i`.
+
+    Raises
+    ------
+    CoordinateError
+        Always.
+    """
+    raise CoordinateError(
+        f"{what} has positions that float64 cannot tell apart at index {i} and {i + 1} (values "
+        f"{values[i]} and {values[i + 1]}), because it does not hold all integers beyond 2**53; "
+        "count them from the smallest one, as in `x - x.min()`"
+    )
 
 
 def reduced(steps: NDArray[np.floating[Any]]) -> Steps:
@@ -148,6 +185,23 @@ def require_monotonic(rises: AnyArray, falls: AnyArray, values: AnyArray, what: 
     raise CoordinateError(
         f"{what} {why} at index {i} and {i + 1} (values {values[i]} and {values[i + 1]}); {remedy}"
     )
+
+
+def leave_range(steps: AnyArray) -> AnyArray:
+    """At which inner positions numpy's formula for uneven steps over- or underflows.
+
+    The derivative is then imprecise, 0 or NaN, as it is in numpy.
+
+    Examples
+    --------
+    >>> leave_range(np.float32([1e-20, 1e-20, 1.0, 1e20]))
+    array([ True, False,  True])
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        products = np.abs(closed_form.denominators(steps[:-1], steps[1:]))
+    info = np.finfo(products.dtype)
+    found: AnyArray = ((products < info.tiny) | (products > info.max)).any(axis=0)
+    return found
 
 
 class Line(NamedTuple):
@@ -225,6 +279,66 @@ def cost_of_rounding(values: AnyArray, steps: Steps, period: float | None) -> fl
     if line.off > 1:
         return 0.0
     return float(np.abs(np.asarray(steps, np.float64) / line.step - 1).max())
+
+
+def cost_of_conversion(values: AnyArray) -> float:
+    """Greatest relative error of the steps of integers from their conversion to float64.
+
+    Examples
+    --------
+    >>> nanoseconds = 1_700_000_000_000_000_000 + np.array([0, 1000, 2000])
+    >>> round(cost_of_conversion(nanoseconds), 3), cost_of_conversion(nanoseconds - nanoseconds[0])
+    (0.024, 0.0)
+    """
+    if values.dtype.kind not in "iu" or values.size < 2:
+        return 0.0
+    if max(int(values.max()), -int(values.min())) <= 2**53:
+        return 0.0
+    ascends = values[1:] > values[:-1]
+    # The distance of two int64 may be too large for a third, but not for a uint64.
+    up, down = values[1:].astype(np.uint64), values[:-1].astype(np.uint64)
+    exact = np.where(ascends, up - down, down - up).astype(np.float64)
+    return float(np.abs(np.abs(np.diff(values.astype(np.float64))) / exact - 1).max())
+
+
+def warn_of_rounding(
+    values: AnyArray, what: str, steps: Steps, period: float | None, name: Hashable
+) -> None:
+    """Warn of positions whose rounding makes their steps much less precise.
+
+    Parameters
+    ----------
+    values : array of shape (n,)
+        The positions.
+    what : str
+        What they are, for the message.
+    steps : float or array of shape (n - 1,)
+        Their steps, from :func:`steps_between`.
+    period : float or None
+        As for :func:`steps_between`.
+    name : hashable
+        Name of the coordinate, for the remedy.
+    """
+    cost = cost_of_rounding(values, steps, period)
+    if cost > _TOLERABLE_ROUNDING:
+        warn(
+            f"{what} is evenly spaced, but rounding to {values.dtype} makes its "
+            f"steps wrong by up to {cost:.1e}; `spacing={{{name!r}: 'uniform'}}` uses the "
+            "exact step",
+            CoordinateWarning,
+        )
+    warn_of_conversion(values, what)
+
+
+def warn_of_conversion(values: AnyArray, what: str) -> None:
+    """Warn of integers that float64 rounds, if this makes their steps much less precise."""
+    cost = cost_of_conversion(values)
+    if cost > _TOLERABLE_ROUNDING:
+        warn(
+            f"{what} has integers beyond 2**53, which float64 rounds: its steps are wrong by up to "
+            f"{cost:.1e}, as in numpy; count them from the smallest one, as in `x - x.min()`",
+            CoordinateWarning,
+        )
 
 
 def _the_short_way(differences: AnyArray, turn: float) -> AnyArray:

@@ -11,15 +11,11 @@ import numpy as np
 import xarray as xr
 
 from xgrad._typing import AnyArray, DatetimeUnit, Steps
-from xgrad.errors import CoordinateError, CoordinateWarning, warn
+from xgrad.errors import CoordinateError
 from xgrad.labels import positions as numbers
 from xgrad.labels import times
 from xgrad.labels.cf import full_turn
 from xgrad.labels.units import OF_TIME
-
-# A relative error of the steps that is worth a warning: that of float32 longitudes 1/12 degree
-# apart is about this.
-_TOLERABLE_ROUNDING = 1e-4
 
 
 class Spacing(NamedTuple):
@@ -123,7 +119,7 @@ def from_coordinate(
     turn = full_turn(coord.attrs.get("units"))
     steps = numbers.steps_between(coord.values, what, period, turn)
     if warns:
-        _warn_of_rounding(coord, steps, period)
+        numbers.warn_of_rounding(coord.values, what, steps, period, name)
     found = Spacing(coord.dims[0], name, steps, coord.attrs.get("units"), label)
     return around(found, coord.size, period)
 
@@ -146,17 +142,6 @@ def require_one_dimension(coord: xr.DataArray, dim: Hashable | None) -> None:
         raise CoordinateError(
             f"coordinate {name!r} is a MultiIndex and has no positions; name one of its levels, "
             f"or give `spacing={{{name!r}: ...}}`"
-        )
-
-
-def _warn_of_rounding(coord: xr.DataArray, steps: Steps, period: float | None) -> None:
-    cost = numbers.cost_of_rounding(coord.values, steps, period)
-    if cost > _TOLERABLE_ROUNDING:
-        warn(
-            f"coordinate {coord.name!r} is evenly spaced, but rounding to {coord.dtype} makes its "
-            f"steps wrong by up to {cost:.1e}; `spacing={{{coord.name!r}: 'uniform'}}` uses the "
-            "exact step",
-            CoordinateWarning,
         )
 
 
@@ -327,8 +312,7 @@ def refuse_columns(along: Spacing, dims: tuple[Hashable, ...], good: AnyArray) -
     positions = along.positions
     assert positions is not None
     values = np.moveaxis(positions.values, positions.get_axis_num(along.dim), -1)
-    values = values if values.dtype.kind == "f" else values.astype(np.float64)
-    steps = np.diff(values)
+    steps = np.diff(values if values.dtype.kind == "f" else values.astype(np.float64))
     others = [dim for dim in positions.dims if dim != along.dim]
     first = {dim: 0 for dim in dims if dim not in others}
     of_columns = xr.Variable(dims, good).isel(first).transpose(*others).values
@@ -343,6 +327,8 @@ def refuse_columns(along: Spacing, dims: tuple[Hashable, ...], good: AnyArray) -
             "that repeat the first ones"
         )
     i = int(np.argmin((rises if rises.sum() >= falls.sum() else falls) & np.isfinite(here)))
+    if here[i] == 0 and values[column][i] != values[column][i + 1]:
+        numbers.refuse_alike(i, values[column], f"`spacing` {along.name!r} in the column {where}")
     raise CoordinateError(
         f"positions {along.name!r} along {along.dim!r} are not strictly monotonic in the column "
         f"{where}: {values[column][i]} at index {i}, then {values[column][i + 1]}; correct them, "
@@ -424,7 +410,9 @@ def _from_array(
     if times.are_times(values):
         steps = times.steps_between(values, what, datetime_unit)
         return Spacing(dim, dim, steps, OF_TIME[datetime_unit], str(dim), is_time=True)
-    return Spacing(dim, dim, numbers.steps_between(values, what, period), None, str(dim))
+    found = Spacing(dim, dim, numbers.steps_between(values, what, period), None, str(dim))
+    numbers.warn_of_conversion(values, what)
+    return found
 
 
 def _from_step(

@@ -188,11 +188,10 @@ def derivative(
     >>> derivative(da, "x", order=2).values.round(12)
     array([2., 2., 2., 2.])
     """
-    dims = [dim] if dim is None else dim
     found: _Object = on_numbers(
         obj,
         {"order": order, **options},
-        lambda plain, own: like(plain, derivatives(plain, dims, own)),
+        lambda plain, own: like(plain, derivatives(plain, dim, own)),
     )
     return found
 
@@ -243,6 +242,10 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
 
 def derivatives(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """Check the arguments of :func:`derivative` and describe its results; compute nothing."""
+    if dim is None:
+        raise ValueError(
+            "`dim` is None; give the dimension of the derivative, or several for a mixed one"
+        )
     asked = select(obj, dim, options)
     chain = tuple(asked.spacings)
     found = differentiable(obj, asked.variables, [chain], asked.options)

@@ -12,10 +12,11 @@ import xarray as xr
 from xgrad._typing import AnyArray
 from xgrad.arrays.combine import require_known_chunks
 from xgrad.arrays.term import Positions, Term
-from xgrad.errors import CoordinateError
+from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.names import dtypes_of
 from xgrad.labels.options import Options
+from xgrad.labels.positions import leave_range
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.units import OF_TIME, as_one, quotient
 from xgrad.operators.direction import Direction
@@ -259,8 +260,37 @@ def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme
             f"dimension {along.dim!r} of {name!r} has size {size}; {what} needs at least "
             f"{scheme.needed}; name other dimensions in `dim`"
         )
+    _check_duration(name, variable)
     _check_boundary(name, variable, along, scheme)
     _check_positions(name, variable, along, scheme)
+    _warn_of_range(along, scheme)
+
+
+def _check_duration(name: Hashable, variable: xr.Variable) -> None:
+    """Refuse durations that have no fixed length; only lazy data have them."""
+    if variable.dtype.kind == "m" and np.datetime_data(variable.dtype)[0] in ("Y", "M", "generic"):
+        raise TypeError(
+            f"{name!r} has dtype {variable.dtype}, whose unit has no fixed length; convert it, for "
+            "instance with `.astype('timedelta64[s]')`, by which a year has 365.2425 days"
+        )
+
+
+def _warn_of_range(along: Spacing, scheme: Scheme) -> None:
+    """Warn of steps whose products the dtype of the positions cannot hold, as numpy does not."""
+    steps = np.asarray(along.steps)
+    if not scheme.is_numpys or steps.size < 2:
+        return
+    bad = leave_range(steps)
+    if bad.any():
+        i = int(np.argmax(bad))
+        narrow = steps.dtype.itemsize < np.dtype(np.float64).itemsize
+        remedy = "convert it to float64" if narrow else "count it in another unit"
+        warn(
+            f"coordinate {along.name!r} has steps of {steps[i]:g} and {steps[i + 1]:g} at index "
+            f"{i + 1}, whose product {steps.dtype} cannot hold: derivatives there are imprecise, "
+            f"0 or NaN, as in numpy; {remedy}",
+            CoordinateWarning,
+        )
 
 
 def _check_boundary(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:

@@ -30,6 +30,17 @@ def between(h1: Any, h2: Any) -> tuple[Any, Any, Any]:
     return -h2 / (h1 * (h1 + h2)), (h2 - h1) / (h1 * h2), h1 / (h2 * (h1 + h2))
 
 
+def denominators(h1: Any, h2: Any) -> tuple[Any, Any, Any]:
+    """The denominators of :func:`between`, which may overflow or vanish.
+
+    Examples
+    --------
+    >>> denominators(1e200, 1e-200)
+    (inf, 1.0, 1.0)
+    """
+    return h1 * (h1 + h2), h1 * h2, h2 * (h1 + h2)
+
+
 def from_left(h1: Any, h2: Any) -> tuple[Any, Any, Any]:
     """Weights of three cells, for the first derivative at the leftmost; see :func:`between`.
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from xgrad._jit import compiled
+
+# Greatest exponent of a scale: that of the smallest float64 would not be a float64 itself.
+_LARGEST = 1000
+
+# Relative to the greatest weight of a stencil, and less than half a unit in its last place.
+_NEGLIGIBLE = 2.0**-60
+
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 @compiled
@@ -48,6 +57,8 @@ def weights(x: Any, order: int, table: Any) -> None:
         w = 1.0
         for j in range(i):
             w *= x[i] - x[j]
+        if abs(w) < _TINY:  # steps too different for a common scale
+            w = np.nan
         for k in range(order, -1, -1):
             lower = k * table[k - 1, i - 1] if k else 0.0
             table[k, i] = w_before / w * (lower - x[i - 1] * table[k, i - 1])
@@ -59,8 +70,11 @@ def weights(x: Any, order: int, table: Any) -> None:
 
 
 @compiled
-def window(steps: Any, cell: int, first: int, x: Any) -> None:
+def window(steps: Any, cell: int, first: int, x: Any) -> float:
     """Sum up the distances from a cell to the cells of its stencil, starting at the cell.
+
+    The distances are scaled, because the products of many small or large ones would leave the
+    range of float64.  The scale is a power of two, which changes no bit of the weights.
 
     Parameters
     ----------
@@ -69,21 +83,46 @@ def window(steps: Any, cell: int, first: int, x: Any) -> None:
     cell, first : int
         Index of the cell and of the first cell of the stencil.
     x : float64 array of shape (n,)
-        Overwritten with the distances to the cells ``first, ..., first + n - 1``.
+        Overwritten with the scaled distances to the cells ``first, ..., first + n - 1``.
+
+    Returns
+    -------
+    float
+        The scale, by which the longest step is from 1/2 to 1.
 
     Examples
     --------
     >>> x = np.empty(3)
-    >>> window(np.array([1.0, 2.0, 4.0]), 1, 0, x)
+    >>> window(np.array([1.0, 2.0, 8.0]), 1, 0, x)
+    0.25
     >>> x
-    array([-1.,  0.,  2.])
+    array([-0.25,  0.  ,  0.5 ])
     """
+    longest = 0.0
+    for i in range(first, first + x.size - 1):
+        if abs(steps[i]) > longest:  # noqa: PLR1730  false for the NaN of a ghost
+            longest = abs(steps[i])
+    scale = math.ldexp(1.0, -max(-_LARGEST, min(_LARGEST, math.frexp(longest)[1])))
     for k in range(x.size):
         x[k] = 0.0
         for i in range(cell, first + k):
-            x[k] += steps[i]
+            x[k] += steps[i] * scale
         for i in range(cell - 1, first + k - 1, -1):
-            x[k] -= steps[i]
+            x[k] -= steps[i] * scale
+    return scale
+
+
+@compiled
+def _unscaled(weight: float, scale: float, order: int, largest: float) -> float:
+    """A weight for distances that are not scaled; infinite if float64 cannot hold it."""
+    found = weight
+    for _ in range(order):
+        found *= scale
+    back = found
+    for _ in range(order):
+        back /= scale
+    # Weights that cancel to almost zero may lose digits.
+    return found if abs(back - weight) <= largest * _NEGLIGIBLE else np.inf
 
 
 @compiled
@@ -103,6 +142,7 @@ def fill(steps: Any, order: int, offset: int, first: Any, count: Any, out: Any) 
         cells of its stencil.
     out : float64 array of shape (widest, n)
         Overwritten with the weights, followed by zeros where `count` is less than `widest`.
+        Weights that float64 cannot hold become infinite; NaN steps make them NaN.
 
     Examples
     --------
@@ -115,8 +155,14 @@ def fill(steps: Any, order: int, offset: int, first: Any, count: Any, out: Any) 
     x = np.empty(out.shape[0])
     out[:, :] = 0.0
     for i in range(first.size):
-        window(steps, offset + i, offset + i + first[i], x[: count[i]])
-        weights(x[: count[i]], order, table)
-        # Not a slice: numba would compile a message for arrays of different shapes, for 2 s.
-        for k in range(count[i]):
-            out[k, i] = table[order, k]
+        n = count[i]
+        scale = window(steps, offset + i, offset + i + first[i], x[:n])
+        weights(x[:n], order, table)
+        ghosts = x[0] - x[n - 1]
+        is_known = ghosts == ghosts  # noqa: PLR0124  false for the NaN of a ghost
+        largest = 0.0
+        for k in range(n):
+            largest = max(largest, abs(table[order, k]))
+        for k in range(n):
+            weight = table[order, k]
+            out[k, i] = _unscaled(weight, scale, order, largest) if is_known else np.nan

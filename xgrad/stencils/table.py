@@ -20,6 +20,7 @@ from xgrad.stencils import closed_form, ghosts
 from xgrad.stencils.scheme import Scheme
 
 
+@np.errstate(all="ignore")
 def table_of(steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None) -> Table:
     """Table of a derivative along an axis.
 
@@ -48,7 +49,7 @@ def table_of(steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: An
     Raises
     ------
     CoordinateError
-        If a weak step rounds to zero in `dtype`.
+        If a weak step rounds to zero or infinity in `dtype`, or float64 cannot hold the weights.
 
     Examples
     --------
@@ -153,6 +154,7 @@ def of_products(table: Table, inside: AnyArray) -> Table:
     return found
 
 
+@np.errstate(all="ignore")
 def coastal_table(
     steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None
 ) -> CoastalTable:
@@ -250,7 +252,23 @@ def _any_derivative(
     table = np.zeros((WEIGHTS + int(count.max()), size))
     table[FIRST], table[LAST] = first, first + count - 1
     fornberg.fill(all_steps, scheme.order, len(left), first, count, table[WEIGHTS:])
+    _refuse_infinite(table, all_steps[len(left) :], scheme)
     return table
+
+
+def _refuse_infinite(table: Table, steps: AnyArray, scheme: Scheme) -> None:
+    """Refuse steps whose weights float64 cannot hold: they would give 0 or NaN."""
+    lost = np.isinf(table[WEIGHTS:]).any(axis=0)
+    if lost.any():
+        i = int(np.argmax(lost))
+        near = abs(steps[max(0, i + int(table[FIRST, i])) : i + int(table[LAST, i])])
+        alike = near.min() > near.max() * 1e-20
+        raise CoordinateError(
+            f"the weights of `order={scheme.order}` with `accuracy={scheme.accuracy}` at index {i} "
+            f"do not fit into float64, because the steps there are {near.min():g} to "
+            f"{near.max():g}; "
+            + ("count the positions in another unit" if alike else "leave out some of the cells")
+        )
 
 
 def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike) -> Table:
@@ -287,7 +305,7 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
     Raises
     ------
     CoordinateError
-        If a weak step rounds to zero in `dtype`.
+        If a single step is zero or infinite in the dtype of the table.
 
     References
     ----------
@@ -313,10 +331,12 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
     if edge_order == 2:
         table[LAST, 0], table[FIRST, -1] = 2, -2
     if np.ndim(steps) == 0:
-        if table.dtype.type(steps) == 0:
+        with np.errstate(over="ignore"):
+            twice = abs(table.dtype.type(2.0 * steps))
+        if not 0 < twice < np.inf:
             raise CoordinateError(
-                f"a step of {steps!r} is zero in the precision of the data, {table.dtype}; cast "
-                "the data to float64"
+                f"a step of {steps!r} is {'infinite' if twice else 'zero'} in the precision of the "
+                f"data, {table.dtype}; cast the data to float64"
             )
         _fill_even(table, steps, edge_order)
     else:
