@@ -20,10 +20,13 @@ from xgrad.labels.keywords import (
     JobOptions,
     OperationOptions,
     RunOptions,
+    SourceOptions,
     keywords_of,
     spelled_out,
 )
 from xgrad.operators.operations import OPERATIONS, Entry
+from xgrad.stores.opening import Opening
+from xgrad.stores.several import files_of
 from xgrad.stores.urls import shown
 
 __all__ = ["Report", "gradient_to_zarr", "plan_to_zarr", "to_zarr"]
@@ -34,7 +37,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 @spelled_out(OperationOptions)
 def to_zarr(
     operation: Operation,
-    source: str | Path,
+    source: str | Path | Iterable[str | Path],
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -62,6 +65,8 @@ def to_zarr(
         Of a derivative, see :func:`xgrad.derivative`.
     to : {"earth", "grid"}, optional
         Of a rotation, see :func:`xgrad.rotate`.
+    group, engine, decode_times, open_options, fill_value
+        As for :func:`gradient_to_zarr`.
     chunks, memory, checksum, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
@@ -96,7 +101,7 @@ def to_zarr(
 
 @spelled_out(JobOptions)
 def gradient_to_zarr(
-    source: str | Path,
+    source: str | Path | Iterable[str | Path],
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -110,8 +115,10 @@ def gradient_to_zarr(
 
     Parameters
     ----------
-    source : path or URL
-        A Zarr store (formats 2 and 3), or any other file that xarray opens.
+    source : path, URL, pattern, or iterable of them
+        A Zarr store (formats 2 and 3), or any other file that xarray opens.  Several, as a list or
+        a pattern of local paths such as ``"data/*.nc"``, are combined by their coordinates, as
+        :func:`xarray.open_mfdataset` does.
     target : path or URL
         The Zarr store to make: a path, a URL of an object store such as ``s3://bucket/out.zarr``,
         or an Icechunk repository, ``icechunk:/path`` or ``icechunk:s3://bucket/prefix``.  It has
@@ -121,6 +128,16 @@ def gradient_to_zarr(
         Default: every numeric variable that does not belong to another one, as bounds do.
     dim
         As for :func:`xgrad.gradient`.
+    group : str, optional
+        Path of a group within the source.  Default: its root.
+    engine : str, optional
+        Engine of xarray that opens the source.  Default: the one that fits.
+    decode_times : bool, optional
+        Whether numbers "since" a date become times.  Default: True.
+    open_options : mapping, optional
+        Other keywords of :func:`xarray.open_dataset`.
+    fill_value : float, optional
+        How missing values are stored; nan for none but NaN.  Default: as in the source.
     memory : int, optional
         Largest resident memory of this process, or of each worker, in bytes.  Default: half of
         what the machine, its cgroup or its address space allows, which `workers` share.
@@ -235,7 +252,7 @@ def _is_in_the_old_order(given: tuple[Any, ...], options: Mapping[str, Any]) -> 
 @spelled_out(OperationOptions)
 def plan_to_zarr(
     operation: Operation,
-    source: str | Path,
+    source: str | Path | Iterable[str | Path],
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -257,6 +274,8 @@ def plan_to_zarr(
         Of a derivative, see :func:`xgrad.derivative`.
     to : {"earth", "grid"}, optional
         Of a rotation, see :func:`xgrad.rotate`.
+    group, engine, decode_times, open_options, fill_value
+        As for :func:`gradient_to_zarr`.
     chunks, memory, checksum, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
@@ -287,7 +306,7 @@ def plan_to_zarr(
 
 def _parsed(
     operation: str,
-    source: str | Path,
+    source: str | Path | Iterable[str | Path],
     variables: Iterable[str] | None,
     dim: Any,
     options: OperationOptions,
@@ -297,6 +316,8 @@ def _parsed(
     given = _given(operation, entry, options)
     rest = {key: given.pop(key) for key in keywords_of(RunOptions) if key in given}
     chunks: Any = rest.pop("chunks", {})
+    opening = Opening(**{key: rest.pop(key) for key in keywords_of(SourceOptions) if key in rest})
+    fill_value = _checked_fill_value(rest.pop("fill_value", None))
     own = {} if entry.own not in given else {entry.own: given.pop(entry.own)}
     if "metric" in given:
         given["metric"] = as_text(given["metric"])
@@ -305,10 +326,16 @@ def _parsed(
         names = tuple([names] if isinstance(names, str) else dict.fromkeys(names))
     several = isinstance(dim, Iterable) and not isinstance(dim, str | Mapping)
     request = Request(
-        str(source), names, tuple(dim) if several else dim, dict(chunks),
-        cast(FieldOptions, given), uuid.uuid4().hex, operation, cast(Any, own),
+        files_of(source), names, tuple(dim) if several else dim, dict(chunks),
+        cast(FieldOptions, given), uuid.uuid4().hex, operation, cast(Any, own), opening, fill_value,
     )  # fmt: skip
     return request, Settings(**rest)
+
+
+def _checked_fill_value(value: Any) -> float | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise TypeError(f"`fill_value` is {value!r}; give a number or nan")
+    return None if value is None else float(value)
 
 
 def _entry(operation: str, dim: Any) -> Entry:

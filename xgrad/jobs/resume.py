@@ -33,7 +33,6 @@ _JOURNAL = "2"
 def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
     """What two runs must have in common for the second to resume the first."""
     request = job.request
-    path = local_path(request.source)
     given = sorted({**request.options, **request.own}.items())
     found = {name: repr(value) for name, value in given if name != "spacing"}
     # Sorted, because a folder is listed in any order.
@@ -46,7 +45,11 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
         "version": version("xgrad"),
         "journal": _JOURNAL,
         "operation": request.operation,
-        "source": shown(request.source) if path is None else str(path.resolve()),
+        "source": ", ".join(sorted(map(_place, request.sources))),
+        "opening": repr(sorted(request.opening.keywords.items(), key=str)),
+        "group": repr(request.opening.group),
+        "engine": repr(request.opening.engine),
+        "fill_value": repr({group.name: group.fill_value for group in job.groups}),
         "variables": repr([group.name for group in job.groups]),
         "dim": repr([one.name for one in results]),
         "chunks": repr({group.name: group.written for group in job.groups}),
@@ -58,6 +61,11 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
         ),
         _CONTENT: job.source.digest(job.read, allow_missing=allow_missing),
     }
+
+
+def _place(url: str) -> str:
+    path = local_path(url)
+    return shown(url) if path is None else str(path.resolve())
 
 
 def _of_term(term: Term) -> tuple[Any, ...]:
