@@ -104,5 +104,58 @@ def test_a_variable_that_repeats_a_dimension_is_named_and_the_others_go_on() -> 
             found = getattr(ds.fdgrad, operation)(["x"])
         xr.testing.assert_identical(found, getattr(ds[["f"]].fdgrad, operation)(["x"]))
     assert list(ds.fdgrad.gradient("y")) == ["df_dy"]
-    with pytest.raises(ValueError, match=r"'cov' has dimensions .* there twice; rename one"):
+    with pytest.raises(
+        ValueError, match=r"'cov' cannot .* has dimensions .* there twice; rename one"
+    ):
         ds.cov.fdgrad.gradient("x")
+
+
+def test_a_dimension_that_is_a_tuple_is_named_and_the_others_go_on() -> None:
+    dim: Any = ("d", 1)
+    ds = xr.Dataset({"f": ("x", np.arange(4.0)), "t": ((dim, "x"), np.eye(4))})
+    note = r"'t' is left out: its dimension \('d', 1\) is a tuple"
+    for operation in ("gradient", "magnitude", "laplacian", "hessian"):
+        with pytest.warns(xgrad.CoordinateWarning, match=note):
+            found = getattr(ds.fdgrad, operation)()
+        xr.testing.assert_identical(found, getattr(ds[["f"]].fdgrad, operation)())
+    with pytest.raises(ValueError, match=r"'t' cannot be differentiated: .*`obj.rename") as caught:
+        ds.t.fdgrad.gradient("x")
+    renamed = eval(str(caught.value).split("`")[1], {"obj": ds.t})  # noqa: S307
+    assert list(renamed.fdgrad.gradient()) == ["dt_dname", "dt_dx"]
+
+
+def test_a_tuple_as_the_name_of_a_variable_is_a_name() -> None:
+    name: Any = ("a", 1)
+    ds = xr.Dataset({name: ("x", np.arange(4.0)), "t": ("x", np.arange(4.0))})
+    assert list(ds.fdgrad.gradient("x")) == ["d('a', 1)_dx", "dt_dx"]
+
+
+KEYS = [
+    "units", "standard_name", "long_name", "axis", "positive", "bounds", "calendar", "mesh",
+    "grid_mapping", "location", "cell_methods", "coordinates", "formula_terms",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [["a", "b"], np.array([1, 2])], ids=type)
+@pytest.mark.parametrize("where", ["x", "t"])
+def test_attributes_that_are_no_text_are_as_if_they_were_not_there(where: str, value: Any) -> None:
+    rng = np.random.default_rng(0)
+    ds = xr.Dataset(
+        {name: (("y", "x"), rng.normal(size=(4, 4))) for name in "tw"},
+        {"y": np.arange(4.0), "x": np.arange(4.0) ** 2},
+    )
+    for key in KEYS:
+        given = ds.copy()
+        given[where].attrs[key] = value
+        for operation in (
+            lambda one: one.fdgrad.gradient(), lambda one: one.fdgrad.laplacian(["y", "x"]),
+            lambda one: one.fdgrad.curl(u="t", v="w"),
+            lambda one: one.t.fdgrad.magnitude(["y", "x"]),
+        ):  # fmt: skip
+            xr.testing.assert_equal(operation(given), operation(ds))
+        for refused in (
+            lambda one: one.fdgrad.gradient("longitude"),
+            lambda one: one.t.fdgrad.gradient(metric="sphere"),
+        ):
+            with pytest.raises(xgrad.CoordinateError, match=r"longitude|latitude"):
+                refused(given)

@@ -14,6 +14,7 @@ import zarr
 import xgrad
 from tests.command import Session
 from tests.helpers import same_bits
+from xgrad.stores.opening import Opening, dataset
 
 VALUES = np.array([1, 2, 4, 8], "f4")
 
@@ -152,3 +153,12 @@ def test_the_command_opens_the_same(commands: Session, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with xr.open_zarr(tmp_path / "filled.zarr") as found:
         assert found.dt_dx.encoding["_FillValue"] == -5
+
+
+def test_the_caches_of_the_netcdf_library_are_as_before(tmp_path: Path) -> None:
+    netCDF4.set_chunk_cache(2**21, 1009, 0.5)
+    months(tmp_path / "in.nc", "360_day")
+    dataset(tmp_path / "in.nc", Opening()).close()
+    with pytest.raises(ValueError, match="neither"):
+        dataset(Path(__file__), Opening(engine="netcdf4"))
+    assert netCDF4.get_chunk_cache() == (2**21, 1009, 0.5)

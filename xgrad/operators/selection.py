@@ -20,7 +20,7 @@ from xgrad.labels.spacing import Spacing
 from xgrad.operators import components
 from xgrad.operators.along import dims_of, is_multidimensional, spacings_of
 from xgrad.operators.direction import Direction
-from xgrad.operators.variables import variables_of, warn_of_repeated_dims
+from xgrad.operators.variables import variables_of, warn_of_unusable
 
 # Modules for multi-dimensional coordinates and for places on the Earth are imported where they are
 # used: most gradients need neither.
@@ -263,7 +263,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
     dims = [along.dim for along in spacings] + [own for one in jointly for own in one.dims]
-    warn_of_repeated_dims(obj, dims)
+    warn_of_unusable(obj, dims)
     for one in dims:
         if not any(one in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {one!r}: {names.dtypes_of(obj)}")

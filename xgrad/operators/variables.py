@@ -27,7 +27,8 @@ def variables_of(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
     TypeError
         If a DataArray is not numeric.
     ValueError
-        If a DataArray has a dimension twice; such variables of a Dataset are left out.
+        If a DataArray has a dimension twice, or one whose name is a tuple; such variables of a
+        Dataset are left out.
 
     Examples
     --------
@@ -39,7 +40,7 @@ def variables_of(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
         return {
             name: variable
             for name, variable in each.items()
-            if _is_numeric(variable.dtype) and len(set(variable.dims)) == variable.ndim
+            if _is_numeric(variable.dtype) and _unusable(variable) is None
         }
     if obj.dtype.kind == "b":
         raise TypeError(
@@ -50,19 +51,26 @@ def variables_of(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
     if not _is_numeric(variable.dtype):
         remedy = times.remedy_for_data(variable)
         raise TypeError(f"data {obj.name!r} has dtype {obj.dtype}; {remedy}")
-    if len(set(variable.dims)) < variable.ndim:
-        raise ValueError(f"data {obj.name!r} has {_twice(variable)}")
+    if why := _unusable(variable):
+        raise ValueError(f"data {obj.name!r} cannot be differentiated: {why}")
     return {obj.name: variable}
 
 
-def _twice(variable: xr.Variable) -> str:
-    name = next(dim for dim in variable.dims if variable.dims.count(dim) > 1)
-    remedy = "rename one, as in `xr.DataArray(obj.values, dims=...)`"
-    return f"dimensions {variable.dims}, of which {name!r} is there twice; {remedy}"
+def _unusable(variable: xr.Variable) -> str | None:
+    """Why a variable cannot be differentiated by the names of its dimensions; None if it can."""
+    dims = variable.dims
+    for dim in dims:
+        if dims.count(dim) > 1:
+            remedy = "rename one, as in `xr.DataArray(obj.values, dims=...)`"
+            return f"it has dimensions {dims}, of which {dim!r} is there twice; {remedy}"
+        if isinstance(dim, tuple):
+            remedy = f"rename it, as in `obj.rename({{{dim!r}: 'name'}})`"
+            return f"its dimension {dim!r} is a tuple, which xarray takes for several; {remedy}"
+    return None
 
 
-def warn_of_repeated_dims(obj: Any, dims: Iterable[Hashable]) -> None:
-    """Warn of variables of a Dataset that are left out because they repeat a dimension.
+def warn_of_unusable(obj: Any, dims: Iterable[Hashable]) -> None:
+    """Warn of variables of a Dataset that are left out because of the names of their dimensions.
 
     Parameters
     ----------
@@ -73,8 +81,8 @@ def warn_of_repeated_dims(obj: Any, dims: Iterable[Hashable]) -> None:
     """
     for name in obj.data_vars if isinstance(obj, xr.Dataset) else ():
         own = obj.variables[name]
-        if len(set(own.dims)) < own.ndim and set(own.dims) & set(dims):
-            warn(f"variable {name!r} is left out: it has {_twice(own)}", CoordinateWarning)
+        if set(own.dims) & set(dims) and (why := _unusable(own)):
+            warn(f"variable {name!r} is left out: {why}", CoordinateWarning)
 
 
 def _is_numeric(dtype: Any) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -124,7 +126,27 @@ def dataset(url: str | Path, opening: Opening) -> xr.Dataset:
 
 def _of_file(url: str | Path, opening: Opening) -> xr.Dataset:
     own: dict[str, Any] = {} if opening.group is None else {"group": opening.group}
-    return xr.open_dataset(url, engine=opening.engine, **own, **opening.keywords)
+    with _without_caches(opening.engine):
+        return xr.open_dataset(url, engine=opening.engine, **own, **opening.keywords)
+
+
+@contextmanager
+def _without_caches(engine: str | None) -> Iterator[None]:
+    """Let the netCDF library keep nothing of what it has read.
+
+    By default it keeps up to 64 MB of each variable of each file, which no plan knows.
+    """
+    if engine not in (None, "netcdf4") or find_spec("netCDF4") is None:
+        yield
+        return
+    import netCDF4  # noqa: PLC0415  xarray imports it only if it opens such a file
+
+    before = netCDF4.get_chunk_cache()
+    netCDF4.set_chunk_cache(0)
+    try:
+        yield
+    finally:
+        netCDF4.set_chunk_cache(*before)
 
 
 def _of_store(url: str | Path, opening: Opening) -> xr.Dataset:
