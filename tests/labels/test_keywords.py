@@ -65,7 +65,7 @@ def test_a_method_shows_the_keywords_of_its_function(kind: type, name: str) -> N
 def test_all_operations_are_methods() -> None:
     operations = set(FUNCTIONS) - {"to_zarr", "gradient_to_zarr", "plan_to_zarr"}
     for kind in (accessor.DatasetAccessor, accessor.DataTreeAccessor):
-        assert {name for one, name in METHODS if one is kind} == operations
+        assert {name for one, name in METHODS if one is kind} - {"to_zarr"} == operations
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

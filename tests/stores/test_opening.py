@@ -162,3 +162,13 @@ def test_the_caches_of_the_netcdf_library_are_as_before(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="neither"):
         dataset(Path(__file__), Opening(engine="netcdf4"))
     assert netCDF4.get_chunk_cache() == (2**21, 1009, 0.5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"group": "a"}, {"engine": "zarr"}, {"decode_times": False}, {"open_options": {"a": 1}}],
+)
+def test_an_object_is_open_already(options: Any, tmp_path: Path) -> None:
+    (name,) = options
+    with pytest.raises(ValueError, match=f"`{name}` is .*, but `source` is an object"):
+        xgrad.gradient_to_zarr(xr.Dataset({"t": ("x", VALUES)}), tmp_path / "out.zarr", **options)

@@ -7,10 +7,13 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, TypeAlias, TypeVar, Unpack, cast
+
+import xarray as xr
 
 from xgrad._typing import Dim, Operation
 from xgrad.errors import warn
+from xgrad.jobs.given import Given
 from xgrad.jobs.plan import Plan
 from xgrad.jobs.request import Request
 from xgrad.jobs.run import Report, Settings, look, run
@@ -31,13 +34,15 @@ from xgrad.stores.urls import shown
 
 __all__ = ["Report", "gradient_to_zarr", "plan_to_zarr", "to_zarr"]
 
+Source: TypeAlias = str | Path | Iterable[str | Path] | xr.DataArray | xr.Dataset
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @spelled_out(OperationOptions)
 def to_zarr(
     operation: Operation,
-    source: str | Path | Iterable[str | Path],
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -101,7 +106,7 @@ def to_zarr(
 
 @spelled_out(JobOptions)
 def gradient_to_zarr(
-    source: str | Path | Iterable[str | Path],
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -115,10 +120,11 @@ def gradient_to_zarr(
 
     Parameters
     ----------
-    source : path, URL, pattern, or iterable of them
+    source : path, URL, pattern, iterable of them, Dataset or DataArray
         A Zarr store (formats 2 and 3), or any other file that xarray opens.  Several, as a list or
         a pattern of local paths such as ``"data/*.nc"``, are combined by their coordinates, as
-        :func:`xarray.open_mfdataset` does.
+        :func:`xarray.open_mfdataset` does.  Or an object in any state: opened with or without
+        dask, computed with lazily, in memory.
     target : path or URL
         The Zarr store to make: a path, a URL of an object store such as ``s3://bucket/out.zarr``,
         or an Icechunk repository, ``icechunk:/path`` or ``icechunk:s3://bucket/prefix``.  It has
@@ -252,7 +258,7 @@ def _is_in_the_old_order(given: tuple[Any, ...], options: Mapping[str, Any]) -> 
 @spelled_out(OperationOptions)
 def plan_to_zarr(
     operation: Operation,
-    source: str | Path | Iterable[str | Path],
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -306,28 +312,30 @@ def plan_to_zarr(
 
 def _parsed(
     operation: str,
-    source: str | Path | Iterable[str | Path],
+    source: Source,
     variables: Iterable[str] | None,
     dim: Any,
     options: OperationOptions,
 ) -> tuple[Request, Settings]:
     """What is asked for, and how it is to be done."""
     entry = _entry(operation, dim)
-    given = _given(operation, entry, options)
-    rest = {key: given.pop(key) for key in keywords_of(RunOptions) if key in given}
+    asked = _given(operation, entry, options)
+    rest = {key: asked.pop(key) for key in keywords_of(RunOptions) if key in asked}
     chunks: Any = rest.pop("chunks", {})
     opening = Opening(**{key: rest.pop(key) for key in keywords_of(SourceOptions) if key in rest})
     fill_value = _checked_fill_value(rest.pop("fill_value", None))
-    own = {} if entry.own not in given else {entry.own: given.pop(entry.own)}
-    if "metric" in given:
-        given["metric"] = as_text(given["metric"])
+    own = {} if entry.own not in asked else {entry.own: asked.pop(entry.own)}
+    if "metric" in asked:
+        asked["metric"] = as_text(asked["metric"])
     names = cast(Any, dim).values() if entry.of_a_vector else variables
     if names is not None:
         names = tuple([names] if isinstance(names, str) else dict.fromkeys(names))
+    given = _object(source, opening)
     several = isinstance(dim, Iterable) and not isinstance(dim, str | Mapping)
     request = Request(
-        files_of(source), names, tuple(dim) if several else dim, dict(chunks),
-        cast(FieldOptions, given), uuid.uuid4().hex, operation, cast(Any, own), opening, fill_value,
+        given.urls if given else files_of(cast(Any, source)), names, tuple(dim) if several else dim,
+        dict(chunks), cast(FieldOptions, asked), uuid.uuid4().hex, operation, cast(Any, own), given,
+        opening, fill_value,
     )  # fmt: skip
     return request, Settings(**rest)
 
@@ -336,6 +344,18 @@ def _checked_fill_value(value: Any) -> float | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise TypeError(f"`fill_value` is {value!r}; give a number or nan")
     return None if value is None else float(value)
+
+
+def _object(source: Any, opening: Opening) -> Given | None:
+    """The source, if it is an object; None for paths."""
+    if not isinstance(source, xr.DataArray | xr.Dataset):
+        return None
+    for name in keywords_of(SourceOptions):
+        if (value := getattr(opening, name)) not in (None, {}):
+            raise ValueError(
+                f"`{name}` is {value!r}, but `source` is an object, which is open; leave it out"
+            )
+    return Given.of(source)
 
 
 def _entry(operation: str, dim: Any) -> Entry:

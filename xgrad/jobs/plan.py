@@ -137,8 +137,7 @@ class Needs:
             result += 8
         # A chunk is encoded and decoded, first that of the source, then that of the target.
         stored = item * math.prod(job.source.inseparable(name))
-        # A shard is also put together from its chunks.
-        return cls(source, result, (3 if variable.encoding.get("shards") else 2) * stored)
+        return cls(source, result, job.source.copies(name) * stored)
 
     def of_region(self, cells: int, ahead: bool) -> int:
         """For a region, and for the next one if that is read ahead."""

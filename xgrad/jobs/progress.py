@@ -113,7 +113,7 @@ class Log:
         '50% written; no region is finished since the start, 1 min ago'
         >>> log.add(10**9)
         >>> log._line(60.0)
-        '60% written, 0.02 GB/s, 4 min left'
+        '60% written, 0.017 GB/s, 4 min left'
         """
         # Rounded down: a job that is not done never shows 100 %.
         done = f"{100 * (self._before + self._written) // self._total}% written"

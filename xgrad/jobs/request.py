@@ -14,6 +14,7 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Axis
+from xgrad.jobs.given import Given
 from xgrad.jobs.region import Work
 from xgrad.labels import links
 from xgrad.labels.keywords import FieldOptions
@@ -29,12 +30,12 @@ from xgrad.stores.urls import shown
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be computed: a few hundred bytes, which travel to the workers.
+    """What is to be computed: a few hundred bytes, which travel to the workers with each task.
 
     Attributes
     ----------
     source : str or tuple of str
-        Path or URL, or several.
+        Path or URL, or several; for an object, where it was opened from, or what it is.
     variables : tuple of str or None
         Names; None for every numeric variable.
     dim
@@ -49,6 +50,8 @@ class Request:
         One of :data:`xgrad.operators.operations.OPERATIONS`.
     own : mapping
         The keyword that only this operation takes, if it is given.
+    given : Given or None
+        The object that is the source.  It does not travel with each task.
     opening : Opening
         How the source is opened.
     fill_value : float or None
@@ -63,6 +66,7 @@ class Request:
     token: str
     operation: str = "gradient"
     own: Mapping[str, Any] = field(default_factory=dict)
+    given: Given | None = field(default=None, repr=False, compare=False)
     opening: Opening = field(default_factory=Opening)
     fill_value: float | None = None
 
@@ -163,7 +167,8 @@ class Job:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        source, names = opened(request.sources, request.opening), request.variables or ()
+        source = request.given or opened(request.sources, request.opening)
+        names = request.variables or ()
         self.source = replace(source, data=links.as_coordinates(source.data, names))
         self.data = self._chosen(names)
         self.chunks = _checked_chunks(self.data, request.chunks)

@@ -21,11 +21,13 @@ from dask.tokenize import tokenize
 
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Box
-from xgrad.jobs.request import Group, Job
+from xgrad.jobs.request import Group, Job, Request
 from xgrad.stores.urls import local_path, shown
 from xgrad.stores.workplace import Workplace, mark, marked
 
 _CONTENT, _COORDINATES = "content of the source", "coordinates"
+# It may change although an object is made in the same way: random numbers have no other name.
+_OBJECT = "object that is the source, by the names that dask gives its arrays"
 # Another form of the lines about finished regions has another number.
 _JOURNAL = "2"
 
@@ -45,7 +47,7 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
         "version": version("xgrad"),
         "journal": _JOURNAL,
         "operation": request.operation,
-        "source": ", ".join(sorted(map(_place, request.sources))),
+        "source": _places(request),
         "opening": repr(sorted(request.opening.keywords.items(), key=str)),
         "group": repr(request.opening.group),
         "engine": repr(request.opening.engine),
@@ -59,13 +61,20 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
             request.options.get("spacing"),
             job.source.digest_of_coords(job.template().coords),
         ),
-        _CONTENT: job.source.digest(job.read, allow_missing=allow_missing),
+        _content(job): job.source.digest(job.read, allow_missing=allow_missing),
     }
 
 
-def _place(url: str) -> str:
-    path = local_path(url)
-    return shown(url) if path is None else str(path.resolve())
+def _places(request: Request) -> str:
+    """Where the source is, the same whatever the working folder and the order."""
+    if request.given is not None:
+        return request.described
+    paths = {url: local_path(url) for url in request.sources}
+    return ", ".join(sorted(shown(path.resolve() if path else url) for url, path in paths.items()))
+
+
+def _content(job: Job) -> str:
+    return _CONTENT if job.request.given is None else _OBJECT
 
 
 def _of_term(term: Term) -> tuple[Any, ...]:
@@ -126,7 +135,7 @@ def _require_same(before: dict[str, str], own: dict[str, str]) -> None:
 
 def _in_words(before: dict[str, str], own: dict[str, str]) -> Callable[[str], str]:
     def words(key: str) -> str:
-        if key in (_COORDINATES, _CONTENT):
+        if key in (_COORDINATES, _CONTENT, _OBJECT):
             return f"the {key}"
         return f"`{key}` ({before.get(key, 'not given')} then, {own.get(key, 'not given')} now)"
 
@@ -141,7 +150,7 @@ def require_unchanged(job: Job, own: dict[str, str], *, allow_missing: bool) -> 
     RuntimeError
         If the source has changed since `own` was made.
     """
-    if own[_CONTENT] != job.source.digest(job.read, allow_missing=allow_missing):
+    if own[_content(job)] != job.source.digest(job.read, allow_missing=allow_missing):
         raise RuntimeError(
             "`source` changed while it was read; the target is not published; start over with "
             "`restart`"

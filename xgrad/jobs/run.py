@@ -14,7 +14,15 @@ import numpy as np
 
 from xgrad._typing import Progress
 from xgrad.jobs import empty_target, progress, resume
-from xgrad.jobs.assignment import Assignment, adopt, arrays, assignments, forget, loaded
+from xgrad.jobs.assignment import (
+    Assignment,
+    adopt,
+    arrays,
+    assignments,
+    forget,
+    loaded,
+    shared,
+)
 from xgrad.jobs.cutting import Box
 from xgrad.jobs.plan import Plan, planned
 from xgrad.jobs.request import Job, Request
@@ -94,7 +102,7 @@ class Settings:
 def look(request: Request, target: str | Path, settings: Settings) -> Plan:
     """Plan a job, and refuse what running it would refuse.  Nothing is computed or written."""
     place = _checked(request, target, settings)
-    with _opened(request) as job, settings.cluster() as client:
+    with _opened(request) as job, settings.cluster() as client, shared(client, request):
         plan = _planned(job, place, client, settings)
         job.source.digest(job.read, allow_missing=settings.allow_missing)
     return plan
@@ -105,6 +113,7 @@ def run(request: Request, target: str | Path, settings: Settings) -> Report:
     found = _checked(request, target, settings, tidies=True)
     with _opened(request) as job, ExitStack() as processes:
         client = processes.enter_context(settings.cluster())
+        processes.enter_context(shared(client, request))
         plan = _planned(job, found, client, settings)
         own = resume.identity(job, allow_missing=settings.allow_missing, checksum=settings.checksum)
         start = time.perf_counter()
@@ -161,6 +170,8 @@ def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
             f"`target` {target.name!r} is written in one session, which processes cannot share; "
             "leave out `workers` and `scheduler`"
         )
+    if job.request.given is not None:
+        job.request.given.warn_of_repeated_work(job.read)
     waits = any(map(is_remote, job.request.sources)) or not target.is_local
     longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
     processes = crew(client, settings.memory, loaded)

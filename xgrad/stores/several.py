@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import glob
 import itertools
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,9 @@ def files_of(source: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
     """
     if isinstance(source, str | Path):
         return _matching(str(source))
-    if isinstance(source, xr.Dataset | xr.DataArray) or not isinstance(source, Iterable):
+    if isinstance(source, Mapping | xr.DataArray) or not isinstance(source, Iterable):
         raise TypeError(
-            f"`source` is a {type(source).__name__}; give the path or URL of a store, such as one "
-            "that `.to_zarr` writes, or use the accessor `.fdgrad`, which takes objects"
+            f"`source` is a {type(source).__name__}; give a path or URL, a Dataset or a DataArray"
         )
     found = list(dict.fromkeys(itertools.chain(*map(files_of, source))))
     if not found:

@@ -91,6 +91,10 @@ class Source:
         encoding = self.data.variables[name].encoding
         return encoding.get("shards") or encoding.get("chunks") or encoding.get("chunksizes")
 
+    def copies(self, name: Hashable) -> int:
+        """Chunks in memory while one is decoded; a shard is also put together from its chunks."""
+        return 3 if self.data.variables[name].encoding.get("shards") else 2
+
     def is_scaled(self, name: Hashable) -> bool:
         """Whether a variable is stored as numbers of another dtype."""
         variable = self.data.variables[name]

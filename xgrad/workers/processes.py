@@ -179,6 +179,7 @@ class Processes:
     def __init__(self, n_processes: int, deaths: int) -> None:
         self.n_processes, self.deaths = n_processes, deaths
         self._all: list[_Process] = []
+        self._first: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
 
     def __enter__(self) -> Self:
         try:
@@ -205,6 +206,11 @@ class Processes:
             one.send(_once, (function, arguments))
         return [self._answer_of(one) for one in self._all]
 
+    def begin_with(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call a function in each process, and first thing in each that replaces a dead one."""
+        self._first.append((function, arguments))
+        self.run(function, *arguments)
+
     def _answer_of(self, one: _Process) -> Any:
         is_part, found = one.receive()
         if not is_part:
@@ -217,6 +223,9 @@ class Processes:
         dead.end()
         new = self._all[self._all.index(dead)] = _Process()
         new.greet()
+        for call in self._first:
+            new.send(_once, call)
+            self._answer_of(new)
         return new
 
     def at_work(
