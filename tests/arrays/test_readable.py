@@ -102,6 +102,12 @@ def test_the_levels_are_those_of_the_longest_chain() -> None:
     assert [is_cheap(one) for one in (array + once, twice - once)] == [True, False]
 
 
+def test_a_gradient_along_three_axes_counts_twice() -> None:
+    array = da.from_array(np.zeros((4, 4, 4)), chunks=2)
+    terms = [Term("f", axis, 1.0) for axis in range(3)]
+    assert [levels(combine.combine({"f": array}, terms[:n])) for n in (1, 2, 3)] == [1, 1, 2]
+
+
 def test_what_a_gradient_waits_for_is_outside_of_the_tree() -> None:
     array = da.from_array(VALUES, chunks=3)
     factor = da.ones((8, 1), chunks=3).cumsum(0)

@@ -234,6 +234,8 @@ class Sources:
         The keys of the values that the task of the chunk receives.
     """
 
+    __slots__ = ("keys", "nodes")  # one for each chunk
+
     def __init__(self, nodes: Mapping[tuple[int, Index], Any], keys: tuple[Any, ...]) -> None:
         self.nodes, self.keys = nodes, keys
 
@@ -282,6 +284,12 @@ def compute(
         like = blocks[one.parts[0].source]
         found[k] = np.empty_like(like, dtype=one.dtype, subok=False)
         block.fold(pieces, one.how, found[k])
+    return found
+
+
+def compute_one(outputs: Mapping[int, Output], *arguments: Any) -> AnyArray:
+    """Compute the only one of the results that is wanted; see :func:`compute`."""
+    (found,) = compute(outputs, *arguments).values()
     return found
 
 

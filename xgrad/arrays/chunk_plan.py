@@ -167,6 +167,12 @@ class Plan(NamedTuple):
         return found
 
     @property
+    def most_axes(self) -> int:
+        """Along how many axes a result is differentiated."""
+        axes = [{own.term.axis for own in one.terms} - {None} for one in self.outputs]
+        return max(map(len, axes))
+
+    @property
     def around(self) -> frozenset[tuple[int, int]]:
         """The sources and axes that are periodic."""
         every = [own for one in self.outputs for own in one.terms]

@@ -30,6 +30,7 @@ from xgrad.arrays.chunk_alone import (
     Sources,
     Way,
     compute,
+    compute_one,
     needed_faces,
     needed_sources,
 )
@@ -42,6 +43,10 @@ from xgrad.arrays.term import Combination, Positions, Term
 from xgrad.kernels.cells import thin
 from xgrad.kernels.stencil_kinds import OfAnAxis
 from xgrad.stencils import ghosts
+
+# A result that is read again along more axes than this counts as two levels: a Laplacian of one in
+# three dimensions reads each chunk twenty to thirty times.
+_MOST_AXES = 2
 
 
 def fits(one: Combination, *, any_source: bool) -> bool:
@@ -134,7 +139,8 @@ class _ChunksLayer(OnDemand):
         super().__init__()
         self.name, self.plan = name, plan
         found = [levels(source) for source in plan.sources]
-        self.levels = None if None in found else 1 + max(filter(None, found), default=0)
+        own = 1 if plan.most_axes <= _MOST_AXES else 2
+        self.levels = None if None in found else own + max(filter(None, found), default=0)
         self.beside = factors.union(*map(beside, plan.sources))
 
     def get_output_keys(self) -> AbstractSet[Any]:
@@ -212,10 +218,14 @@ class _Tasks:
         every: list[Any] = [*self._slots(index, outputs), *keys]
         given = [TaskRef(key) for key in every]
         stencils = tuple(self._stencil(index, k, n) for k, n in self._terms(outputs))
+        arguments = outputs, stencils, place, sources, cache, *given
+        if len(outputs) == 1:
+            key: Any = (self.name, *outputs, *index)
+            self.tasks[key] = Task(key, compute_one, *arguments)
+            return
         # Other results over the chunk are another task, perhaps of a graph that a cluster also has.
-        all_of_it = "-".join(map(str, outputs))
-        whole: Any = (f"{self.name}-{all_of_it}", *index)
-        self.tasks[whole] = Task(whole, compute, outputs, stencils, place, sources, cache, *given)
+        whole: Any = (f"{self.name}-{'-'.join(map(str, outputs))}", *index)
+        self.tasks[whole] = Task(whole, compute, *arguments)
         for k in outputs:
             key = (self.name, k, *index)
             self.tasks[key] = Task(key, getitem, TaskRef(whole), k)
