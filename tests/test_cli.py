@@ -14,9 +14,19 @@ import psutil
 import pyproj
 import pytest
 import xarray as xr
+import zarr
 
 import xgrad
-from tests.command import COMMAND, Session, fails, on_a_terminal, run, wait_until
+from tests.command import (
+    COMMAND,
+    Session,
+    fails,
+    on_a_terminal,
+    run,
+    started,
+    stopped,
+    wait_until,
+)
 from tests.helpers import numpy_gradient, real_data, same_bits
 from tests.operators.grids import projected
 
@@ -316,6 +326,32 @@ def test_an_interrupt_publishes_nothing_and_exits_with_130(
     assert not out.exists()
     assert commands.run("gradient", source, out, "--chunks", "time=1,y=10").returncode == 0
     assert out.exists()
+    assert not partial.exists()
+
+
+def test_an_interrupt_after_the_publication_says_that_all_is_done(
+    source: Path, tmp_path: Path
+) -> None:
+    out, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
+    old = zarr.open_group(out, mode="w").create_array("a", shape=5000, chunks=1, dtype="u1")
+    old[:] = 1  # the removal of so many chunks takes a while
+    process = started("gradient", source, out, "--dim", "time", "--overwrite")
+
+    def is_published() -> bool:
+        return (partial / "replaced.zarr").exists() and (out / "dt_dtime").exists()
+
+    with stopped(process, is_published):
+        assert (partial / "replaced.zarr").exists()
+        process.send_signal(signal.SIGINT)
+    _, shown = process.communicate()
+    assert process.returncode == 0
+    said = f"{out} is complete; {partial} has what it replaced, and can be deleted"
+    assert shown == f"\n{said}\n"
+    with xr.open_zarr(out) as found, xr.open_zarr(source) as given:
+        hours = (given.time - given.time[0]).values / np.timedelta64(1, "s")
+        assert same_bits(found.dt_dtime.values, numpy_gradient(given.t.values, hours, 0))
+    assert run("gradient", source, out, "--dim", "time").returncode == 1, "it exists"
+    assert run("gradient", source, out, "--dim", "time", "--overwrite").returncode == 0
     assert not partial.exists()
 
 

@@ -21,6 +21,7 @@ from xgrad._typing import Operation, Progress, To
 from xgrad.jobs.api import plan_to_zarr, to_zarr
 from xgrad.labels.keywords import Keyword, OperationOptions, keywords_of
 from xgrad.operators.operations import OPERATIONS
+from xgrad.stores.on_disk import is_replacing
 from xgrad.stores.urls import printable, shown
 from xgrad.workers.cluster import certificates
 from xgrad.workers.processes import own_process
@@ -65,8 +66,15 @@ def _print(text: str) -> None:
     click.echo(printable(text))
 
 
-def _complete(target: str, *_signal: Any) -> None:
-    os.write(2, f"\n{target} is complete\n".encode())
+def _interrupted(target: str, *_signal: Any) -> None:
+    """Say what an interruption leaves behind: a job to resume, or a store that is complete."""
+    if not is_replacing(target):
+        interrupted()
+    _complete(f"{target} is complete; {target}.partial has what it replaced, and can be deleted")
+
+
+def _complete(text: str, *_signal: Any) -> None:
+    os.write(2, f"\n{_line(text)}\n".encode())
     os._exit(0)
 
 
@@ -347,8 +355,9 @@ def _run(operation: Operation, source: str, target: str, **options: Any) -> None
         click.echo(plan_to_zarr(operation, source, target, variables, dim, **options))
         return
     own_process()
+    signal.signal(signal.SIGINT, partial(_interrupted, target))
     report = to_zarr(operation, source, target, variables, dim, **options)
-    signal.signal(signal.SIGINT, partial(_complete, _line(target)))
+    signal.signal(signal.SIGINT, partial(_complete, f"{target} is complete"))
     if sys.stdout.isatty():
         click.echo(f"{_line(target)}: {report}")
 

@@ -348,12 +348,10 @@ def _extremes(
     from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
 
     found: AnyArray | None = None
-    for start in range(0, size - 1, step):
-        part = extreme_steps.of_part(
-            beside(slice(start, min(size, start + step + 1))), axis, period
-        )
+    for start in range(0, size, step):
+        part = extreme_steps.of_part(beside(slice(start, min(size, start + step))), axis, period)
         both = part if found is None else np.concatenate([found, part], axis=axis)
-        found = extreme_steps.merged(both, axis)
+        found = extreme_steps.merged(both, axis, period)
     assert found is not None
     return extreme_steps.decided(found, axis, size - 1, period)
 

@@ -200,6 +200,22 @@ class _Folder:
             self._replaced.rename(self.target)
 
 
+def is_replacing(target: str | Path) -> bool:
+    """Whether a job has published its store here, and still removes the one that this replaced.
+
+    Examples
+    --------
+    >>> is_replacing("nowhere.zarr")
+    False
+    """
+    path = local_path(target)
+    if path is None:
+        return False
+    workplace = _workplace(path)
+    old, new = workplace / own_folder.REPLACED, workplace / own_folder.STORE
+    return old.exists() and path.exists() and not new.exists()
+
+
 def _tidy(workplace: Path) -> None:
     """Remove the workplace of a process that was killed after it had published."""
     if workplace.exists() and not (workplace / own_folder.STORE).exists():
