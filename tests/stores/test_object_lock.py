@@ -212,13 +212,13 @@ def s3() -> Iterator[Any]:
     server.stop()
 
 
-@pytest.mark.parametrize("before", [None, lock(system="another")])
-def test_one_of_many_takes_a_lock_on_s3(before: bytes | None, s3: Any, patience: Any) -> None:
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_one_of_many_takes_a_lock_on_s3(is_stale: bool, s3: Any, patience: Any) -> None:
     patience(0)
-    path = f"locks/{before is None}/lock"
+    path = f"locks/{is_stale}/lock"
     for _ in range(5):
-        if before is not None:
-            s3.pipe_file(path, before)
+        if is_stale:
+            s3.pipe_file(path, lock(system="another"))
         locks = [ObjectLock(s3, path) for _ in range(8)]
         with ThreadPoolExecutor(8) as pool:
             taken = list(pool.map(ObjectLock.take, locks))
