@@ -40,7 +40,6 @@ from benchmarks.contenders import (
 from benchmarks.store_job import OPTIONS as LAZY_OPTIONS
 from xgrad import demo
 from xgrad.arrays import buffers
-from xgrad.workers.cluster import cluster
 from xgrad.workers.dispatch import drive
 
 SHAPE = (128, 256, 256)
@@ -362,7 +361,7 @@ def jobs_of_many_chunks(_rounds: int) -> None:
                 array[start : start + rows] = np.random.default_rng(0).random((rows, 80, 160))
             zarr.open_group(f"{folder}/in.zarr", mode="a", zarr_format=2)
             code = (
-                "import xgrad; from xgrad.workers.cluster import own_process; own_process();"
+                "import xgrad; from xgrad.workers.processes import own_process; own_process();"
                 f"r = xgrad.gradient_to_zarr('{folder}/in.zarr', '{folder}/out.zarr', dim='x');"
                 "print(r.seconds, r.peak_memory / 1e6)"
             )
@@ -379,7 +378,14 @@ def nothing(task: int) -> list[int]:
 
 def handing_out(_rounds: int) -> None:
     """Time of the coordinator and the scheduler for a task that does nothing."""
-    with cluster(workers=2) as client:
+    import distributed
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        ) as processes,
+        distributed.Client(processes) as client,
+    ):
         counts = (200, 3000)
         taken = []
         for count in counts:

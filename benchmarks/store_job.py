@@ -31,8 +31,8 @@ from dask.array.core import slices_from_chunks
 import xgrad.kernels.tabled
 import xgrad.labels.spacing
 import xgrad.stencils.table
-from xgrad.workers.cluster import own_process
 from xgrad.workers.memory import peak_memory
+from xgrad.workers.processes import own_process
 
 
 def whole_chunks(array: xr.DataArray, dim: Any) -> Any:

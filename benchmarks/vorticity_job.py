@@ -21,8 +21,8 @@ import numpy as np
 import xarray as xr
 
 import xgrad
-from xgrad.workers.cluster import own_process
 from xgrad.workers.memory import peak_memory
+from xgrad.workers.processes import own_process
 
 COMPONENTS = {"longitude": "u", "latitude": "v"}
 

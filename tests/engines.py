@@ -11,6 +11,18 @@ from xarray.namedarray.parallelcompat import list_chunkmanagers
 
 #: The modules that make them.
 ENGINES = ["dask.array", "dask_array"]
+#: The same, and the one whose arrays are data only, and whose chunks are all of one size.
+WITH_CUBED = [*ENGINES, "cubed"]
+
+
+def lazy(engine: str, values: Any, chunks: Any) -> Any:
+    """An array of an engine with these values."""
+    options = {}
+    if engine == "cubed":
+        options["spec"] = module(engine).Spec(
+            allowed_mem="200MB", reserved_mem=0, executor_name="single-threaded"
+        )
+    return module(engine).from_array(values, chunks=chunks, **options)
 
 
 def module(engine: str) -> Any:

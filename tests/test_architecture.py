@@ -17,6 +17,7 @@ FOLDER = Path(xgrad.__file__).parent
 # are all on lower layers.
 BELOW = {
     "errors": set(),
+    "_interrupt": set(),
     "_jit": set(),
     "_typing": set(),
     "stencils": {"errors", "_jit", "_typing"},
@@ -26,18 +27,20 @@ BELOW = {
     "labels": {"stencils", "errors", "_typing"},
     "arrays": {"kernels", "stencils", "errors", "_typing"},
     "operators": {"arrays", "labels", "kernels", "stencils", "errors", "_typing"},
-    "accessor": {"operators", "labels", "_typing"},
     "jobs": {"operators", "arrays", "labels", "kernels", "stencils", "stores", "workers", "errors",
              "_typing"},
+    "accessor": {"operators", "jobs", "labels", "_typing"},
     "demo": {"jobs", "stores", "workers", "_typing"},
-    "cli": {"__init__", "demo", "jobs", "labels", "operators", "stores", "workers", "_typing"},
+    "cli": {"__init__", "_interrupt", "demo", "jobs", "labels", "operators", "stores", "workers",
+            "_typing"},
     "__main__": {"cli"},
-    "__init__": {"accessor", "operators", "jobs", "errors"},
+    "__init__": {"_interrupt", "accessor", "operators", "jobs", "errors"},
 }  # fmt: skip
 
 # External packages that the modules of a part may import, directly or indirectly.
 EXTERNAL = {
     "errors": set(),
+    "_interrupt": set(),
     "_jit": {"numpy", "numba"},
     "_typing": {"numpy"},
     "stencils": {"numpy", "numba"},
@@ -45,7 +48,7 @@ EXTERNAL = {
     "labels": {"numpy", "numba", "xarray", "pint", "cf_xarray", "pyproj"},
     "arrays": {"numpy", "numba", "dask", "dask_array", "cubed"},
     "workers": {"dask", "distributed", "zarr"},
-    "stores": {"numpy", "xarray", "zarr", "numcodecs", "fsspec", "dask", "icechunk"},
+    "stores": {"numpy", "xarray", "zarr", "numcodecs", "fsspec", "dask", "icechunk", "netCDF4"},
 }
 # The same for modules that need less than the rest of their part.
 NARROWER = {
@@ -61,7 +64,6 @@ NARROWER = {
     "stores.listing": {"numpy", "zarr"},
     "workers.memory": set(),
     "workers.threads": {"dask"},
-    "workers.dispatch": {"dask", "distributed"},
 }
 LAYERS, IMPORTS_BETWEEN_PARTS = 10, 70
 TOP_LEVEL_MODULES, PACKAGES = 10, range(6, 10)

@@ -14,9 +14,19 @@ import psutil
 import pyproj
 import pytest
 import xarray as xr
+import zarr
 
 import xgrad
-from tests.command import COMMAND, Session, fails, on_a_terminal, run, wait_until
+from tests.command import (
+    COMMAND,
+    Session,
+    fails,
+    on_a_terminal,
+    run,
+    started,
+    stopped,
+    wait_until,
+)
 from tests.helpers import numpy_gradient, real_data, same_bits
 from tests.operators.grids import projected
 
@@ -156,6 +166,16 @@ def test_names_of_places_and_a_crs_on_the_command_line(commands: Session, tmp_pa
         with xr.open_zarr(tmp_path / name) as found:
             for key, values in expected.items():
                 assert same_bits(found[key], values), name
+    turned = located.drop_vars("f")
+    for name in "uv":
+        turned[name].attrs.pop("standard_name", None)
+    turned.to_zarr(tmp_path / "turned.zarr", zarr_format=2)
+    along = ["--component", "x=u", "--component", "y=v"]
+    done = commands.run("rotate", tmp_path / "turned.zarr", tmp_path / "r", *along, "--to", "earth")
+    assert done.returncode == 0, done.stderr
+    with xr.open_zarr(tmp_path / "r") as found:
+        for key, values in turned.fdgrad.rotate({"x": "u", "y": "v"}, to="earth").items():
+            assert same_bits(found[key], values)
     stores = tmp_path / "projected.zarr", tmp_path / "none"
     done = commands.run("gradient", *stores, "--var", "f", "--metric", "EPSG:4326")
     assert done.returncode == 1
@@ -176,6 +196,30 @@ def test_a_coordinate_that_rounding_made_uneven_is_reported_in_one_line(
     even = ("gradient", tmp_path / "in.zarr", tmp_path / "even.zarr", "--spacing", "x=uniform")
     done = commands.run(*even)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_nothing_that_is_printed_steers_the_terminal(commands: Session, tmp_path: Path) -> None:
+    odd, bell = "\x1b[31mred\x1b[0m", "\x07\x9b\u202e"
+    x = (np.arange(4320) / 12).astype("f4")  # which a warning names
+    given = xr.Dataset({odd: (bell, np.sin(x))}, {bell: x})
+    given.to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    common = ("gradient", tmp_path / "in.zarr", tmp_path / f"{bell}.zarr")
+    for arguments, status in (
+        ((*common, "--dry-run"), 0),
+        (common, 0),
+        (common, 1),
+        ((*common, "--dim", odd), 1),
+        ((*common, "--chunks", odd), 2),
+        ((*common, odd), 2),
+        ((f"--{odd}",), 2),
+        ((odd,), 2),
+    ):
+        done = commands.run(*arguments)
+        assert done.returncode == status
+        shown = done.stdout + done.stderr
+        assert shown or not status
+        assert all(line.isprintable() for line in shown.split("\n")), shown
+        assert status == 0 or len(shown.splitlines()) == 1, shown
 
 
 @pytest.mark.thorough  # tests/jobs/test_cluster_deaths.py joins one, too
@@ -285,6 +329,58 @@ def test_an_interrupt_publishes_nothing_and_exits_with_130(
     assert not partial.exists()
 
 
+def test_an_interrupt_after_the_publication_says_that_all_is_done(
+    source: Path, tmp_path: Path
+) -> None:
+    out, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
+    old = zarr.open_group(out, mode="w").create_array("a", shape=5000, chunks=1, dtype="u1")
+    old[:] = 1  # the removal of so many chunks takes a while
+    process = started("gradient", source, out, "--dim", "time", "--overwrite")
+
+    def is_published() -> bool:
+        return (partial / "replaced.zarr").exists() and (out / "dt_dtime").exists()
+
+    with stopped(process, is_published):
+        assert (partial / "replaced.zarr").exists()
+        process.send_signal(signal.SIGINT)
+    _, shown = process.communicate()
+    assert process.returncode == 0
+    said = f"{out} is complete; {partial} has what it replaced, and can be deleted"
+    assert shown == f"\n{said}\n"
+    with xr.open_zarr(out) as found, xr.open_zarr(source) as given:
+        hours = (given.time - given.time[0]).values / np.timedelta64(1, "s")
+        assert same_bits(found.dt_dtime.values, numpy_gradient(given.t.values, hours, 0))
+    assert run("gradient", source, out, "--dim", "time").returncode == 1, "it exists"
+    assert run("gradient", source, out, "--dim", "time", "--overwrite").returncode == 0
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize("command", [[COMMAND], [sys.executable, "-m", "xgrad"]])
+def test_an_interrupt_while_the_command_is_imported_is_reported_in_one_line(
+    command: list[str], tmp_path: Path
+) -> None:
+    # The import stops where it opens this pipe, and goes on when the test does.
+    pipe, folder = tmp_path / "pipe", tmp_path / "before"
+    folder.mkdir()
+    os.mkfifo(pipe)
+    (folder / "xarray.py").write_text(f"open({str(pipe)!r}).read()")
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [*command, "gradient", "in.zarr", "out.zarr"], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    with pipe.open("w"):
+        process.send_signal(signal.SIGINT)
+        _, shown = process.communicate()
+    assert process.returncode == 130
+    assert shown == "\nError: interrupted; run the same command again to resume\n"
+
+
+def test_an_interrupt_is_left_to_programs_that_import_the_package() -> None:
+    code = "import signal; a = signal.getsignal(2); import xgrad; assert signal.getsignal(2) is a"
+    subprocess.run([sys.executable, "-c", code, "xgrad"], check=True)
+
+
 def test_an_interrupt_while_workers_start_is_reported_in_one_line(
     source: Path, tmp_path: Path
 ) -> None:
@@ -339,3 +435,22 @@ def test_a_demo_of_several_gigabytes_needs_little_memory(tmp_path: Path) -> None
     assert done.stdout.count("bit for bit") == 3
     (peak,) = [line for line in done.stdout.splitlines() if "peak memory" in line]
     assert float(peak.split()[2]) < 1.2
+
+
+def test_a_key_that_is_lacking_is_not_a_bare_key() -> None:
+    from click.testing import CliRunner
+
+    from xgrad.cli import _OneLine
+
+    group = _OneLine("group")
+
+    @group.command()
+    def lacking() -> None:
+        dict[str, str]()["months"]
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        done = CliRunner().invoke(group, ["lacking"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (done.exit_code, done.stderr) == (1, "Error: there is no 'months'\n")

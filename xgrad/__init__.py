@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from xgrad import _interrupt  # noqa: F401  (first: what follows takes long)
 from xgrad import accessor as _accessor  # noqa: F401  (registers .fdgrad)
 from xgrad.errors import ChunkError, CoordinateError, CoordinateWarning
 from xgrad.operators.gradient import derivative, gradient

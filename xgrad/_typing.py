@@ -52,11 +52,20 @@ CoastalTable: TypeAlias = NDArray[np.floating[Any]]
 
 
 #: The operations of a store-to-store job.
-Operation: TypeAlias = Literal["gradient", "magnitude", "laplacian", "divergence", "curl"]
+Operation: TypeAlias = Literal[
+    "gradient", "derivative", "magnitude", "direction", "laplacian", "hessian", "divergence",
+    "curl", "rotate",
+]  # fmt: skip
+
+#: The order of a derivative.
+Order: TypeAlias = Literal[1, 2, 3, 4]
 
 #: How the curvature terms of a divergence or curl on a sphere are written: with ``tan(φ)``, or as a
 #: flux.
 Form: TypeAlias = Literal["advective", "flux"]
+
+#: How the progress of a job is shown on stderr.
+Progress: TypeAlias = Literal["auto", "bar", "log", "none"]
 
 #: The directions of turned components: east and north, or the dimensions of the grid.
 To: TypeAlias = Literal["earth", "grid"]

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Generic, TypeVar, Unpack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 import xarray as xr
 
-from xgrad._typing import Dim, Form, To
-from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, PlaceOptions, spelled_out
+from xgrad._typing import Dim, Form, Operation, To
+from xgrad.labels.keywords import (
+    LabelledFieldOptions,
+    LabelledOptions,
+    OperationOptions,
+    PlaceOptions,
+    spelled_out,
+)
 from xgrad.operators.gradient import derivative, gradient
 from xgrad.operators.scalar import direction, hessian, laplacian, magnitude
 from xgrad.operators.trees import mapped
 
-# Divergence and curl are imported where they are used: most programs need neither.
+if TYPE_CHECKING:
+    from xgrad.jobs.run import Report
+
+# Divergence, curl and jobs are imported where they are used: most programs need none of them.
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -106,6 +116,30 @@ class FdgradAccessor(Generic[_Object]):
         ['d2t_dy2', 'd2t_dydx', 'd2t_dx2']
         """
         return hessian(self._obj, dim, **options)
+
+    @spelled_out(OperationOptions)
+    def to_zarr(
+        self,
+        target: str | Path,
+        operation: Operation = "gradient",
+        dim: Dim = None,
+        **options: Unpack[OperationOptions],
+    ) -> Report:
+        """Compute an operation region by region into a Zarr store; see :func:`xgrad.to_zarr`.
+
+        Examples
+        --------
+        >>> import tempfile, xarray as xr, xgrad
+        >>> da = xr.DataArray([0.0, 1.0, 4.0], coords={"x": [0.0, 1.0, 2.0]}, name="t")
+        >>> store = f"{tempfile.mkdtemp()}/out.zarr"
+        >>> report = da.chunk(x=2).fdgrad.to_zarr(store, "gradient", "x", memory=10**9)
+        >>> xr.open_zarr(store).dt_dx.values
+        array([1., 2., 3.])
+        """
+        from xgrad.jobs.api import to_zarr  # noqa: PLC0415
+
+        found: Report = to_zarr(operation, self._obj, target, None, dim, **options)
+        return found
 
 
 @xr.register_dataarray_accessor("fdgrad")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
+import json
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -16,11 +19,15 @@ import click
 
 import xgrad
 from xgrad import demo as demonstration
-from xgrad._typing import Operation
+from xgrad._interrupt import interrupted
+from xgrad._typing import Operation, Progress, To
 from xgrad.jobs.api import plan_to_zarr, to_zarr
 from xgrad.labels.keywords import Keyword, OperationOptions, keywords_of
-from xgrad.stores.urls import shown
-from xgrad.workers.cluster import certificates, own_process
+from xgrad.operators.operations import OPERATIONS
+from xgrad.stores.on_disk import is_replacing
+from xgrad.stores.urls import printable, shown
+from xgrad.workers.cluster import certificates
+from xgrad.workers.processes import own_process
 
 # Names in the library's messages, and what the command line calls them.
 _WORDS = {
@@ -47,22 +54,56 @@ _WORDS = {
     "`metric`": "--metric",
     "`radius`": "--radius",
     "`form`": "--form",
+    "`order`": "--order",
+    "`progress`": "--progress",
+    "`to`": "--to",
+    "`group`": "--group",
+    "`engine`": "--engine",
+    "`decode_times`": "--decode-times",
+    "`decode_times=False`": "--no-decode-times",
+    "`open_options`": "--open",
+    "`fill_value`": "--fill-value",
 }
 
 
-def _interrupted(*_signal: Any) -> None:
-    # Exit at once: an exception might be swallowed, and would wait for threads that are still
-    # writing.  The next run resumes from what is left, as it does after a kill.
-    os.write(2, b"\nError: interrupted; run the same command again to resume\n")
-    os._exit(130)  # the status that shells use for a command ended by SIGINT
+def _line(text: object) -> str:
+    """A text in one line, without credentials and what would steer a terminal."""
+    return printable(" ".join(shown(text).split()))
+
+
+def _print(text: str) -> None:
+    click.echo(printable(text))
+
+
+def _interrupted(target: str, *_signal: Any) -> None:
+    """Say what an interruption leaves behind: a job to resume, or a store that is complete."""
+    if not is_replacing(target):
+        interrupted()
+    _complete(f"{target} is complete; {target}.partial has what it replaced, and can be deleted")
+
+
+def _complete(text: str, *_signal: Any) -> None:
+    os.write(2, f"\n{_line(text)}\n".encode())
+    os._exit(0)
 
 
 def _in_one_line(message: Warning | str, *_where: Any) -> None:
-    click.echo(f"Warning: {message}", err=True)
+    click.echo(f"Warning: {_line(message)}", err=True)
+
+
+def _without_usage(error: click.UsageError) -> click.UsageError:
+    # Without a context, click prints no usage above the message.
+    return click.UsageError(_line(error.format_message()))
 
 
 class _OneLine(click.Group):
     """A group that reports every error in one line, with a non-zero exit status."""
+
+    def make_context(self, *given: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*given, **more)
+        except click.UsageError as error:
+            raise _without_usage(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         if not sys.warnoptions:
@@ -70,16 +111,17 @@ class _OneLine(click.Group):
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", xgrad.CoordinateWarning)
             warnings.showwarning = _in_one_line  # type: ignore[assignment]
-        signal.signal(signal.SIGINT, _interrupted)
+        signal.signal(signal.SIGINT, interrupted)
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            error.ctx = None  # keeps click from printing usage above the message
-            raise
+            raise _without_usage(error) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            text = " ".join(shown(error).split()) or type(error).__name__
+            text = _line(error) or type(error).__name__
+            if isinstance(error, KeyError):  # whose text is the bare key
+                text = f"there is no {text}"
             for name, word in _WORDS.items():
                 text = text.replace(name, word)
             raise click.ClickException(text) from error
@@ -156,6 +198,21 @@ def _mapping(given: tuple[tuple[str, Any], ...]) -> Any:
     return _each_once("--boundary", given)
 
 
+class _OpenOption(click.ParamType[Any]):
+    """``KEY=VALUE``, with a value of JSON or Python, or a text."""
+
+    name = "KEY=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        key, separator, text = str(value).partition("=")
+        if not key or not separator:
+            self.fail(f"{value!r} is not of the form KEY=VALUE", param, ctx)
+        for read in (json.loads, ast.literal_eval):
+            with suppress(ValueError, SyntaxError):
+                return key, read(text)
+        return key, text
+
+
 class _Bytes(click.ParamType[Any]):
     """``1GB``, ``500 MiB`` or a number of bytes."""
 
@@ -196,7 +253,18 @@ _READ_AS: dict[str, dict[str, Any]] = {
     "retries": {"type": click.IntRange(min=0), "metavar": "N", "show_default": True},
     "workers": {"type": click.IntRange(min=1), "metavar": "N"},
     "scheduler": {"metavar": "ADDRESS"},
+    "progress": {"type": click.Choice(get_args(Progress)), "default": "auto"},
+    "to": {"type": click.Choice(get_args(To)), "required": True},
+    "group": {"metavar": "NAME"},
+    "engine": {"metavar": "NAME"},
+    "decode_times": {"is_flag": True, "type": bool},
+    "open_options": {"type": _OpenOption(), "multiple": True},
+    "fill_value": {"type": float, "metavar": "NUMBER"},
 }  # fmt: skip
+
+
+# Flags that are not the name of their keyword.
+_FLAGS = {"decode_times": "--decode-times/--no-decode-times", "open_options": "--open"}
 
 
 def _option(name: str, kind: Any, keyword: Keyword) -> click.Option:
@@ -209,11 +277,14 @@ def _option(name: str, kind: Any, keyword: Keyword) -> click.Option:
             reads["show_default"] = True
     elif kind is bool:
         reads = {"is_flag": True}
-    default = None if reads.get("multiple") else keyword.default
+    default = None if reads.get("multiple") else reads.pop("default", keyword.default)
     if choices and default is not None:
         default = str(default)
     return click.Option(
-        [f"--{name.replace('_', '-')}"], help=keyword.help, default=default, **reads
+        [_FLAGS.get(name, f"--{name.replace('_', '-')}"), name],
+        help=keyword.help,
+        default=default,
+        **reads,
     )
 
 
@@ -221,13 +292,16 @@ def _choices(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
-_ARGUMENTS = [click.Argument(["source"], metavar="SRC"), click.Argument(["target"], metavar="DST")]
+_ARGUMENTS = [
+    click.Argument(["source"], metavar="SRC...", nargs=-1, required=True),
+    click.Argument(["target"], metavar="DST"),
+]
 _ALONG = [
     click.Option(
         ["--var", "variables"],
         multiple=True,
         metavar="NAME",
-        help="Variable; may be repeated.  [default: every numeric one]",
+        help="Variable; may be repeated.  [default: every numeric one, without bounds etc.]",
     ),
     click.Option(
         ["--dim", "dims"],
@@ -258,38 +332,45 @@ _CERTIFICATES = [
         ["--tls-key"], type=_FILE, metavar="FILE", help="Private key of that certificate."
     ),
 ]
-# The help of each command, and whether it takes the components of a vector field.
-_COMMANDS: dict[Operation, tuple[str, bool]] = {
-    "gradient": ("Write the gradient of SRC to DST.", False),
-    "magnitude": ("Write the magnitude of the gradient of SRC to DST.", False),
-    "laplacian": ("Write the Laplacian of SRC to DST.", False),
-    "divergence": ("Write the divergence of a vector field in SRC to DST.", True),
-    "curl": ("Write the curl of a vector field in SRC to DST.", True),
+_WHAT: dict[Operation, str] = {
+    "gradient": "Write the gradient of SRC to DST.",
+    "derivative": "Write one derivative, of higher order or mixed, of SRC to DST.",
+    "magnitude": "Write the magnitude of the gradient of SRC to DST.",
+    "direction": "Write the direction of the gradient of SRC to DST.",
+    "laplacian": "Write the Laplacian of SRC to DST.",
+    "hessian": "Write all second derivatives of SRC to DST.",
+    "divergence": "Write the divergence of a vector field in SRC to DST.",
+    "curl": "Write the curl of a vector field in SRC to DST.",
+    "rotate": "Write turned components of a vector field in SRC to DST.",
 }
 
 
-def _command(operation: Operation, what: str, *, of_a_vector: bool) -> click.Command:
+def _command(operation: Operation, what: str) -> click.Command:
     """The command for an operation, with the keywords of its job as options."""
+    entry = OPERATIONS[operation]
+    particular = {name: one for name, one in keywords_of(entry.options).items() if one[1].help}
+    known = {**keywords_of(OperationOptions), **particular}
     keywords = {
-        name: _option(name, *entry)
-        for name, entry in keywords_of(OperationOptions).items()
-        if entry[1].help is not None
+        name: _option(name, *known[name])
+        for name in entry.keywords
+        if known[name][1].help is not None
     }
-    form = keywords.pop("form")
+    own = [keywords.pop(entry.own)] if entry.own else []
     parameters = [
-        *_ARGUMENTS, *([_COMPONENTS, form] if of_a_vector else _ALONG), *keywords.values(),
+        *_ARGUMENTS, *([_COMPONENTS] if entry.of_a_vector else _ALONG), *own, *keywords.values(),
         _DRY_RUN, *_CERTIFICATES,
     ]  # fmt: skip
     return click.Command(
         operation,
         params=parameters,
         callback=partial(_run, operation),
-        help=f"{what}\n\nSRC is a Zarr store, or a file that xarray opens; DST is the Zarr store "
-        "to create.  The same command resumes a job that was stopped.",
+        help=f"{what}\n\nSRC is a Zarr store, or a file that xarray opens; several, or a quoted "
+        "pattern, are combined by their coordinates.  DST is the Zarr store to create.  The same "
+        "command resumes a job that was stopped.",
     )
 
 
-def _run(operation: Operation, source: str, target: str, **options: Any) -> None:
+def _run(operation: Operation, source: tuple[str, ...], target: str, **options: Any) -> None:
     """Run a job, or print its plan."""
     boundary, security = (
         options.pop("boundary"),
@@ -300,26 +381,32 @@ def _run(operation: Operation, source: str, target: str, **options: Any) -> None
     if "components" in options:
         dim = _each_once("--component", options.pop("components"))
     options |= {
-        "edge_order": 2 if options["edge_order"] == "2" else 1,
-        "accuracy": int(options["accuracy"]),
-        "spacing": _each_once("--spacing", options["spacing"]),
+        name: int(options[name]) for name in ("edge_order", "accuracy", "order") if name in options
+    }
+    options |= {
+        name: _each_once(f"--{name}", options[name])
+        for name in ("spacing", "period")
+        if name in options
+    }
+    options |= {
         "chunks": _each_once("--chunks", itertools.chain(*options["chunks"])),
+        "open_options": _each_once("--open", options["open_options"]),
         "boundary": _mapping(boundary) if boundary else "one-sided",
-        "period": _each_once("--period", options["period"]),
         "security": certificates(*security),
     }
     if options.pop("dry_run"):
         click.echo(plan_to_zarr(operation, source, target, variables, dim, **options))
         return
     own_process()
-    options["progress"] = sys.stderr.isatty()
+    signal.signal(signal.SIGINT, partial(_interrupted, target))
     report = to_zarr(operation, source, target, variables, dim, **options)
+    signal.signal(signal.SIGINT, partial(_complete, f"{target} is complete"))
     if sys.stdout.isatty():
-        click.echo(f"{shown(target)}: {report}")
+        click.echo(f"{_line(target)}: {report}")
 
 
-for _operation, (_what, _of_a_vector) in _COMMANDS.items():
-    main.add_command(_command(_operation, _what, of_a_vector=_of_a_vector))
+for _operation, _what in _WHAT.items():
+    main.add_command(_command(_operation, _what))
 
 
 @main.command()
@@ -342,5 +429,5 @@ def demo(n_bytes: int, keep: Path | None) -> None:
 
     The data are global temperatures with known derivatives along time, latitude and longitude.
     """
-    if not demonstration.run(n_bytes, keep, click.echo, progress=sys.stderr.isatty()):
+    if not demonstration.run(n_bytes, keep, _print, progress=sys.stderr.isatty()):
         raise click.ClickException("a gradient differs from numpy.gradient")

@@ -49,11 +49,11 @@ def test_a_cheap_source_is_read_again(halo: str, source: da.Array, expected: boo
     assert same_bits(lazy.compute(), whole)
 
 
-@pytest.mark.parametrize("term", [
-    Term("f", 0, Positions(VALUES.cumsum(0)), Scheme()),
-    Term("f", 0, 1.0, Scheme(accuracy=8)),
-], ids=["positions", "chunks that are too short"])  # fmt: skip
-def test_what_cannot_be_read_again_shares_faces(term: Term) -> None:
+COSTLY = da.from_array(VALUES.cumsum(0) + 5 * np.arange(9.0)[:, None], chunks=(9, 2)).rechunk(3)
+
+
+def test_what_cannot_be_read_again_shares_faces() -> None:
+    term = Term("f", 0, Positions(COSTLY.rechunk((2, 3))), Scheme())
     with dask.config.set({"xgrad.halo": "reread"}):
         lazy = combine.combine({"f": da.from_array(VALUES, chunks=3)}, [term])
     assert not reads_its_own_halo(lazy)

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from tests.arrays.helpers import chunkings
 from tests.helpers import nothing_computed, same_bits
 from xgrad.arrays import block_cache, combine
-from xgrad.arrays.term import Combination, Term
+from xgrad.arrays.term import Combination, Positions, Term
 from xgrad.stencils.scheme import Scheme
 
 BOUNDARIES = ["one-sided", "periodic", "extend", "reflect", "nan", 1.5]
@@ -64,7 +64,8 @@ def gradients(arrays: Any, **options: Any) -> list[Combination]:
 
 @st.composite
 def terms(draw: Any, shape: tuple[int, ...]) -> Term:
-    """A term of either operand: any boundary, accuracy and gaps; factors before and after."""
+    """A term of either operand: any boundary, accuracy and gaps; factors before and after; along an
+    axis, or columns that have their own positions, some of which turn back."""
     axis = draw(st.sampled_from([None, *range(len(shape))]))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     thin = tuple(n if draw(st.booleans()) else 1 for n in shape)
@@ -76,6 +77,11 @@ def terms(draw: Any, shape: tuple[int, ...]) -> Term:
     scheme = Scheme(
         1, draw(st.sampled_from([2, 4])), 1, draw(st.booleans()), (boundary, boundary)
     )  # fmt: skip
+    if draw(st.booleans()):
+        x = rng.uniform(0.5, 2, (*thin[:axis], shape[axis], *thin[axis + 1 :])).cumsum(axis)
+        x[rng.random(x.shape) < draw(st.sampled_from([0, 0.02]))] = 3.0
+        return Term(operand, axis, Positions(x, 50.0 if boundary == "periodic" else None), scheme,
+                    factor=factor)  # fmt: skip
     steps = 0.5 if draw(st.booleans()) else rng.uniform(0.5, 2, shape[axis] - 1)
     inside = None
     if not scheme.skipna and draw(st.booleans()):
@@ -84,15 +90,23 @@ def terms(draw: Any, shape: tuple[int, ...]) -> Term:
     return Term(operand, axis, steps, scheme, seam, factor, inside)
 
 
-def with_lazy_factors(term: Term) -> Term:
-    """The same term, whose factors are computed by dask in other chunks, and not cheap to read."""
+def with_lazy_factors(term: Term, chunks: Any) -> Term:
+    """The same term, whose factors are computed by dask in other chunks, and not cheap to read.
+
+    Positions that are as wide as the data are in their chunks, and cheap.
+    """
 
     def lazy(factor: Any) -> Any:
         if np.ndim(factor) < 2:
             return factor
         return da.from_array(factor, chunks=4).map_blocks(lambda block: block.copy())
 
-    return term._replace(factor=lazy(term.factor), inside=lazy(term.inside))
+    along = term.along
+    if isinstance(along, Positions):
+        wide = 1 not in along.array.shape
+        x = da.from_array(along.array, chunks=chunks) if wide else lazy(along.array)
+        along = along._replace(array=x)
+    return term._replace(along=along, factor=lazy(term.factor), inside=lazy(term.inside))
 
 
 @given(data=st.data())
@@ -106,7 +120,7 @@ def test_any_terms_have_the_bits_of_arrays_in_memory(data: Any) -> None:
     memory = combine.combine_all([Combination({"f": f, "g": g}, own, how) for own in wanted])
     arrays = {"f": da.from_array(f, chunks=chunks), "g": da.from_array(g, chunks=chunks)}
     if data.draw(st.booleans()):
-        wanted = [tuple(with_lazy_factors(term) for term in own) for own in wanted]
+        wanted = [tuple(with_lazy_factors(term, chunks) for term in own) for own in wanted]
     with nothing_computed():
         lazy = combine.combine_all([Combination(arrays, own, how) for own in wanted])
     for one, expected in zip(dask.compute(*lazy, scheduler="sync"), memory, strict=True):
@@ -157,6 +171,72 @@ def test_a_part_reads_only_what_its_stencils_need() -> None:
     source.reads.clear()
     assert float(lazy[-1].compute()) == 2.0
     assert len(source.reads) == 2
+
+
+def of_two_steps(array: Any, kind: str) -> list[Any]:
+    """Derivatives of derivatives, as a user writes them, and as terms of terms."""
+
+    def along(own: Any, axis: int) -> Any:
+        return combine.differentiate(own, 0.5, axis, Scheme())
+
+    if kind == "one":
+        return [along(along(array, 0), 1)]
+    if kind == "the same axis":
+        return [along(2 * along(array, 0) * array, 0)]
+    if kind == "mixed":
+        mixed = Term("f", 1, 0.5, Scheme(), of=Term("f", 0, 1.0, Scheme(), factor=2.0))
+        return [combine.combine({"f": array}, [mixed, Term("f", 2, 1.0)])]
+    weight = np.linspace(1, 2, array.shape[0]).reshape(-1, 1, 1)
+    factor = da.from_array(weight, chunks=4).cumsum(1) if isinstance(array, da.Array) else weight
+    inner = combine.combine_all(
+        [Combination({"f": array}, (Term("f", axis, 1.0, factor=factor),)) for axis in range(3)]
+    )
+    return [combine.combine(dict(enumerate(inner)), [Term(k, k, 1.0) for k in range(3)])]
+
+
+@pytest.mark.parametrize("chunks", [(1, 5), (2, 3), ((1, 4, 1, 3, 0, 1), (6, 4))])
+@pytest.mark.parametrize("options", [{"accuracy": 8}, {"edge_order": 2}, {"accuracy": 4}])
+def test_chunks_that_are_too_short_are_merged_and_split_again(chunks: Any, options: Any) -> None:
+    source = Source(np.random.default_rng(1).normal(size=(10, 10)))
+    array = opened(source, chunks)
+    lazy = combine.combine_all(gradients({"f": array}, **options))
+    whole = combine.combine_all(gradients({"f": source.values}, **options))
+    assert not [name for one in lazy for name in one.dask.layers if "faces" in name]
+    for one, expected in zip(dask.compute(*lazy), whole, strict=True):
+        assert same_bits(one, expected)
+    assert {one.chunks for one in lazy} == {array.chunks}
+    assert set(source.reads.values()) == {1}
+
+
+@pytest.mark.parametrize("kind", ["one", "the same axis", "mixed", "divergence"])
+@pytest.mark.parametrize("chunks", [(3, 4, 5), (1, 2, 8)])
+def test_gradients_of_gradients_have_the_bits_of_arrays_in_memory(kind: str, chunks: Any) -> None:
+    values = np.random.default_rng(1).normal(size=(9, 8, 8))
+    expected = of_two_steps(values, kind)
+    with nothing_computed():
+        lazy = of_two_steps(da.from_array(values, chunks=chunks), kind)
+    for one, other in zip(lazy, expected, strict=True):
+        assert not [name for name in one.dask.layers if "faces" in name]
+        assert same_bits(one.compute(), other)
+        assert same_bits(one[4, 1:, ::2].compute(), other[4, 1:, ::2])
+
+
+@pytest.mark.parametrize("kind", ["one", "the same axis", "mixed"])
+@pytest.mark.parametrize("end", ["max", "stored"])
+def test_gradients_of_gradients_hold_few_chunks_and_read_a_bounded_number_of_times(
+    kind: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(block_cache, "_BYTES", 0)
+    monkeypatch.setattr(block_cache, "_SHARE", 10**12)
+    for blocks in ((4, 4, 4), (16, 4, 4)):
+        source = Source(np.zeros(tuple(3 * n for n in blocks), "f4"))
+        (lazy,) = of_two_steps(opened(source, 3), kind)
+        if end == "stored":
+            da.store(lazy, np.empty(source.shape, "f4"), lock=False, scheduler="sync")  # type: ignore[arg-type]
+        else:
+            lazy.max().compute(scheduler="sync")
+        assert source.most <= (24 if kind == "mixed" else 12)
+        assert max(source.reads.values()) <= (9 if kind == "one" else 12)
 
 
 @pytest.mark.parametrize("end", ["max", "mean of the first axis", "stored"])

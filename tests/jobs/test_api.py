@@ -81,7 +81,7 @@ def test_an_unknown_option_is_refused_with_the_nearest_one(
     [
         ({"retries": -1}, "`retries` is -1; give 0 or more"),
         ({"memory": "1GB"}, "`memory` is '1GB'; give a positive number of bytes"),
-        ({"form": "flux"}, "`form` is 'flux', but a gradient has no form; leave it out"),
+        ({"form": "flux"}, "`form` is 'flux', but `gradient` has no form; leave it out"),
         ({"workers": 0}, "`workers` is 0"),
         ({"variables": "nope"}, "'nope', which the source lacks"),
     ],

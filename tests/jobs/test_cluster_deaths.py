@@ -13,11 +13,12 @@ from typing import Any
 
 import distributed
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
 
 import xgrad
-from tests.command import fails, started, wait_until
+from tests.command import fails, started, stopped, wait_until
 from tests.jobs.helpers import assert_equal, finished, with_codec, write_for_codec
 
 
@@ -39,6 +40,22 @@ def test_a_killed_worker_costs_its_tasks_only(
     os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
     _, shown = process.communicate()
     assert process.returncode == 0, shown
+    assert_equal(target, expected)
+
+
+def test_a_killed_process_of_a_job_costs_no_bit_and_none_listens(
+    source: Path, tmp_path: Path, expected: xr.Dataset
+) -> None:
+    target = tmp_path / "out.zarr"
+    process = started("gradient", source, target, "--workers", 2)
+    with stopped(process, lambda: bool(finished(target))):
+        _tracker, *children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) == 2
+        for one in (psutil.Process(process.pid), *children):
+            assert [c for c in one.net_connections("all") if c.laddr] == [], "no port, no name"
+        children[0].kill()
+    _, shown = process.communicate()
+    assert (process.returncode, shown) == (0, "")
     assert_equal(target, expected)
 
 

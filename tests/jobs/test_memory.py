@@ -54,7 +54,7 @@ PEAKS = """
 import sys
 from xgrad.jobs.api import gradient_to_zarr, plan_to_zarr
 from xgrad.jobs.assignment import loaded
-from xgrad.workers.cluster import own_process
+from xgrad.workers.processes import own_process
 own_process()
 source, target, dim, room = sys.argv[1:]
 options = {"dim": dim.split(), "memory": loaded() + int(room)}

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.helpers import same_bits
 from tests.operators.grids import on
 from xgrad.jobs.api import gradient_to_zarr
+from xgrad.jobs.assignment import Assignment
 from xgrad.jobs.plan import Needs
 from xgrad.jobs.request import Job, Request
 
@@ -20,6 +22,14 @@ def test_invalid_names_of_results_and_useless_variables_are_refused(tmp_path: Pa
     made.to_zarr(tmp_path / "in.zarr", zarr_format=2)
     with pytest.raises(ValueError, match=r"would be called 'dt_dm/z', .*; rename the dimension"):
         gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr")
+    odd = xr.Dataset({"t": ("x", np.arange(4.0))}, {"a\\b": ("x", np.arange(4.0))})
+    odd.to_netcdf(tmp_path / "in.nc", engine="scipy")
+    with pytest.raises(ValueError, match=r"coordinate 'a\\\\b' cannot be copied, .* in the source"):
+        gradient_to_zarr(tmp_path / "in.nc", tmp_path / "out.zarr")
+    odd.reset_coords().to_netcdf(tmp_path / "in.nc", engine="scipy")
+    with pytest.raises(ValueError, match=r"would be called 'da\\\\b_dx', .*; rename"):
+        gradient_to_zarr(tmp_path / "in.nc", tmp_path / "out.zarr")
+    (tmp_path / "in.nc").unlink()
     made.rename({"m/z": "mz"}).to_zarr(tmp_path / "in.zarr", mode="w", zarr_format=2)
     for name in ("text", "one"):
         with pytest.raises(ValueError, match=f"`variables` names '{name}', .*; leave it out"):
@@ -31,6 +41,13 @@ def job(folder: Path, given: xr.Dataset, *, encoding: Any = None, **options: Any
     given.to_zarr(folder / "in.zarr", mode="w", encoding=encoding, zarr_format=2)
     request: Any = {"variables": None, "dim": "x", "chunks": {}, "options": {}, "token": "a run"}
     return Job(Request(str(folder / "in.zarr"), **{**request, **options}))
+
+
+def test_what_a_cluster_logs_of_a_task_has_no_address() -> None:
+    url = "https://me:secret@host/in.zarr?signature=secret"
+    request = Request(url, None, None, {}, {}, "a run")
+    task = Assignment(request, url, 0, "t", ("x",), 0, (), 0, 1)
+    assert "secret" not in repr(task)
 
 
 @pytest.mark.parametrize("names", ["abc", "cab"])
@@ -85,3 +102,19 @@ def test_a_fill_value_is_kept_if_it_can_only_mean_missing(
     given = xr.Dataset({"t": ("x", np.ones(4))})
     (group,) = job(tmp_path, given, encoding={"t": encoding}).groups
     np.testing.assert_equal(group.fill_value, expected)
+
+
+@pytest.mark.parametrize("encoding", [{"_FillValue": -999.0}, {"_FillValue": 0.0}, {}])
+def test_a_fill_value_that_is_asked_for_is_taken(encoding: Any, tmp_path: Path) -> None:
+    given = xr.Dataset({"t": ("x", [0.5, 1.0, np.nan, 5.0, 6.0])})
+    given.to_zarr(tmp_path / "in.zarr", encoding={"t": encoding}, zarr_format=2)
+    expected = given.fdgrad.gradient("x").dt_dx
+    for value in (0.0, -5.0, np.nan, 1e20):
+        target = tmp_path / f"{value}.zarr"
+        gradient_to_zarr(tmp_path / "in.zarr", target, fill_value=value)
+        with xr.open_zarr(target) as found:
+            np.testing.assert_equal(found.dt_dx.encoding["_FillValue"], value)
+            assert same_bits(found.dt_dx.values, expected.values)
+    for wrong in ("a", True, 1j):
+        with pytest.raises(TypeError, match=f"`fill_value` is {wrong!r}; give a number or nan"):
+            gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "none", fill_value=wrong)  # type: ignore[arg-type]

@@ -174,6 +174,32 @@ def test_a_job_whose_unfinished_store_was_deleted_starts_over(tmp_path: Path) ->
     compare(tmp_path / "out.zarr", small(), {"dim": "x"})
 
 
+@pytest.mark.parametrize(
+    "kept", ["[]", "3", "null", "", "{", '{"version": 3}', "[" * 10**5, b"\xff\xfe", b"\0"]
+)
+def test_a_damaged_description_of_a_job_is_refused(kept: str | bytes, tmp_path: Path) -> None:
+    job = unfinished(tmp_path).parent / "job.json"
+    job.write_bytes(kept if isinstance(kept, bytes) else kept.encode())
+    assert_refused_until_restart("whose description is damaged, or not of xgrad", tmp_path)
+
+
+@pytest.mark.parametrize("line", ["0:4,0:7,0:11", "0:4 0", "0:4,0:7,0:11 1", "0:4,0:7,0:11 -1",
+                                  "0:99,0:7,0:11 0", "4:0,0:7,0:11 0", "nonsense"])  # fmt: skip
+def test_a_journal_of_another_job_is_refused(line: str, tmp_path: Path) -> None:
+    (unfinished(tmp_path).parent / "finished").write_text(f"{line}\n")
+    assert_refused_until_restart(f"whose journal has the line '{line}', which", tmp_path)
+
+
+def assert_refused_until_restart(message: str, tmp_path: Path) -> None:
+    before = sorted((str(path), path.lstat().st_mtime_ns) for path in tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match=rf"{message}.*; start over with `restart`"):
+        gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", dim="x")
+    after = sorted((str(path), path.lstat().st_mtime_ns) for path in tmp_path.rglob("*"))
+    assert {path for path, _ in before} == {path for path, _ in after}
+    gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", dim="x", restart=True)
+    compare(tmp_path / "out.zarr", small(), {"dim": "x"})
+
+
 def test_finished_regions_of_several_groups_are_kept_apart(tmp_path: Path) -> None:
     """A variable may be named like two others together."""
     shape = {"y": 6, "x": 4}

@@ -18,22 +18,6 @@ from tests.jobs.helpers import assert_equal, dataset, kill_when
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
-    import logging
-
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    found = Bucket(f"http://{host}:{port}")
-    yield found
-    found.client.close()
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def commands(bucket: Bucket) -> Iterator[Session]:
     with session(env=bucket.environment) as process:
         yield process

@@ -12,14 +12,21 @@ def variable(**attrs: object) -> xr.Variable:
 
 @pytest.mark.parametrize(
     "attribute",
-    ["standard_name", "valid_range", "_FillValue", "cell_methods", "GRIB_units", "GRIB_paramId"],
-)
+    [
+        "standard_name", "valid_range", "_FillValue", "cell_methods", "GRIB_units", "GRIB_paramId",
+        "STASH", "um_stash_source", "code", "table", "param", "paramId", "variable_id",
+        "original_name", "units_metadata", "actual_max", "actual_min", "actual_range", "nodata",
+        "nodatavals", "description", "formula_terms", "STATISTICS_MEAN",
+    ],
+)  # fmt: skip
 def test_what_describes_the_values_is_dropped(attribute: str) -> None:
     found = described(variable(**{attribute: 1, "source": "a ship"}), "slope", None)
     assert found == {"source": "a ship", "long_name": "slope"}
 
 
-@pytest.mark.parametrize("attribute", ["source", "history", "grid_mapping", "institution"])
+@pytest.mark.parametrize(
+    "attribute", ["source", "history", "grid_mapping", "cell_measures", "mesh", "comment"]
+)
 def test_what_does_not_describe_the_values_is_kept(attribute: str) -> None:
     given = variable(**{attribute: "as it was"})
     assert described(given, "slope", "K m-1") == {

@@ -61,8 +61,9 @@ def test_attributes_are_those_of_the_derivative(temperature: xr.DataArray) -> No
     assert found.dtemperature_dtime.attrs == {
         "units": "K s-1",
         "long_name": "derivative of temperature at 2 m with respect to time",
-        "grid_mapping": "crs",
     }
+    with_its_mapping = temperature.assign_coords(crs=0).fdgrad.gradient("time")
+    assert with_its_mapping.dtemperature_dtime.attrs["grid_mapping"] == "crs"
     assert found.dtemperature_dlatitude.attrs["units"] == "K degrees_north-1"
     assert not found.dtemperature_dtime.encoding
     assert temperature.attrs["standard_name"] == "air_temperature"

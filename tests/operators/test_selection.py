@@ -501,3 +501,25 @@ def test_what_xarray_has_not_read_yet_is_read_when_it_is_differentiated(tmp_path
     f.to_dataset().to_zarr(tmp_path / "f.zarr", consolidated=False)
     with xr.open_zarr(tmp_path / "f.zarr", chunks=None, consolidated=False) as stored:
         xr.testing.assert_identical(stored.f.fdgrad.gradient(), f.fdgrad.gradient())
+
+
+def test_dimensions_of_one_cell_are_left_out_with_a_note() -> None:
+    values = np.random.default_rng(0).normal(size=(1, 5, 6))
+    single = xr.DataArray(
+        values, {"time": [0.0], "x": np.arange(6.0) ** 2}, ("time", "y", "x"), "t"
+    )
+    note = r"dimensions \['time'\] of size 1 are left out"
+    for operation in ("gradient", "magnitude", "laplacian", "hessian"):
+        with pytest.warns(xgrad.CoordinateWarning, match=note):
+            found = getattr(single.fdgrad, operation)()
+        xr.testing.assert_identical(found, getattr(single.fdgrad, operation)(["y", "x"]))
+    with pytest.raises(ValueError, match=r"dimension 'time' .* has size 1"):
+        single.fdgrad.gradient(["time", "x"])
+    with pytest.raises(ValueError, match=r"dimension 'time' .* has size 1"):
+        single.isel(y=0, x=0).fdgrad.gradient()
+    with pytest.raises(ValueError, match=r"dimension 'time' .* has size 1"):
+        single.fdgrad.gradient(boundary={"time": "extend"})
+    # Of data on the Earth a magnitude is horizontal anyway.
+    single.rename(y="lat", x="lon").assign_coords(lat=np.arange(5)).fdgrad.magnitude(
+        metric="sphere"
+    )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import zarr
 
-from xgrad.stores import on_disk
+from xgrad.stores import on_disk, own_folder
 
 
 def store(path: Path, content: int) -> Path:
@@ -62,6 +62,29 @@ def test_broken_links_and_other_odd_targets_are_refused(tmp_path: Path) -> None:
         on_disk.checked_path("in.zarr", tmp_path / "no" / ".." / "out.zarr", overwrite=True)
 
 
+def test_a_link_and_a_mount_point_are_never_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, real = tmp_path / "link.zarr", store(tmp_path / "real.zarr", 1)
+    link.symlink_to(real)
+    with pytest.raises(FileExistsError, match=f"is a link, .* leads to, '{real}', or remove it"):
+        on_disk.checked_path("in.zarr", link, overwrite=True)
+    assert on_disk.checked_path("in.zarr", real, overwrite=True) == real, "the remedy works"
+    link.unlink()
+    with on_disk.in_folder(link, overwrite=True) as place:
+        place.begin(3, "a run")
+        link.symlink_to(real)
+        with pytest.raises(FileExistsError, match="is a link"):
+            place.publish()
+    assert (content(real), link.is_symlink()) == (1, True)
+    mounts = tmp_path / "mounts"
+    monkeypatch.setattr(own_folder.mounted, "__defaults__", (mounts,))
+    for name in ("real.zarr", "real.zarr.partial"):
+        mounts.write_text(f"36 35 98:0 / {tmp_path / name} rw - ext3 /dev/root rw\n")
+        with pytest.raises(FileExistsError, match=f"as '{tmp_path / name}' is a mount point"):
+            on_disk.checked_path("in.zarr", real, overwrite=True)
+
+
 def test_an_error_between_the_two_renames_brings_the_old_store_back(tmp_path: Path) -> None:
     target = store(tmp_path / "out.zarr", 1)
     # There is no new store, so the second rename fails.
@@ -78,7 +101,7 @@ def test_a_death_between_the_two_renames_is_repaired_by_the_next_run(tmp_path: P
     target = tmp_path / "out.zarr"
     workplace = tmp_path / "out.zarr.partial"
     store(workplace / "replaced.zarr", 1)
-    (workplace / on_disk._MARK).touch()
+    (workplace / own_folder.MARK).touch()
     # Without leave to overwrite, the old store that comes back is not replaced.
     with pytest.raises(FileExistsError, match="exists"), on_disk.in_folder(target):
         pass

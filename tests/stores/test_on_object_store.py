@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
-
 import fsspec
 import pytest
 import zarr
@@ -42,26 +39,3 @@ def test_only_unfinished_stores_of_xgrad_are_replaced(zarr_format: int) -> None:
     ):
         pass
     assert memory.cat_file(f"/{zarr_format}/out.zarr/thesis.tex") == b"years of work"
-
-
-def test_the_lock_of_another_host_is_taken_over_after_its_time() -> None:
-    memory, url = fsspec.filesystem("memory"), "memory://locked/out.zarr"
-
-    def hold(seconds_ago: float) -> None:
-        lock = {"name": "other", "host": "another host", "pid": 1}
-        content = json.dumps(lock | {"time": time.time() - seconds_ago})
-        memory.pipe_file("/locked/out.zarr.partial/lock", content.encode())
-
-    hold(on_object_store._PATIENCE - 30)
-    message = "is being written by another process; wait for it"
-    with pytest.raises(FileExistsError, match=message), on_object_store.at_url(url):
-        pass
-    assert memory.exists("/locked/out.zarr.partial/lock")
-    hold(on_object_store._PATIENCE + 1)
-    with on_object_store.at_url(url) as place:
-        place.begin(3, "a run")
-        # A live process holds it now, of this host.
-        with pytest.raises(FileExistsError, match=message), on_object_store.at_url(url):
-            pass
-        place.publish()
-    assert not memory.exists("/locked/out.zarr.partial/lock")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -11,7 +12,7 @@ import xarray as xr
 import zarr
 
 from xgrad.stores.targets import Target, checked
-from xgrad.stores.workplace import mark, marked
+from xgrad.stores.workplace import fault_of_name, mark, marked
 
 
 def on_disk(folder: Path) -> Target:
@@ -79,3 +80,23 @@ def test_a_workplace_returns_the_text_that_it_was_given(
         assert list(place.finished()) == []
     if kind is on_object_store:
         fsspec.filesystem("memory").rm(f"{tmp_path}/", recursive=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", r"a\b", "a\0b", "", ".", "..", "zarr.json", ".zgroup", "a" * 256, "ä" * 128]
+)
+def test_a_name_that_a_store_would_lose_or_refuse_has_a_fault(name: str) -> None:
+    assert fault_of_name(name) is not None
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize(
+    "name", ["a b", "a.b", "...b", "é", "a\x1bb", "__a", "c", "a" * 255, "%2F"]
+)
+def test_a_store_keeps_an_array_of_any_other_name(
+    name: str, zarr_format: Any, tmp_path: Path
+) -> None:
+    assert fault_of_name(name) is None
+    made = zarr.open_group(tmp_path, mode="w", zarr_format=zarr_format)
+    made.create_array(name, shape=(1,), dtype="f8")
+    assert list(zarr.open_group(tmp_path, mode="r")) == [name]

@@ -101,14 +101,14 @@ def test_bad_clusters(options: Any, kind: type[Exception], message: str, monkeyp
 def test_without_distributed_the_error_names_the_extra(monkeypatch: Any) -> None:
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     message = r"pip install 'xgrad\[distributed\]'"
-    with pytest.raises(ImportError, match=message), clusters.cluster(workers=1):
+    with pytest.raises(ImportError, match=message), clusters.cluster(scheduler="tcp://127.0.0.1:9"):
         pass
 
 
 def test_distributed_logs_nothing_beside_the_command() -> None:
     # The command reports errors of workers itself, in one line.
     code = (
-        "from xgrad.workers.cluster import own_process; own_process()\n"
+        "from xgrad.workers.processes import own_process; own_process()\n"
         "import distributed, logging\n"
         "loggers = [logging.getLogger(n) for n in logging.root.manager.loggerDict]\n"
         "loud = [one.name for one in loggers if one.name.startswith('distributed')\n"
@@ -116,22 +116,3 @@ def test_distributed_logs_nothing_beside_the_command() -> None:
         "assert len(loggers) > 10 and not loud, loud"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_cluster_starts_as_many_processes_as_asked_for_and_they_leave_an_interrupt_to_it() -> None:
-    # In a separate process, because other tests have started processes in this one.
-    code = (
-        "import signal\n"
-        "import dask.array as da\n"
-        "from xgrad.workers.cluster import cluster\n"
-        "if __name__ == '__main__':\n"
-        "    with cluster(workers=2) as client:\n"
-        "        client.wait_for_workers(2)\n"
-        "        blocked = client.run(signal.pthread_sigmask, signal.SIG_BLOCK, [])\n"
-        "        print([signal.SIGINT in one for one in blocked.values()])\n"
-        "        print(client.compute(da.ones((4, 4), chunks=2).sum()).result())\n"
-    )
-    shown = subprocess.run(
-        [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True
-    )
-    assert shown.stdout == "[True, True]\n16.0\n"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -14,9 +14,12 @@ from xgrad.arrays.halo import at_both_edges, of_factor, surrounded
 from xgrad.arrays.term import How
 from xgrad.kernels.cells import Cells, along
 from xgrad.kernels.piece import Piece
-from xgrad.kernels.stencil_kinds import OfAnAxis
+from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions, Stencil
 from xgrad.stencils import ghosts
 from xgrad.stencils.scheme import Scheme
+
+#: Computes the cells beyond an edge: of the values, or of the positions.
+Beyond: TypeAlias = Callable[..., AnyArray]
 
 
 class Slot(NamedTuple):
@@ -86,16 +89,21 @@ class Way(NamedTuple):
             None if above is None else Face(self.source, above, self.axis, is_last=False),
         )
 
-    def cells(self, f: AnyArray, place: Place, faces: Mapping[Face, AnyArray]) -> Cells:
+    def cells(
+        self, f: AnyArray, place: Place, faces: Mapping[Face, AnyArray],
+        beyond: Beyond = ghosts.values,
+    ) -> Cells:  # fmt: skip
         """A chunk with the cells beside it."""
         own = [
             None if side is None else side.nearest(faces[side], self.scheme.depth)
             for side in self.sides(place)
         ]
-        return self._between(own[0], f, own[1], self.scheme, place)
+        return self._between(own[0], f, own[1], self.scheme, place, beyond)
 
-    def known(self, blocks: Sequence[AnyArray], place: Place) -> Cells:
-        """A known factor of a chunk with the cells beside it, from the blocks below and above."""
+    def known(
+        self, blocks: Sequence[AnyArray], place: Place, scheme: Scheme, beyond: Beyond
+    ) -> Cells:
+        """Other cells of a chunk with those beside it, from the blocks below, here and above."""
         depth = self.scheme.depth
         below, here, above = blocks
         n = below.shape[self.axis]
@@ -104,17 +112,18 @@ class Way(NamedTuple):
             below[along(self.axis, slice(n - depth, n))] if is_below else None,
             here,
             above[along(self.axis, slice(0, depth))] if is_above else None,
-            of_factor(self.scheme),
+            scheme,
             place,
+            beyond,
         )
 
     def _between(
         self, below: AnyArray | None, f: AnyArray, above: AnyArray | None, scheme: Scheme,
-        place: Place,
+        place: Place, beyond: Beyond,
     ) -> Cells:  # fmt: skip
         axis, depth, n = self.axis, scheme.depth, f.shape[self.axis]
         if place.counts[axis] == 1:
-            return at_both_edges(f, axis, scheme, self.face, ghosts.values)
+            return at_both_edges(f, axis, scheme, self.face, beyond)
         # Counted from the first cell that is here; a neighbour across a seam is one like any other.
         start = 0 if below is None else depth
         size = start + n + (0 if above is None else depth)
@@ -125,7 +134,41 @@ class Way(NamedTuple):
             return side
 
         own = slice(start, start + n)
-        return surrounded(f, own, size, axis, scheme, self.face, beside, ghosts.values)
+        return surrounded(f, own, size, axis, scheme, self.face, beside, beyond)
+
+
+class OfColumns(NamedTuple):
+    """Where columns that have their own positions are, and how long their steps are.
+
+    Attributes
+    ----------
+    there : Way or tuple of three slots
+        How positions are read that are as wide as the data; or slots for the blocks of positions
+        below, here and above.
+    least, greatest : Slot
+        Stand for the extreme steps of whole columns.
+    period : float or None
+        As of the positions.
+    """
+
+    there: Way | tuple[Slot, Slot, Slot]
+    least: Slot
+    greatest: Slot
+    period: float | None
+
+    def stencil(
+        self, way: Way, place: Place, blocks: Mapping[int, AnyArray],
+        faces: Mapping[Face, AnyArray], slots: tuple[Any, ...],
+    ) -> OwnPositions:  # fmt: skip
+        """The stencil of a chunk of such columns."""
+        if isinstance(self.there, Way):
+            x = blocks[self.there.source]
+            there = self.there.cells(x, place, faces, ghosts.positions)
+        else:
+            given = [slots[one.number] for one in self.there]
+            there = way.known(given, place, way.scheme, ghosts.positions)
+        ends = slots[self.least.number], slots[self.greatest.number]
+        return OwnPositions(way.scheme, there, ends, self.period)
 
 
 class Part(NamedTuple):
@@ -144,6 +187,8 @@ class Part(NamedTuple):
     inside : Slot, tuple of three slots or None
         Stands for what the cells are multiplied by, with the cells beside them: as one value, or as
         the blocks below, here and above.
+    columns : OfColumns or None
+        If the columns have their own positions.
     """
 
     source: int
@@ -151,6 +196,13 @@ class Part(NamedTuple):
     factor: Any
     component: int | None
     inside: Slot | tuple[Slot, Slot, Slot] | None
+    columns: OfColumns | None = None
+
+    @property
+    def ways(self) -> list[Way]:
+        """How the data are read, and the positions."""
+        there = None if self.columns is None else self.columns.there
+        return [one for one in (self.way, there) if isinstance(one, Way)]
 
 
 class Output(NamedTuple):
@@ -181,6 +233,8 @@ class Sources:
     keys : tuple of hashable
         The keys of the values that the task of the chunk receives.
     """
+
+    __slots__ = ("keys", "nodes")  # one for each chunk
 
     def __init__(self, nodes: Mapping[tuple[int, Index], Any], keys: tuple[Any, ...]) -> None:
         self.nodes, self.keys = nodes, keys
@@ -220,11 +274,9 @@ def compute(
     def read(source: int, index: Index) -> AnyArray:
         return sources.read(given, source, index)
 
-    parts = [part for one in outputs.values() for part in one.parts]
     faces = {side: cache.face(side, read) for side in sorted(needed_faces(outputs, place))}
     cache.finish(place.chunk)
-    numbers = dict.fromkeys(part.source for part in parts)
-    blocks = {k: cache.own(k, place.chunk, read) for k in numbers}
+    blocks = {k: cache.own(k, place.chunk, read) for k in needed_sources(outputs)}
     own = iter(stencils)
     found = {}
     for k, one in outputs.items():
@@ -235,10 +287,23 @@ def compute(
     return found
 
 
+def compute_one(outputs: Mapping[int, Output], *arguments: Any) -> AnyArray:
+    """Compute the only one of the results that is wanted; see :func:`compute`."""
+    (found,) = compute(outputs, *arguments).values()
+    return found
+
+
 def needed_faces(outputs: Mapping[int, Output], place: Place) -> set[Face]:
     """The faces of other chunks that a chunk needs for some results."""
-    ways = [part.way for one in outputs.values() for part in one.parts if part.way is not None]
+    ways = [way for one in outputs.values() for part in one.parts for way in part.ways]
     return {side for way in ways for side in way.sides(place) if side is not None}
+
+
+def needed_sources(outputs: Mapping[int, Output]) -> list[int]:
+    """The sources of which a chunk needs its own block."""
+    parts = [part for one in outputs.values() for part in one.parts]
+    every = [number for part in parts for number in (part.source, *(w.source for w in part.ways))]
+    return list(dict.fromkeys(every))
 
 
 def _piece(
@@ -249,9 +314,13 @@ def _piece(
     factor = slots[part.factor.number] if isinstance(part.factor, Slot) else part.factor
     if part.way is None:
         return Piece(Cells.alone(f), None, factor, part.component)
-    inside, known = part.inside, None
+    inside, known, way = part.inside, None, part.way
     if isinstance(inside, Slot):
         known = slots[inside.number]
     elif inside is not None:
-        known = part.way.known([slots[one.number] for one in inside], place)
-    return Piece(part.way.cells(f, place, faces), stencil, factor, part.component, known)
+        given = [slots[one.number] for one in inside]
+        known = way.known(given, place, of_factor(way.scheme), ghosts.values)
+    own: Stencil | None = stencil
+    if part.columns is not None:
+        own = part.columns.stencil(way, place, blocks, faces, slots)
+    return Piece(way.cells(f, place, faces), own, factor, part.component, known)

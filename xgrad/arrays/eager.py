@@ -7,12 +7,11 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 import numpy as np
 
 from xgrad._typing import AnyArray
-from xgrad.arrays import block, buffers
+from xgrad.arrays import block, buffers, column_ends
 from xgrad.arrays.halo import at_both_edges, of_factor
 from xgrad.arrays.term import Combination, How, Positions, Term, as_float
 from xgrad.arrays.threads import in_threads
 from xgrad.kernels.cells import Cells
-from xgrad.kernels.layout import Planes
 from xgrad.kernels.piece import Piece
 from xgrad.kernels.stencil_kinds import OwnPositions
 from xgrad.stencils import ghosts
@@ -57,7 +56,8 @@ def _combine(one: Combination) -> AnyArray:
     in_threads(out.nbytes, size, lambda part: good.append(work(part)))
     if not all(good):
         for term in terms:
-            complain(term)
+            if isinstance(term.along, Positions) and term.along.complain is not None:
+                column_ends.checked(term)
     return out
 
 
@@ -99,25 +99,6 @@ def _combine_pair(first: Combination, second: Combination) -> list[AnyArray]:
 def _longest(out: AnyArray) -> int:
     """The axis whose parts are contiguous in memory."""
     return max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
-
-
-def complain(term: Term) -> None:
-    """Report columns of positions in memory that are not strictly monotonic.
-
-    Parameters
-    ----------
-    term : Term
-        If it has no positions, or no `complain`, nothing is done.
-    """
-    from xgrad.kernels import extreme_steps  # noqa: PLC0415
-
-    if not isinstance(term.along, Positions) or term.along.complain is None:
-        return
-    assert term.axis is not None
-    x = as_float(np.asarray(term.along.array))
-    good = extreme_steps.good_columns(*_extremes(x, term.axis, term.along.period))
-    if not good.all():
-        term.along.complain(good)
 
 
 def _pieces(
@@ -162,27 +143,6 @@ def _over_all(term: Term, array: AnyArray, cut: int | None) -> Piece:
     x, period = as_float(np.asarray(term.along.array)), term.along.period
     there = at_both_edges(x, axis, scheme, face, ghosts.positions)
     # Parts that are cut along the axis do not hold whole columns.
-    ends = _extremes(x, axis, period) if cut in (None, axis) else None
+    ends = column_ends.of_columns(x, axis, period) if cut in (None, axis) else None
     own = OwnPositions(scheme, there, ends, period)
     return Piece(cells, own, term.factor, term.component)
-
-
-def _extremes(x: AnyArray, axis: int, period: float | None) -> tuple[AnyArray, AnyArray]:
-    """Extreme steps of whole columns, in threads."""
-    from xgrad.kernels import extreme_steps  # noqa: PLC0415
-
-    if period is not None:
-        return extreme_steps.of_columns(x, axis, period)
-    planes = Planes.of(x, axis)
-    flat = planes.view(x, x.dtype)
-    thin = np.empty_like(np.take(x, [0], axis=axis))
-    found = thin, thin.copy()
-    least, greatest = (np.empty((len(flat), 1, flat.shape[2]), flat.dtype) for _ in range(2))
-
-    def work(part: slice) -> None:
-        extreme_steps.fill_extremes(flat, part, least, greatest)
-
-    in_threads(flat.nbytes, flat.shape[2], work)
-    planes.put(least, found[0])
-    planes.put(greatest, found[1])
-    return found

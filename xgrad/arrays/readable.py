@@ -12,16 +12,19 @@ import dask.array as da
 import dask.array.chunk
 import numpy as np
 from dask._task_spec import Alias, DataNode, GraphNode, Task, convert_legacy_graph
-from dask.array.core import getter, getter_inline, getter_nofancy
+from dask.array.core import concatenate_shaped, getter, getter_inline, getter_nofancy
 from dask.blockwise import Blockwise, fuse_roots, optimize_blockwise
 from dask.highlevelgraph import Layer, MaterializedLayer
 from dask.utils import ensure_dict
 
 from xgrad.arrays.block_cache import Index
+from xgrad.arrays.on_demand import OnDemand
 
 # Functions that select cells, and packages whose functions are arithmetic or read from a store.
 _SELECT = {operator.getitem, getter, getter_inline, getter_nofancy, dask.array.chunk.getitem}
 _PACKAGES = {"operator", "numpy", "dask", "xarray", "xgrad"}
+# How many gradients, one of another, are read through: each may double the readings.
+_LEVELS = 1
 
 
 def is_cheap(array: da.Array) -> bool:
@@ -29,26 +32,79 @@ def is_cheap(array: da.Array) -> bool:
 
     It can if the block is read from a store or an array in memory, and at most selected from and
     changed cell by cell by functions of numpy, dask and xarray.  A function of the user may take
-    any time, and a block that depends on several others may take as many readings; so does one of a
-    gradient.
+    any time, and a block that depends on several others may take as many readings, unless it
+    consists of them.  A gradient of a cheap source is cheap, but one of that one is not: each level
+    reads some blocks twice.
 
     Examples
     --------
     >>> zeros = da.zeros((4, 4), chunks=2)
-    >>> is_cheap(zeros * 2), is_cheap(zeros.rechunk(4)), is_cheap(zeros.cumsum(0))
-    (True, False, False)
+    >>> is_cheap(zeros * 2), is_cheap(zeros.rechunk(4)), is_cheap(zeros.rechunk(3))
+    (True, True, False)
     """
-    graph = array.dask
-    return all(_is_cheap(layer) for layer in graph.layers.values())
+    found = levels(array)
+    return found is not None and found <= _LEVELS
 
 
-def _is_cheap(layer: Layer) -> bool:
+def levels(array: da.Array) -> int | None:
+    """How many gradients, one of another, a block is read through; None if it may take long.
+
+    Examples
+    --------
+    >>> levels(da.zeros(4) * 2), levels(da.zeros(4).cumsum(0))
+    (0, None)
+    """
+    found = [_levels(layer) for layer in _read(array).values()]
+    return None if None in found else max(filter(None, found), default=0)
+
+
+def _read(array: da.Array) -> dict[str, Layer]:
+    """The layers whose tasks read blocks of an array; not those that such tasks wait for."""
+    layers, needs = array.dask.layers, array.dask.dependencies
+    found: dict[str, Layer] = {}
+    todo = [*array.__dask_layers__()]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found[name] = layer = layers[name]
+            todo += needs[name] - _beside(layer)
+    return found
+
+
+def beside(array: da.Array) -> frozenset[str]:
+    """The layers that the tasks wait for which read blocks of an array.
+
+    Examples
+    --------
+    >>> beside(da.zeros(4))
+    frozenset()
+    """
+    return frozenset().union(*map(_beside, _read(array).values()))
+
+
+def _beside(layer: Layer) -> frozenset[str]:
+    return layer.beside if isinstance(layer, OnDemand) else frozenset()
+
+
+def _levels(layer: Layer) -> int | None:
+    if isinstance(layer, OnDemand):
+        return layer.levels
     if isinstance(layer, Blockwise):
         own = set(layer.output_indices)
         by_itself = all(index is None or set(index) <= own for _, index in layer.indices)
-        return by_itself and all(map(_is_known, _functions(layer)))
-    # Other layers, such as those of overlaps and of gradients, would make all of their tasks here.
-    return isinstance(layer, MaterializedLayer) and all(map(_selects, layer.values()))
+        return 0 if by_itself and all(map(_is_known, _functions(layer))) else None
+    # Other layers, such as those of overlaps, would make all of their tasks here.
+    if not isinstance(layer, MaterializedLayer):
+        return None
+    return 0 if all(map(_selects, layer.values())) or _merges(layer) else None
+
+
+def _merges(layer: Layer) -> bool:
+    """Whether each block consists of whole blocks, as after ``rechunk`` to multiples of chunks."""
+    return all(
+        isinstance(task, Alias) or (isinstance(task, Task) and task.func is concatenate_shaped)
+        for task in layer.values()
+    ) and all(layer.keys().isdisjoint(task.dependencies) for task in layer.values())
 
 
 def _selects(task: Any) -> bool:
@@ -79,18 +135,28 @@ def _is_known(func: Any) -> bool:
 
 
 def roots(array: da.Array) -> dict[str, Layer]:
-    """The layers of an array that hold data, such as a store that is opened or an array in memory.
+    """The layers that the tasks of :func:`trees` need, and those that these need themselves.
+
+    They hold data, such as a store that is opened or an array in memory, or are what the gradients
+    that blocks are read through wait for.
 
     Examples
     --------
     >>> [len(layer) for layer in roots(da.from_array(np.zeros(4), chunks=2) + 1).values()]
     [2]
     """
-    return {
-        name: layer
-        for name, layer in array.dask.layers.items()
-        if isinstance(layer, MaterializedLayer) and any(map(_is_data, layer.values()))
-    }
+    todo = [*beside(array)]
+    found = {name: layer for name, layer in _read(array).items() if _holds_data(layer)}
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found[name] = array.dask.layers[name]
+            todo += array.dask.dependencies[name]
+    return found
+
+
+def _holds_data(layer: Layer) -> bool:
+    return isinstance(layer, MaterializedLayer) and any(map(_is_data, layer.values()))
 
 
 def _is_data(task: Any) -> bool:
@@ -105,9 +171,9 @@ class Tree(NamedTuple):
     Attributes
     ----------
     node : GraphNode or tuple
-        A task that needs nothing but data, or the key of data.
+        A task that needs nothing but what is in the :func:`roots`, or the key of data.
     keys : tuple of hashable
-        The keys of the data.
+        The keys of what it needs.
     """
 
     node: Any
@@ -128,13 +194,17 @@ def trees(array: da.Array, blocks: Collection[Index]) -> dict[Index, Tree]:
     layers = optimize_blockwise(array.dask, keys=wanted)
     culled = fuse_roots(layers, keys=list(wanted)).cull(wanted)
     tasks = convert_legacy_graph(ensure_dict(culled))
-    data = {key for layer in roots(array).values() for key in layer}
-    return {block: _tree((array.name, *block), tasks, data) for block in blocks}
+    read = _read(array)
+    waited = (array.dask.layers[name] for name in beside(array))
+    outside = {key for layer in waited for key in layer.get_output_keys()}
+    data = {key for layer in read.values() if _holds_data(layer) for key in layer}
+    outside |= {key for key in data if isinstance(tasks.get(key), DataNode)}
+    return {block: _tree((array.name, *block), tasks, outside) for block in blocks}
 
 
-def _tree(key: Any, tasks: Mapping[Any, GraphNode], data: Collection[Any]) -> Tree:
+def _tree(key: Any, tasks: Mapping[Any, GraphNode], outside: Collection[Any]) -> Tree:
     """The fused task of a block; only data stay outside, which may be large and shared."""
-    if key in data:
+    if key in outside:
         return Tree(key, (key,))
     own: dict[Any, GraphNode] = {}
     keys: dict[Any, None] = {}
@@ -145,7 +215,7 @@ def _tree(key: Any, tasks: Mapping[Any, GraphNode], data: Collection[Any]) -> Tr
             continue
         own[here] = tasks[here]
         for other in tasks[here].dependencies:
-            if other in data and isinstance(tasks[other], DataNode):
+            if other in outside:
                 keys[other] = None
             else:
                 todo.append(other)

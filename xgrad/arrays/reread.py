@@ -11,20 +11,18 @@ import math
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cached_property
 from operator import getitem
-from typing import Any, NamedTuple
+from typing import Any
 
 import dask.array as da
 import numpy as np
 from dask._task_spec import Alias, DataNode, GraphNode, Task, TaskRef
-from dask.base import clone_key, tokenize
-from dask.graph_manipulation import chunks
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
 from xgrad._typing import AnyArray
 from xgrad.arrays.block_cache import BlockCache, Index, Wanted
 from xgrad.arrays.chunk_alone import (
+    OfColumns,
     Output,
     Part,
     Place,
@@ -32,16 +30,23 @@ from xgrad.arrays.chunk_alone import (
     Sources,
     Way,
     compute,
+    compute_one,
     needed_faces,
+    needed_sources,
 )
 from xgrad.arrays.chunk_faces import merged
+from xgrad.arrays.chunk_plan import OutputPlan, Plan, is_wide
 from xgrad.arrays.halo import of_factor, surrounded
-from xgrad.arrays.in_chunks import Chunks, in_chunks
-from xgrad.arrays.readable import Tree, is_cheap, roots, trees
-from xgrad.arrays.term import Combination, How, Positions, Term
+from xgrad.arrays.on_demand import OnDemand
+from xgrad.arrays.readable import Tree, beside, is_cheap, levels, roots, trees
+from xgrad.arrays.term import Combination, Positions, Term
 from xgrad.kernels.cells import thin
 from xgrad.kernels.stencil_kinds import OfAnAxis
 from xgrad.stencils import ghosts
+
+# A result that is read again along more axes than this counts as two levels: a Laplacian of one in
+# three dimensions reads each chunk twenty to thirty times.
+_MOST_AXES = 2
 
 
 def fits(one: Combination, *, any_source: bool) -> bool:
@@ -60,12 +65,16 @@ def fits(one: Combination, *, any_source: bool) -> bool:
         return False
     if not all(isinstance(array.dask, HighLevelGraph) for array in lazy):  # dask's expressions
         return False
-    if any(term.of or isinstance(term.along, Positions) for term in one.terms):
+    if any(term.of for term in one.terms):
         return False
-    needs = [(term.axis, term.scheme, term.face) for term in one.terms if term.axis is not None]
-    if merged(lazy[0].chunks, needs) != lazy[0].chunks:
+    wide = [x for x in map(_positions, one.terms) if is_wide(x, lazy[0].shape)]
+    if any(x.chunks != lazy[0].chunks or not isinstance(x.dask, HighLevelGraph) for x in wide):
         return False
-    return any_source or all(map(is_cheap, lazy))
+    return any_source or all(map(is_cheap, [*lazy, *wide]))
+
+
+def _positions(term: Term) -> Any:
+    return term.along.array if isinstance(term.along, Positions) else None
 
 
 def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
@@ -75,19 +84,24 @@ def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
     ----------
     wanted : sequence of Combination
         They share their operands, which are of one shape and have the same chunks.  The results
-        over a chunk that are wanted at the same time are computed by one task.
+        over a chunk that are wanted at the same time are computed by one task.  Chunks that are
+        too short for a stencil are merged, and the results are cut into the original chunks again.
     """
-    plan = _Plan.of(wanted)
+    given = next(a.chunks for a in wanted[0].arrays.values() if isinstance(a, da.Array))
+    needs = [(term.axis, term.scheme, term.face) for one in wanted for term in one.terms
+             if term.axis is not None]  # fmt: skip
+    plan = Plan.of(wanted, merged(given, needs))
     token = plan.token
     base = f"xgrad-chunk-{token}"
     terms = [own for one in plan.outputs for own in one.terms]
-    every = [factor for own in terms for factor in (own.factor, own.product)]
+    every = [one for own in terms for one in (own.factor, own.product, *own.columns)]
     factors: list[Any] = [one for one in every if isinstance(one, da.Array)]
-    layer = _ChunksLayer(base, plan)
-    graph = HighLevelGraph.from_collections(base, layer, dependencies=factors)
     data = {name: own for source in plan.sources for name, own in roots(source).items()}
-    layers = {**data, **graph.layers}
-    needed = {**{name: set() for name in data}, **graph.dependencies}
+    layer = _ChunksLayer(base, plan, frozenset(one.name for one in factors))
+    graph = HighLevelGraph.from_collections(base, layer, dependencies=factors)
+    needed = {name: own for source in plan.sources for name, own in source.dask.dependencies.items()
+              if name in data}  # fmt: skip
+    layers, needed = {**data, **graph.layers}, {**needed, **graph.dependencies}
     needed[base] = needed[base] | set(data)
     found = []
     for k, one in enumerate(plan.outputs):
@@ -95,150 +109,11 @@ def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
         own = _ResultLayer(name, base, k, plan.numblocks)
         whole = HighLevelGraph({**layers, name: own}, {**needed, name: {base}})
         meta = np.empty_like(plan.sources[0]._meta, dtype=one.dtype)
-        found.append(da.Array(whole, name, plan.chunks, meta=meta))
+        found.append(da.Array(whole, name, plan.chunks, meta=meta).rechunk(given))
     return found
 
 
-class _TermPlan(NamedTuple):
-    """A term, with the stencil of the whole axis."""
-
-    source: int
-    term: Term
-    stencil: OfAnAxis | None
-    factor: Any
-    product: Any
-
-
-class _OutputPlan(NamedTuple):
-    """The terms of a result, and how they are combined."""
-
-    terms: tuple[_TermPlan, ...]
-    how: How
-    dtype: np.dtype[Any]
-
-
-class _Plan(NamedTuple):
-    """What is computed from which sources."""
-
-    sources: tuple[da.Array, ...]
-    outputs: tuple[_OutputPlan, ...]
-
-    @classmethod
-    def of(cls, wanted: Sequence[Combination]) -> _Plan:
-        chunks = next(a.chunks for a in wanted[0].arrays.values() if isinstance(a, da.Array))
-        sources: dict[Any, da.Array] = {}
-        outputs = []
-        for one in wanted:
-            terms = []
-            for term in one.terms:
-                array = one.arrays[term.operand]
-                key = array.name if isinstance(array, da.Array) else id(array)
-                source = sources.setdefault(key, in_chunks(array, chunks, da))
-                stencil = None if term.axis is None else term.stencil(
-                    source.shape[term.axis], source.dtype
-                )  # fmt: skip
-                factor, product = term.factor, term.product
-                if np.ndim(factor):
-                    factor = in_chunks(factor, chunks, da)
-                if isinstance(product, da.Array):
-                    product = in_chunks(product, chunks, da)
-                number = list(sources).index(key)
-                terms.append(_TermPlan(number, term, stencil, factor, product))
-            outputs.append(_OutputPlan(tuple(terms), one.how, one.dtype))
-        return cls(tuple(sources.values()), tuple(outputs))
-
-    @property
-    def token(self) -> str:
-        """Equal for equal results.  Lazy arrays have names, so that nothing is hashed twice."""
-        terms = [
-            own._replace(
-                factor=getattr(own.factor, "name", own.factor),
-                product=getattr(own.product, "name", own.product),
-                term=own.term._replace(factor=None, inside=None if own.product is not None
-                                       else own.term.inside),
-            )
-            for one in self.outputs
-            for own in one.terms
-        ]  # fmt: skip
-        names = [source.name for source in self.sources]
-        hows = [(one.how, one.dtype, len(one.terms)) for one in self.outputs]
-        token: str = tokenize(names, hows, terms)
-        return token
-
-    @property
-    def chunks(self) -> Chunks:
-        """Chunks of each result."""
-        found: Chunks = self.sources[0].chunks
-        return found
-
-    @property
-    def numblocks(self) -> Index:
-        """How many chunks there are along each axis."""
-        found: Index = self.sources[0].numblocks
-        return found
-
-    @property
-    def depths(self) -> dict[tuple[int, int], int]:
-        """How many cells of each source along each axis chunks need from their neighbours."""
-        found: dict[tuple[int, int], int] = {}
-        for one in self.outputs:
-            for own in one.terms:
-                if own.term.axis is not None and own.term.scheme.depth:
-                    key = own.source, own.term.axis
-                    found[key] = max(found.get(key, 0), own.term.scheme.depth)
-        return found
-
-    @property
-    def around(self) -> frozenset[tuple[int, int]]:
-        """The sources and axes that are periodic."""
-        every = [own for one in self.outputs for own in one.terms]
-        return frozenset(
-            (own.source, own.term.axis)
-            for own in every
-            if own.term.axis is not None and "periodic" in own.term.scheme.boundary
-        )
-
-
-class _OnDemand(Layer):
-    """A layer whose tasks are made for the keys that are wanted."""
-
-    has_legacy_tasks = False
-
-    def is_materialized(self) -> bool:
-        return False
-
-    @cached_property
-    def _all(self) -> Mapping[Any, Any]:
-        tasks: Mapping[Any, Any] = self.cull(set(self.get_output_keys()), ())[0]
-        return tasks
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._all[key]
-
-    def __iter__(self) -> Any:
-        return iter(self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_all"}
-
-    def clone(self, keys: set[Any], seed: Any, bind_to: Any = None) -> tuple[Layer, bool]:
-        """The layer under other names; dask's own looks for dependencies in legacy tasks only."""
-        renamed = {key: clone_key(key, seed) for key in keys | set(self._all)}
-        tasks, bound = {}, False
-        for key, task in self._all.items():
-            others = {other: renamed[other] for other in task.dependencies if other in renamed}
-            name = renamed[key]
-            tasks[name] = task.substitute(others, key=name)
-            if bind_to is not None and not others:
-                tasks[name] = Task(name, chunks.bind, tasks[name], TaskRef(bind_to))
-                bound = True
-        return MaterializedLayer(tasks), bound
-
-
-class _ResultLayer(_OnDemand):
+class _ResultLayer(OnDemand):
     """The chunks of one result, each another name for what the layer of the chunks computes."""
 
     def __init__(self, name: str, base: str, number: int, numblocks: Index) -> None:
@@ -257,12 +132,16 @@ class _ResultLayer(_OnDemand):
         }
 
 
-class _ChunksLayer(_OnDemand):
+class _ChunksLayer(OnDemand):
     """One task for each chunk, which computes those of its results that are wanted."""
 
-    def __init__(self, name: str, plan: _Plan) -> None:
+    def __init__(self, name: str, plan: Plan, factors: frozenset[str]) -> None:
         super().__init__()
         self.name, self.plan = name, plan
+        found = [levels(source) for source in plan.sources]
+        own = 1 if plan.most_axes <= _MOST_AXES else 2
+        self.levels = None if None in found else own + max(filter(None, found), default=0)
+        self.beside = factors.union(*map(beside, plan.sources))
 
     def get_output_keys(self) -> AbstractSet[Any]:
         numbers, blocks = range(len(self.plan.outputs)), self.plan.numblocks
@@ -288,7 +167,7 @@ class _Tasks:
         By key.
     """
 
-    def __init__(self, name: str, plan: _Plan, wanted: Mapping[Index, Sequence[int]]) -> None:
+    def __init__(self, name: str, plan: Plan, wanted: Mapping[Index, Sequence[int]]) -> None:
         self.name, self.plan = name, plan
         self.bounds = [np.cumsum([0, *sizes]).tolist() for sizes in plan.chunks]
         self.cuts: dict[tuple[int, int, int], OfAnAxis] = {}
@@ -316,7 +195,7 @@ class _Tasks:
         """The blocks of the sources that a chunk may read."""
         outputs = self._outputs(numbers)
         faces = needed_faces(outputs, Place(index, self.plan.numblocks))
-        own = {(part.source, index) for one in outputs.values() for part in one.parts}
+        own = {(source, index) for source in needed_sources(outputs)}
         return own | {(face.source, face.block) for face in faces}
 
     def _wanted(self, blocks: list[set[Index]]) -> Wanted:
@@ -339,10 +218,14 @@ class _Tasks:
         every: list[Any] = [*self._slots(index, outputs), *keys]
         given = [TaskRef(key) for key in every]
         stencils = tuple(self._stencil(index, k, n) for k, n in self._terms(outputs))
+        arguments = outputs, stencils, place, sources, cache, *given
+        if len(outputs) == 1:
+            key: Any = (self.name, *outputs, *index)
+            self.tasks[key] = Task(key, compute_one, *arguments)
+            return
         # Other results over the chunk are another task, perhaps of a graph that a cluster also has.
-        all_of_it = "-".join(map(str, outputs))
-        whole: Any = (f"{self.name}-{all_of_it}", *index)
-        self.tasks[whole] = Task(whole, compute, outputs, stencils, place, sources, cache, *given)
+        whole: Any = (f"{self.name}-{'-'.join(map(str, outputs))}", *index)
+        self.tasks[whole] = Task(whole, compute, *arguments)
         for k in outputs:
             key = (self.name, k, *index)
             self.tasks[key] = Task(key, getitem, TaskRef(whole), k)
@@ -358,14 +241,21 @@ class _Tasks:
             if isinstance(own.factor, da.Array):
                 yield _block_key(own.factor, index)
             if isinstance(own.product, da.Array):
-                assert own.term.axis is not None
-                place = Place(index, self.plan.numblocks)
-                for step in (-1, 0, 1):
-                    # At an edge any block will do: it is not used.
-                    beside = place.beside(own.term.axis, step, around=True)
-                    yield _block_key(own.product, beside or index)
+                yield from self._around(own.product, own.term, index)
             elif own.product is not None:
                 yield self._known(k, n, own.term, index)
+            if own.columns:
+                x, *ends = own.columns
+                if isinstance(x, da.Array):
+                    yield from self._around(x, own.term, index)
+                yield from (_block_key(end, index) for end in ends)
+
+    def _around(self, array: da.Array, term: Term, index: Index) -> Iterator[Any]:
+        """The keys of the blocks below, here and above; at an edge any will do: it is not used."""
+        assert term.axis is not None
+        place = Place(index, self.plan.numblocks)
+        for step in (-1, 0, 1):
+            yield _block_key(array, place.beside(term.axis, step, around=True) or index)
 
     def _stencil(self, index: Index, k: int, n: int) -> OfAnAxis | None:
         """The stencil of a term for the cells of a chunk, one object for all chunks in line."""
@@ -406,16 +296,27 @@ def _block_key(array: da.Array, index: Index) -> Any:
     return (array.name, *(0 if count == 1 else i for i, count in counts))
 
 
-def _output(plan: _OutputPlan, slots: Iterator[int]) -> Output:
+def _output(plan: OutputPlan, slots: Iterator[int]) -> Output:
     """What chunks compute of a result; slots for arrays are numbered in the order of the terms."""
     parts = []
-    for source, term, _, factor, product in plan.terms:
+    for planned in plan.terms:
+        source, term, _, factor, product, columns = planned
         way = None if term.axis is None else Way(source, term.axis, term.face, term.scheme)
         own = Slot(next(slots)) if isinstance(factor, da.Array) else factor
         inside: Any = None
         if isinstance(product, da.Array):
-            inside = Slot(next(slots)), Slot(next(slots)), Slot(next(slots))
+            inside = _three(slots)
         elif product is not None:
             inside = Slot(next(slots))
-        parts.append(Part(source, way, own, term.component, inside))
+        positions = None
+        if columns and way is not None:
+            there = _three(slots) if isinstance(columns[0], da.Array) else way._replace(
+                source=columns[0]
+            )  # fmt: skip
+            positions = OfColumns(there, Slot(next(slots)), Slot(next(slots)), planned.period)
+        parts.append(Part(source, way, own, term.component, inside, positions))
     return Output(tuple(parts), plan.how, plan.dtype)
+
+
+def _three(slots: Iterator[int]) -> tuple[Slot, Slot, Slot]:
+    return Slot(next(slots)), Slot(next(slots)), Slot(next(slots))

@@ -5,19 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from xgrad._typing import AnyArray
-from xgrad.arrays import block, eager
+from xgrad.arrays import block, column_ends
 from xgrad.arrays.chunk_faces import Halo, merged
 from xgrad.arrays.engines import is_expression, is_lazy, module_of
 from xgrad.arrays.halo import at_both_edges, between_faces, of_factor
 from xgrad.arrays.in_chunks import Chunks, in_chunks
 from xgrad.arrays.term import Combination, How, Positions, Term, as_float, dtype_of
-from xgrad.kernels.cells import Cells, along
+from xgrad.kernels.cells import Cells
 from xgrad.kernels.piece import Piece
 from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions
 from xgrad.stencils import ghosts
@@ -193,11 +192,11 @@ class _OnPositions:
         assert isinstance(term.along, Positions)
         assert term.axis is not None
         axis, scheme, face, period = term.axis, term.scheme, term.face, term.along.period
-        if not is_lazy(term.along.array):
-            eager.complain(term)
+        if term.along.complain is not None and not is_lazy(term.along.array):
+            column_ends.checked(term)
         x = as_float(in_chunks(term.along.array, array.chunks, module_of(array)))
         halo, x_halo = (Halo.of(one, axis, scheme, face) for one in (array, x))
-        least, greatest = _extremes(x, x_halo, axis, face, period)
+        least, greatest = column_ends.of_columns(x, axis, period)
         # A separate label for the single chunk along the axis, so that blocks get their columns.
         thin = (*index[:axis], next(labels), *index[axis + 1 :])
         return cls(axis, face, scheme, period), [
@@ -254,54 +253,3 @@ def _block(
     out = np.empty_like(like, dtype=dtype, subok=False)
     block.fold(pieces, how, out)
     return out
-
-
-def _extremes(x: Any, halo: Halo, axis: int, face: int, period: float | None) -> tuple[Any, Any]:
-    """Extreme steps of whole columns, merged from those of the chunks."""
-    index, n_chunks, engine = tuple(range(x.ndim)), len(x.chunks[axis]), module_of(x)
-    assert engine is not None
-    parts = engine.blockwise(
-        _extremes_of_chunk, index, x, index, halo.faces, index, halo.sides, (axis,),
-        axis=axis, face=face, period=period, concatenate=True, align_arrays=False,
-        adjust_chunks={axis: (3,) * n_chunks}, dtype=x.dtype, meta=x._meta,
-        token="xgrad-extremes",
-    )  # fmt: skip
-    decided = partial(_decided, count=x.shape[axis] - 1, period=period)
-    both = engine.reduction(
-        parts, _merged, decided, combine=_merged, axis=axis, keepdims=True, output_size=2,
-        dtype=x.dtype, meta=x._meta, name="xgrad-extremes",
-    )  # fmt: skip
-    return both[along(axis, slice(0, 1))], both[along(axis, slice(1, 2))]
-
-
-def _extremes_of_chunk(
-    x: AnyArray, faces: AnyArray, sides: AnyArray, axis: int, face: int, period: float | None
-) -> AnyArray:
-    """Extreme steps within a chunk, which may be one cell, and between it and its neighbours.
-
-    The sum includes the step from the chunk below, but not the one to the chunk above.
-    """
-    from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
-
-    has_below, _, is_below, is_above = (int(n) for n in sides)
-    before = faces[along(axis, slice(face - is_below, face))]
-    end = face * (2 + has_below)
-    after = faces[along(axis, slice(end, end + is_above))]
-    cells = np.concatenate([before, x, after], axis=axis)
-    return extreme_steps.of_part(cells, axis, period, counted=cells.shape[axis] - 1 - is_above)
-
-
-def _merged(parts: AnyArray, axis: tuple[int], keepdims: bool) -> AnyArray:
-    from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
-
-    assert keepdims
-    return extreme_steps.merged(parts, axis[0])
-
-
-def _decided(
-    parts: AnyArray, axis: tuple[int], keepdims: bool, count: int, period: float | None
-) -> AnyArray:  # fmt: skip
-    from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
-
-    found = _merged(parts, axis, keepdims)
-    return np.concatenate(extreme_steps.decided(found, axis[0], count, period), axis=axis[0])

@@ -7,19 +7,34 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, TypeAlias, TypeVar, Unpack, cast
+
+import xarray as xr
 
 from xgrad._typing import Dim, Operation
 from xgrad.errors import warn
+from xgrad.jobs.given import Given
 from xgrad.jobs.plan import Plan
 from xgrad.jobs.request import Request
 from xgrad.jobs.run import Report, Settings, look, run
 from xgrad.labels.crs import as_text
-from xgrad.labels.keywords import FieldOptions, JobOptions, OperationOptions, spelled_out
-from xgrad.operators.operations import OPERATIONS
+from xgrad.labels.keywords import (
+    FieldOptions,
+    JobOptions,
+    OperationOptions,
+    RunOptions,
+    SourceOptions,
+    keywords_of,
+    spelled_out,
+)
+from xgrad.operators.operations import OPERATIONS, Entry
+from xgrad.stores.opening import Opening
+from xgrad.stores.several import files_of
 from xgrad.stores.urls import shown
 
 __all__ = ["Report", "gradient_to_zarr", "plan_to_zarr", "to_zarr"]
+
+Source: TypeAlias = str | Path | Iterable[str | Path] | xr.DataArray | xr.Dataset
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -27,7 +42,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 @spelled_out(OperationOptions)
 def to_zarr(
     operation: Operation,
-    source: str | Path,
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -37,19 +52,26 @@ def to_zarr(
 
     Parameters
     ----------
-    operation : {"gradient", "magnitude", "laplacian", "divergence", "curl"}
+    operation : {"gradient", "derivative", "magnitude", "direction", "laplacian", "hessian", \
+"divergence", "curl", "rotate"}
         What to compute: see the functions with these names.
     source, target, variables
         As for :func:`gradient_to_zarr`.
     dim : hashable, iterable of hashable or mapping
-        As for :func:`gradient_to_zarr`.  A divergence or a curl needs a mapping of dimensions to
-        the names of components.
+        As for :func:`gradient_to_zarr`.  A divergence, a curl and a rotation need a mapping of
+        dimensions to the names of components.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`xgrad.gradient`.
     metric, radius
         As for :func:`xgrad.gradient`.
     form : {"advective", "flux"}, optional
         Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.
+    order : {1, 2, 3, 4}, default: 1
+        Of a derivative, see :func:`xgrad.derivative`.
+    to : {"earth", "grid"}, optional
+        Of a rotation, see :func:`xgrad.rotate`.
+    group, engine, decode_times, open_options, fill_value
+        As for :func:`gradient_to_zarr`.
     chunks, memory, checksum, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
@@ -84,7 +106,7 @@ def to_zarr(
 
 @spelled_out(JobOptions)
 def gradient_to_zarr(
-    source: str | Path,
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -98,20 +120,33 @@ def gradient_to_zarr(
 
     Parameters
     ----------
-    source : path or URL
-        A Zarr store (formats 2 and 3), or any other file that xarray opens.
+    source : path, URL, pattern, iterable of them, Dataset or DataArray
+        A Zarr store (formats 2 and 3), or any other file that xarray opens.  Several, as a list or
+        a pattern of local paths such as ``"data/*.nc"``, are combined by their coordinates, as
+        :func:`xarray.open_mfdataset` does.  Or an object in any state: opened with or without
+        dask, computed with lazily, in memory.
     target : path or URL
         The Zarr store to make: a path, a URL of an object store such as ``s3://bucket/out.zarr``,
         or an Icechunk repository, ``icechunk:/path`` or ``icechunk:s3://bucket/prefix``.  It has
         the format, chunks, shards, compressors, fill values and global attributes of the source,
         and a new line in its ``history``.
     variables : iterable of str, optional
-        Default: every numeric variable.
+        Default: every numeric variable that does not belong to another one, as bounds do.
     dim
         As for :func:`xgrad.gradient`.
+    group : str, optional
+        Path of a group within the source.  Default: its root.
+    engine : str, optional
+        Engine of xarray that opens the source.  Default: the one that fits.
+    decode_times : bool, optional
+        Whether numbers "since" a date become times.  Default: True.
+    open_options : mapping, optional
+        Other keywords of :func:`xarray.open_dataset`.
+    fill_value : float, optional
+        How missing values are stored; nan for none but NaN.  Default: as in the source.
     memory : int, optional
         Largest resident memory of this process, or of each worker, in bytes.  Default: half of
-        what the machine, its cgroup or its address space allows.
+        what the machine, its cgroup or its address space allows, which `workers` share.
     chunks : mapping, optional
         Chunk sizes of the target per dimension, in cells.  Default: the source's.
     checksum : bool, default: False
@@ -127,21 +162,22 @@ def gradient_to_zarr(
         process died is handed out this many more times; a running cluster has its own
         setting for that, ``distributed.scheduler.allowed-failures``.
     workers : int, optional
-        Work in this many processes instead of threads.
+        Work in this many processes of one thread each, to which nobody else can talk.
     scheduler : str, optional
         Work on the ``dask.distributed`` cluster with this address, whose workers see the paths.
         Default: the active client's, if there is one.
     security : distributed.Security, optional
         Certificates for a ``tls://`` scheduler.
-    progress : bool, default: False
-        Show a progress bar with the remaining time on stderr.
+    progress : {"auto", "bar", "log", "none"} or bool, default: False
+        What stderr shows: a bar with the remaining time, a line a minute, or nothing.  ``"auto"``
+        and ``True`` choose a bar on a terminal and lines elsewhere.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate, metric, radius
         As for :func:`xgrad.gradient`.
 
     Returns
     -------
     Report
-        Bytes, seconds, and memory.
+        Bytes and seconds of this run, its memory, and the share that was done before.
 
     Raises
     ------
@@ -222,7 +258,7 @@ def _is_in_the_old_order(given: tuple[Any, ...], options: Mapping[str, Any]) -> 
 @spelled_out(OperationOptions)
 def plan_to_zarr(
     operation: Operation,
-    source: str | Path,
+    source: Source,
     target: str | Path,
     variables: Iterable[str] | None = None,
     dim: Dim = None,
@@ -240,6 +276,12 @@ def plan_to_zarr(
         As for :func:`xgrad.gradient`.
     form : {"advective", "flux"}, optional
         Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.
+    order : {1, 2, 3, 4}, default: 1
+        Of a derivative, see :func:`xgrad.derivative`.
+    to : {"earth", "grid"}, optional
+        Of a rotation, see :func:`xgrad.rotate`.
+    group, engine, decode_times, open_options, fill_value
+        As for :func:`gradient_to_zarr`.
     chunks, memory, checksum, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
@@ -270,37 +312,81 @@ def plan_to_zarr(
 
 def _parsed(
     operation: str,
-    source: str | Path,
+    source: Source,
     variables: Iterable[str] | None,
     dim: Any,
     options: OperationOptions,
 ) -> tuple[Request, Settings]:
     """What is asked for, and how it is to be done."""
-    of_request = {*FieldOptions.__annotations__, "chunks", "form"}
-    asked = {key: value for key, value in options.items() if key in of_request}
-    chunks, form = cast(Any, asked.pop("chunks", None)), cast(Any, asked.pop("form", None))
+    entry = _entry(operation, dim)
+    asked = _given(operation, entry, options)
+    rest = {key: asked.pop(key) for key in keywords_of(RunOptions) if key in asked}
+    chunks: Any = rest.pop("chunks", {})
+    opening = Opening(**{key: rest.pop(key) for key in keywords_of(SourceOptions) if key in rest})
+    fill_value = _checked_fill_value(rest.pop("fill_value", None))
+    own = {} if entry.own not in asked else {entry.own: asked.pop(entry.own)}
     if "metric" in asked:
         asked["metric"] = as_text(asked["metric"])
-    _check_operation(operation, dim, form)
-    names = dim.values() if operation in ("divergence", "curl") else variables
+    names = cast(Any, dim).values() if entry.of_a_vector else variables
     if names is not None:
         names = tuple([names] if isinstance(names, str) else dict.fromkeys(names))
+    given = _object(source, opening)
     several = isinstance(dim, Iterable) and not isinstance(dim, str | Mapping)
     request = Request(
-        str(source), names, tuple(dim) if several else dim, dict(chunks or {}),
-        cast(FieldOptions, asked), uuid.uuid4().hex, operation, form,
+        given.urls if given else files_of(cast(Any, source)), names, tuple(dim) if several else dim,
+        dict(chunks), cast(FieldOptions, asked), uuid.uuid4().hex, operation, cast(Any, own), given,
+        opening, fill_value,
     )  # fmt: skip
-    rest = {key: value for key, value in options.items() if key not in of_request}
-    return request, Settings(**cast(Any, rest))
+    return request, Settings(**rest)
 
 
-def _check_operation(operation: str, dim: Any, form: Any) -> None:
+def _checked_fill_value(value: Any) -> float | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise TypeError(f"`fill_value` is {value!r}; give a number or nan")
+    return None if value is None else float(value)
+
+
+def _object(source: Any, opening: Opening) -> Given | None:
+    """The source, if it is an object; None for paths."""
+    if not isinstance(source, xr.DataArray | xr.Dataset):
+        return None
+    for name in keywords_of(SourceOptions):
+        if (value := getattr(opening, name)) not in (None, {}):
+            raise ValueError(
+                f"`{name}` is {value!r}, but `source` is an object, which is open; leave it out"
+            )
+    return Given.of(source)
+
+
+def _entry(operation: str, dim: Any) -> Entry:
     if operation not in OPERATIONS:
         raise ValueError(f"`operation` is {operation!r}; give one of {list(OPERATIONS)}")
-    of_a_vector = operation in ("divergence", "curl")
-    if form is not None and not of_a_vector:
-        raise ValueError(f"`form` is {form!r}, but a {operation} has no form; leave it out")
-    if of_a_vector and not isinstance(dim, Mapping):
+    entry = OPERATIONS[operation]
+    if entry.of_a_vector and not isinstance(dim, Mapping):
         raise ValueError(
-            f"`dim` is {dim!r}; a {operation} needs a mapping of dimensions to components"
+            f"`dim` is {dim!r}; `{operation}` needs a mapping of dimensions to components"
         )
+    return entry
+
+
+def _given(operation: str, entry: Entry, options: Any) -> dict[str, Any]:
+    """The options that differ from their defaults, so that a job resumes if one is spelled out."""
+    defaults = _defaults(OperationOptions)
+    given = {k: value for k, value in options.items() if not _is_left_out(value, defaults[k])}
+    for name, value in given.items():
+        if name not in entry.keywords:
+            raise ValueError(
+                f"`{name}` is {value!r}, but `{operation}` has no {name}; leave it out"
+            )
+    particular = {k: value for k, value in _defaults(entry.options).items() if value != defaults[k]}
+    return particular | given
+
+
+def _defaults(options: type) -> dict[str, Any]:
+    return {name: keyword.default for name, (_, keyword) in keywords_of(options).items()}
+
+
+def _is_left_out(value: Any, default: Any) -> bool:
+    if default is None:
+        return value is None or (isinstance(value, Mapping) and not value)
+    return type(value) is type(default) and bool(value == default)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,11 +16,13 @@ import zarr
 
 from xgrad.arrays import buffers
 from xgrad.jobs.cutting import Box, Layout
+from xgrad.jobs.given import Given
 from xgrad.jobs.region import attempt, described, process
 from xgrad.jobs.request import Group, Job, Request
 from xgrad.jobs.resume import require_current
 from xgrad.operators.result import Result
 from xgrad.workers.memory import resident
+from xgrad.workers.sharing import everywhere
 
 # Number of jobs that a process keeps open.
 _KEPT = 4
@@ -55,6 +58,8 @@ class _Open:
 
 
 _OPEN: dict[str, _Open] = {}
+# The object of each job that has one, also when it is not open.
+_GIVEN: dict[str, Given] = {}
 _LOCK = threading.Lock()
 
 
@@ -68,7 +73,30 @@ def adopt(job: Job, lanes: int) -> _Open:
 def forget(job: Job) -> None:
     """Close a job."""
     _OPEN.pop(job.request.token, None)
-    job.source.data.close()
+    job.source.close()
+
+
+@contextmanager
+def shared(client: Any, request: Request) -> Iterator[None]:
+    """Let all processes have the object of a request, for the time of a ``with`` block."""
+    if request.given is None:
+        yield
+        return
+    try:
+        with everywhere(client, _keep, request.token, request.given.obj):
+            yield
+    finally:
+        if client is not None:
+            client.run(_drop, request.token)
+
+
+def _keep(token: str, obj: Any) -> None:
+    _GIVEN[token] = Given.of(obj)
+
+
+def _drop(token: str) -> None:
+    _GIVEN.pop(token, None)
+    _OPEN.pop(token, None)
 
 
 @dataclass(frozen=True)
@@ -98,7 +126,7 @@ class Assignment:
     """
 
     request: Request
-    store: Any
+    store: Any = field(repr=False)  # a cluster logs what it could not do
     group: int
     name: str
     dims: tuple[Hashable, ...]
@@ -125,7 +153,8 @@ class Assignment:
     def _adopted(self) -> _Open:
         """Open the job in a worker process, once."""
         failure = "a worker could not open the source, whose path all workers must see"
-        job = attempt(partial(Job, self.request), self.retries, failure)
+        request = replace(self.request, given=_GIVEN.get(self.request.token))
+        job = attempt(partial(Job, request), self.retries, failure)
         return adopt(job, self.lanes)
 
 
@@ -134,9 +163,10 @@ def assignments(
     is_done: Callable[[Group, Box], bool],
 ) -> Iterator[Assignment]:  # fmt: skip
     """What is left to do, made one by one.  There is a layout for each group."""
+    request = replace(job.request, given=None)
     for group, layout in zip(job.groups, layouts, strict=True):
         for run in layout.runs(partial(is_done, group)):
             yield Assignment(
-                job.request, store, group.index, group.name, group.dims, layout.sweep, run.boxes,
+                request, store, group.index, group.name, group.dims, layout.sweep, run.boxes,
                 retries, lanes,
             )  # fmt: skip

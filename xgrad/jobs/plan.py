@@ -11,7 +11,7 @@ import xarray as xr
 from xgrad.arrays.term import Positions
 from xgrad.jobs.cutting import Layout, cost, laid_out
 from xgrad.jobs.request import Group, Job
-from xgrad.stores.urls import shown
+from xgrad.stores.urls import printable, shown
 from xgrad.workers.cluster import Crew
 from xgrad.workers.memory import Memory, size
 
@@ -88,7 +88,7 @@ class Plan:
         for name, layout in zip(self.variables, self.layouts, strict=True):
             largest = " × ".join(map(str, layout.largest))
             rows.append((name, f"{layout.n_regions} regions of up to {largest} cells"))
-        return "\n".join(f"{name:<9} {value}" for name, value in rows)
+        return "\n".join(f"{printable(name):<9} {printable(value)}" for name, value in rows)
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,7 @@ class Needs:
             result += 8
         # A chunk is encoded and decoded, first that of the source, then that of the target.
         stored = item * math.prod(job.source.inseparable(name))
-        # A shard is also put together from its chunks.
-        return cls(source, result, (3 if variable.encoding.get("shards") else 2) * stored)
+        return cls(source, result, job.source.copies(name) * stored)
 
     def of_region(self, cells: int, ahead: bool) -> int:
         """For a region, and for the next one if that is read ahead."""
@@ -203,7 +202,7 @@ def _plan(
     n_written = sum(math.prod(group.shape) * group.itemsize for group in job.groups)
     names = tuple(group.name for group in job.groups)
     return Plan(
-        shown(job.request.source), shown(target), names, tuple(layouts), crew.n_workers, n_lanes,
+        job.request.described, shown(target), names, tuple(layouts), crew.n_workers, n_lanes,
         crew.memory, crew.base + _own(needs) + n_lanes * of_a_lane, n_chunks, n_read, n_decoded,
         n_written,
     )  # fmt: skip

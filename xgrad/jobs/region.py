@@ -25,6 +25,7 @@ from xgrad.kernels.piece import Piece
 from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions
 from xgrad.operators.result import Result
 from xgrad.stencils import ghosts
+from xgrad.stores.urls import cause, shown
 
 _Returned = TypeVar("_Returned")
 
@@ -181,12 +182,12 @@ def attempt(action: Callable[[], _Returned], retries: int, failure: str) -> _Ret
             return action()
         except MemoryError:
             raise
-        except Exception as error:  # a codec may raise anything
-            text = f"{failure}: {error or type(error).__name__}"
+        except Exception as error:  # noqa: BLE001  a codec may raise anything
+            text = f"{failure}: {shown(error) or type(error).__name__}"
             if isinstance(error, OSError) and error.errno in _HOPELESS:
-                raise OSError(error.errno, text) from error
+                raise OSError(error.errno, text) from cause(error)
             if k == retries:
-                raise RuntimeError(text) from error
+                raise RuntimeError(text) from cause(error)
             time.sleep(_PAUSE * 2**k)
     raise AssertionError
 
@@ -347,12 +348,10 @@ def _extremes(
     from xgrad.kernels import extreme_steps  # noqa: PLC0415  it loads numba
 
     found: AnyArray | None = None
-    for start in range(0, size - 1, step):
-        part = extreme_steps.of_part(
-            beside(slice(start, min(size, start + step + 1))), axis, period
-        )
+    for start in range(0, size, step):
+        part = extreme_steps.of_part(beside(slice(start, min(size, start + step))), axis, period)
         both = part if found is None else np.concatenate([found, part], axis=axis)
-        found = extreme_steps.merged(both, axis)
+        found = extreme_steps.merged(both, axis, period)
     assert found is not None
     return extreme_steps.decided(found, axis, size - 1, period)
 
@@ -375,6 +374,6 @@ def encoded(values: Any, fill_value: float | None) -> Any:
     if (values == fill_value).any():
         raise ValueError(
             f"a result is {fill_value:g}, the `_FillValue` of its variable, and would be read as "
-            "missing; remove or change the `_FillValue` in the source"
+            "missing; give another one with `fill_value`, such as nan, and `restart`"
         )
     return np.where(np.isnan(values), values.dtype.type(fill_value), values)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -13,24 +14,29 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Axis
+from xgrad.jobs.given import Given
 from xgrad.jobs.region import Work
-from xgrad.labels.crs import mappings
+from xgrad.labels import links
 from xgrad.labels.keywords import FieldOptions
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import labelled
 from xgrad.operators.operations import OPERATIONS
 from xgrad.operators.result import Result
-from xgrad.stores.source import chosen, opened
+from xgrad.stores.opening import Opening
+from xgrad.stores.several import in_words
+from xgrad.stores.source import opened
+from xgrad.stores.urls import shown
+from xgrad.stores.workplace import fault_of_name
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be computed: a few hundred bytes, which travel to the workers.
+    """What is to be computed: a few hundred bytes, which travel to the workers with each task.
 
     Attributes
     ----------
-    source : str
-        Path or URL.
+    source : str or tuple of str
+        Path or URL, or several; for an object, where it was opened from, or what it is.
     variables : tuple of str or None
         Names; None for every numeric variable.
     dim
@@ -43,18 +49,37 @@ class Request:
         Identifies this run of the job.
     operation : str
         One of :data:`xgrad.operators.operations.OPERATIONS`.
-    form : str or None
-        Form of a divergence or a curl.
+    own : mapping
+        The keyword that only this operation takes, if it is given.
+    given : Given or None
+        The object that is the source.  It does not travel with each task.
+    opening : Opening
+        How the source is opened.
+    fill_value : float or None
+        How a missing value is stored; None for the fill value of the source.
     """
 
-    source: str
+    source: str | tuple[str, ...] = field(repr=False)  # a cluster logs what it could not do
     variables: tuple[str, ...] | None
     dim: Dim
     chunks: Mapping[str, int]
     options: FieldOptions
     token: str
     operation: str = "gradient"
-    form: str | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
+    given: Given | None = field(default=None, repr=False, compare=False)
+    opening: Opening = field(default_factory=Opening)
+    fill_value: float | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Each path or URL."""
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+    @property
+    def described(self) -> str:
+        """The source in words, without credentials."""
+        return shown(in_words(self.sources))
 
 
 @dataclass(frozen=True)
@@ -143,23 +168,35 @@ class Job:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        source = opened(request.source)
-        # A grid mapping stays with the variables that name it.
-        self.source = replace(source, data=source.data.set_coords(mappings(source.data)))
-        self.data = chosen(self.source, request.variables)
+        source = request.given or opened(request.sources, request.opening)
+        names = request.variables or ()
+        self.source = replace(source, data=links.as_coordinates(source.data, names))
+        self.data = self._chosen(names)
         self.chunks = _checked_chunks(self.data, request.chunks)
         self.options = Options(**cast(Any, request.options))
-        more = {} if request.form is None else {"form": request.form}
-        self.results = OPERATIONS[request.operation](self.data, request.dim, self.options, **more)
+        describe = OPERATIONS[request.operation].describe
+        self.results = describe(self.data, request.dim, self.options, **request.own)
         self._require_names()
+
+    def _chosen(self, names: tuple[str, ...]) -> xr.Dataset:
+        """The variables of these names, by default all."""
+        every = self.source.data
+        for name in names:
+            if name not in every.data_vars:
+                raise ValueError(
+                    f"`variables` names {name!r}, which the source lacks; it has "
+                    f"{list(every.data_vars)}"
+                )
+        return links.only(every, names) if names else every
 
     def _require_names(self) -> None:
         """Refuse names that a store cannot have, and variables that nothing is computed from."""
         for one in self.results:
-            if "/" in str(one.name):
+            fault = fault_of_name(str(one.name))
+            if fault is not None:
                 raise ValueError(
-                    f"a result would be called {one.name!r}, but a slash separates groups in "
-                    "Zarr; rename the dimension or the variable in the source"
+                    f"a result would be called {one.name!r}, but {fault}; rename the dimension or "
+                    "the variable in the source"
                 )
         positions = (self.request.options.get("spacing") or {}).values()
         used = {*self.read, *(one for one in positions if isinstance(one, str))}
@@ -169,6 +206,16 @@ class Job:
                 raise ValueError(
                     f"`variables` names {name!r}, from which nothing can be computed: it has dtype "
                     f"{variable.dtype} and dimensions {variable.dims}; leave it out"
+                )
+
+    def require_storable(self) -> None:
+        """Refuse coordinates that are to be copied, but whose names a store cannot have."""
+        for name in self.template().coords:
+            fault = fault_of_name(str(name))
+            if fault is not None:
+                raise ValueError(
+                    f"the coordinate {name!r} cannot be copied, as {fault}; rename or drop it in "
+                    "the source"
                 )
 
     @property
@@ -214,10 +261,12 @@ class Job:
         return tuple(max(sizes) for sizes in zip(*found, strict=True))
 
     def _fill_value(self, name: Hashable) -> float | None:
-        """The fill value of the source, if it can only mean a missing value.
+        """The fill value of the source, if it can only mean a missing value, or that asked for.
 
         Not 0, which is a common derivative, nor the fill value of packed numbers.
         """
+        if self.request.fill_value is not None:
+            return None if math.isnan(self.request.fill_value) else self.request.fill_value
         variable = self.data.variables[name]
         value = variable.encoding.get("_FillValue")
         if value is None or variable.dtype.kind != "f" or self.source.is_scaled(name):
@@ -230,7 +279,7 @@ class Job:
         def nothing(results: Sequence[Result]) -> list[Any]:
             return [da.zeros(one.variable.shape, dtype=one.dtype, chunks=-1) for one in results]
 
-        return labelled(self.data, self.results, nothing)
+        return links.without_dangling(labelled(self.data, self.results, nothing))
 
 
 def _checked_chunks(data: xr.Dataset, chunks: Mapping[str, int]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -21,11 +22,13 @@ from dask.tokenize import tokenize
 
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Box
-from xgrad.jobs.request import Group, Job
+from xgrad.jobs.request import Group, Job, Request
 from xgrad.stores.urls import local_path, shown
 from xgrad.stores.workplace import Workplace, mark, marked
 
 _CONTENT, _COORDINATES = "content of the source", "coordinates"
+# It may change although an object is made in the same way: random numbers have no other name.
+_OBJECT = "object that is the source, by the names that dask gives its arrays"
 # Another form of the lines about finished regions has another number.
 _JOURNAL = "2"
 
@@ -33,8 +36,7 @@ _JOURNAL = "2"
 def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
     """What two runs must have in common for the second to resume the first."""
     request = job.request
-    path = local_path(request.source)
-    given = sorted(request.options.items())
+    given = sorted({**request.options, **request.own}.items())
     found = {name: repr(value) for name, value in given if name != "spacing"}
     # Sorted, because a folder is listed in any order.
     results = sorted(job.results, key=lambda one: one.name)
@@ -46,10 +48,13 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
         "version": version("xgrad"),
         "journal": _JOURNAL,
         "operation": request.operation,
-        "source": shown(request.source) if path is None else str(path.resolve()),
+        "source": _places(request),
+        "opening": repr(sorted(request.opening.keywords.items(), key=str)),
+        "group": repr(request.opening.group),
+        "engine": repr(request.opening.engine),
+        "fill_value": repr({group.name: group.fill_value for group in job.groups}),
         "variables": repr([group.name for group in job.groups]),
         "dim": repr([one.name for one in results]),
-        "form": repr(request.form),
         "chunks": repr({group.name: group.written for group in job.groups}),
         "checksum": repr(checksum),
         _COORDINATES: tokenize(
@@ -57,8 +62,20 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
             request.options.get("spacing"),
             job.source.digest_of_coords(job.template().coords),
         ),
-        _CONTENT: job.source.digest(job.read, allow_missing=allow_missing),
+        _content(job): job.source.digest(job.read, allow_missing=allow_missing),
     }
+
+
+def _places(request: Request) -> str:
+    """Where the source is, the same whatever the working folder and the order."""
+    if request.given is not None:
+        return request.described
+    paths = {url: local_path(url) for url in request.sources}
+    return ", ".join(sorted(shown(path.resolve() if path else url) for url, path in paths.items()))
+
+
+def _content(job: Job) -> str:
+    return _CONTENT if job.request.given is None else _OBJECT
 
 
 def _of_term(term: Term) -> tuple[Any, ...]:
@@ -93,13 +110,24 @@ def resumes(place: Workplace, own: dict[str, str], run: str, *, restart: bool) -
     Raises
     ------
     ValueError
-        If the unfinished job has another identity.
+        If the unfinished job has another identity, or what was kept of it is damaged.
     """
     before = place.remembered()
     if before is None or restart:
         return False
-    _require_same(json.loads(before), own)
+    _require_same(_identity_in(before), own)
     return mark(place.store, run)
+
+
+def _identity_in(text: str) -> dict[str, str]:
+    with suppress(ValueError, RecursionError):
+        found = json.loads(text)
+        if isinstance(found, dict) and all(isinstance(one, str) for one in found.values()):
+            return found
+    raise ValueError(
+        "`target` holds an unfinished job whose description is damaged, or not of xgrad; start "
+        "over with `restart`"
+    )
 
 
 def remember(place: Workplace, own: dict[str, str]) -> None:
@@ -119,7 +147,7 @@ def _require_same(before: dict[str, str], own: dict[str, str]) -> None:
 
 def _in_words(before: dict[str, str], own: dict[str, str]) -> Callable[[str], str]:
     def words(key: str) -> str:
-        if key in (_COORDINATES, _CONTENT):
+        if key in (_COORDINATES, _CONTENT, _OBJECT):
             return f"the {key}"
         return f"`{key}` ({before.get(key, 'not given')} then, {own.get(key, 'not given')} now)"
 
@@ -134,7 +162,7 @@ def require_unchanged(job: Job, own: dict[str, str], *, allow_missing: bool) -> 
     RuntimeError
         If the source has changed since `own` was made.
     """
-    if own[_CONTENT] != job.source.digest(job.read, allow_missing=allow_missing):
+    if own[_content(job)] != job.source.digest(job.read, allow_missing=allow_missing):
         raise RuntimeError(
             "`source` changed while it was read; the target is not published; start over with "
             "`restart`"
@@ -170,7 +198,25 @@ class Finished:
             np.zeros([-(-n // c) for n, c in zip(one.shape, one.written, strict=True)], bool)
             for one in groups
         ]
-        self.n_bytes = sum(self._note(*_parsed(line)) for line in place.finished())
+        for line in place.finished():
+            self._read(line)
+        #: Cells of each group that earlier runs finished.
+        self.before = tuple(map(self._cells, range(len(groups))))
+
+    def _read(self, line: str) -> None:
+        """Note a line of the journal."""
+        with suppress(ValueError, IndexError):
+            index, box = _parsed(line)
+            shape = self._groups[index].shape
+            if index >= 0 and all(
+                0 <= part.start <= part.stop <= side for part, side in zip(box, shape, strict=True)
+            ):
+                self._note(index, box)
+                return
+        raise ValueError(
+            f"`target` holds an unfinished job whose journal has the line {line!r}, which is not "
+            "of this job; start over with `restart`"
+        )
 
     def has(self, group: Group, box: Box) -> bool:
         """Whether a region is finished."""
@@ -187,6 +233,15 @@ class Finished:
         self._grids[index][_chunks(group, box)] = True
         n_bytes: int = math.prod(part.stop - part.start for part in box) * group.itemsize
         return n_bytes
+
+    def _cells(self, index: int) -> int:
+        """Number of cells of the chunks of a group that are finished."""
+        group = self._groups[index]
+        finished: Any = self._grids[index].astype(np.int64)
+        for size, chunk in zip(reversed(group.shape), reversed(group.written), strict=True):
+            starts = np.arange(0, size, chunk)
+            finished = finished @ (np.minimum(starts + chunk, size) - starts)
+        return int(finished)
 
 
 def _parsed(line: str) -> tuple[int, Box]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import sys
+import math
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-import click
 import numpy as np
 
-from xgrad.jobs import empty_target, resume
-from xgrad.jobs.assignment import Assignment, adopt, arrays, assignments, forget, loaded
+from xgrad._typing import Progress
+from xgrad.jobs import empty_target, progress, resume
+from xgrad.jobs.assignment import (
+    Assignment,
+    adopt,
+    arrays,
+    assignments,
+    forget,
+    loaded,
+    shared,
+)
 from xgrad.jobs.cutting import Box
 from xgrad.jobs.plan import Plan, planned
 from xgrad.jobs.request import Job, Request
@@ -37,23 +45,27 @@ class Report:
     Attributes
     ----------
     bytes_read, bytes_written : int
-        Size of the arrays read and written, uncompressed, in bytes.
+        Size of what this run read and wrote, uncompressed and without halos, in bytes.
     seconds : float
         Wall time from the opened source to the published target, in seconds.
     peak_memory : int
         Largest resident memory of a process that worked on it, in bytes.
+    done_before : float
+        Share of the target that earlier runs wrote, from 0 to 1.
     """
 
     bytes_read: int
     bytes_written: int
     seconds: float
     peak_memory: int
+    done_before: float = 0.0
 
     def __str__(self) -> str:
         moved = self.bytes_read + self.bytes_written
+        resumed = f"; resumed: {self.done_before:.0%} was done before" if self.done_before else ""
         return (
             f"{moved / 1e9:.2f} GB in {self.seconds:.1f} s, {moved / self.seconds / 1e9:.2f} GB/s, "
-            f"peak memory {size(self.peak_memory)}"
+            f"peak memory {size(self.peak_memory)}{resumed}"
         )
 
 
@@ -70,7 +82,7 @@ class Settings:
     workers: int | None = None
     scheduler: str | None = None
     security: Any = None
-    progress: bool = False
+    progress: Progress | bool = False
 
     def __post_init__(self) -> None:
         memory, retries = self.memory, self.retries
@@ -78,6 +90,9 @@ class Settings:
             raise ValueError(f"`memory` is {memory!r}; give a positive number of bytes")
         if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
             raise ValueError(f"`retries` is {retries!r}; give 0 or more")
+        if not isinstance(self.progress, bool) and self.progress not in get_args(Progress):
+            choices = ", ".join(map(repr, get_args(Progress)))
+            raise ValueError(f"`progress` is {self.progress!r}; give {choices}, True or False")
 
     def cluster(self) -> AbstractContextManager[Any]:
         """The cluster that does the work: its client, or None for threads."""
@@ -86,8 +101,8 @@ class Settings:
 
 def look(request: Request, target: str | Path, settings: Settings) -> Plan:
     """Plan a job, and refuse what running it would refuse.  Nothing is computed or written."""
-    place = checked(request.source, target, overwrite=settings.overwrite)
-    with _opened(request) as job, settings.cluster() as client:
+    place = _checked(request, target, settings)
+    with _opened(request) as job, settings.cluster() as client, shared(client, request):
         plan = _planned(job, place, client, settings)
         job.source.digest(job.read, allow_missing=settings.allow_missing)
     return plan
@@ -95,28 +110,56 @@ def look(request: Request, target: str | Path, settings: Settings) -> Plan:
 
 def run(request: Request, target: str | Path, settings: Settings) -> Report:
     """Run a job, or resume it where an earlier run of it stopped."""
-    found = checked(request.source, target, overwrite=settings.overwrite, tidies=True)
-    with _opened(request) as job, settings.cluster() as client:
+    found = _checked(request, target, settings, tidies=True)
+    with _opened(request) as job, ExitStack() as processes:
+        client = processes.enter_context(settings.cluster())
+        processes.enter_context(shared(client, request))
         plan = _planned(job, found, client, settings)
         own = resume.identity(job, allow_missing=settings.allow_missing, checksum=settings.checksum)
         start = time.perf_counter()
-        with found.hold(f"xgrad {request.operation} of {shown(request.source)}") as place:
+        with found.hold(f"xgrad {request.operation} of {request.described}") as place:
             if not resume.resumes(place, own, request.token, restart=settings.restart):
                 _begin(job, place, own, checksum=settings.checksum)
             adopt(job, plan.n_lanes)
-            _work_off(job, plan, place, client, settings)
+            before = _work_off(job, plan, place, client, settings)
             _verify(job, place)
             resume.require_unchanged(job, own, allow_missing=settings.allow_missing)
+            peak = peak_memory(client)
+            # Nothing that takes time comes after the publication: an interruption that comes later
+            # must not say that the job can be resumed.
+            processes.close()
             place.publish()
         seconds = time.perf_counter() - start
-        peak = peak_memory(client)
-    return Report(plan.bytes_read, plan.bytes_written, seconds, peak)
+    return _report(job, before, seconds, peak)
+
+
+def _report(job: Job, before: Sequence[int], seconds: float, peak: int) -> Report:
+    """What this run did, without the cells of each group that earlier runs finished."""
+    n_read, n_written, n_all = 0, 0, 0
+    for group, cells in zip(job.groups, before, strict=True):
+        own = math.prod(group.shape) - cells
+        n_read += own * sum(variable.dtype.itemsize for variable in group.origins.values())
+        n_written += own * group.itemsize
+        n_all += math.prod(group.shape) * group.itemsize
+    return Report(n_read, n_written, seconds, peak, 1 - n_written / n_all if n_all else 0.0)
+
+
+def _checked(
+    request: Request, target: str | Path, settings: Settings, *, tidies: bool = False
+) -> Target:
+    """The place of the target, which must overlap none of the sources."""
+    for source in request.sources:
+        found = checked(source, target, overwrite=settings.overwrite, tidies=tidies)
+        if is_remote(target) and not is_remote(source):
+            break  # a file on this machine cannot be there, and each check asks the object store
+    return found
 
 
 @contextmanager
 def _opened(request: Request) -> Iterator[Job]:
     job = Job(request)
     try:
+        job.require_storable()
         yield job
     finally:
         forget(job)
@@ -125,10 +168,12 @@ def _opened(request: Request) -> Iterator[Job]:
 def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
     if client is not None and not target.is_shared:
         raise ValueError(
-            f"`target` {target.name!r} is written in one session, which processes cannot share; "
-            "leave out `workers` and `scheduler`"
+            f"`target` {shown(target.name)!r} is written in one session, which processes cannot "
+            "share; leave out `workers` and `scheduler`"
         )
-    waits = is_remote(job.request.source) or not target.is_local
+    if job.request.given is not None:
+        job.request.given.warn_of_repeated_work(job.read)
+    waits = any(map(is_remote, job.request.sources)) or not target.is_local
     longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
     processes = crew(client, settings.memory, loaded)
     return planned(job, target.name, processes, longest, waits=waits)
@@ -143,20 +188,21 @@ def _begin(job: Job, place: Workplace, own: dict[str, str], *, checksum: bool) -
     resume.remember(place, own)
 
 
-def _work_off(job: Job, plan: Plan, place: Workplace, client: Any, settings: Settings) -> None:
-    """Do the regions that are not finished."""
+def _work_off(
+    job: Job, plan: Plan, place: Workplace, client: Any, settings: Settings
+) -> Sequence[int]:
+    """Do the regions that are not finished.  Return the cells of each group that were before."""
     done = resume.Finished(job.groups, place)
     tasks = assignments(job, plan.layouts, place.store, settings.retries, plan.n_lanes, done.has)
-    # A hidden bar prints nothing, not even its label.
-    with click.progressbar(
-        length=plan.bytes_written, file=sys.stderr, hidden=not settings.progress, show_pos=False
-    ) as bar:
-        bar.update(done.n_bytes)
+    pairs = zip(job.groups, done.before, strict=True)
+    before = sum(group.itemsize * cells for group, cells in pairs)
+    with progress.shown(settings.progress, plan.bytes_written, before) as update:
 
         def finished(task: Assignment, box: Box) -> None:
-            bar.update(done.add(task.group, box))
+            update(done.add(task.group, box))
 
         drive(client, tasks, Assignment.regions, finished, n_lanes=plan.n_lanes)
+    return done.before
 
 
 def _verify(job: Job, place: Workplace) -> None:

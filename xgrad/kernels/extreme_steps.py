@@ -90,62 +90,77 @@ def jumps(x: AnyArray, least: AnyArray) -> bool:
     return bool((((least > 0) & (steps < 0)) | ((least < 0) & (steps > 0))).any())
 
 
-def of_part(x: AnyArray, axis: int, period: float | None, counted: int | None = None) -> AnyArray:
-    """Extreme steps of each column in a part of an array, as three cells along `axis`.
+def of_part(x: AnyArray, axis: int, period: float | None) -> AnyArray:
+    """Extreme steps of each column in a part of an array, as five cells along `axis`.
 
     Parameters
     ----------
     x : array of shape (..., n, ...)
-        Float positions, n at least 2.
+        Float positions, n at least 1.
     axis : int
         Not negative.
     period : float or None
         On a circle, all steps are taken upwards; see :mod:`xgrad.stencils.circle`.
-    counted : int, optional
-        Number of steps to add up; the remaining ones belong to the next part.
 
     Returns
     -------
-    array of shape (..., 3, ...)
-        The least step, the greatest step and, on a circle, the sum of the steps.
+    array of shape (..., 5, ...)
+        The least step, the greatest step and, on a circle, the sum of the steps; then the first
+        and the last position.
 
     Examples
     --------
-    >>> of_part(np.array([0.0, 1.0, 3.0]), 0, None)[:2]
-    array([1., 2.])
-    >>> of_part(np.array([340.0, 350.0, 0.0, 20.0]), 0, 360.0)
+    >>> of_part(np.array([0.0, 1.0, 3.0]), 0, None)
+    array([1., 2., 2., 0., 3.])
+    >>> of_part(np.array([340.0, 350.0, 0.0, 20.0]), 0, 360.0)[:3]
     array([10., 20., 40.])
     """
+    first, last = x[along(axis, slice(0, 1))], x[along(axis, slice(-1, None))]
+    if x.shape[axis] == 1:
+        none = np.full_like(first, np.inf), np.full_like(first, -np.inf), np.zeros_like(first)
+        return np.concatenate([*none, first, last], axis=axis)
     if period is None:
         least, greatest = _extremes(x, axis)
-        return np.concatenate([least, greatest, greatest], axis=axis)
+        return np.concatenate([least, greatest, greatest, first, last], axis=axis)
     up = circle.upwards(np.diff(x, axis=axis), period)
-    total = up[along(axis, slice(0, counted))].sum(axis, keepdims=True, dtype=x.dtype)
+    total = up.sum(axis, keepdims=True, dtype=x.dtype)
     ends = up.min(axis, keepdims=True), up.max(axis, keepdims=True)
-    return np.concatenate([*ends, total], axis=axis)
+    return np.concatenate([*ends, total, first, last], axis=axis)
 
 
-def merged(parts: AnyArray, axis: int) -> AnyArray:
+def merged(parts: AnyArray, axis: int, period: float | None) -> AnyArray:
     """Extreme steps of an array, from those of its parts.
 
     Parameters
     ----------
-    parts : array of shape (..., 3 k, ...)
+    parts : array of shape (..., 5 k, ...)
         The results of :func:`of_part` for k parts, one after another.
     axis : int
         Not negative.
+    period : float or None
+        As for the parts.
 
     Examples
     --------
-    >>> merged(np.array([1.0, 2.0, 3.0, 0.5, 1.0, 4.0]), 0)
-    array([0.5, 2. , 7. ])
+    >>> x = np.array([0.0, 1.0, 3.0, 3.5])
+    >>> halves = [of_part(half, 0, None) for half in (x[:2], x[2:])]
+    >>> merged(np.concatenate(halves), 0, None)
+    array([0.5, 2. , 3. , 0. , 3.5])
     """
-    least, greatest, total = (parts[along(axis, slice(k, None, 3))] for k in range(3))
+    least, greatest, total, first, last = (parts[along(axis, slice(k, None, 5))] for k in range(5))
+    # From the last position of each part to the first one of the next.
+    with np.errstate(invalid="ignore"):
+        between = first[along(axis, slice(1, None))] - last[along(axis, slice(-1))]
+    if period is not None:
+        between = circle.upwards(between, period)
+    steps = [np.concatenate([one, between], axis=axis) for one in (least, greatest, total)]
+    ends = first[along(axis, slice(0, 1))], last[along(axis, slice(-1, None))]
     return np.concatenate(
         [
-            least.min(axis, keepdims=True),
-            greatest.max(axis, keepdims=True),
-            total.sum(axis, keepdims=True, dtype=parts.dtype),
+            steps[0].min(axis, keepdims=True),
+            steps[1].max(axis, keepdims=True),
+            steps[2].sum(axis, keepdims=True, dtype=parts.dtype),
+            *ends,
         ],
         axis=axis,
     )
@@ -158,7 +173,7 @@ def decided(
 
     Parameters
     ----------
-    found : array of shape (..., 3, ...)
+    found : array of shape (..., 5, ...)
         From :func:`of_part` or :func:`merged`.
     axis : int
         Not negative.

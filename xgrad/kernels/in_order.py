@@ -39,7 +39,8 @@ def less(total: Any, weight: Any, cell: Any) -> Any:
     if not np.iscomplexobj(cell):
         return total - weight * cell
     one = product(-weight, cell)
-    return _joined(total.real - -one.real, total.imag - -one.imag, total, one)
+    # Times -1 and not with a sign, which would change that of NaN.
+    return _joined(total.real - one.real * -1, total.imag - one.imag * -1, total, one)
 
 
 def _joined(real: Any, imag: Any, one: Any, other: Any) -> Any:

@@ -28,7 +28,8 @@ def _compiled_product(weight: Any, cell: Any) -> Any:
     real = np.float32 if weight is types.float32 else np.float64
 
     def of_complex(weight: Any, cell: Any) -> Any:
-        zero, below = real(0.0), real(-0.0) if weight == weight else weight  # noqa: PLR0124
+        known = weight == weight  # noqa: PLR0124
+        zero, below = real(0.0) if known else weight, real(-0.0) if known else weight
         re, im = cell.real, cell.imag
         return complex(weight * re - zero * im, weight * im - below * re)
 

@@ -8,37 +8,35 @@ from typing import Any
 import xarray as xr
 
 # Attributes that describe the values of a variable, and are untrue of its derivative.
-_OF_THE_VALUES = frozenset(
-    [
-        "units",
-        "long_name",
-        "standard_name",
-        "short_name",
-        "calendar",
-        "positive",
-        "axis",
-        "bounds",
-        "climatology",
-        "coordinates",
-        "cell_methods",
-        "ancillary_variables",
-        "valid_min",
-        "valid_max",
-        "valid_range",
-        "actual_range",
-        "missing_value",
-        "_FillValue",
-        "scale_factor",
-        "add_offset",
-        "_Unsigned",
-        "flag_values",
-        "flag_masks",
-        "flag_meanings",
-        "number_of_significant_digits",
-        "least_significant_digit",
-        "dtype",
-    ]
-)
+_OF_THE_VALUES = (
+    "units", "calendar", "positive", "axis", "units_metadata", "cell_methods", "parent_stat",
+    "statistic", "statistics", "online_operation", "bounds", "climatology", "coordinates",
+    "ancillary_variables", "formula_terms", "standard_error_multiplier",
+    "valid_min", "valid_max", "valid_range", "actual_min", "actual_max", "actual_range",
+    "data_min", "data_max", "minimum", "maximum", "colorbarminimum", "colorbarmaximum",
+    "missing_value", "_fillvalue", "fillvalue", "fill_value", "nodata", "nodatavals", "nodata_vals",
+    "scale_factor", "add_offset", "scales", "offsets", "_unsigned",
+    "flag_values", "flag_masks", "flag_meanings",
+    "number_of_significant_digits", "least_significant_digit", "significant_digits", "precision",
+    "quantization_nsd", "quantization_nsb", "dtype",
+)  # fmt: skip
+# Attributes that name the quantity: in the conventions, and in the tables of centres, tools, models
+# and GRIB.
+_OF_THE_QUANTITY = (
+    "long_name", "standard_name", "short_name", "variable_id", "variable_name", "var_name",
+    "varname", "var_desc", "description", "descriptions", "display_name", "original_name",
+    "original_long_name", "original_standard_name", "original_units", "original_variable",
+    "orig_name", "orig_units", "cmor_name", "out_name",
+    "stash", "um_stash_source", "ukmo__um_stash_source", "ukmo__process_flags",
+    "code", "table", "table_id", "table_number", "param", "paramid", "param_id", "parameter",
+    "parameter_id", "parameter_name", "parameter_number", "parameter_category",
+    "parameter_discipline_and_category", "parameter_template_discipline_category_number",
+    "parameter_table_version", "discipline", "abbreviation", "_earthkit",
+)  # fmt: skip
+# In small letters: the case varies.
+_UNTRUE = frozenset([*_OF_THE_VALUES, *_OF_THE_QUANTITY])
+# Those of cfgrib and of GDAL.
+_UNTRUE_PREFIXES = ("grib_", "grib2_", "statistics_")
 
 
 def described(variable: xr.Variable, long_name: str, units: str | None) -> dict[Hashable, Any]:
@@ -73,8 +71,12 @@ def label_of(name: Hashable, variable: xr.Variable) -> str:
     >>> label_of("t", xr.Variable("x", [1.0])), label_of(None, xr.Variable("x", [1.0]))
     ('t', 'data')
     """
-    return str(variable.attrs.get("long_name") or ("data" if name is None else name))
+    given = variable.attrs.get("long_name")
+    if isinstance(given, str) and given:
+        return given
+    return "data" if name is None else str(name)
 
 
 def _survives(attribute: Hashable) -> bool:
-    return attribute not in _OF_THE_VALUES and not str(attribute).startswith("GRIB_")
+    key = str(attribute).lower()
+    return key not in _UNTRUE and not key.startswith(_UNTRUE_PREFIXES)

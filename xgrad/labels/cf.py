@@ -34,6 +34,8 @@ from typing import Any, TypeAlias
 
 import xarray as xr
 
+from xgrad.labels import links
+
 _Labelled: TypeAlias = xr.DataArray | xr.Dataset
 
 # Finds the coordinates of an object, among these names, that one piece of evidence fits.
@@ -118,13 +120,12 @@ def listed(obj: _Labelled) -> str:
     "axes {'X': ['lon']}, coordinates {'longitude': ['lon']}"
     """
     coords = {name: variable.attrs for name, variable in obj.coords.variables.items()}
-    standard = dict.fromkeys(
-        attrs["standard_name"] for attrs in coords.values() if "standard_name" in attrs
-    )
+    named = [attrs.get("standard_name") for attrs in coords.values()]
+    standard = dict.fromkeys(name for name in named if isinstance(name, str))
     kinds = {
         "axes": ["X", "Y", "Z", "T"],
         "coordinates": ["longitude", "latitude", "vertical", "time"],
-        "standard names": [name for name in standard if isinstance(name, str)],
+        "standard names": list(standard),
     }
     found = {
         kind: {name: which for name in names if (which := meant(obj, name, coords))}
@@ -211,7 +212,10 @@ def _cf_xarray_finds(kind: str) -> _Evidence:
     def fitting(obj: _Labelled, names: list[Hashable]) -> list[Hashable]:
         if not has_cf_xarray():
             return []
-        found = {*obj.cf.axes.get(kind, ()), *obj.cf.coordinates.get(kind, ())}
+        coords = obj.coords.to_dataset().copy()
+        for variable in coords.variables.values():  # it reads attributes that are texts only
+            variable.attrs = {k: v for k, v in variable.attrs.items() if isinstance(v, str)}
+        found = {*coords.cf.axes.get(kind, ()), *coords.cf.coordinates.get(kind, ())}
         return [name for name in names if name in found]
 
     return fitting
@@ -224,6 +228,8 @@ def _of_the_cells(evidence: _Evidence, usual: Collection[str]) -> _Evidence:
         found = evidence(obj, names)
         if len(found) < 2:
             return found
+        bounds = links.referred_by(obj.coords.variables, ("bounds",))
+        found = [name for name in found if name not in bounds] or found
         named = [name for name in found if str(name).lower() in usual]
         return named or [name for name in found if name in obj.dims] or found
 

@@ -12,6 +12,7 @@ from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
 from xgrad.labels import cf
 from xgrad.labels.ellipsoid import WGS84, Figure
+from xgrad.labels.links import is_mapping
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 
@@ -168,22 +169,6 @@ def as_text(metric: Any) -> str | None:
     return text
 
 
-def mappings(obj: xr.Dataset) -> list[Hashable]:
-    """The grid mapping variables of a Dataset.
-
-    Examples
-    --------
-    >>> mapping = ((), 0, {"grid_mapping_name": "latitude_longitude"})
-    >>> mappings(xr.Dataset({"crs": mapping, "t": ("x", [0.0])}))
-    ['crs']
-    """
-    return [name for name, variable in obj.variables.items() if _is_mapping(variable)]
-
-
-def _is_mapping(variable: xr.Variable) -> bool:
-    return bool({"grid_mapping_name", "crs_wkt", "spatial_ref"} & set(variable.attrs))
-
-
 def _mapped(obj: _Labelled, kind: Any) -> Any:
     """The CRS that the data name by CF's attribute ``grid_mapping``, or the only one there is."""
     variables = obj.variables if isinstance(obj, xr.Dataset) else obj.coords.variables
@@ -200,7 +185,7 @@ def _mapped(obj: _Labelled, kind: Any) -> Any:
             f"the data; use `ds.set_coords({lost[0]!r})` before you select a variable, or give the "
             "CRS as `metric`"
         )
-    chosen = [one for name, one in variables.items() if _is_mapping(one)]
+    chosen = [one for name, one in variables.items() if is_mapping(one)]
     if named:
         chosen = [variables[name] for name in named]
     found = [kind.from_cf(one.attrs) for one in chosen]

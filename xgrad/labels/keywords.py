@@ -26,7 +26,10 @@ from xgrad._typing import (
     EdgeOrder,
     Form,
     Metric,
+    Order,
+    Progress,
     SpacingLike,
+    To,
 )
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -110,15 +113,43 @@ class LabelledFieldOptions(FieldOptions, total=False):
 class PlaceOptions(TypedDict, total=False):
     """The keywords of what only needs the directions of a grid on the Earth."""
 
-    metric: Annotated[Metric, Keyword("sphere")]
+    metric: Annotated[
+        Metric,
+        Keyword(
+            "sphere",
+            "Where the cells are: sphere, ellipsoid, grid_mapping or a CRS.  [default: sphere]",
+        ),
+    ]
     radius: Annotated[float | None, Keyword(None)]
     edge_order: Annotated[EdgeOrder, Keyword(1)]
     boundary: Annotated[BoundaryLike, Keyword("one-sided")]
     accuracy: Annotated[Accuracy, Keyword(2)]
 
 
-class RunOptions(TypedDict, total=False):
-    """Keywords for how a job runs and what it may use."""
+class SourceOptions(TypedDict, total=False):
+    """Keywords for how a job opens its source, which are those of :func:`xarray.open_dataset`."""
+
+    group: Annotated[str | None, Keyword(None, "Group of SRC.  [default: its root]")]
+    engine: Annotated[
+        str | None, Keyword(None, "Engine of xarray that opens SRC.  [default: the one that fits]")
+    ]
+    decode_times: Annotated[
+        bool | None,
+        Keyword(None, 'Whether numbers "since" a date are times.  [default: decode-times]'),
+    ]
+    open_options: Annotated[
+        Mapping[str, Any] | None,
+        Keyword(None, "Another option of xarray.open_dataset; may be repeated."),
+    ]
+
+
+class RunOptions(SourceOptions, total=False):
+    """Keywords for how a job opens its source and runs, and what it may use."""
+
+    fill_value: Annotated[
+        float | None,
+        Keyword(None, "Missing values of DST are stored as this.  [default: as in SRC]"),
+    ]
 
     chunks: Annotated[
         Mapping[str, int] | None,
@@ -145,7 +176,14 @@ class RunOptions(TypedDict, total=False):
     workers: Annotated[int | None, Keyword(None, "Work in N processes instead of threads.")]
     scheduler: Annotated[str | None, Keyword(None, "Work on a running dask.distributed cluster.")]
     security: Annotated[Any, Keyword(None)]
-    progress: Annotated[bool, Keyword(default=False)]
+    progress: Annotated[
+        Progress | bool,
+        Keyword(
+            default=False,
+            help="What stderr shows: a bar, a line a minute, nothing; auto decides by whether it "
+            "is a terminal.  [default: auto]",
+        ),
+    ]
 
 
 class JobOptions(FieldOptions, RunOptions, total=False):
@@ -159,6 +197,8 @@ class OperationOptions(JobOptions, total=False):
         Form | None,
         Keyword(None, "Form of the curvature terms of a sphere.  [default: advective]"),
     ]
+    order: Annotated[Order, Keyword(1, "Order of the derivative along each dimension.")]
+    to: Annotated[To | None, Keyword(None, "Directions of the result.")]
 
 
 @functools.cache

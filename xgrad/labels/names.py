@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import xarray as xr
 
 from xgrad.errors import CoordinateError
-from xgrad.labels import cf
+from xgrad.labels import cf, links
 
 _Labelled: TypeAlias = xr.DataArray | xr.Dataset
 
@@ -175,3 +175,23 @@ def choices(obj: _Labelled) -> str:
     others = [name for name in coords if name not in obj.dims]
     also = f", 1-D coordinates {others}" if others else ""
     return f"dimensions are {list(obj.dims)}{also}"
+
+
+def dtypes_of(obj: _Labelled) -> str:
+    """The variables of an object in words, for the message that none of them fits.
+
+    Examples
+    --------
+    >>> dtypes_of(xr.DataArray(0.0, name="t"))
+    "'t' has no dimensions"
+    """
+    if isinstance(obj, xr.DataArray):
+        return f"{obj.name!r} has no dimensions"
+    found = {name: f"{variable.dtype} {variable.dims}" for name, variable in obj.data_vars.items()}
+    text = f"no numeric variable has the requested dimensions; variables are {found}"
+    if belonging := links.belonging(obj):
+        text += (
+            f"; {belonging} belong to other variables and are differentiated only if they are "
+            f"named alone, as in `ds[[{belonging[0]!r}]]`, or in `variables`"
+        )
+    return text

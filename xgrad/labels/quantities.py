@@ -98,14 +98,16 @@ def through(
         attrs = dict(variable.attrs)
         was_one = attrs.pop(_MARK, every)
         unit = _unit(attrs.get("units"), registry) if was_one else None
-        if unit is None:
-            return xr.Variable(variable.dims, variable._data, attrs)
-        del attrs["units"]
-        return xr.Variable(variable.dims, registry.Quantity(variable._data, unit), attrs)
+        data: Any = variable._data
+        if unit is not None:
+            del attrs["units"]
+            data = registry.Quantity(data, unit)
+        return xr.Variable(variable.dims, data, attrs, variable.encoding)
 
     if isinstance(result, xr.DataArray):
         variable = finished(result.name, result.variable)
         result = xr.DataArray(variable, result.coords, name=result.name)
+        result.encoding = variable.encoding
     else:
         result = result.assign({name: finished(name, result.variables[name]) for name in result})
     done: _Result = _with_the_quantities(result, obj)
@@ -235,7 +237,7 @@ def _stripped(obj: Any) -> Any:
         if not is_quantity(data):
             return variable
         attrs = {**variable.attrs, "units": _text(data), **mark}
-        return xr.Variable(variable.dims, data.magnitude, attrs)
+        return xr.Variable(variable.dims, data.magnitude, attrs, variable.encoding)
 
     names = _quantified(obj)
     # pint-xarray's index holds a plain one, which need not be built again.
@@ -244,7 +246,9 @@ def _stripped(obj: Any) -> Any:
     coords = xr.Coordinates({name: plain(obj.coords[name].variable) for name in names}, indexes)
     obj = obj.assign_coords(coords)
     if isinstance(obj, xr.DataArray):
-        return xr.DataArray(plain(obj.variable), obj.coords, name=obj.name)
+        found = xr.DataArray(plain(obj.variable), obj.coords, name=obj.name)
+        found.encoding = obj.encoding
+        return found
     held = [name for name in obj.data_vars if is_quantity(obj.variables[name]._data)]
     return obj.assign({name: plain(obj.variables[name], **{_MARK: True}) for name in held})
 
@@ -355,4 +359,5 @@ def _converted(
     # A Python number, weak in promotion, keeps the dtype.
     factor = float((1.0 * unit).to(target).magnitude)
     data: Any = variable._data
-    return xr.Variable(variable.dims, data * factor, {**variable.attrs, "units": units})
+    attrs = {**variable.attrs, "units": units}
+    return xr.Variable(variable.dims, data * factor, attrs, variable.encoding)

@@ -9,7 +9,7 @@ import xarray as xr
 
 from xgrad.arrays.combine import combine_all
 from xgrad.arrays.term import Combination
-from xgrad.labels import quantities
+from xgrad.labels import links, quantities
 from xgrad.labels.options import Options
 from xgrad.operators.result import Result
 
@@ -33,6 +33,8 @@ def labelled(
 ) -> xr.Dataset:
     """Dataset of the results, with their attributes and the coordinates of the source object.
 
+    Links such as ``grid_mapping`` stay where the source has them, in attributes or encoding.
+
     Parameters
     ----------
     obj : DataArray or Dataset
@@ -52,7 +54,9 @@ def labelled(
     """
     every = list(results)
     found = {
-        one.name: xr.Variable(one.variable.dims, data, dict(one.attrs))
+        one.name: xr.Variable(
+            one.variable.dims, data, dict(one.attrs), links.surviving(one.variable.encoding)
+        )
         for one, data in zip(every, values(every), strict=True)
     }
     attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
@@ -73,6 +77,8 @@ def on_numbers(
 ) -> Any:
     """Run an operation on plain numbers, and convert the result to the requested units.
 
+    What belongs to other variables is a coordinate, see :mod:`xgrad.labels.links`.
+
     Parameters
     ----------
     obj : DataArray or Dataset
@@ -85,4 +91,7 @@ def on_numbers(
     own = dict(options)
     units = own.pop("units", None)
     parsed = Options(**own)
-    return quantities.through(obj, lambda plain: operation(plain, parsed), units)
+    data = links.as_coordinates(obj)
+    return links.without_dangling(
+        quantities.through(data, lambda plain: operation(plain, parsed), units)
+    )

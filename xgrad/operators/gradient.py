@@ -39,10 +39,13 @@ def gradient(
     ----------
     obj : DataArray or Dataset
         Data of float, complex, integer or time dtype.  In a Dataset, variables of these dtypes that
-        have the dimension are differentiated, and the others are left out.
+        have the dimension are differentiated, and the others are left out.  Variables that belong
+        to others by the CF conventions, such as bounds, become coordinates, unless they are
+        selected alone.
     dim : hashable or iterable of hashable, optional
         Dimensions, or 1-D coordinates along them, to differentiate along.  CF names such as
-        ``"longitude"`` also work, whatever the coordinate is called.  Default: every dimension.
+        ``"longitude"`` also work, whatever the coordinate is called.  Default: every dimension of
+        more than one cell.
     spacing : mapping, optional
         Per dimension, what to use instead of its coordinate: a scalar step; an array of positions
         of shape ``(n,)``; the name of a coordinate; a multi-dimensional coordinate, as a DataArray
@@ -185,11 +188,10 @@ def derivative(
     >>> derivative(da, "x", order=2).values.round(12)
     array([2., 2., 2., 2.])
     """
-    dims = [dim] if dim is None else dim
     found: _Object = on_numbers(
         obj,
         {"order": order, **options},
-        lambda plain, own: like(plain, derivatives(plain, dims, own)),
+        lambda plain, own: like(plain, derivatives(plain, dim, own)),
     )
     return found
 
@@ -216,6 +218,7 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
     ['dt_dx']
     """
     asked = select(obj, dim, options, partial=True)
+    asked.warn_of_single_cells()
     asked.warn_of_falling(obj)
     directions = asked.directions
     every = list(
@@ -239,6 +242,10 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
 
 def derivatives(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """Check the arguments of :func:`derivative` and describe its results; compute nothing."""
+    if dim is None:
+        raise ValueError(
+            "`dim` is None; give the dimension of the derivative, or several for a mixed one"
+        )
     asked = select(obj, dim, options)
     chain = tuple(asked.spacings)
     found = differentiable(obj, asked.variables, [chain], asked.options)

@@ -9,7 +9,8 @@ import xarray as xr
 
 from xgrad._typing import To
 from xgrad.errors import CoordinateError
-from xgrad.labels.crs import mappings, placed
+from xgrad.labels import links
+from xgrad.labels.crs import placed
 from xgrad.labels.keywords import PlaceOptions, spelled_out
 from xgrad.labels.names import resolved
 from xgrad.labels.options import Options
@@ -100,7 +101,8 @@ def rotate_of(
 ) -> xr.Dataset:
     """:func:`rotate` of variables of a Dataset."""
     given: dict[str, Any] = {"metric": "sphere", **options}
-    obj = obj.set_coords(mappings(obj))[list(dict.fromkeys(components.values()))]
+    names = list(components.values())
+    obj = links.only(links.as_coordinates(obj, names), names)
     found: xr.Dataset = on_numbers(
         obj, given, lambda plain, own: labelled(plain, rotations(plain, components, to, own))
     )

@@ -271,6 +271,8 @@ def hessians(obj: Any, dim: Dim, options: Options) -> list[Result]:
     # An option may concern some of the pairs only, so options are checked for all pairs first.
     asked = select(obj, dim, options, partial=True)
     asked.refuse_a_track("Hessian")
+    if asked.place is None:
+        asked.warn_of_single_cells()
     along = _horizontal(asked, asked.at_right_angles) if dim is None else asked.directions
     asked.refuse_grid_lines(along, "Hessian")
     from xgrad.operators import metric_terms, second_order  # noqa: PLC0415  not for a gradient
@@ -299,6 +301,8 @@ def _by_variable(
     asked = select(obj, dim, options, partial=True)
     asked.refuse_a_track(what)
     asked.warn_of_degrees(obj, what)
+    if asked.place is None:  # only the horizontal dimensions count on the Earth
+        asked.warn_of_single_cells()
     if what == "direction" and _is_of_grid_lines(asked):
         asked.warn_of_falling(obj)
         asked = asked.with_right_angles()

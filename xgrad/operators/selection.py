@@ -20,6 +20,7 @@ from xgrad.labels.spacing import Spacing
 from xgrad.operators import components
 from xgrad.operators.along import dims_of, is_multidimensional, spacings_of
 from xgrad.operators.direction import Direction
+from xgrad.operators.variables import variables_of, warn_of_unusable
 
 # Modules for multi-dimensional coordinates and for places on the Earth are imported where they are
 # used: most gradients need neither.
@@ -43,6 +44,8 @@ class Selection:
         Multi-dimensional coordinates that are the independent variables.
     names : list of hashable
         All names of `dim`, resolved: those of the coordinates that positions are from.
+    single : list of hashable
+        Dimensions of one cell, which are left out because no dimension is named.
     """
 
     variables: dict[Hashable, xr.Variable]
@@ -51,6 +54,7 @@ class Selection:
     place: Place | None
     partials: list[Direction]
     names: list[Hashable]
+    single: list[Hashable]
 
     @cached_property
     def directions(self) -> list[Direction]:
@@ -143,6 +147,15 @@ class Selection:
                 CoordinateWarning,
             )
 
+    def warn_of_single_cells(self) -> None:
+        """Warn of dimensions of one cell, along which there is no derivative."""
+        if self.single:
+            warn(
+                f"dimensions {self.single} of size 1 are left out, as `dim` names none; name the "
+                "others in `dim` to silence this",
+                CoordinateWarning,
+            )
+
     def warn_of_falling(self, obj: xr.DataArray | xr.Dataset) -> None:
         """Warn if a coordinate decreases along a dimension of a curvilinear grid.
 
@@ -192,7 +205,7 @@ def concerns(obj: xr.Dataset, dim: Dim, metric: Any = None) -> bool:
     >>> concerns(ds, "x"), concerns(ds, "y"), concerns(ds, None)
     (True, False, True)
     """
-    used = {d for variable in _variables(obj).values() for d in variable.dims}
+    used = {d for variable in variables_of(obj).values() for d in variable.dims}
     if dim is None:
         return bool(used)
     asked = _listed(dim)
@@ -226,15 +239,15 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
             f"`obj` is a {type(obj).__module__}.{type(obj).__qualname__}; give an xarray DataArray "
             "or Dataset"
         )
-    variables = _variables(obj)
+    variables = variables_of(obj)
     place = None
     if options.metric is not None:
         from xgrad.labels import crs  # noqa: PLC0415
 
         _refuse_planned_places(obj)
         obj, place = crs.placed(obj, options)
-    asked = _names(obj, dim, variables)
     options = _under_real_names(obj, options)
+    asked, single = _names(obj, dim, variables, options)
     _refuse_other_arrays(obj, asked, variables, options)
     if place is not None:
         options = with_the_globe(obj, place, asked, options)
@@ -250,14 +263,15 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
     dims = [along.dim for along in spacings] + [own for one in jointly for own in one.dims]
+    warn_of_unusable(obj, dims)
     for one in dims:
         if not any(one in variable.dims for variable in variables.values()):
-            raise ValueError(f"nothing to differentiate along {one!r}: {dtypes_of(obj)}")
+            raise ValueError(f"nothing to differentiate along {one!r}: {names.dtypes_of(obj)}")
     mesh.refuse(obj, variables, dims)
     _require_a_time(variables, spacings, options)
     own = iter(spacings)
     called = [name if name in several else next(own).name for name in asked]
-    return Selection(variables, spacings, options, place, jointly, called)
+    return Selection(variables, spacings, options, place, jointly, called, single)
 
 
 def _partials(
@@ -285,26 +299,6 @@ def _require_a_time(
         f"`datetime_unit` is {options.datetime_unit!r}, but neither the data nor a coordinate "
         f"among {[along.name for along in spacings]} is a time; leave it out"
     )
-
-
-def _variables(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
-    """The numeric variables of a Dataset, or a DataArray, which must be numeric."""
-    if isinstance(obj, xr.Dataset):
-        return {
-            name: obj.variables[name]
-            for name in obj.data_vars
-            if _is_numeric(obj.variables[name].dtype)
-        }
-    if obj.dtype.kind == "b":
-        raise TypeError(
-            f"data {obj.name!r} is bool, which numpy cannot subtract; convert it to numbers with "
-            "`.astype(float)`"
-        )
-    if not _is_numeric(obj.dtype):
-        raise TypeError(
-            f"data {obj.name!r} has dtype {obj.dtype}; convert it to numbers with `.astype(float)`"
-        )
-    return {obj.name: obj.variable}
 
 
 def _refuse_other_arrays(
@@ -349,27 +343,32 @@ def _refuse_planned_places(obj: xr.DataArray | xr.Dataset) -> None:
             engines.refuse_as_positions(f"coordinate {name!r}", obj.coords[name].variable._data)
 
 
-def _is_numeric(dtype: Any) -> bool:
-    # A pandas dtype such as Int64 also has a kind, but its arrays are not numpy arrays.
-    return isinstance(dtype, np.dtype) and dtype.kind in "fciumM"
-
-
 def _names(
-    obj: xr.DataArray | xr.Dataset, dim: Dim, variables: Mapping[Hashable, xr.Variable]
-) -> list[Hashable]:
-    """The dimensions and coordinates of `dim`, resolved and without duplicates."""
+    obj: xr.DataArray | xr.Dataset, dim: Dim, variables: Mapping[Hashable, xr.Variable],
+    options: Options,
+) -> tuple[list[Hashable], list[Hashable]]:  # fmt: skip
+    """The dimensions and coordinates of `dim`, resolved and without duplicates.
+
+    If it is None, these are all dimensions but those of one cell, which come second, unless an
+    option names them or there are no others.
+    """
     used = [d for d in obj.dims if any(d in variable.dims for variable in variables.values())]
     if dim is None:
         if not used:
-            raise ValueError(f"nothing to differentiate: {dtypes_of(obj)}")
-        return used
+            raise ValueError(f"nothing to differentiate: {names.dtypes_of(obj)}")
+        given = (options.spacing, options.boundary, options.period)
+        named = {key for one in given if isinstance(one, Mapping) for key in one}
+        single = [d for d in used if obj.sizes[d] == 1 and d not in named]
+        if len(single) == len(used):
+            return used, []
+        return [d for d in used if d not in single], single
     found = [names.resolved(obj, name) for name in _listed(dim)]
     if not found:
         raise CoordinateError(f"`dim` is empty; {names.choices(obj)}")
     for i, name in enumerate(found):
         if name in found[:i]:
             raise CoordinateError(f"`dim` names {name!r} twice: {_listed(dim)}")
-    return found
+    return found, []
 
 
 def _listed(dim: Dim) -> list[Hashable]:
@@ -418,11 +417,3 @@ def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
             )
         value = value.isel({dim: theirs.get_indexer(wanted)})
     return value
-
-
-def dtypes_of(obj: xr.DataArray | xr.Dataset) -> str:
-    """Describe the variables of an object, for the message that none of them fits."""
-    if isinstance(obj, xr.DataArray):
-        return f"{obj.name!r} has no dimensions"
-    found = {name: f"{variable.dtype} {variable.dims}" for name, variable in obj.data_vars.items()}
-    return f"no numeric variable has the requested dimensions; variables are {found}"

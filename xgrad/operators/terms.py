@@ -14,12 +14,12 @@ from xgrad.arrays.combine import require_known_chunks
 from xgrad.arrays.term import Positions, Term
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import spacing as coordinates
+from xgrad.labels.names import dtypes_of
 from xgrad.labels.options import Options
 from xgrad.labels.positions import leave_range
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.units import OF_TIME, as_one, quotient
 from xgrad.operators.direction import Direction
-from xgrad.operators.selection import dtypes_of
 from xgrad.stencils.scheme import Scheme
 
 Factor = xr.Variable | float | None

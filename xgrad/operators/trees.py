@@ -9,6 +9,7 @@ import xarray as xr
 
 from xgrad._typing import Dim
 from xgrad.errors import CoordinateError
+from xgrad.labels import links
 from xgrad.operators.selection import concerns
 
 
@@ -47,7 +48,7 @@ def mapped(
     ['a']
     """
     nodes = {
-        f"/{'' if path == '.' else path}": node.to_dataset()
+        f"/{'' if path == '.' else path}": links.as_coordinates(node.to_dataset())
         for path, node in tree.subtree_with_keys
     }
     results: dict[str, xr.Dataset | None] = {}

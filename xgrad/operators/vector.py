@@ -10,9 +10,8 @@ import xarray as xr
 from xgrad._typing import Form
 from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateError
-from xgrad.labels import vertical
+from xgrad.labels import links, vertical
 from xgrad.labels.attributes import described, label_of
-from xgrad.labels.crs import mappings
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
@@ -215,7 +214,8 @@ def _only(obj: xr.Dataset, components: Any) -> xr.Dataset:
     """Drop all other variables, which may be quantities or on other grids."""
     if not isinstance(components, Mapping) or not all(n in obj for n in components.values()):
         return obj  # an error is raised later
-    return obj.set_coords(mappings(obj))[list(dict.fromkeys(components.values()))]
+    names = list(components.values())
+    return links.only(links.as_coordinates(obj, names), names)
 
 
 def _attributes_along(obj: xr.Dataset, along: Spacing, options: Options) -> Mapping[Any, Any]:

@@ -5,7 +5,6 @@ Under the name of the target there is nothing or a complete store, whenever a pr
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -14,11 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from xgrad.stores import own_folder
 from xgrad.stores.urls import is_zarr, local_path, shown
 from xgrad.stores.workplace import Workplace, consolidate, make_root, unmark
-
-# File that marks a workplace as xgrad's.  Nothing else is ever deleted.
-_MARK = "written-by-xgrad"
 
 
 def _workplace(target: Path) -> Path:
@@ -50,7 +47,8 @@ def checked_path(
         If the target is not local, overlaps the source, or is inside a store whose metadata are
         consolidated.
     FileExistsError
-        If the target exists and may not be replaced.
+        If the target exists and may not be replaced, or is a link or a mount point, which cannot
+        be replaced.
     FileNotFoundError
         If the folder of the target does not exist.
 
@@ -87,6 +85,18 @@ def _refuse_existing(place: Path, *, overwrite: bool) -> None:
         raise FileExistsError(
             f"`target` {str(place)!r} exists; choose another, or replace it with `overwrite`"
         )
+    if place.is_symlink():
+        raise FileExistsError(
+            f"`target` {str(place)!r} is a link, which is never replaced; give the path that it "
+            f"leads to, {str(place.resolve())!r}, or remove it first"
+        )
+    for one in (place, _workplace(place)):
+        fixed = own_folder.mounted(one)
+        if fixed is not None:
+            raise FileExistsError(
+                f"`target` {str(place)!r} cannot be renamed into place, as {str(fixed)!r} is a "
+                "mount point; give a path inside the mounted folder, or unmount it"
+            )
 
 
 def _refuse_consolidated(place: Path) -> None:
@@ -129,10 +139,9 @@ class _Folder:
 
     def __init__(self, target: Path, journal: TextIO, *, overwrite: bool) -> None:
         self.target, self.overwrite, self._journal = target, overwrite, journal
-        self._folder = _workplace(target)
-        self._replaced = self._folder / "replaced.zarr"
-        self._job = self._folder / "job.json"
-        self.store = self._folder / "store.zarr"
+        folder = _workplace(target)
+        self._job, self._new_job = folder / own_folder.JOB, folder / own_folder.NEW_JOB
+        self._replaced, self.store = folder / own_folder.REPLACED, folder / own_folder.STORE
 
     def begin(self, zarr_format: int, run: str) -> None:
         self._job.unlink(missing_ok=True)
@@ -142,12 +151,16 @@ class _Folder:
         make_root(self.store, zarr_format, run)
 
     def remember(self, job: str) -> None:
-        new = self._job.with_suffix(".new")
-        new.write_text(job, encoding="utf-8")
-        new.replace(self._job)
+        with own_folder.opened(self._new_job, "w") as new:
+            new.write(job)
+        self._new_job.replace(self._job)
 
     def remembered(self) -> str | None:
-        return self._job.read_text(encoding="utf-8") if self._job.exists() else None
+        try:
+            with own_folder.opened(self._job, "r") as job:
+                return job.read()
+        except FileNotFoundError:
+            return None
 
     def finish(self, line: str) -> None:
         self._journal.write(f"{line}\n")
@@ -169,7 +182,7 @@ class _Folder:
         unmark(self.store)
         consolidate(self.store)
         self.rename()
-        _remove(self._folder)
+        self._job.unlink(missing_ok=True)  # there is nothing to resume
 
     def rename(self) -> None:
         """Give the store its name, and bring back the store to be replaced if that fails."""
@@ -187,24 +200,27 @@ class _Folder:
             self._replaced.rename(self.target)
 
 
-def _remove(workplace: Path) -> None:
-    """Remove a workplace, its mark last, so that an interrupted removal can be repeated."""
-    for rest in workplace.iterdir() if workplace.is_dir() else ():
-        if rest.is_dir():
-            shutil.rmtree(rest, ignore_errors=True)
-        elif rest.name != _MARK:
-            rest.unlink(missing_ok=True)
-    (workplace / _MARK).unlink(missing_ok=True)
-    if workplace.is_dir() and not any(workplace.iterdir()):
-        workplace.rmdir()
+def is_replacing(target: str | Path) -> bool:
+    """Whether a job has published its store here, and still removes the one that this replaced.
+
+    Examples
+    --------
+    >>> is_replacing("nowhere.zarr")
+    False
+    """
+    path = local_path(target)
+    if path is None:
+        return False
+    workplace = _workplace(path)
+    old, new = workplace / own_folder.REPLACED, workplace / own_folder.STORE
+    return old.exists() and path.exists() and not new.exists()
 
 
 def _tidy(workplace: Path) -> None:
     """Remove the workplace of a process that was killed after it had published."""
-    stores = (workplace / "store.zarr", workplace / "replaced.zarr")
-    if workplace.exists() and not any(store.exists() for store in stores):
-        with suppress(FileExistsError), _locked(workplace):
-            _remove(workplace)
+    if workplace.exists() and not (workplace / own_folder.STORE).exists():
+        with suppress(FileExistsError), own_folder.locked(workplace):
+            own_folder.remove(workplace)
 
 
 @contextmanager
@@ -241,7 +257,10 @@ def in_folder(target: Path, *, overwrite: bool = False) -> Iterator[Workplace]:
     True
     """
     workplace = _workplace(target)
-    with _locked(workplace), (workplace / "finished").open("a+", encoding="utf-8") as journal:
+    with (
+        own_folder.locked(workplace),
+        own_folder.opened(workplace / own_folder.JOURNAL, "a+") as journal,
+    ):
         place = _Folder(target, journal, overwrite=overwrite)
         place.restore()
         try:
@@ -249,25 +268,4 @@ def in_folder(target: Path, *, overwrite: bool = False) -> Iterator[Workplace]:
             yield place
         finally:
             if place.remembered() is None:  # the next run could not resume it
-                _remove(workplace)
-
-
-@contextmanager
-def _locked(workplace: Path) -> Iterator[None]:
-    """Make a workplace, or take over that of a dead process, and lock it."""
-    is_empty = workplace.is_dir() and not any(workplace.iterdir())  # killed before its first write
-    is_own = is_empty or (workplace / _MARK).exists()
-    if workplace.is_symlink() or (workplace.exists() and not is_own):
-        raise FileExistsError(
-            f"{str(workplace)!r} is in the way and was not written by xgrad; move it away"
-        )
-    workplace.mkdir(exist_ok=True)
-    with (workplace / _MARK).open("a") as mark:
-        try:
-            # The system releases it when the process ends, however it ends.
-            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise FileExistsError(
-                f"{str(workplace)!r} is being written by another process; wait for it"
-            ) from error
-        yield
+                own_folder.remove(workplace)

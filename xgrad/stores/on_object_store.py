@@ -8,11 +8,6 @@ it, under ``<target>.partial``.
 from __future__ import annotations
 
 import json
-import os
-import socket
-import threading
-import time
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -20,11 +15,9 @@ from urllib.parse import quote, unquote
 
 import fsspec
 
-from xgrad.stores.urls import is_remote, shown
+from xgrad.stores.object_lock import ObjectLock
+from xgrad.stores.urls import cause, is_remote, shown
 from xgrad.stores.workplace import INCOMPLETE, Workplace, consolidate, make_root
-
-# Seconds between renewals of a lock, and after which a lock that was not renewed is taken over.
-_HEARTBEAT, _PATIENCE = 15.0, 90.0
 
 # Where the metadata of a root have its attributes, in the order in which readers look for them.
 _ATTRIBUTES = {".zmetadata": ("metadata", ".zattrs"), ".zattrs": (), "zarr.json": ("attributes",)}
@@ -40,14 +33,18 @@ class _Prefix:
         # Listings must not be cached, as other processes write here.
         self.fs, self.root = fsspec.core.url_to_fs(self.store, use_listings_cache=False)
         self.beside = f"{self.root}.partial"
-        self._job, self._lock = f"{self.beside}/job.json", f"{self.beside}/lock"
-        self._marks = f"{self.beside}/finished"
+        self.lock = ObjectLock(self.fs, f"{self.beside}/lock")
+        self._job, self._all_marks = f"{self.beside}/job.json", f"{self.beside}/finished"
+        # Token of the run that began the store, which those that resume it share.
+        self._begun_by = ""
 
     def begin(self, zarr_format: int, run: str) -> None:
+        self.lock.renew()
         # An empty job says that xgrad has begun a store here, and that there is nothing to resume.
+        self._begun_by = run
         self.remember("")
-        if self.fs.exists(self._marks):
-            self.fs.rm(self._marks, recursive=True)
+        if self.fs.exists(self._all_marks):
+            self.fs.rm(self._all_marks, recursive=True)
         # The metadata of the root say that the store may be removed, so they go last.
         every = self.fs.find(self.root)
         below = [path for path in every if path.rpartition("/")[0] != self.root]
@@ -56,13 +53,24 @@ class _Prefix:
         make_root(self.store, zarr_format, run)
 
     def remember(self, job: str) -> None:
-        self.fs.pipe_file(self._job, job.encode())
+        self.fs.pipe_file(self._job, f"{self._begun_by}\n{job}".encode())
 
     def remembered(self) -> str | None:
-        found = self._read(self._job)
-        return found.decode() if found else None
+        kept = (self._read(self._job) or b"").decode(errors="replace")
+        self._begun_by, _, job = kept.partition("\n")
+        return job or None
+
+    @property
+    def _marks(self) -> str:
+        """Where the marks are of regions that runs of this job have finished.
+
+        A run that lost its lock, and whose job another has begun anew, may still write marks.  They
+        are those of its own job, and are elsewhere.
+        """
+        return f"{self._all_marks}/{self._begun_by}"
 
     def finish(self, line: str) -> None:
+        self.lock.require()
         self.fs.pipe_file(f"{self._marks}/{quote(line, safe='')}", b"finished")
 
     def finished(self) -> Iterable[str]:
@@ -71,6 +79,7 @@ class _Prefix:
         return [unquote(path.rsplit("/", 1)[1]) for path in self.fs.find(self._marks)]
 
     def publish(self) -> None:
+        self.lock.renew()
         # Readers look at the consolidated metadata first: they must exist when the mark goes.
         consolidate(self.store)
         for name, keys in _ATTRIBUTES.items():
@@ -99,7 +108,7 @@ class _Prefix:
 
     def tidy(self) -> None:
         """Remove what was kept about a job that has ended."""
-        for path in (self._marks, self._job):
+        for path in (self._all_marks, self._job):
             if self.fs.exists(path):
                 self.fs.rm(path, recursive=True)
 
@@ -110,24 +119,6 @@ class _Prefix:
                 with suppress(ValueError, TypeError, KeyError):  # written by another program
                     return INCOMPLETE in _inside(json.loads(found), _ATTRIBUTES[name])
         return False
-
-    def holder(self) -> dict[str, Any] | None:
-        """The lock of the process that holds the workplace, None if it is stale or missing."""
-        found = self._read(self._lock)
-        if found is None:
-            return None
-        lock: dict[str, Any] = json.loads(found)
-        is_old = time.time() - lock["time"] > _PATIENCE
-        is_dead = lock["host"] == socket.gethostname() and not _is_alive(lock["pid"])
-        return None if is_old or is_dead else lock
-
-    def hold(self, name: str) -> None:
-        lock = {"name": name, "host": socket.gethostname(), "pid": os.getpid()}
-        self.fs.pipe_file(self._lock, json.dumps(lock | {"time": time.time()}).encode())
-
-    def release(self) -> None:
-        if self.fs.exists(self._lock):
-            self.fs.rm(self._lock)
 
     def _read(self, path: str) -> bytes | None:
         try:
@@ -141,16 +132,6 @@ def _inside(metadata: Any, keys: tuple[str, ...]) -> Any:
     for key in keys:
         metadata = metadata[key]
     return metadata
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def check(source: object, target: str, *, overwrite: bool, tidies: bool = False) -> None:
@@ -185,14 +166,16 @@ def check(source: object, target: str, *, overwrite: bool, tidies: bool = False)
             f"`target` {shown(target)!r} needs a package: {error}; for s3:// install it with "
             "`pip install 'xgrad[s3]'`"
         ) from error
-    except Exception as error:  # each kind of object store has its own errors
-        raise OSError(f"`target` {shown(target)!r} cannot be reached: {shown(error)}") from error
+    except Exception as error:  # noqa: BLE001  each kind of object store has its own errors
+        message = f"`target` {shown(target)!r} cannot be reached: {shown(error)}"
+        raise OSError(message) from cause(error)
     _refuse_overlap(source, target, place)
     if is_free:
         return
-    if tidies and place.is_begun() and place.holder() is None:
+    if tidies and place.is_begun() and place.lock.is_free():
         place.tidy()
-        place.release()
+        if place.lock.take():
+            place.lock.release()
     remedy = "; `overwrite` works on disk only, where a store can be renamed" if overwrite else ""
     raise FileExistsError(f"{_exists(target)}{remedy}")
 
@@ -220,44 +203,17 @@ def _exists(target: str) -> str:
 def at_url(target: str) -> Iterator[Workplace]:
     """Open the workplace of a URL that passed :func:`check`, for this process alone.
 
-    Object stores have no locks: two runs that start within the same second may both believe that
-    they hold the workplace.
-
     Raises
     ------
     FileExistsError
         If another live process holds it, or the target has another store by now.
     """
     place = _Prefix(target)
-    name, held = uuid.uuid4().hex, place.holder()
-    message = f"`target` {shown(target)!r} is being written by another process; wait for it"
-    if held is not None:
-        raise FileExistsError(message)
-    place.hold(name)
-    held = place.holder()
-    if held is None or held["name"] != name:
-        raise FileExistsError(message)
-    if not place.is_free():
-        place.release()
-        raise FileExistsError(_exists(target))
-    with _renewed(place, name):
+    if not place.lock.take():
+        raise FileExistsError(
+            f"`target` {shown(target)!r} is being written by another process; wait for it"
+        )
+    with place.lock.renewed():
+        if not place.is_free():
+            raise FileExistsError(_exists(target))
         yield place
-
-
-@contextmanager
-def _renewed(place: _Prefix, name: str) -> Iterator[None]:
-    """Renew the lock on a workplace for as long as the block takes, and then release it."""
-    over = threading.Event()
-
-    def renew() -> None:
-        while not over.wait(_HEARTBEAT):
-            place.hold(name)
-
-    heart = threading.Thread(target=renew, daemon=True)
-    heart.start()
-    try:
-        yield
-    finally:
-        over.set()
-        heart.join()
-        place.release()

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from xgrad.stores import in_icechunk, on_disk, on_object_store
-from xgrad.stores.urls import is_remote, is_versioned
+from xgrad.stores.urls import is_remote, is_versioned, require_address
 from xgrad.stores.workplace import Workplace
 
 
@@ -65,7 +65,7 @@ def checked(
     OSError
         If the target cannot be reached.
     ValueError
-        If source and target overlap.
+        If source and target overlap, or no store can have one of these names.
 
     Examples
     --------
@@ -73,6 +73,8 @@ def checked(
     True
     """
     name = str(target)
+    require_address("source", source)
+    require_address("target", name)
     if is_versioned(name):
         hold = partial(in_icechunk.in_repository, name, overwrite=overwrite)
         return Target(name, hold, is_local=False, is_shared=False)

@@ -1,4 +1,4 @@
-"""What the name of a store says: a path, a URL or an Icechunk repository, and its credentials."""
+"""What the name of a store says: a path, a URL or an Icechunk repository, and how it is shown."""
 
 from __future__ import annotations
 
@@ -8,20 +8,121 @@ from pathlib import Path
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
 #: How the name of an Icechunk repository begins.
 ICECHUNK = "icechunk:"
-# ``s3://key:secret@bucket`` and the signatures in the query of a URL.
-_KEYS = re.compile(r"(?<=://)[^/@\s'\"]*@|[^/@\s'\"]+:[^/@\s'\"]+@")
-_SIGNATURE = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
+# What follows ``://``, within a text or in a text that is nothing but an address.
+_ADDRESS, _ALONE = re.compile(r"(?<=://)[^\s'\"]+"), re.compile(r"(?<=://).+", re.DOTALL)
+_IS_ALONE = re.compile(r"[A-Za-z][\w+.-]*(::|:icechunk|://)|icechunk:")
+# ``key:secret@``, as in messages about an address without its beginning.
+_KEYS = re.compile(r"[^/@\s'\"]+:[^/@\s'\"]+@")
+# Storage whose libraries take no keys from an address.
+_WITHOUT_KEYS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "memory")
+# What a user name, a password or a query may consist of; anything else is escaped as ``%2F``.
+_ESCAPED = re.compile(r"[\w.~!$&()*+,;=:%@/?#\-]*", re.ASCII)
 
 
 def shown(text: object) -> str:
     """Remove the credentials from a path, or from a text that contains URLs.
 
+    What precedes the last ``@`` of an address is dropped if it may be a key, whatever characters it
+    has, and so is what follows a ``?`` or a ``#``.
+
     Examples
     --------
-    >>> shown("neither s3://key:secret@bucket/in.zarr nor https://me@host/in.zarr?signature=abc")
+    >>> shown("neither s3://key:se/cret@bucket/in.zarr nor https://me@host/in.zarr?signature=abc")
     'neither s3://bucket/in.zarr nor https://host/in.zarr'
     """
-    return _SIGNATURE.sub(r"\1", _KEYS.sub("", str(text)))
+    given = str(text)
+    pattern = _ALONE if _IS_ALONE.match(given) else _ADDRESS
+    return _KEYS.sub("", pattern.sub(lambda found: _without_secrets(found[0]), given))
+
+
+def _without_secrets(address: str) -> str:
+    keys, place = _split(address)
+    if keys and re.search("[?#]", keys):
+        return "..."  # where the secret ends cannot be said
+    return re.split("[?#]", place, maxsplit=1)[0]
+
+
+def _split(address: str) -> tuple[str, str]:
+    """What may be credentials in an address without its ``s3://``, and the rest."""
+    keys, _, place = address.rpartition("@")
+    return (keys, place) if ":" in keys or "/" not in keys else ("", address)
+
+
+def cause(error: Exception) -> Exception | None:
+    """An error as the cause of another, unless a traceback of it would show credentials.
+
+    Examples
+    --------
+    >>> cause(OSError("https://host/in.zarr?signature=abc not found"))
+    >>> cause(OSError("the disk is full"))
+    OSError('the disk is full')
+    """
+    return error if shown(error) == str(error) else None
+
+
+def printable(text: object) -> str:
+    r"""A text for a terminal: what is not printed as a character is escaped.
+
+    Examples
+    --------
+    >>> print(printable("a colour \x1b[31m, a line \n, an umlaut ä"))
+    a colour \x1b[31m, a line \n, an umlaut ä
+    """
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text)
+    )
+
+
+def require_address(argument: str, name: object) -> None:
+    """Refuse the name of a store that no store can have, before anything is asked of it.
+
+    Raises
+    ------
+    ValueError
+        If it has a NUL character, an address within an address, or credentials where no library
+        reads them.
+
+    Examples
+    --------
+    >>> require_address("source", "s3://key:secret@bucket/in.zarr")
+    Traceback (most recent call last):
+      ...
+    ValueError: `source` has a key in its s3:// address, where it is not read; leave it out, and ...
+    """
+    text = str(name)
+    if "\0" in text:
+        raise ValueError(f"`{argument}` {shown(text)!r} has a NUL character; give another name")
+    *before, last = text.split("::")
+    for link in before:
+        is_link = re.fullmatch(r"([a-z][a-z0-9+-]*)(://.*)?", link)
+        if is_link is None or is_link[1] in _WITHOUT_KEYS:  # these hold bytes: nothing follows
+            raise ValueError(
+                f"`{argument}` {shown(text)!r} is not a chain of addresses; give one path or URL"
+            )
+    for link in (*before, last):
+        scheme, separator, address = link.partition("://")
+        if separator and local_path(link) is None:
+            _require_plain(argument, scheme.rpartition(":")[2], address)
+        if "://" in re.split("[?#]", address, maxsplit=1)[0]:
+            raise ValueError(
+                f"`{argument}` {shown(text)!r} has an address within an address; give one path or "
+                "URL"
+            )
+
+
+def _require_plain(argument: str, scheme: str, address: str) -> None:
+    keys, place = _split(address)
+    query = re.split("[?#]", place, maxsplit=1)[1:]
+    if ":" in keys and scheme in _WITHOUT_KEYS:
+        raise ValueError(
+            f"`{argument}` has a key in its {scheme}:// address, where it is not read; leave it "
+            "out, and give it in the environment or the configuration of the storage"
+        )
+    if re.search("[/?#]", keys) or not all(map(_ESCAPED.fullmatch, (keys, *query))):
+        raise ValueError(
+            f"`{argument}` has a password or a query in its {scheme}:// address with characters "
+            "that mean something else there; escape them, a slash as %2F, an @ in a path as %40"
+        )
 
 
 def local_path(store: str | Path) -> Path | None:

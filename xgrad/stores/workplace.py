@@ -14,6 +14,9 @@ import zarr
 
 #: Attribute of the root of an unfinished store.  Its value is the token of the run that writes it.
 INCOMPLETE = "xgrad_incomplete"
+# Files of Zarr beside the folders of arrays, and bytes in the longest name of a file.
+_METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
+_LONGEST_NAME = 255
 
 
 class Workplace(Protocol):
@@ -44,6 +47,34 @@ class Workplace(Protocol):
 
     def publish(self) -> None:
         """Remove the mark, and give the store its name."""
+
+
+def fault_of_name(name: str) -> str | None:
+    """Why an array of a store cannot have a name, None if it can.
+
+    Zarr would read a backslash as a slash, and lose the array in a group of its own.
+
+    Examples
+    --------
+    >>> fault_of_name("dt_dx")
+    >>> fault_of_name("a/b")
+    'a slash separates groups in Zarr'
+    """
+    faults = {
+        "/": "a slash separates groups in Zarr",
+        "\\": "Zarr takes a backslash for a slash, which separates groups",
+        "\0": "no file can have a NUL character in its name",
+    }
+    for character, fault in faults.items():
+        if character in name:
+            return fault
+    if name.strip(".") == "":
+        return "Zarr needs a name that is more than dots"
+    if name in _METADATA:
+        return "this is the name of a file of Zarr's own"
+    if len(name.encode(errors="surrogatepass")) > _LONGEST_NAME:
+        return f"no file can have a name of more than {_LONGEST_NAME} bytes"
+    return None
 
 
 def make_root(store: Any, zarr_format: int, run: str) -> None:

@@ -1,24 +1,17 @@
-"""Connect to a cluster or start one, and ask its processes for their threads and their memory."""
+"""Connect to a cluster or start processes, and ask them for their threads and their memory."""
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from typing import Any
-
-import dask
-import zarr
-from dask.system import CPU_COUNT
 
 from xgrad.workers import memory as limits
 from xgrad.workers import threads
 from xgrad.workers.memory import Memory
+from xgrad.workers.processes import Processes
 
 # How long to wait for an answer of a scheduler.
 _PATIENCE = "10s"
@@ -32,7 +25,7 @@ def cluster(
     security: Any = None,
     deaths: int = 2,
 ) -> Iterator[Any]:
-    """Connect to a cluster for the time of a ``with`` block.
+    """Connect to a cluster, or start processes, for the time of a ``with`` block.
 
     Parameters
     ----------
@@ -48,7 +41,7 @@ def cluster(
 
     Yields
     ------
-    distributed.Client or None
+    Processes, distributed.Client or None
         With neither `workers` nor `scheduler`, the active client.  None if there is none: then
         threads do the work.
 
@@ -57,7 +50,7 @@ def cluster(
     ValueError
         If both are given, `workers` is not positive, or `security` is given without `scheduler`.
     ImportError
-        If ``dask.distributed`` is not installed.
+        If `scheduler` is given and ``dask.distributed`` is not installed.
     OSError
         If no scheduler answers at the address.
 
@@ -68,24 +61,20 @@ def cluster(
     None
     """
     _check(workers, scheduler, security)
-    if workers is None and scheduler is None:
+    if workers is not None:
+        with Processes(workers, deaths) as processes:
+            yield processes
+        return
+    if scheduler is None:
         yield _active_client()
         return
     try:
         import distributed  # noqa: PLC0415  an extra: imported where it is used
     except ImportError as error:
         raise ImportError(
-            "workers need dask.distributed; install it with `pip install 'xgrad[distributed]'`"
+            "`scheduler` needs dask.distributed; install it with `pip install 'xgrad[distributed]'`"
         ) from error
-    if scheduler is not None:
-        with _connected(scheduler, security or distributed.Security()) as client:
-            yield client
-        return
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": deaths}),
-        _started(workers) as local,
-        distributed.Client(local, set_as_default=False) as client,
-    ):
+    with _connected(scheduler, security or distributed.Security()) as client:
         yield client
 
 
@@ -126,28 +115,6 @@ def _require_certificates(scheduler: str, security: Any) -> None:
         )
 
 
-def _started(workers: int | None) -> Any:
-    """Start processes on this machine, which ignore an interrupt from the terminal and log nothing.
-
-    They inherit the blocked signal, as does the thread that replaces dead processes.  If it were
-    not blocked, a process that is interrupted as it starts would print a traceback.  Errors of the
-    workers are raised here, so they are not logged as well.
-    """
-    from distributed import LocalCluster  # noqa: PLC0415
-
-    # Otherwise the first process starts it, and Python then unblocks the interrupt
-    # (``test_workers_leave_an_interrupt_to_this_process``).
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=":0",
-            silence_logs=logging.CRITICAL,
-        )  # fmt: skip
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # a blocked one arrives now
-
-
 def _active_client() -> Any:
     # Without distributed there is no client; it takes long to import.
     distributed = sys.modules.get("distributed")
@@ -186,10 +153,11 @@ def crew(client: Any, memory: int | None, loaded: Callable[[], int]) -> Crew:
 
     Parameters
     ----------
-    client : distributed.Client or None
+    client : Processes, distributed.Client or None
         From :func:`cluster`.
     memory : int or None
-        What each process may take, in bytes; None for half of what it can have.
+        What each process may take, in bytes; None for half of what it can have, which processes
+        that are started here share.
     loaded : callable
         Loads in a process what the work needs, and returns its resident memory in bytes.
 
@@ -202,6 +170,13 @@ def crew(client: Any, memory: int | None, loaded: Callable[[], int]) -> Crew:
     if client is None:
         base = loaded()
         return Crew(1, threads.count(), limits.allowed(memory), base)
+    if isinstance(client, Processes):
+        base = max(client.run(loaded))
+        least = min(client.run(limits.allowed, memory), key=lambda one: one.n_bytes)
+        if memory is None and client.n_processes > 1:
+            origin = f"{least.origin}, shared by {client.n_processes} processes"
+            least = Memory(least.n_bytes // client.n_processes, origin)
+        return Crew(client.n_processes, 1, least, base)
     client.wait_for_workers(1)
     n_threads = client.nthreads()
     bases = client.run(loaded)
@@ -225,25 +200,9 @@ def peak_memory(client: Any) -> int:
     """
     if client is None:
         return limits.peak_memory()
-    peak: int = max(client.run(limits.peak_memory).values())
+    peaks = client.run(limits.peak_memory)
+    peak: int = max(peaks if isinstance(client, Processes) else peaks.values())
     return peak
-
-
-def own_process() -> None:
-    """Configure a process that does nothing but xgrad's work, as the command does.
-
-    zarr gets as many threads that decode as there are processors.  Each thread keeps the memory of
-    the last chunk that it decoded: zarr's default of six takes 150 MB more with chunks of 25 MB,
-    and is not faster.  Other packages log nothing.
-    """
-    zarr.config.set({"threading.max_workers": CPU_COUNT})
-    # When several chunks fail at once, zarr raises one error and asyncio logs the others.
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    # Errors of workers are repaired, or reported in one line at the end.  distributed sets the
-    # levels of the last two itself.
-    loud = ["distributed", "distributed.client", "distributed.gc"]
-    dask.config.set({"logging": dict.fromkeys(loud, "critical")})
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
 
 
 def certificates(ca_file: str | None, cert: str | None, key: str | None) -> Any:

@@ -1,4 +1,4 @@
-"""Hand out tasks, to threads or to a cluster, as there is room for them."""
+"""Hand out tasks, to threads, to processes or to a cluster, as there is room for them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
+from xgrad.workers.processes import Processes
 from xgrad.workers.threads import Threads
 
 _Task = TypeVar("_Task")
@@ -21,7 +22,7 @@ _ASK_AGAIN = 1.0
 
 
 class _Workers(Protocol[_Task_contra]):
-    """What does the tasks: threads or a cluster."""
+    """What does the tasks: threads, processes or a cluster."""
 
     def room(self) -> int:
         """How many more tasks they can take."""
@@ -50,22 +51,22 @@ def drive(
 
     Parameters
     ----------
-    client : distributed.Client or None
-        The cluster; without one, threads of this process do the work.
+    client : Processes, distributed.Client or None
+        Processes or a cluster; without them, threads of this process do the work.
     tasks : iterable
         Made one by one, when they are needed.
     do : callable
-        Does a task, part by part; on a cluster in another process.
+        Does a task, part by part; with a client in another process.
     finished : callable
         Called in this process, with a task and a finished part of it.
     n_lanes : int
-        Number of tasks at once in each process.
+        Number of tasks at once in each process.  Processes of one thread do one.
 
     Raises
     ------
     Exception
-        The first error of a task, once the other threads have ended.  Workers of a cluster finish
-        the task that they are at.
+        The first error of a task, once the others have finished the part that they are at.
+        Workers of a cluster finish their task.
     ConnectionError
         If the scheduler has gone.
     RuntimeError
@@ -81,6 +82,9 @@ def drive(
     if client is None:
         with Threads(do, finished, n_lanes) as threads:
             _bounded(tasks, threads)
+    elif isinstance(client, Processes):
+        with client.at_work(do, finished) as processes:
+            _bounded(tasks, processes)
     else:
         with _Cluster(client, do, finished, n_lanes) as cluster:
             _bounded(tasks, cluster)
