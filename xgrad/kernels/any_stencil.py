@@ -80,7 +80,7 @@ def _extent(
 
 
 @compiled
-def _free(
+def _free(  # noqa: C901
     h: Any, lowest: Any, highest: Any, begin: int, end: int, order: int, half: int, edge: int,
     depth: int, numpys: bool, skipna: bool, longest: float, f: Any, out: Any,
 ) -> None:  # fmt: skip
@@ -110,7 +110,10 @@ def _free(
                     above = _extent(cells, steps, j, 1, end, depth, skipna, longest, 0)
                     count = min(edge, below + above + 1)
                     first = j - below if below < half else j + above - count + 1
-                if count <= order or _is_missing(steps[first : first + count - 1]):
+                if count <= order:
+                    continue
+                if _is_missing(steps[first : first + count - 1]):
+                    out[o, j, i] = product(np.nan, out[o, j, i])  # both parts of a complex one
                     continue
                 if numpys:
                     out[o, j, i] = _numpys(cells, steps, j, first, count, even, minus)
