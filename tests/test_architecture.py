@@ -48,7 +48,7 @@ EXTERNAL = {
     "labels": {"numpy", "numba", "xarray", "pint", "cf_xarray", "pyproj"},
     "arrays": {"numpy", "numba", "dask", "dask_array", "cubed"},
     "workers": {"dask", "distributed", "zarr"},
-    "stores": {"numpy", "xarray", "zarr", "numcodecs", "fsspec", "dask", "icechunk"},
+    "stores": {"numpy", "xarray", "zarr", "numcodecs", "fsspec", "dask", "icechunk", "netCDF4"},
 }
 # The same for modules that need less than the rest of their part.
 NARROWER = {

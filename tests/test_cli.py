@@ -435,3 +435,22 @@ def test_a_demo_of_several_gigabytes_needs_little_memory(tmp_path: Path) -> None
     assert done.stdout.count("bit for bit") == 3
     (peak,) = [line for line in done.stdout.splitlines() if "peak memory" in line]
     assert float(peak.split()[2]) < 1.2
+
+
+def test_a_key_that_is_lacking_is_not_a_bare_key() -> None:
+    from click.testing import CliRunner
+
+    from xgrad.cli import _OneLine
+
+    group = _OneLine("group")
+
+    @group.command()
+    def lacking() -> None:
+        dict[str, str]()["months"]
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        done = CliRunner().invoke(group, ["lacking"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (done.exit_code, done.stderr) == (1, "Error: there is no 'months'\n")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
+import json
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -54,6 +57,12 @@ _WORDS = {
     "`order`": "--order",
     "`progress`": "--progress",
     "`to`": "--to",
+    "`group`": "--group",
+    "`engine`": "--engine",
+    "`decode_times`": "--decode-times",
+    "`decode_times=False`": "--no-decode-times",
+    "`open_options`": "--open",
+    "`fill_value`": "--fill-value",
 }
 
 
@@ -111,6 +120,8 @@ class _OneLine(click.Group):
             raise
         except Exception as error:
             text = _line(error) or type(error).__name__
+            if isinstance(error, KeyError):  # whose text is the bare key
+                text = f"there is no {text}"
             for name, word in _WORDS.items():
                 text = text.replace(name, word)
             raise click.ClickException(text) from error
@@ -187,6 +198,21 @@ def _mapping(given: tuple[tuple[str, Any], ...]) -> Any:
     return _each_once("--boundary", given)
 
 
+class _OpenOption(click.ParamType[Any]):
+    """``KEY=VALUE``, with a value of JSON or Python, or a text."""
+
+    name = "KEY=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        key, separator, text = str(value).partition("=")
+        if not key or not separator:
+            self.fail(f"{value!r} is not of the form KEY=VALUE", param, ctx)
+        for read in (json.loads, ast.literal_eval):
+            with suppress(ValueError, SyntaxError):
+                return key, read(text)
+        return key, text
+
+
 class _Bytes(click.ParamType[Any]):
     """``1GB``, ``500 MiB`` or a number of bytes."""
 
@@ -229,7 +255,16 @@ _READ_AS: dict[str, dict[str, Any]] = {
     "scheduler": {"metavar": "ADDRESS"},
     "progress": {"type": click.Choice(get_args(Progress)), "default": "auto"},
     "to": {"type": click.Choice(get_args(To)), "required": True},
+    "group": {"metavar": "NAME"},
+    "engine": {"metavar": "NAME"},
+    "decode_times": {"is_flag": True, "type": bool},
+    "open_options": {"type": _OpenOption(), "multiple": True},
+    "fill_value": {"type": float, "metavar": "NUMBER"},
 }  # fmt: skip
+
+
+# Flags that are not the name of their keyword.
+_FLAGS = {"decode_times": "--decode-times/--no-decode-times", "open_options": "--open"}
 
 
 def _option(name: str, kind: Any, keyword: Keyword) -> click.Option:
@@ -246,7 +281,10 @@ def _option(name: str, kind: Any, keyword: Keyword) -> click.Option:
     if choices and default is not None:
         default = str(default)
     return click.Option(
-        [f"--{name.replace('_', '-')}"], help=keyword.help, default=default, **reads
+        [_FLAGS.get(name, f"--{name.replace('_', '-')}"), name],
+        help=keyword.help,
+        default=default,
+        **reads,
     )
 
 
@@ -254,7 +292,10 @@ def _choices(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
-_ARGUMENTS = [click.Argument(["source"], metavar="SRC"), click.Argument(["target"], metavar="DST")]
+_ARGUMENTS = [
+    click.Argument(["source"], metavar="SRC...", nargs=-1, required=True),
+    click.Argument(["target"], metavar="DST"),
+]
 _ALONG = [
     click.Option(
         ["--var", "variables"],
@@ -323,12 +364,13 @@ def _command(operation: Operation, what: str) -> click.Command:
         operation,
         params=parameters,
         callback=partial(_run, operation),
-        help=f"{what}\n\nSRC is a Zarr store, or a file that xarray opens; DST is the Zarr store "
-        "to create.  The same command resumes a job that was stopped.",
+        help=f"{what}\n\nSRC is a Zarr store, or a file that xarray opens; several, or a quoted "
+        "pattern, are combined by their coordinates.  DST is the Zarr store to create.  The same "
+        "command resumes a job that was stopped.",
     )
 
 
-def _run(operation: Operation, source: str, target: str, **options: Any) -> None:
+def _run(operation: Operation, source: tuple[str, ...], target: str, **options: Any) -> None:
     """Run a job, or print its plan."""
     boundary, security = (
         options.pop("boundary"),
@@ -348,6 +390,7 @@ def _run(operation: Operation, source: str, target: str, **options: Any) -> None
     }
     options |= {
         "chunks": _each_once("--chunks", itertools.chain(*options["chunks"])),
+        "open_options": _each_once("--open", options["open_options"]),
         "boundary": _mapping(boundary) if boundary else "one-sided",
         "security": certificates(*security),
     }

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.helpers import same_bits
 from tests.operators.grids import on
 from xgrad.jobs.api import gradient_to_zarr
 from xgrad.jobs.assignment import Assignment
@@ -101,3 +102,19 @@ def test_a_fill_value_is_kept_if_it_can_only_mean_missing(
     given = xr.Dataset({"t": ("x", np.ones(4))})
     (group,) = job(tmp_path, given, encoding={"t": encoding}).groups
     np.testing.assert_equal(group.fill_value, expected)
+
+
+@pytest.mark.parametrize("encoding", [{"_FillValue": -999.0}, {"_FillValue": 0.0}, {}])
+def test_a_fill_value_that_is_asked_for_is_taken(encoding: Any, tmp_path: Path) -> None:
+    given = xr.Dataset({"t": ("x", [0.5, 1.0, np.nan, 5.0, 6.0])})
+    given.to_zarr(tmp_path / "in.zarr", encoding={"t": encoding}, zarr_format=2)
+    expected = given.fdgrad.gradient("x").dt_dx
+    for value in (0.0, -5.0, np.nan, 1e20):
+        target = tmp_path / f"{value}.zarr"
+        gradient_to_zarr(tmp_path / "in.zarr", target, fill_value=value)
+        with xr.open_zarr(target) as found:
+            np.testing.assert_equal(found.dt_dx.encoding["_FillValue"], value)
+            assert same_bits(found.dt_dx.values, expected.values)
+    for wrong in ("a", True, 1j):
+        with pytest.raises(TypeError, match=f"`fill_value` is {wrong!r}; give a number or nan"):
+            gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "none", fill_value=wrong)  # type: ignore[arg-type]

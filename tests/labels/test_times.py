@@ -11,6 +11,8 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+import xgrad  # noqa: F401  (registers .fdgrad)
+from tests.helpers import same_bits
 from xgrad.errors import CoordinateError
 from xgrad.labels import spacing
 from xgrad.labels.times import is_time, length_of, seconds, steps_between
@@ -138,3 +140,27 @@ def test_only_times_are_times() -> None:
         assert is_time(xr.DataArray(values, dims="x"))
     for values in (np.array([1.0]), np.array(["2000-01-01"]), np.array([None], object)):
         assert not is_time(xr.DataArray(values, dims="x"))
+
+
+ZONED = pd.date_range("2024-03-30 12:00", periods=3, freq="12h", tz="Europe/Berlin")
+OTHERS = {
+    "intervals": (pd.IntervalIndex.from_breaks([0, 2, 6, 20]), np.array([1.0, 4.0, 13.0])),
+    "periods": (
+        pd.period_range("2024-01", periods=3, freq="M"),
+        np.array(["2024-01", "2024-02", "2024-03"], "M8[M]").astype("M8[ns]"),
+    ),
+    "times with a zone": (ZONED, ZONED.tz_convert("UTC").tz_localize(None).values),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+@pytest.mark.parametrize(("name", "as_objects"), [("x", False), ("along", False), ("along", True)])
+def test_the_remedy_for_positions_of_pandas_works(name: str, as_objects: bool, what: str) -> None:
+    values, positions = OTHERS[what]
+    given = np.array(list(values), dtype=object) if as_objects else values
+    obj = xr.DataArray([0.0, 1.0, 4.0], {name: ("x", given)}, "x", "t")
+    with pytest.raises(CoordinateError, match=f"holds {what}, .*use `obj.assign_coords") as caught:
+        obj.fdgrad.gradient(name)
+    remedied = eval(str(caught.value).split("`")[1], {"obj": obj, "pd": pd})  # noqa: S307
+    expected = obj.drop_vars(name).assign_coords({name: ("x", positions)})
+    assert same_bits(remedied.fdgrad.derivative(name), expected.fdgrad.derivative(name))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,3 +58,16 @@ def test_the_accessor_takes_the_names_of_components() -> None:
 )  # fmt: skip
 def test_components_of_different_grids_are_refused(operation: Any, message: str) -> None:
     refused(operation, message)
+
+
+def test_scalar_coordinates_that_differ_are_refused_and_the_remedy_works() -> None:
+    u, v = (
+        xr.DataArray(np.eye(3), {"height": height}, ("y", "x"), name)
+        for name, height in (("u", 10.0), ("v", 2.0))
+    )
+    with pytest.raises(
+        xgrad.CoordinateError,
+        match=r"'height': 10.0 and 2.0; drop it with `.drop_vars\('height'\)`",
+    ):
+        xgrad.curl(u=u, v=v)
+    xgrad.curl(u=u.drop_vars("height"), v=v)

@@ -207,18 +207,18 @@ def s3() -> Iterator[Any]:
         key="a", secret="b", endpoint_url=f"http://{host}:{port}", use_listings_cache=False,
         skip_instance_cache=True,
     )  # fmt: skip
-    found.mkdir("bucket")
+    found.mkdir("locks")  # all servers of this process have the same buckets
     yield found
     server.stop()
 
 
-@pytest.mark.parametrize("before", [None, lock(system="another")])
-def test_one_of_many_takes_a_lock_on_s3(before: bytes | None, s3: Any, patience: Any) -> None:
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_one_of_many_takes_a_lock_on_s3(is_stale: bool, s3: Any, patience: Any) -> None:
     patience(0)
-    path = f"bucket/{before is None}/lock"
+    path = f"locks/{is_stale}/lock"
     for _ in range(5):
-        if before is not None:
-            s3.pipe_file(path, before)
+        if is_stale:
+            s3.pipe_file(path, lock(system="another"))
         locks = [ObjectLock(s3, path) for _ in range(8)]
         with ThreadPoolExecutor(8) as pool:
             taken = list(pool.map(ObjectLock.take, locks))
@@ -232,29 +232,29 @@ def test_one_of_many_takes_a_lock_on_s3(before: bytes | None, s3: Any, patience:
 
 def test_a_lock_on_s3_that_was_taken_is_not_written_over(s3: Any, patience: Any) -> None:
     patience(-1)
-    first, second = ObjectLock(s3, "bucket/lock"), ObjectLock(s3, "bucket/lock")
+    first, second = ObjectLock(s3, "locks/lock"), ObjectLock(s3, "locks/lock")
     assert first.take()
-    s3.pipe_file("bucket/lock", lock(system="another"))
+    s3.pipe_file("locks/lock", lock(system="another"))
     assert second.take()
-    held = s3.cat_file("bucket/lock")
+    held = s3.cat_file("locks/lock")
     with pytest.raises(RuntimeError, match="another run has taken over the target"):
         first.renew()
     first.release()
-    assert s3.cat_file("bucket/lock") == held
+    assert s3.cat_file("locks/lock") == held
     second.renew()
     second.release()
 
 
 def test_a_write_to_s3_that_is_repeated_because_its_answer_was_lost_is_no_conflict(s3: Any) -> None:
-    one = ObjectLock(s3, "bucket/repeated/lock")
-    s3.pipe_file("bucket/repeated/lock", one._content())
+    one = ObjectLock(s3, "locks/repeated/lock")
+    s3.pipe_file("locks/repeated/lock", one._content())
     assert one._write(None)
     before = one._content()
     one._beat += 1
-    s3.pipe_file("bucket/repeated/lock", one._content())
+    s3.pipe_file("locks/repeated/lock", one._content())
     one._beat -= 1
     assert not one._write(lock(system="another"))
     one._beat += 1
     one.renew()
-    assert json.loads(s3.cat_file("bucket/repeated/lock"))["beat"] == 2 > json.loads(before)["beat"]
+    assert json.loads(s3.cat_file("locks/repeated/lock"))["beat"] == 2 > json.loads(before)["beat"]
     one.release()

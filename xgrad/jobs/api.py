@@ -23,15 +23,18 @@ from xgrad.labels.keywords import (
     JobOptions,
     OperationOptions,
     RunOptions,
+    SourceOptions,
     keywords_of,
     spelled_out,
 )
 from xgrad.operators.operations import OPERATIONS, Entry
+from xgrad.stores.opening import Opening
+from xgrad.stores.several import files_of
 from xgrad.stores.urls import shown
 
 __all__ = ["Report", "gradient_to_zarr", "plan_to_zarr", "to_zarr"]
 
-Source: TypeAlias = str | Path | xr.DataArray | xr.Dataset
+Source: TypeAlias = str | Path | Iterable[str | Path] | xr.DataArray | xr.Dataset
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -67,6 +70,8 @@ def to_zarr(
         Of a derivative, see :func:`xgrad.derivative`.
     to : {"earth", "grid"}, optional
         Of a rotation, see :func:`xgrad.rotate`.
+    group, engine, decode_times, open_options, fill_value
+        As for :func:`gradient_to_zarr`.
     chunks, memory, checksum, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
@@ -115,9 +120,11 @@ def gradient_to_zarr(
 
     Parameters
     ----------
-    source : path, URL, Dataset or DataArray
-        A Zarr store (formats 2 and 3), or any other file that xarray opens; or an object in any
-        state: opened with or without dask, from many files, computed with lazily, in memory.
+    source : path, URL, pattern, iterable of them, Dataset or DataArray
+        A Zarr store (formats 2 and 3), or any other file that xarray opens.  Several, as a list or
+        a pattern of local paths such as ``"data/*.nc"``, are combined by their coordinates, as
+        :func:`xarray.open_mfdataset` does.  Or an object in any state: opened with or without
+        dask, computed with lazily, in memory.
     target : path or URL
         The Zarr store to make: a path, a URL of an object store such as ``s3://bucket/out.zarr``,
         or an Icechunk repository, ``icechunk:/path`` or ``icechunk:s3://bucket/prefix``.  It has
@@ -127,6 +134,16 @@ def gradient_to_zarr(
         Default: every numeric variable that does not belong to another one, as bounds do.
     dim
         As for :func:`xgrad.gradient`.
+    group : str, optional
+        Path of a group within the source.  Default: its root.
+    engine : str, optional
+        Engine of xarray that opens the source.  Default: the one that fits.
+    decode_times : bool, optional
+        Whether numbers "since" a date become times.  Default: True.
+    open_options : mapping, optional
+        Other keywords of :func:`xarray.open_dataset`.
+    fill_value : float, optional
+        How missing values are stored; nan for none but NaN.  Default: as in the source.
     memory : int, optional
         Largest resident memory of this process, or of each worker, in bytes.  Default: half of
         what the machine, its cgroup or its address space allows, which `workers` share.
@@ -263,6 +280,8 @@ def plan_to_zarr(
         Of a derivative, see :func:`xgrad.derivative`.
     to : {"earth", "grid"}, optional
         Of a rotation, see :func:`xgrad.rotate`.
+    group, engine, decode_times, open_options, fill_value
+        As for :func:`gradient_to_zarr`.
     chunks, memory, checksum, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
@@ -303,30 +322,40 @@ def _parsed(
     asked = _given(operation, entry, options)
     rest = {key: asked.pop(key) for key in keywords_of(RunOptions) if key in asked}
     chunks: Any = rest.pop("chunks", {})
+    opening = Opening(**{key: rest.pop(key) for key in keywords_of(SourceOptions) if key in rest})
+    fill_value = _checked_fill_value(rest.pop("fill_value", None))
     own = {} if entry.own not in asked else {entry.own: asked.pop(entry.own)}
     if "metric" in asked:
         asked["metric"] = as_text(asked["metric"])
     names = cast(Any, dim).values() if entry.of_a_vector else variables
     if names is not None:
         names = tuple([names] if isinstance(names, str) else dict.fromkeys(names))
-    given = _object(source)
+    given = _object(source, opening)
     several = isinstance(dim, Iterable) and not isinstance(dim, str | Mapping)
     request = Request(
-        given.url if given else str(source), names, tuple(dim) if several else dim, dict(chunks),
-        cast(FieldOptions, asked), uuid.uuid4().hex, operation, cast(Any, own), given,
+        given.urls if given else files_of(cast(Any, source)), names, tuple(dim) if several else dim,
+        dict(chunks), cast(FieldOptions, asked), uuid.uuid4().hex, operation, cast(Any, own), given,
+        opening, fill_value,
     )  # fmt: skip
     return request, Settings(**rest)
 
 
-def _object(source: Any) -> Given | None:
-    """The source, if it is an object; None for a path."""
-    if isinstance(source, xr.DataArray | xr.Dataset):
-        return Given.of(source)
-    if not isinstance(source, str | os.PathLike):
-        raise TypeError(
-            f"`source` is a {type(source).__name__}; give a path or URL, a Dataset or a DataArray"
-        )
-    return None
+def _checked_fill_value(value: Any) -> float | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise TypeError(f"`fill_value` is {value!r}; give a number or nan")
+    return None if value is None else float(value)
+
+
+def _object(source: Any, opening: Opening) -> Given | None:
+    """The source, if it is an object; None for paths."""
+    if not isinstance(source, xr.DataArray | xr.Dataset):
+        return None
+    for name in keywords_of(SourceOptions):
+        if (value := getattr(opening, name)) not in (None, {}):
+            raise ValueError(
+                f"`{name}` is {value!r}, but `source` is an object, which is open; leave it out"
+            )
+    return Given.of(source)
 
 
 def _entry(operation: str, dim: Any) -> Entry:

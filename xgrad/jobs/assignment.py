@@ -73,7 +73,7 @@ def adopt(job: Job, lanes: int) -> _Open:
 def forget(job: Job) -> None:
     """Close a job."""
     _OPEN.pop(job.request.token, None)
-    job.source.data.close()
+    job.source.close()
 
 
 @contextmanager

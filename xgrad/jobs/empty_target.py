@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any, cast
 
 import xarray as xr
@@ -15,6 +16,8 @@ from xgrad.workers.threads import compute
 
 # Coordinates of more bytes are copied chunk by chunk.
 _LARGE = 2**24
+# Units of time that xarray reads, but cannot write: it chooses others.
+_UNWRITABLE = re.compile(r"(months?|years?|common_years?) since ", re.IGNORECASE)
 # Codecs that coordinates of a store of format 2 do not keep in one of format 3.
 _OF_FORMAT_2 = ("compressors", "filters")
 
@@ -42,6 +45,11 @@ def skeleton(job: Job, zarr_format: int, *, checksum: bool) -> xr.Dataset:
         for one in group.results:
             result[one.name].encoding.update(encoding)
     result.attrs |= {"history": _history(job), INCOMPLETE: job.request.token}
+    for coord in result.coords.values():
+        if _UNWRITABLE.match(str(coord.encoding.get("units", ""))):
+            coord.encoding = {
+                k: v for k, v in coord.encoding.items() if k not in ("units", "dtype")
+            }
     if zarr_format > job.source.zarr_format:
         for coord in result.coords.values():
             coord.encoding = {k: v for k, v in coord.encoding.items() if k not in _OF_FORMAT_2}
@@ -54,7 +62,7 @@ def skeleton(job: Job, zarr_format: int, *, checksum: bool) -> xr.Dataset:
 
 def _history(job: Job) -> str:
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    done = f"{now}: xgrad {job.request.operation} of {shown(job.request.source)}"
+    done = f"{now}: xgrad {job.request.operation} of {job.request.described}"
     before = shown(job.data.attrs.get("history", ""))
     return f"{done}\n{before}".rstrip("\n")
 
@@ -70,7 +78,8 @@ def _encoding(job: Job, group: Group, zarr_format: int, *, checksum: bool) -> di
         if zarr_format > job.source.zarr_format:
             found["compressors"] = [_of_format_3(codec) for codec in given["compressors"]]
     if group.fill_value is not None:
-        found["_FillValue"] = given["_FillValue"]
+        asked = job.request.fill_value
+        found["_FillValue"] = given["_FillValue"] if asked is None else asked
     if checksum:
         found |= _with_checksum(found, zarr_format)
     return found

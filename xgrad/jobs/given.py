@@ -21,6 +21,7 @@ from xgrad.arrays import engines
 from xgrad.errors import CoordinateWarning, warn
 from xgrad.jobs.boxes import Boxes
 from xgrad.stores.listing import digest_of_file
+from xgrad.stores.opening import Opening
 from xgrad.stores.source import Source
 from xgrad.stores.urls import local_path
 
@@ -76,14 +77,15 @@ class Given(Source):
         data = obj.assign_coords({k: v for k, v in lazy.items() if k in obj.coords})
         data = data.assign({k: v for k, v in lazy.items() if k not in obj.coords})
         origin = obj.encoding.get("source")
-        return cls(origin if isinstance(origin, str) else "a Dataset", data, obj)
+        url = origin if isinstance(origin, str) else "a Dataset"
+        return cls((url,), data, Opening(), (), obj)
 
     @cached_property
-    def group(self) -> Any:
+    def groups(self) -> tuple[Any, ...]:
         """The Zarr group that the object was opened from, if it still says so."""
-        found = None
+        found: tuple[Any, ...] = (None,)
         with suppress(Exception):  # it may have moved, or need options that are not known here
-            found = super().group
+            found = super().groups
         return found
 
     @property

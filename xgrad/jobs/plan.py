@@ -202,7 +202,7 @@ def _plan(
     n_written = sum(math.prod(group.shape) * group.itemsize for group in job.groups)
     names = tuple(group.name for group in job.groups)
     return Plan(
-        shown(job.request.source), shown(target), names, tuple(layouts), crew.n_workers, n_lanes,
+        job.request.described, shown(target), names, tuple(layouts), crew.n_workers, n_lanes,
         crew.memory, crew.base + _own(needs) + n_lanes * of_a_lane, n_chunks, n_read, n_decoded,
         n_written,
     )  # fmt: skip

@@ -374,6 +374,6 @@ def encoded(values: Any, fill_value: float | None) -> Any:
     if (values == fill_value).any():
         raise ValueError(
             f"a result is {fill_value:g}, the `_FillValue` of its variable, and would be read as "
-            "missing; remove or change the `_FillValue` in the source"
+            "missing; give another one with `fill_value`, such as nan, and `restart`"
         )
     return np.where(np.isnan(values), values.dtype.type(fill_value), values)

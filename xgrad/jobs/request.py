@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,7 +22,10 @@ from xgrad.labels.options import Options
 from xgrad.operators.evaluate import labelled
 from xgrad.operators.operations import OPERATIONS
 from xgrad.operators.result import Result
+from xgrad.stores.opening import Opening
+from xgrad.stores.several import in_words
 from xgrad.stores.source import opened
+from xgrad.stores.urls import shown
 from xgrad.stores.workplace import fault_of_name
 
 
@@ -31,8 +35,8 @@ class Request:
 
     Attributes
     ----------
-    source : str
-        Path or URL; for an object, where it was opened from, or what it is.
+    source : str or tuple of str
+        Path or URL, or several; for an object, where it was opened from, or what it is.
     variables : tuple of str or None
         Names; None for every numeric variable.
     dim
@@ -49,9 +53,13 @@ class Request:
         The keyword that only this operation takes, if it is given.
     given : Given or None
         The object that is the source.  It does not travel with each task.
+    opening : Opening
+        How the source is opened.
+    fill_value : float or None
+        How a missing value is stored; None for the fill value of the source.
     """
 
-    source: str = field(repr=False)  # a cluster logs what it could not do
+    source: str | tuple[str, ...] = field(repr=False)  # a cluster logs what it could not do
     variables: tuple[str, ...] | None
     dim: Dim
     chunks: Mapping[str, int]
@@ -60,6 +68,18 @@ class Request:
     operation: str = "gradient"
     own: Mapping[str, Any] = field(default_factory=dict)
     given: Given | None = field(default=None, repr=False, compare=False)
+    opening: Opening = field(default_factory=Opening)
+    fill_value: float | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Each path or URL."""
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+    @property
+    def described(self) -> str:
+        """The source in words, without credentials."""
+        return shown(in_words(self.sources))
 
 
 @dataclass(frozen=True)
@@ -148,7 +168,8 @@ class Job:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        source, names = request.given or opened(request.source), request.variables or ()
+        source = request.given or opened(request.sources, request.opening)
+        names = request.variables or ()
         self.source = replace(source, data=links.as_coordinates(source.data, names))
         self.data = self._chosen(names)
         self.chunks = _checked_chunks(self.data, request.chunks)
@@ -240,10 +261,12 @@ class Job:
         return tuple(max(sizes) for sizes in zip(*found, strict=True))
 
     def _fill_value(self, name: Hashable) -> float | None:
-        """The fill value of the source, if it can only mean a missing value.
+        """The fill value of the source, if it can only mean a missing value, or that asked for.
 
         Not 0, which is a common derivative, nor the fill value of packed numbers.
         """
+        if self.request.fill_value is not None:
+            return None if math.isnan(self.request.fill_value) else self.request.fill_value
         variable = self.data.variables[name]
         value = variable.encoding.get("_FillValue")
         if value is None or variable.dtype.kind != "f" or self.source.is_scaled(name):

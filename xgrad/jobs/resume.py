@@ -22,7 +22,7 @@ from dask.tokenize import tokenize
 
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Box
-from xgrad.jobs.request import Group, Job
+from xgrad.jobs.request import Group, Job, Request
 from xgrad.stores.urls import local_path, shown
 from xgrad.stores.workplace import Workplace, mark, marked
 
@@ -36,7 +36,6 @@ _JOURNAL = "2"
 def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
     """What two runs must have in common for the second to resume the first."""
     request = job.request
-    path = local_path(request.source)
     given = sorted({**request.options, **request.own}.items())
     found = {name: repr(value) for name, value in given if name != "spacing"}
     # Sorted, because a folder is listed in any order.
@@ -49,7 +48,11 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
         "version": version("xgrad"),
         "journal": _JOURNAL,
         "operation": request.operation,
-        "source": str(path.resolve()) if path and not request.given else shown(request.source),
+        "source": _places(request),
+        "opening": repr(sorted(request.opening.keywords.items(), key=str)),
+        "group": repr(request.opening.group),
+        "engine": repr(request.opening.engine),
+        "fill_value": repr({group.name: group.fill_value for group in job.groups}),
         "variables": repr([group.name for group in job.groups]),
         "dim": repr([one.name for one in results]),
         "chunks": repr({group.name: group.written for group in job.groups}),
@@ -61,6 +64,14 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
         ),
         _content(job): job.source.digest(job.read, allow_missing=allow_missing),
     }
+
+
+def _places(request: Request) -> str:
+    """Where the source is, the same whatever the working folder and the order."""
+    if request.given is not None:
+        return request.described
+    paths = {url: local_path(url) for url in request.sources}
+    return ", ".join(sorted(shown(path.resolve() if path else url) for url, path in paths.items()))
 
 
 def _content(job: Job) -> str:

@@ -101,7 +101,7 @@ class Settings:
 
 def look(request: Request, target: str | Path, settings: Settings) -> Plan:
     """Plan a job, and refuse what running it would refuse.  Nothing is computed or written."""
-    place = checked(request.source, target, overwrite=settings.overwrite)
+    place = _checked(request, target, settings)
     with _opened(request) as job, settings.cluster() as client, shared(client, request):
         plan = _planned(job, place, client, settings)
         job.source.digest(job.read, allow_missing=settings.allow_missing)
@@ -110,14 +110,14 @@ def look(request: Request, target: str | Path, settings: Settings) -> Plan:
 
 def run(request: Request, target: str | Path, settings: Settings) -> Report:
     """Run a job, or resume it where an earlier run of it stopped."""
-    found = checked(request.source, target, overwrite=settings.overwrite, tidies=True)
+    found = _checked(request, target, settings, tidies=True)
     with _opened(request) as job, ExitStack() as processes:
         client = processes.enter_context(settings.cluster())
         processes.enter_context(shared(client, request))
         plan = _planned(job, found, client, settings)
         own = resume.identity(job, allow_missing=settings.allow_missing, checksum=settings.checksum)
         start = time.perf_counter()
-        with found.hold(f"xgrad {request.operation} of {shown(request.source)}") as place:
+        with found.hold(f"xgrad {request.operation} of {request.described}") as place:
             if not resume.resumes(place, own, request.token, restart=settings.restart):
                 _begin(job, place, own, checksum=settings.checksum)
             adopt(job, plan.n_lanes)
@@ -144,6 +144,17 @@ def _report(job: Job, before: Sequence[int], seconds: float, peak: int) -> Repor
     return Report(n_read, n_written, seconds, peak, 1 - n_written / n_all if n_all else 0.0)
 
 
+def _checked(
+    request: Request, target: str | Path, settings: Settings, *, tidies: bool = False
+) -> Target:
+    """The place of the target, which must overlap none of the sources."""
+    for source in request.sources:
+        found = checked(source, target, overwrite=settings.overwrite, tidies=tidies)
+        if is_remote(target) and not is_remote(source):
+            break  # a file on this machine cannot be there, and each check asks the object store
+    return found
+
+
 @contextmanager
 def _opened(request: Request) -> Iterator[Job]:
     job = Job(request)
@@ -162,7 +173,7 @@ def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
         )
     if job.request.given is not None:
         job.request.given.warn_of_repeated_work(job.read)
-    waits = is_remote(job.request.source) or not target.is_local
+    waits = any(map(is_remote, job.request.sources)) or not target.is_local
     longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
     processes = crew(client, settings.memory, loaded)
     return planned(job, target.name, processes, longest, waits=waits)

@@ -71,7 +71,10 @@ def label_of(name: Hashable, variable: xr.Variable) -> str:
     >>> label_of("t", xr.Variable("x", [1.0])), label_of(None, xr.Variable("x", [1.0]))
     ('t', 'data')
     """
-    return str(variable.attrs.get("long_name") or ("data" if name is None else name))
+    given = variable.attrs.get("long_name")
+    if isinstance(given, str) and given:
+        return given
+    return "data" if name is None else str(name)
 
 
 def _survives(attribute: Hashable) -> bool:

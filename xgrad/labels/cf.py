@@ -120,13 +120,12 @@ def listed(obj: _Labelled) -> str:
     "axes {'X': ['lon']}, coordinates {'longitude': ['lon']}"
     """
     coords = {name: variable.attrs for name, variable in obj.coords.variables.items()}
-    standard = dict.fromkeys(
-        attrs["standard_name"] for attrs in coords.values() if "standard_name" in attrs
-    )
+    named = [attrs.get("standard_name") for attrs in coords.values()]
+    standard = dict.fromkeys(name for name in named if isinstance(name, str))
     kinds = {
         "axes": ["X", "Y", "Z", "T"],
         "coordinates": ["longitude", "latitude", "vertical", "time"],
-        "standard names": [name for name in standard if isinstance(name, str)],
+        "standard names": list(standard),
     }
     found = {
         kind: {name: which for name in names if (which := meant(obj, name, coords))}
@@ -213,7 +212,10 @@ def _cf_xarray_finds(kind: str) -> _Evidence:
     def fitting(obj: _Labelled, names: list[Hashable]) -> list[Hashable]:
         if not has_cf_xarray():
             return []
-        found = {*obj.cf.axes.get(kind, ()), *obj.cf.coordinates.get(kind, ())}
+        coords = obj.coords.to_dataset().copy()
+        for variable in coords.variables.values():  # it reads attributes that are texts only
+            variable.attrs = {k: v for k, v in variable.attrs.items() if isinstance(v, str)}
+        found = {*coords.cf.axes.get(kind, ()), *coords.cf.coordinates.get(kind, ())}
         return [name for name in names if name in found]
 
     return fitting

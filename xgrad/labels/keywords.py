@@ -126,8 +126,30 @@ class PlaceOptions(TypedDict, total=False):
     accuracy: Annotated[Accuracy, Keyword(2)]
 
 
-class RunOptions(TypedDict, total=False):
-    """Keywords for how a job runs and what it may use."""
+class SourceOptions(TypedDict, total=False):
+    """Keywords for how a job opens its source, which are those of :func:`xarray.open_dataset`."""
+
+    group: Annotated[str | None, Keyword(None, "Group of SRC.  [default: its root]")]
+    engine: Annotated[
+        str | None, Keyword(None, "Engine of xarray that opens SRC.  [default: the one that fits]")
+    ]
+    decode_times: Annotated[
+        bool | None,
+        Keyword(None, 'Whether numbers "since" a date are times.  [default: decode-times]'),
+    ]
+    open_options: Annotated[
+        Mapping[str, Any] | None,
+        Keyword(None, "Another option of xarray.open_dataset; may be repeated."),
+    ]
+
+
+class RunOptions(SourceOptions, total=False):
+    """Keywords for how a job opens its source and runs, and what it may use."""
+
+    fill_value: Annotated[
+        float | None,
+        Keyword(None, "Missing values of DST are stored as this.  [default: as in SRC]"),
+    ]
 
     chunks: Annotated[
         Mapping[str, int] | None,

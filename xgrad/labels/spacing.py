@@ -14,6 +14,7 @@ from xgrad._typing import AnyArray, DatetimeUnit, Steps
 from xgrad.errors import CoordinateError
 from xgrad.labels import positions as numbers
 from xgrad.labels import times
+from xgrad.labels.attributes import label_of
 from xgrad.labels.cf import full_turn
 from xgrad.labels.units import OF_TIME
 
@@ -109,14 +110,13 @@ def from_coordinate(
     """
     name = coord.name
     require_one_dimension(coord, dim)
-    label = str(coord.attrs.get("long_name") or name)
+    label = label_of(name, coord.variable)
     what = f"coordinate {name!r}"
+    times.refuse_other_objects(coord)
     if times.is_time(coord):
-        steps = times.steps_between(coord.values, what, datetime_unit)
-        unit = OF_TIME[datetime_unit]
-        return around(
-            Spacing(coord.dims[0], name, steps, unit, label, is_time=True), coord.size, period
-        )
+        steps, unit = times.steps_between(coord.values, what, datetime_unit), OF_TIME[datetime_unit]
+        found = Spacing(coord.dims[0], name, steps, unit, label, is_time=True)
+        return around(found, coord.size, period)
     turn = full_turn(coord.attrs.get("units"))
     steps = numbers.steps_between(coord.values, what, period, turn)
     if warns:
@@ -287,7 +287,7 @@ def from_multidimensional(
             "multi-dimensional coordinate must hold numbers, so give times as the time since one "
             "of them"
         )
-    label = str(coord.attrs.get("long_name") or name)
+    label = label_of(name, coord.variable)
     units = coord.attrs.get("units")
     return Spacing(dim, name, 1.0, units, label, positions=coord.variable, period=period)
 

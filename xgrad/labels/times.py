@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from xgrad._typing import AnyArray, DatetimeUnit, Steps
 from xgrad.errors import CoordinateError
@@ -25,6 +27,13 @@ _ATTOSECONDS = {
     "ps": 10**6,
     "fs": 10**3,
     "as": 1,
+}
+
+# Objects of pandas: what they are, the index of them, and what makes times or numbers of that.
+_OTHER_OBJECTS = {
+    "Interval": ("intervals", "IntervalIndex", "mid"),
+    "Period": ("periods", "PeriodIndex", "to_timestamp()"),
+    "DatetimeTZ": ("times with a zone", "DatetimeIndex", "tz_convert(None)"),
 }
 
 
@@ -51,8 +60,143 @@ def are_times(values: AnyArray) -> bool:
     """
     if values.dtype.kind in "mM":
         return True
+    return values.dtype.kind == "O" and _are_of_cftime(values)
+
+
+def refuse_other_objects(coord: xr.DataArray) -> None:
+    """Refuse intervals, periods and times with a zone, each with what makes positions of them.
+
+    Parameters
+    ----------
+    coord : DataArray of shape (n,)
+        Anything; only values that are objects are looked at.
+
+    Raises
+    ------
+    CoordinateError
+        If its values are such objects.
+
+    Examples
+    --------
+    >>> refuse_other_objects(xr.DataArray([0.0, 1.0], dims="x"))
+    """
+    kind = _other_objects(coord.variable)
+    if kind is None:
+        return
+    what, index, how = _OTHER_OBJECTS[kind]
+    name, (dim,) = coord.name, coord.dims
+    own = f"obj.indexes[{name!r}]"
+    if name not in coord.indexes:
+        own = f"pd.{index}(obj[{name!r}].to_index())"
+    raise CoordinateError(
+        f"coordinate {name!r} holds {what}, which are no positions; use "
+        f"`obj.assign_coords({{{name!r}: ({dim!r}, {own}.{how})}})`"
+    )
+
+
+def remedy_for_data(variable: xr.Variable) -> str:
+    """What makes data of another dtype ones that can be differentiated.
+
+    Examples
+    --------
+    >>> remedy_for_data(xr.Variable("x", ["1.5", "2"]))
+    'convert it to numbers with `.astype(float)`'
+    """
+    kind = _other_objects(variable)
+    if kind is not None and kind != "Interval":
+        _, index, how = _OTHER_OBJECTS[kind]
+        return f"use `obj.copy(data=pd.{index}(obj.to_index()).{how})`"
+    if variable.dtype == np.dtype(object) and not isinstance(variable._data, np.ndarray):
+        return (
+            "if its values are times, compute it first with `.compute()`, or convert it to numbers "
+            "with `.astype(float)`"
+        )
+    if variable.dtype == np.dtype(object):
+        return "convert it to numbers, as with `.astype(float)` where its objects allow that"
+    return "convert it to numbers with `.astype(float)`"
+
+
+def _other_objects(variable: xr.Variable) -> str | None:
+    """Which objects of pandas a variable holds; only objects in memory are looked at."""
+    kind = type(variable.dtype).__name__.removesuffix("Dtype")
+    if isinstance(variable.dtype, np.dtype):
+        if variable.dtype.kind != "O" or variable.chunks is not None:
+            return None
+        first = next(iter(variable.values.flat), None)
+        has_zone = getattr(first, "tzinfo", None) is not None
+        kind = "DatetimeTZ" if has_zone else type(first).__name__
+    return kind if kind in _OTHER_OBJECTS else None
+
+
+def as_durations(variable: xr.Variable) -> xr.Variable:
+    """Times given as objects of cftime as the time since 2000, as integers; others as they are.
+
+    Parameters
+    ----------
+    variable : Variable
+        Data.  What is not in memory counts as times if its encoding or attributes name a calendar,
+        and is converted when it is read.
+
+    Returns
+    -------
+    Variable
+        Of dtype timedelta64[us], the precision of cftime.  Its derivatives are those of the times.
+
+    Examples
+    --------
+    >>> import cftime
+    >>> days = [cftime.DatetimeNoLeap(2000, 3, 1), cftime.DatetimeNoLeap(2000, 3, 2)]
+    >>> as_durations(xr.Variable("x", days)).values.astype("m8[D]")
+    array([59, 60], dtype='timedelta64[D]')
+    """
+    if not isinstance(variable.dtype, np.dtype) or variable.dtype.kind != "O":
+        return variable
+    in_memory = isinstance(variable._data, np.ndarray)
+    named = "calendar" in variable.encoding or "calendar" in variable.attrs
+    if not (_are_of_cftime(variable.values) if in_memory else named):
+        return variable
+    data: Any = variable._data
+    if in_memory or variable.chunks is not None:
+        data = xr.apply_ufunc(
+            _since_2000, variable, dask="parallelized", output_dtypes=[np.dtype("m8[us]")]
+        ).data
+    else:
+        data = indexing.LazilyIndexedArray(_Durations(variable))
+    return xr.Variable(variable.dims, data, variable.attrs, variable.encoding)
+
+
+class _Durations(BackendArray):
+    """The times of a variable as durations, converted when they are read."""
+
+    def __init__(self, variable: xr.Variable) -> None:
+        self._variable = variable
+        self.shape, self.dtype = variable.shape, np.dtype("m8[us]")
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        way = indexing.IndexingSupport.OUTER
+        return indexing.explicit_indexing_adapter(key, self.shape, way, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> AnyArray:
+        return _since_2000(self._variable[key].values)
+
+
+def _since_2000(values: AnyArray) -> AnyArray:
+    """Microseconds since the start of 2000 in the calendar of the values; NaT where one is missing.
+
+    Differences, and so derivatives, do not depend on what is counted from.
+    """
+    is_date = np.array([hasattr(value, "calendar") for value in values.flat], bool)
+    found = np.full(values.size, "NaT", "m8[us]")
+    if is_date.any():
+        dates = values.reshape(-1)[is_date]
+        origin = dates[0].replace(year=2000, month=1, day=1, hour=0, minute=0, second=0)
+        found[is_date] = (dates - origin.replace(microsecond=0)).astype("m8[us]")
+    return found.reshape(values.shape)
+
+
+def _are_of_cftime(values: AnyArray) -> bool:
     # cftime is not imported here: whoever has such values has imported it.
-    first = next(iter(values.flat), None)
+    first = next((one for one in values.flat if not isinstance(one, float | None)), None)
     return type(first).__module__.partition(".")[0] == "cftime"
 
 

@@ -12,6 +12,7 @@ from xarray.indexes import CoordinateTransformIndex, RangeIndex
 
 from xgrad.errors import CoordinateError
 from xgrad.labels import cf
+from xgrad.labels.attributes import label_of
 from xgrad.labels.spacing import Spacing, around, require_one_dimension
 
 
@@ -50,7 +51,7 @@ def evenly_spaced(
     if not (math.isfinite(step) and step):
         return None
     require_one_dimension(coord, dim)
-    label = str(coord.attrs.get("long_name") or coord.name)
+    label = label_of(coord.name, coord.variable)
     units = coord.attrs.get("units")
     # A numpy scalar is as strong in numpy's promotion as the coordinate that it stands for.
     along = Spacing(coord.dims[0], coord.name, np.float64(step), units, label)

@@ -249,6 +249,8 @@ def _require_one_grid(
             continue
         different = _first_difference(one, another)
         if different is not None:
+            if one.ndim == another.ndim == 0:
+                remedy = f"drop it with `.drop_vars({coord!r})` if they belong together"
             raise CoordinateError(
                 f"{both} have different coordinates {coord!r}{different}; {remedy}"
             )
@@ -261,8 +263,8 @@ def _first_difference(one: xr.Variable, other: xr.Variable) -> str | None:
         return None
     same: AnyArray = np.asarray(one.values == other.values)
     index = tuple(int(k) for k in np.argwhere(~same)[0]) if not same.all() else ()
-    where = index[0] if len(index) == 1 else index
-    return f": {one.values[index]} and {other.values[index]} at index {where}"
+    where = f" at index {index[0] if len(index) == 1 else index}" if index else ""
+    return f": {one.values[index]} and {other.values[index]}{where}"
 
 
 def on_grid(obj: xr.Dataset, name: Hashable, first: Hashable) -> xr.Variable:

@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from xgrad.errors import CoordinateError
+from xgrad.labels.attributes import label_of
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing, along_index
@@ -122,7 +123,7 @@ def directions(
             )
     frame = _once(lambda own: Frame.on_plane(coords, own), options)
     spacings = tuple(index_along(dim, coords[0].sizes[dim], options) for dim in dims)
-    labels = [str(coord.attrs.get("long_name") or coord.name) for coord in coords]
+    labels = [label_of(coord.name, coord.variable) for coord in coords]
     return [
         Direction(coord.name, label, coord.attrs.get("units"), spacings, frame=frame)
         for coord, label in zip(coords, labels, strict=True)

@@ -20,6 +20,7 @@ from xgrad.labels.spacing import Spacing
 from xgrad.operators import components
 from xgrad.operators.along import dims_of, is_multidimensional, spacings_of
 from xgrad.operators.direction import Direction
+from xgrad.operators.variables import variables_of, warn_of_unusable
 
 # Modules for multi-dimensional coordinates and for places on the Earth are imported where they are
 # used: most gradients need neither.
@@ -204,7 +205,7 @@ def concerns(obj: xr.Dataset, dim: Dim, metric: Any = None) -> bool:
     >>> concerns(ds, "x"), concerns(ds, "y"), concerns(ds, None)
     (True, False, True)
     """
-    used = {d for variable in _variables(obj).values() for d in variable.dims}
+    used = {d for variable in variables_of(obj).values() for d in variable.dims}
     if dim is None:
         return bool(used)
     asked = _listed(dim)
@@ -238,7 +239,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
             f"`obj` is a {type(obj).__module__}.{type(obj).__qualname__}; give an xarray DataArray "
             "or Dataset"
         )
-    variables = _variables(obj)
+    variables = variables_of(obj)
     place = None
     if options.metric is not None:
         from xgrad.labels import crs  # noqa: PLC0415
@@ -262,6 +263,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
     dims = [along.dim for along in spacings] + [own for one in jointly for own in one.dims]
+    warn_of_unusable(obj, dims)
     for one in dims:
         if not any(one in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {one!r}: {names.dtypes_of(obj)}")
@@ -297,26 +299,6 @@ def _require_a_time(
         f"`datetime_unit` is {options.datetime_unit!r}, but neither the data nor a coordinate "
         f"among {[along.name for along in spacings]} is a time; leave it out"
     )
-
-
-def _variables(obj: xr.DataArray | xr.Dataset) -> dict[Hashable, xr.Variable]:
-    """The numeric variables of a Dataset, or a DataArray, which must be numeric."""
-    if isinstance(obj, xr.Dataset):
-        return {
-            name: obj.variables[name]
-            for name in obj.data_vars
-            if _is_numeric(obj.variables[name].dtype)
-        }
-    if obj.dtype.kind == "b":
-        raise TypeError(
-            f"data {obj.name!r} is bool, which numpy cannot subtract; convert it to numbers with "
-            "`.astype(float)`"
-        )
-    if not _is_numeric(obj.dtype):
-        raise TypeError(
-            f"data {obj.name!r} has dtype {obj.dtype}; convert it to numbers with `.astype(float)`"
-        )
-    return {obj.name: obj.variable}
 
 
 def _refuse_other_arrays(
@@ -359,11 +341,6 @@ def _refuse_planned_places(obj: xr.DataArray | xr.Dataset) -> None:
     for kind in ("latitude", "longitude"):
         for name in cf.meant(obj, kind, obj.coords):
             engines.refuse_as_positions(f"coordinate {name!r}", obj.coords[name].variable._data)
-
-
-def _is_numeric(dtype: Any) -> bool:
-    # A pandas dtype such as Int64 also has a kind, but its arrays are not numpy arrays.
-    return isinstance(dtype, np.dtype) and dtype.kind in "fciumM"
 
 
 def _names(

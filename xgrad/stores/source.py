@@ -6,20 +6,20 @@ memory grows with it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import xarray as xr
-import zarr
 from dask.tokenize import tokenize
 
 from xgrad.stores import listing
-from xgrad.stores.blosc import Whole, of_blosc
-from xgrad.stores.urls import cause, is_zarr, local_path, require_address, shown
+from xgrad.stores.opening import Opening, dataset
+from xgrad.stores.several import combined
+from xgrad.stores.urls import local_path
 
 # Coordinates of up to so many bytes are compared by their values.
 _IN_FULL = 2**24
@@ -28,30 +28,45 @@ _IN_FULL = 2**24
 _OF_A_CHUNK = 2**23
 
 
+_AS_USUAL = Opening()
+
+
 @dataclass(frozen=True)
 class Source:
-    """An opened store or file.
+    """One or several opened stores or files.
 
     Attributes
     ----------
-    url : str
-        Path or URL.
+    urls : tuple of str
+        Paths or URLs.
     data : Dataset
         Its variables, which are read when they are indexed, and never kept.
+    opening : Opening
+        How it was opened.
+    files : tuple of Dataset
+        Each as it was opened.
     """
 
-    url: str
+    urls: tuple[str, ...]
     data: xr.Dataset
+    opening: Opening
+    files: tuple[xr.Dataset, ...]
 
     @cached_property
-    def group(self) -> Any:
-        """The Zarr group, None for another kind of file."""
-        return zarr.open_group(self.url, mode="r") if _is_zarr(self.url) else None
+    def groups(self) -> tuple[Any, ...]:
+        """The Zarr group of each, None for another kind of file."""
+        return tuple(self.opening.zarr_group(url) for url in self.urls)
 
     @property
     def zarr_format(self) -> int:
         """Format of the store, 3 for another kind of file."""
-        return 3 if self.group is None else int(self.group.metadata.zarr_format)
+        first = self.groups[0]
+        return 3 if first is None else int(first.metadata.zarr_format)
+
+    def close(self) -> None:
+        """Close the files."""
+        for one in self.files:
+            one.close()
 
     def stored(self, name: Hashable) -> tuple[int, ...]:
         """Cells of a shard or a chunk along each axis.
@@ -100,9 +115,13 @@ class Source:
         ChunkError
             If a chunk is missing, unless `allow_missing`.
         """
-        if self.group is None:
-            return listing.digest_of_file(local_path(self.url))
-        return listing.digest(self.group, names, allow_missing=allow_missing)
+        found, wanted = [], list(names)
+        for url, group in sorted(zip(self.urls, self.groups, strict=True), key=lambda one: one[0]):
+            if group is None:
+                found.append(listing.digest_of_file(local_path(url)))
+            else:
+                found.append(listing.digest(group, wanted, allow_missing=allow_missing))
+        return found[0] if len(found) == 1 else tokenize(found)
 
     def digest_of_coords(self, coords: Mapping[Any, xr.DataArray]) -> str:
         """A text that changes when coordinates do: small ones are compared by their values.
@@ -121,15 +140,22 @@ class Source:
         return tokenize(small, self.digest(large, allow_missing=True))
 
 
-def opened(url: str | Path) -> Source:
-    """Open a Zarr store of either format, or any other file that xarray opens.
+def opened(files: str | Path | Sequence[str | Path], opening: Opening = _AS_USUAL) -> Source:
+    """Open a Zarr store of either format, any other file that xarray opens, or several of them.
+
+    Parameters
+    ----------
+    files : path, URL, or sequence of them
+        Several are combined by their coordinates.
+    opening : Opening, optional
+        How each is opened.
 
     Raises
     ------
     FileNotFoundError
-        If it does not exist.
+        If one does not exist.
     ValueError
-        If it is neither a store nor such a file.
+        If one is neither a store nor such a file, or they do not combine.
 
     Examples
     --------
@@ -138,47 +164,11 @@ def opened(url: str | Path) -> Source:
       ...
     FileNotFoundError: `source` 'missing.zarr' does not exist
     """
-    require_address("source", url)
-    path = local_path(url)
-    if path is not None and not path.exists():
-        raise FileNotFoundError(f"`source` {shown(url)!r} does not exist")
-    is_store = _is_zarr(url)
-    if path is not None and path.is_dir() and not is_store:
-        raise ValueError(f"`source` {shown(url)!r} is a folder but not a Zarr store")
-    try:
-        return Source(str(url), _opened_store(url) if is_store else _opened_file(url))
-    except (ValueError, OSError, KeyError) as error:
-        reason = shown(str(error).split(". ")[0].split("\n")[0]) or type(error).__name__
-        if path is None and isinstance(error, FileNotFoundError):
-            raise FileNotFoundError(f"`source` {shown(url)!r} does not exist") from cause(error)
-        raise ValueError(
-            f"`source` {shown(url)!r} is neither a Zarr store nor a file that xarray opens: "
-            f"{reason}"
-        ) from cause(error)
-
-
-def _opened_file(url: str | Path) -> xr.Dataset:
-    return xr.open_dataset(url, cache=False)
-
-
-def _opened_store(url: str | Path) -> xr.Dataset:
-    group: Any = zarr.open_group(str(url), mode="r")
-    # The store that xarray gets begins at the root of the address, so the group is named as well.
-    path = f"{group.store_path.path}/".lstrip("/")
-    return xr.open_dataset(
-        cast(Any, Whole(group.store_path.store, of_blosc(group))),
-        engine="zarr",
-        group=path.rstrip("/") or None,
-        chunks=None,
-        cache=False,
-        consolidated=group.metadata.consolidated_metadata is not None,
-    )
-
-
-def _is_zarr(url: str | Path) -> bool:
-    path = local_path(url)
-    # An object store such as "s3://bucket/out.zarr/" is not asked before it is opened.
-    return ".zarr" in str(url) if path is None else is_zarr(path)
+    several = (files,) if isinstance(files, str | Path) else tuple(files)
+    urls = tuple(map(str, several))
+    own = tuple(dataset(url, opening) for url in urls)
+    data = own[0] if len(own) == 1 else combined(own, urls)
+    return Source(urls, data, opening, own)
 
 
 def _leading(shape: tuple[int, ...], cells: int) -> tuple[int, ...]:

@@ -120,7 +120,7 @@ def _left_to_this_process() -> Iterator[None]:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if is_main:
-            signal.signal(signal.SIGINT, handler)
+            signal.signal(signal.SIGINT, handler or signal.SIG_DFL)  # None: not set by Python
         if came.is_set():
             signal.raise_signal(signal.SIGINT)
 
