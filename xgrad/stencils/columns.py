@@ -184,8 +184,11 @@ class Windowed(Columns):
         # here follow after any step: no column that is asked for depends on this one.
         head, tail = self.ends
         is_first, is_last = self.start <= self.near, self.stop >= self.size - self.near
-        below = [head, head[-1:]] if self.around and is_last and first > self.near else []
-        above = [tail[:1], tail] if self.around and is_first and self.size - end > self.near else []
+        below, above, missing = [], [], self.size - end
+        if self.around and is_last:
+            below = [head, head[-1:]] if first > self.near else [head[:first]]
+        if self.around and is_first:
+            above = [tail[:1], tail] if missing > self.near else [tail[len(tail) - missing :]]
         whole = np.concatenate([*below, steps, *above])
         start = sum(map(len, below)) + self.start - first
         found = self.table_of(whole, len(whole) + 1)
