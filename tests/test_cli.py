@@ -210,7 +210,7 @@ def test_nothing_that_is_printed_steers_the_terminal(commands: Session, tmp_path
         (common, 1),
         ((*common, "--dim", odd), 1),
         ((*common, "--chunks", odd), 2),
-        ((*common, odd), 2),
+        ((*common, f"--{odd}", odd), 2),
         ((f"--{odd}",), 2),
         ((odd,), 2),
     ):

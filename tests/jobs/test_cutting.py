@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,13 +31,15 @@ axes = st.lists(
 def test_regions_cover_each_cell_once_in_whole_chunks(
     given: list[Axis], n_lanes: int, longest: int, room: int
 ) -> None:
-    def needs(cells: int, ahead: bool) -> int:
+    def needs(sides: Sequence[int], sweep: int, ahead: bool) -> int:
+        del sweep
+        cells = math.prod(sides)
         return cells * (1 + ahead)
 
     layout = cutting.laid_out(given, needs, room, n_lanes, longest)
     if layout is None:
         smallest = np.prod([max(axis.cut(1)) for axis in given])
-        assert needs(int(smallest), ahead=True) > room
+        assert needs([int(smallest)], 0, ahead=True) > room
         return
     count = np.zeros([axis.size for axis in given], int)
     n_regions = 0

@@ -230,6 +230,20 @@ def test_one_of_many_takes_a_lock_on_s3(is_stale: bool, s3: Any, patience: Any) 
         assert not s3.exists(path)
 
 
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_s3_refuses_a_write_if_another_came_after_the_last_look(is_stale: bool, s3: Any) -> None:
+    path, before = f"locks/between/{is_stale}/lock", lock(system="another") if is_stale else None
+    if before is not None:
+        s3.pipe_file(path, before)
+    conditions = ObjectLock(s3, path)._conditions(before)
+    assert conditions
+    s3.pipe_file(path, taken := lock(system="a third"))
+    with pytest.raises(OSError, match="pre-conditions") as caught:
+        s3.pipe_file(path, b"mine", **conditions)
+    assert object_lock._is_conflict(caught.value)
+    assert s3.cat_file(path) == taken
+
+
 def test_a_lock_on_s3_that_was_taken_is_not_written_over(s3: Any, patience: Any) -> None:
     patience(-1)
     first, second = ObjectLock(s3, "locks/lock"), ObjectLock(s3, "locks/lock")

@@ -19,6 +19,9 @@ from xgrad.kernels.piece import Piece
 
 # Cells of a tile, whose terms and their sum stay in the cache of a core.
 _CELLS_OF_A_TILE = 2**16
+# Columns of a table that are made at once, where there are fewer cells beside each than the second
+# number: there the tables and what is made of them take more memory than the data.
+_COLUMNS, _ROWS = 2**15, 32
 
 
 def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
@@ -45,6 +48,28 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
     >>> fold([Piece(f, factor=2.0), Piece(f, factor=-1.0)], "sum", out := np.empty(3)), out
     (True, array([0., 1., 4.]))
     """
+    axis = next((one.long_axis for one in pieces if one.long_axis is not None), None)
+    if axis is None or not _is_thin(out, axis):
+        return _fold([one.written_out() for one in pieces], how, out)
+    if tabled.are_loaded(out.size):
+        from xgrad.kernels import fused  # noqa: F401, PLC0415  the parts alone may be too few cells
+    good = []
+    for start in range(0, out.shape[axis], _COLUMNS):
+        box = [slice(0, n) for n in out.shape]
+        box[axis] = slice(start, min(start + _COLUMNS, out.shape[axis]))
+        part = tuple(box)
+        good.append(_fold([one.cut(part).written_out() for one in pieces], how, out[part]))
+    return all(good)
+
+
+def _is_thin(out: AnyArray, axis: int) -> bool:
+    """Whether the tables of a long axis would take more memory than the block."""
+    n = out.shape[axis]
+    return bool(n > _COLUMNS and out.size < _ROWS * n)
+
+
+def _fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
+    """The same for pieces whose tables are written out."""
     if _is_plain(pieces, how):
         return pieces[0].fill(out)
     if tabled.are_loaded(out.size):
@@ -70,7 +95,8 @@ def fold_pair(one: Sequence[Piece], other: Sequence[Piece], outs: Sequence[AnyAr
     if tabled.are_loaded(outs[0].size):
         from xgrad.kernels import fused  # noqa: PLC0415  it loads numba
 
-        if fused.fold_pair(one, other, outs):
+        first, second = ([piece.written_out() for piece in pieces] for pieces in (one, other))
+        if fused.fold_pair(first, second, outs):
             return True
     good = [fold(pieces, "sum", out) for pieces, out in zip((one, other), outs, strict=True)]
     return all(good)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,11 @@ from xgrad.arrays.engines import is_expression, is_lazy, module_of
 from xgrad.arrays.halo import at_both_edges, between_faces, of_factor
 from xgrad.arrays.in_chunks import Chunks, in_chunks
 from xgrad.arrays.term import Combination, How, Positions, Term, as_float, dtype_of
-from xgrad.kernels.cells import Cells
+from xgrad.kernels.cells import Cells, along
 from xgrad.kernels.piece import Piece
 from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions
 from xgrad.stencils import ghosts
 from xgrad.stencils.scheme import Scheme
-from xgrad.stencils.table import Repeating
-
-# Field of the 1-D structured array that holds one column of a table per item.
-_COLUMN = "column"
 
 
 def combine(one: Combination) -> Any:
@@ -89,8 +85,8 @@ class _OnAxis:
         As in the term.
     is_whole : bool
         Whether the chunk spans the whole axis, so that it needs no neighbours.
-    stencil : OfAnAxis
-        Without its table, whose columns arrive with the chunk.
+    scheme : Scheme
+        That of the stencil, which arrives with the chunk.
     has_product : bool
         Whether a known factor of the data arrives with the chunk.
     """
@@ -98,7 +94,7 @@ class _OnAxis:
     axis: int
     face: int
     is_whole: bool
-    stencil: OfAnAxis
+    scheme: Scheme
     has_product: bool
 
     @classmethod
@@ -107,24 +103,23 @@ class _OnAxis:
         axis = term.axis
         assert axis is not None
         stencil = term.stencil(array.shape[axis], array.dtype)
-        columns = [_columns(stencil.table, array.chunks[axis], module_of(array)), (axis,)]
+        own = [_stencils(stencil, array.chunks[axis], axis, module_of(array)), (axis,)]
         is_whole = array.numblocks[axis] == 1
-        empty = replace(stencil, table=stencil.table[:, :0])
-        way = cls(axis, term.face, is_whole, empty, term.product is not None)
+        way = cls(axis, term.face, is_whole, stencil.scheme, term.product is not None)
         halos = [] if is_whole else way._halo(array, index)
         if term.product is not None:
             product = in_chunks(term.product, array.chunks, module_of(array))
             halos += [product, index, *([] if is_whole else way._halo(product, index)[:2])]
-        return way, [*columns, *halos]
+        return way, [*own, *halos]
 
     def _halo(self, array: Any, index: tuple[int, ...]) -> list[Any]:
-        halo = Halo.of(array, self.axis, self.stencil.scheme, self.face)
+        halo = Halo.of(array, self.axis, self.scheme, self.face)
         return [halo.faces, index, halo.sides, (self.axis,)]
 
     def take(self, f: AnyArray, given: Iterator[AnyArray]) -> Piece:
         """Build the piece from the next arguments of a task."""
-        axis, scheme, face = self.axis, self.stencil.scheme, self.face
-        stencil = replace(self.stencil, table=next(given)[_COLUMN].T)
+        axis, scheme, face = self.axis, self.scheme, self.face
+        stencil = next(given).item()
         if self.is_whole:
             cells = at_both_edges(f, axis, scheme, face, ghosts.values)
         else:
@@ -140,29 +135,13 @@ class _OnAxis:
         return Piece(cells, stencil, inside=known)
 
 
-def _columns(table: AnyArray | Repeating, chunks: tuple[int, ...], engine: Any) -> Any:
-    """The table in chunks of cells; a repeating one is written out chunk by chunk.
-
-    Each item is a cell's column of the table: if the table had two dimensions, dask would look for
-    the parts of each chunk's table and concatenate them.
-    """
-    none = _items(table[:, :0])
-    if isinstance(table, Repeating):
-        cells = engine.arange(table.size, chunks=(chunks,))
-        return cells.map_blocks(
-            _items_of, table, dtype=none.dtype, meta=none, token="xgrad-weights"
-        )
-    return engine.from_array(_items(table), chunks=(chunks,))
-
-
-def _items(table: AnyArray) -> AnyArray:
-    rows = np.ascontiguousarray(table.T)
-    found: AnyArray = rows.view([(_COLUMN, table.dtype, len(table))])[:, 0]
-    return found
-
-
-def _items_of(cells: AnyArray, table: Repeating) -> AnyArray:
-    return _items(table.columns(cells))
+def _stencils(stencil: OfAnAxis, chunks: tuple[int, ...], axis: int, engine: Any) -> Any:
+    """An array with one item for each chunk: the stencil for its cells."""
+    found = np.empty(len(chunks), object)
+    bounds = itertools.pairwise([0, *itertools.accumulate(chunks)])
+    for k, cells in enumerate(itertools.starmap(slice, bounds)):
+        found[k] = stencil.cut(along(axis, cells), axis)
+    return engine.from_array(found, chunks=1)
 
 
 @dataclass(frozen=True)

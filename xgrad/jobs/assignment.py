@@ -43,6 +43,14 @@ def loaded() -> int:
     return resident()
 
 
+def opened(request: Request, retries: int) -> int:
+    """The same as :func:`loaded`, of a worker process that has opened the job."""
+    with _LOCK:
+        if request.token not in _JOBS:
+            _keep(_JOBS, request.token, _job(request, retries))
+    return loaded()
+
+
 def arrays(store: Any, results: Sequence[Result]) -> dict[str, Any]:
     """Arrays of the target.  Chunks of fill values are written, as a missing one is not done."""
     group: Any = zarr.open_group(store, mode="r+", use_consolidated=False)
@@ -57,17 +65,32 @@ class _Open:
     gate: threading.BoundedSemaphore
 
 
+_JOBS: dict[str, Job] = {}
 _OPEN: dict[str, _Open] = {}
 # The object of each job that has one, also when it is not open.
 _GIVEN: dict[str, Given] = {}
 _LOCK = threading.Lock()
 
 
+def _keep(kept: dict[str, Any], token: str, value: Any) -> None:
+    while len(kept) >= _KEPT:
+        kept.pop(next(iter(kept)))
+    kept[token] = value
+
+
+def _job(request: Request, retries: int) -> Job:
+    """Open a job in a worker process."""
+    failure = "a worker could not open the source, whose path all workers must see"
+    own = replace(request, given=_GIVEN.get(request.token))
+    return attempt(partial(Job, own), retries, failure)
+
+
 def adopt(job: Job, lanes: int) -> _Open:
     """Let this process work on a job that it has opened."""
-    while len(_OPEN) >= _KEPT:
-        _OPEN.pop(next(iter(_OPEN)))
-    return _OPEN.setdefault(job.request.token, _Open(job, threading.BoundedSemaphore(lanes)))
+    token = job.request.token
+    if token not in _OPEN:
+        _keep(_OPEN, token, _Open(job, threading.BoundedSemaphore(lanes)))
+    return _OPEN[token]
 
 
 def forget(job: Job) -> None:
@@ -83,20 +106,20 @@ def shared(client: Any, request: Request) -> Iterator[None]:
         yield
         return
     try:
-        with everywhere(client, _keep, request.token, request.given.obj):
+        with everywhere(client, _take, request.token, request.given.obj):
             yield
     finally:
         if client is not None:
             client.run(_drop, request.token)
 
 
-def _keep(token: str, obj: Any) -> None:
+def _take(token: str, obj: Any) -> None:
     _GIVEN[token] = Given.of(obj)
 
 
 def _drop(token: str) -> None:
-    _GIVEN.pop(token, None)
-    _OPEN.pop(token, None)
+    for kept in (_GIVEN, _JOBS, _OPEN):
+        kept.pop(token, None)
 
 
 @dataclass(frozen=True)
@@ -151,10 +174,8 @@ class Assignment:
             yield from process(work, self.boxes, self.sweep, targets, self.retries, check)
 
     def _adopted(self) -> _Open:
-        """Open the job in a worker process, once."""
-        failure = "a worker could not open the source, whose path all workers must see"
-        request = replace(self.request, given=_GIVEN.get(self.request.token))
-        job = attempt(partial(Job, request), self.retries, failure)
+        """Work on the job in a worker process, where it is open, or is opened once."""
+        job = _JOBS.pop(self.request.token, None) or _job(self.request, self.retries)
         return adopt(job, self.lanes)
 
 

@@ -20,6 +20,8 @@ from functools import cached_property
 from xgrad.arrays.chunks import merged
 
 Box = tuple[slice, ...]
+# Bytes that a lane needs, from the sides of a region, the sweep and whether the next is read ahead.
+Needed = Callable[[Sequence[int], int, bool], int]
 
 # Up to this size a larger region is worth its memory, because its halo is a smaller part of it.
 # Beyond it, a buffer exceeds 32 MiB and comes fresh from the system each time, and its page faults
@@ -188,7 +190,7 @@ def cost(axes: Sequence[Axis], blocks: Sequence[int], sweep: int, start: int = _
 
 
 def laid_out(
-    axes: Sequence[Axis], needs: Callable[[int, bool], int], room: int, n_lanes: int, longest: int
+    axes: Sequence[Axis], needs: Needed, room: int, n_lanes: int, longest: int
 ) -> Layout | None:
     """Choose regions that fit into memory and need little decoding.
 
@@ -197,7 +199,8 @@ def laid_out(
     axes : sequence of Axis
         At least one.
     needs : callable
-        Bytes that a lane needs, from the cells of a region and whether the next one is read ahead.
+        Bytes that a lane needs, from the sides of a region, the sweep, and whether the next region
+        is read ahead.
     room : int
         Bytes for a lane.
     n_lanes : int
@@ -213,7 +216,9 @@ def laid_out(
     Examples
     --------
     >>> axes = [Axis(200, 10, 10, halo=1), Axis(40, 20, 20)]
-    >>> laid_out(axes, lambda cells, ahead: 8 * cells * (1 + ahead), 10**4, 1, 64)
+    >>> def needs(sides, sweep, ahead):
+    ...     return 8 * math.prod(sides) * (1 + ahead)
+    >>> laid_out(axes, needs, 10**4, 1, 64)
     Layout(cuts=((20, 20, 20, 20, 20, 20, 20, 20, 20, 20), (20, 20)), sweep=0, length=10)
     """
     found: list[tuple[float, Layout]] = []
@@ -237,21 +242,25 @@ def laid_out(
     return replace(best, length=max(1, min(longest, -(-along // pieces))))
 
 
-def _largest(axes: Sequence[Axis], blocks: Sequence[int]) -> int:
+def _largest(axes: Sequence[Axis], blocks: Sequence[int]) -> tuple[int, ...]:
     cuts = (axis.cut(n) for axis, n in zip(axes, blocks, strict=True))
-    return math.prod(max(sizes, default=0) for sizes in cuts)
+    return tuple(max(sizes, default=0) for sizes in cuts)
+
+
+def is_ahead(axis: Axis, n_chunks: int) -> bool:
+    """Whether regions of so many chunks along a sweep need the next one."""
+    return axis.halo > 0 and n_chunks * axis.chunk < axis.size
 
 
 def _fits(
-    axes: Sequence[Axis], blocks: Sequence[int], sweep: int, needs: Callable[[int, bool], int],
-    room: int,
-) -> bool:  # fmt: skip
-    ahead = axes[sweep].halo > 0 and blocks[sweep] * axes[sweep].chunk < axes[sweep].size
-    return needs(_largest(axes, blocks), ahead) <= room
+    axes: Sequence[Axis], blocks: Sequence[int], sweep: int, needs: Needed, room: int
+) -> bool:
+    ahead = is_ahead(axes[sweep], blocks[sweep])
+    return needs(_largest(axes, blocks), sweep, ahead) <= room
 
 
 def _larger(
-    axes: Sequence[Axis], blocks: Sequence[int], sweep: int, needs: Callable[[int, bool], int],
+    axes: Sequence[Axis], blocks: Sequence[int], sweep: int, needs: Needed,
     room: int, few: int,
 ) -> list[int] | None:  # fmt: skip
     """Double the region along the axis where that saves most, if it is worth it and fits."""
@@ -263,7 +272,7 @@ def _larger(
             continue
         candidate = [2 * n if j == k else n for j, n in enumerate(blocks)]
         n_regions = math.prod(len(a.cut(n)) for a, n in zip(axes, candidate, strict=True))
-        small = _largest(axes, candidate) <= _ENOUGH_CELLS and n_regions >= few
+        small = math.prod(_largest(axes, candidate)) <= _ENOUGH_CELLS and n_regions >= few
         price = cost(axes, candidate, sweep)
         if price < least and small and _fits(axes, candidate, sweep, needs, room):
             best, least = candidate, price

@@ -9,13 +9,11 @@ from typing import Any, cast
 import xarray as xr
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
+from xgrad.jobs import copies
 from xgrad.jobs.request import Group, Job
 from xgrad.stores.urls import shown
 from xgrad.stores.workplace import INCOMPLETE
-from xgrad.workers.threads import compute
 
-# Coordinates of more bytes are copied chunk by chunk.
-_LARGE = 2**24
 # Units of time that xarray reads, but cannot write: it chooses others.
 _UNWRITABLE = re.compile(r"(months?|years?|common_years?) since ", re.IGNORECASE)
 # Codecs that coordinates of a store of format 2 do not keep in one of format 3.
@@ -53,11 +51,7 @@ def skeleton(job: Job, zarr_format: int, *, checksum: bool) -> xr.Dataset:
     if zarr_format > job.source.zarr_format:
         for coord in result.coords.values():
             coord.encoding = {k: v for k, v in coord.encoding.items() if k not in _OF_FORMAT_2}
-    for name, coord in result.coords.items():
-        if coord.nbytes > _LARGE and coord.ndim > 1:
-            stored = dict(zip(coord.dims, job.source.stored(name), strict=True))
-            result = result.assign_coords({name: coord.variable.chunk(stored)})
-    return result
+    return copies.in_boxes(job, result)
 
 
 def _history(job: Job) -> str:
@@ -117,7 +111,9 @@ def _with_checksum(encoding: dict[str, Any], zarr_format: int) -> dict[str, Any]
 
 
 def write(result: xr.Dataset, store: Any, zarr_format: Any) -> None:
-    """Write everything except the values of the results.  Metadata are not consolidated.
+    """Write everything except the values of the results and of large coordinates.
+
+    Metadata are not consolidated.
 
     Parameters
     ----------
@@ -129,7 +125,3 @@ def write(result: xr.Dataset, store: Any, zarr_format: Any) -> None:
         Format of the store.
     """
     result.to_zarr(store, mode="a", compute=False, zarr_format=zarr_format, consolidated=False)
-    large = [name for name, coord in result.coords.items() if coord.chunks]
-    if large:
-        lazy = result.coords.to_dataset()[large]
-        compute(lazy.to_zarr(store, mode="r+", compute=False, consolidated=False))

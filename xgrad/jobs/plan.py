@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import xarray as xr
-
-from xgrad.arrays.term import Positions
-from xgrad.jobs.cutting import Layout, cost, laid_out
+from xgrad.jobs import copies
+from xgrad.jobs.cutting import Layout, cost, is_ahead, laid_out
+from xgrad.jobs.needs import START, Needs
 from xgrad.jobs.request import Group, Job
 from xgrad.stores.urls import printable, shown
+from xgrad.workers import threads
 from xgrad.workers.cluster import Crew
 from xgrad.workers.memory import Memory, size
 
-# What a process needs besides its lanes, measured: compiled kernels, and what codecs keep.
-_START = 80_000_000
-# Freed memory stays with the process for a while, so that more is resident than is in use at once.
-# Measured with chunks of 25 MB on 2 threads; the table is in docs/scaling.md.  One more chunk comes
-# on top: each thread that decodes keeps the last chunk that it had.
-_KEPT = 1.6
 # Lanes for each thread on an object store, where a lane waits most of the time.
 _LANES_OF_A_THREAD = 4
 
@@ -39,6 +33,8 @@ class Plan:
         The regions of each.
     n_workers, n_lanes : int
         Number of processes, and of regions in memory at once in each.
+    n_copies : int
+        Number of boxes of large coordinates that are copied at once, before the regions.
     memory : Memory
         What each process may take, in bytes.
     peak : int
@@ -55,6 +51,7 @@ class Plan:
     layouts: tuple[Layout, ...]
     n_workers: int
     n_lanes: int
+    n_copies: int
     memory: Memory
     peak: int
     n_chunks: int
@@ -91,59 +88,6 @@ class Plan:
         return "\n".join(f"{printable(name):<9} {printable(value)}" for name, value in rows)
 
 
-@dataclass(frozen=True)
-class Needs:
-    """Memory that a lane needs for a group of variables, in bytes.
-
-    Attributes
-    ----------
-    source : int
-        For a cell that has been read.
-    result : int
-        For a cell of a result, and of multi-dimensional coordinates that are read box by box.
-    codec : int
-        For a chunk of the source or the target on its way through the codec.
-    """
-
-    source: int
-    result: int
-    codec: int
-
-    @classmethod
-    def of(cls, job: Job, group: Group) -> Needs:
-        """From dtypes and chunks."""
-        read = [cls._of_variable(job, name, variable) for name, variable in group.origins.items()]
-        alongs = [term.along for term in group.terms]
-        own = {a.name: a.array for a in alongs if isinstance(a, Positions)}
-        # Positions, their halos and the strips cut from them.
-        positions = sum(3 * max(8, one.dtype.itemsize) for one in own.values())
-        # What terms of a result are taken of is in memory as a whole.
-        within = max(sum(len(term.chain) - 1 for term in one.terms) for one in group.results)
-        result = max(one.result for one in read) * (1 + within) + positions
-        codec = max(one.codec for one in read)
-        codec = max(codec, 2 * result * math.prod(group.written))
-        return cls(sum(one.source for one in read), result, codec)
-
-    @classmethod
-    def _of_variable(cls, job: Job, name: Hashable, variable: xr.Variable) -> Needs:
-        item = variable.dtype.itemsize
-        # Decoding makes a copy or two; the kernels take float and complex numbers as they are.
-        source = item * (3 if job.source.is_decoded(name) else 1)
-        result = 16 if variable.dtype.kind == "c" else 8
-        if variable.dtype.kind == "f":
-            result = item
-        if not variable.dtype.isnative or variable.dtype.kind in "iu" or item in (2, 16):
-            source += 8
-            result += 8
-        # A chunk is encoded and decoded, first that of the source, then that of the target.
-        stored = item * math.prod(job.source.inseparable(name))
-        return cls(source, result, job.source.copies(name) * stored)
-
-    def of_region(self, cells: int, ahead: bool) -> int:
-        """For a region, and for the next one if that is read ahead."""
-        return int(_KEPT * (cells * ((1 + ahead) * self.source + self.result) + self.codec))
-
-
 def planned(job: Job, target: str, crew: Crew, longest: int, *, waits: bool) -> Plan:
     """Choose regions, and how many of them are worked on at once.
 
@@ -166,32 +110,55 @@ def planned(job: Job, target: str, crew: Crew, longest: int, *, waits: bool) -> 
         If not even one region fits.
     """
     needs = [Needs.of(job, group) for group in job.groups]
-    room = crew.memory.n_bytes - crew.base - _own(needs)
+    n_copies = _copies(job, crew)
+    room = crew.memory.n_bytes - crew.base - START
     most = crew.n_threads * (_LANES_OF_A_THREAD if waits else 1)
     for n_lanes in range(most, 0, -1):
         each, all_lanes = room // n_lanes, n_lanes * crew.n_workers
         layouts = [
-            laid_out(group.axes(), need.of_region, each, all_lanes, longest)
+            laid_out(group.axes(), _of_lane(need, n_lanes), each, all_lanes, longest)
             for group, need in zip(job.groups, needs, strict=True)
         ]
         found = [layout for layout in layouts if layout is not None]
         if len(found) == len(needs):
-            return _plan(job, target, crew, n_lanes, found, needs)
+            return _plan(job, target, crew, (n_lanes, n_copies), found, needs)
     raise MemoryError(_too_little(job, crew, needs))
 
 
-def _own(needs: Sequence[Needs]) -> int:
-    """What a process needs besides its lanes, in bytes."""
-    return _START + int(_KEPT * max((need.codec for need in needs), default=0))
+def _of_lane(need: Needs, n_lanes: int) -> Callable[[Sequence[int], int, bool], int]:
+    """What a lane needs for a region; other threads decode for one that is alone."""
+
+    def needed(sides: Sequence[int], sweep: int, ahead: bool) -> int:
+        kept = need.kept(sides) if n_lanes == 1 else 0
+        return need.of_region(sides, sweep, ahead=ahead) + kept
+
+    return needed
+
+
+def _copies(job: Job, crew: Crew) -> int:
+    """How many boxes of large coordinates fit into memory at once."""
+    each, name = copies.needs(job)
+    own = crew.base + START
+    n_copies = min(threads.count(), (crew.memory.n_bytes - own) // max(1, each))
+    if each and n_copies < 1:
+        raise MemoryError(
+            f"`memory` is {size(crew.memory.n_bytes)} ({crew.memory.origin}), but to copy one "
+            f"chunk of the coordinate {name!r} takes {size(each)}, and the process {size(own)}: "
+            f"{size(own + each)} in all; give more `memory`, or rechunk or drop the coordinate "
+            "in the source"
+        )
+    return max(1, n_copies)
 
 
 def _plan(
-    job: Job, target: str, crew: Crew, n_lanes: int, layouts: Sequence[Layout],
+    job: Job, target: str, crew: Crew, at_once: tuple[int, int], layouts: Sequence[Layout],
     needs: Sequence[Needs],
 ) -> Plan:  # fmt: skip
+    n_lanes, n_copies = at_once
+    busy = max(1, min(n_lanes, sum(layout.n_runs for layout in layouts)))
     of_a_lane, n_chunks, n_read, n_decoded = 0, 0, 0, 0
     for group, layout, need in zip(job.groups, layouts, needs, strict=True):
-        of_a_lane = max(of_a_lane, _of_a_lane(group, layout, need))
+        of_a_lane = max(of_a_lane, _of_layout(group, layout, _of_lane(need, busy)))
         sides = zip(group.shape, group.written, strict=True)
         n_chunks += len(group.results) * math.prod(-(-side // chunk) for side, chunk in sides)
         pairs = zip(layout.largest, group.written, strict=True)
@@ -201,29 +168,32 @@ def _plan(
         n_decoded += int(n_bytes * cost(group.axes(), blocks, layout.sweep, start=0))
     n_written = sum(math.prod(group.shape) * group.itemsize for group in job.groups)
     names = tuple(group.name for group in job.groups)
+    peak = crew.base + START + max(n_copies * copies.needs(job)[0], busy * of_a_lane)
     return Plan(
         job.request.described, shown(target), names, tuple(layouts), crew.n_workers, n_lanes,
-        crew.memory, crew.base + _own(needs) + n_lanes * of_a_lane, n_chunks, n_read, n_decoded,
-        n_written,
+        n_copies, crew.memory, peak, n_chunks, n_read, n_decoded, n_written,
     )  # fmt: skip
 
 
-def _of_a_lane(group: Group, layout: Layout, need: Needs) -> int:
+def _of_layout(
+    group: Group, layout: Layout, needed: Callable[[Sequence[int], int, bool], int]
+) -> int:
     several = len(layout.cuts[layout.sweep]) > 1
     ahead = several and any(term.axis == layout.sweep for term in group.terms)
-    return need.of_region(math.prod(layout.largest), ahead)
+    return needed(layout.largest, layout.sweep, ahead)
 
 
 def _too_little(job: Job, crew: Crew, needs: Sequence[Needs]) -> str:
     least = []
     for group, need in zip(job.groups, needs, strict=True):
         axes = group.axes()
-        cells = math.prod(max(axis.cut(1), default=0) for axis in axes)
-        least.append(need.of_region(cells, any(axis.halo for axis in axes)))
+        sides = [max(axis.cut(1), default=0) for axis in axes]
+        sweeps = [k for k, axis in enumerate(axes) if axis.halo] or [0]
+        least.append(min(_of_lane(need, 1)(sides, k, is_ahead(axes[k], 1)) for k in sweeps))
     most = max(least)
     worst = job.groups[least.index(most)]
     chunk = " × ".join(map(str, worst.written))
-    own = crew.base + _own(needs)
+    own = crew.base + START
     return (
         f"`memory` is {size(crew.memory.n_bytes)} ({crew.memory.origin}), but one chunk of "
         f"{worst.name!r} ({chunk} cells) with its halo needs {size(most)}, and the process "

@@ -292,7 +292,8 @@ def _piece(own: Prepared, neighbours: _Neighbours, box: Box) -> Piece:
 
     cells = _surrounded(core, term, region, box, beside, ghosts.values)
     if own.stencil is not None:
-        stencil, inside = own.stencil.cut(box, axis), _inside(term, region, box)
+        cut, inside = own.stencil.cut(box, axis), _inside(term, region, box)
+        stencil = region.attempt("read", "positions", box, cut.held)
         return Piece(cells, stencil, factor, term.component, inside)
     return Piece(cells, _own_positions(term, region, box), factor, term.component)
 

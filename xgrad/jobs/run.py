@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from xgrad._typing import Progress
-from xgrad.jobs import empty_target, progress, resume
+from xgrad.jobs import copies, empty_target, progress, resume
 from xgrad.jobs.assignment import (
     Assignment,
     adopt,
@@ -21,6 +22,7 @@ from xgrad.jobs.assignment import (
     assignments,
     forget,
     loaded,
+    opened,
     shared,
 )
 from xgrad.jobs.cutting import Box
@@ -119,7 +121,7 @@ def run(request: Request, target: str | Path, settings: Settings) -> Report:
         start = time.perf_counter()
         with found.hold(f"xgrad {request.operation} of {request.described}") as place:
             if not resume.resumes(place, own, request.token, restart=settings.restart):
-                _begin(job, place, own, checksum=settings.checksum)
+                _begin(job, plan, place, own, checksum=settings.checksum)
             adopt(job, plan.n_lanes)
             before = _work_off(job, plan, place, client, settings)
             _verify(job, place)
@@ -175,16 +177,18 @@ def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
         job.request.given.warn_of_repeated_work(job.read)
     waits = any(map(is_remote, job.request.sources)) or not target.is_local
     longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
-    processes = crew(client, settings.memory, loaded)
+    ready = loaded if client is None else partial(opened, job.request, settings.retries)
+    processes = crew(client, settings.memory, ready)
     return planned(job, target.name, processes, longest, waits=waits)
 
 
-def _begin(job: Job, place: Workplace, own: dict[str, str], *, checksum: bool) -> None:
+def _begin(job: Job, plan: Plan, place: Workplace, own: dict[str, str], *, checksum: bool) -> None:
     """Make the arrays without their chunks."""
     zarr_format = place.zarr_format or job.source.zarr_format
     place.begin(zarr_format, job.request.token)
     result = empty_target.skeleton(job, zarr_format, checksum=checksum)
     empty_target.write(result, place.store, zarr_format)
+    copies.copy(result, place.store, plan.n_copies)
     resume.remember(place, own)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from xgrad._typing import AnyArray
 from xgrad.kernels.cells import Box, Cells, thin
 from xgrad.kernels.layout import result_dtype
-from xgrad.kernels.stencil_kinds import Stencil
+from xgrad.kernels.stencil_kinds import OfAnAxis, Stencil
 
 
 class Piece(NamedTuple):
@@ -51,6 +51,18 @@ class Piece(NamedTuple):
         stencil = self.stencil and self.stencil.cut(box, self.cells.axis)
         inside = self.inside and self.inside.cut(box)
         return Piece(self.cells.cut(box), stencil, factor, self.component, inside)
+
+    @property
+    def long_axis(self) -> int | None:
+        """The axis along which the table of the stencil is to be made in parts, if it is long."""
+        made = isinstance(self.stencil, OfAnAxis) and not self.stencil.is_written_out
+        return self.cells.axis if made else None
+
+    def written_out(self) -> Piece:
+        """The term with the table of its stencil as an array."""
+        if not isinstance(self.stencil, OfAnAxis):
+            return self
+        return self._replace(stencil=self.stencil.written_out())
 
     def fill(self, out: AnyArray) -> bool:
         """Write the derivative without its factor; False if some positions are not monotonic."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -18,9 +19,10 @@ from xgrad.kernels import tabled
 from xgrad.kernels.cells import Box, Cells, thin
 from xgrad.kernels.layout import result_dtype
 from xgrad.stencils import table as tables
+from xgrad.stencils.columns import Columns, Repeating, Windowed
 from xgrad.stencils.scheme import Scheme
 
-# An even axis with more cells than this has one column for all that are not near its ends.
+# The table of an axis with more cells than this is made in parts, for the cells at work.
 _LONG = 2**16
 
 # Modules with compiled loops are imported where they are used: they load numba, which small arrays
@@ -45,13 +47,13 @@ class OfAnAxis(ABC):
     ----------
     scheme : Scheme
         Order, accuracy and boundaries.
-    table : array of shape (k, n)
-        One column per cell, computed once for the whole axis: if each chunk decided whether it is
-        even, the last bits would depend on the chunks.
+    table : array of shape (k, n) or Columns
+        One column per cell.  Whether the axis is even is decided once for the whole axis: if each
+        chunk decided it, the last bits would depend on the chunks.
     """
 
     scheme: Scheme
-    table: AnyArray | tables.Repeating
+    table: AnyArray | Columns
 
     @staticmethod
     @abstractmethod
@@ -76,6 +78,19 @@ class OfAnAxis(ABC):
     @abstractmethod
     def apply(self, cells: Cells, out: AnyArray) -> bool:
         """Differentiate the block into `out`."""
+
+    @property
+    def is_written_out(self) -> bool:
+        """Whether the table is an array."""
+        return isinstance(self.table, np.ndarray)
+
+    def written_out(self) -> Self:
+        """The same, with the table as an array."""
+        return self if self.is_written_out else replace(self, table=self.columns)
+
+    def held(self) -> Self:
+        """The same, with all that the table is made from in memory."""
+        return replace(self, table=self.table.held()) if isinstance(self.table, Columns) else self
 
     def cut(self, box: Box, axis: int) -> Self:
         """The stencil for a part of the block."""
@@ -238,8 +253,17 @@ def of_axis(
     """
     real = np.empty(0, result_dtype(dtype)).real.dtype.newbyteorder("=")
     kind = kind_of(scheme)
+    table_of = partial(_table_of, kind, scheme, real, seam)
+    if size <= _LONG:
+        return kind(scheme, table_of(steps, size))
     near = scheme.needed + scheme.reach
-    if np.ndim(steps) == 0 and size > _LONG:
-        short = kind.table_of(steps, 2 * near + 1, scheme, real, seam)
-        return kind(scheme, tables.Repeating(short, size))
-    return kind(scheme, kind.table_of(steps, size, scheme, real, seam))
+    if np.ndim(steps) == 0:
+        return kind(scheme, Repeating.of(table_of(steps, 2 * near + 1), size))
+    around = "periodic" in scheme.boundary
+    return kind(scheme, Windowed.of(steps, size, near, table_of, around=around))
+
+
+def _table_of(
+    kind: type[OfAnAxis], scheme: Scheme, dtype: np.dtype[Any], seam: Any, steps: Steps, size: int
+) -> AnyArray:
+    return kind.table_of(steps, size, scheme, dtype, seam)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from xgrad._typing import AnyArray, Steps
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
+from xgrad.labels.pieces import OF_A_PIECE, overlapping, pieces
 from xgrad.stencils import circle, closed_form
 
 # A whole turn of a longitude.
 _DEGREES = 360.0
-
 # A relative error of the steps that is worth a warning: that of float32 longitudes 1/12 degree
 # apart is about this.
 _TOLERABLE_ROUNDING = 1e-4
@@ -95,12 +95,7 @@ def steps_between(
             "with `spacing`"
         )
     refuse_first(~np.isfinite(values), values, what, "is not finite")
-    # Integers become float64 before they are subtracted: unsigned ones would wrap.
-    positions = values if values.dtype.kind == "f" else values.astype(np.float64)
-    with np.errstate(over="ignore"):
-        differences = np.diff(positions)
-    _refuse_unlike(differences, values, what)
-    steps = _unrolled(differences, period)
+    steps = _unrolled(differences(values, what), period)
     if period is None and turn is not None:
         steps = _the_short_way(steps, turn)
         _refuse_the_long_way(steps, turn, values, what)
@@ -108,21 +103,58 @@ def steps_between(
     return reduced(steps)
 
 
-def _refuse_unlike(differences: AnyArray, values: AnyArray, what: str) -> None:
+def differences(values: AnyArray, what: str = "the axis", start: int = 0) -> AnyArray:
+    """Differences of neighbouring numbers, which may be a part that begins at index `start`.
+
+    Integers become float64 before they are subtracted: unsigned ones would wrap.
+
+    Raises
+    ------
+    CoordinateError
+        If a float holds one as zero or infinity, although it is neither.
+
+    Examples
+    --------
+    >>> differences(np.array([2, 1], "u1"))
+    array([-1.])
+    """
+    with np.errstate(over="ignore"):
+        found = np.diff(values if values.dtype.kind == "f" else values.astype(np.float64))
+    _refuse_unlike(found, values, what, start)
+    return found
+
+
+def checked_differences(values: AnyArray, what: str, turn: float | None, start: int) -> AnyArray:
+    """Steps of a part of a long coordinate, which begins at index `start`.
+
+    Raises
+    ------
+    CoordinateError
+        If :func:`steps_between` might not take them as they are.
+    """
+    refuse_first(~np.isfinite(values), values, what, "is not finite", start)
+    steps = differences(values, what, start)
+    if turn is not None:
+        _refuse_the_long_way(steps, turn, values, what)
+    require_monotonic(steps > 0, steps < 0, values, what, start)
+    return steps
+
+
+def _refuse_unlike(differences: AnyArray, values: AnyArray, what: str, start: int) -> None:
     """Refuse differences that a float holds as zero or infinity, although they are neither."""
     if np.isinf(differences).any():
         i, wide = int(np.argmax(np.isinf(differences))), np.dtype(np.float64)
         remedy = "convert it to float64" if values.dtype.itemsize < wide.itemsize else "scale it"
         raise CoordinateError(
-            f"{what} goes from {values[i]} to {values[i + 1]} at index {i + 1}, a step that "
-            f"{values.dtype} cannot hold; {remedy}"
+            f"{what} goes from {values[i]} to {values[i + 1]} at index {start + i + 1}, a step "
+            f"that {values.dtype} cannot hold; {remedy}"
         )
     alike = (differences == 0) & (values[1:] != values[:-1])
     if alike.any():
-        refuse_alike(int(np.argmax(alike)), values, what)
+        refuse_alike(int(np.argmax(alike)), values, what, start)
 
 
-def refuse_alike(i: int, values: AnyArray, what: str) -> None:
+def refuse_alike(i: int, values: AnyArray, what: str, start: int = 0) -> None:
     """Refuse integers that float64 cannot tell apart, and show the two after index `i`.
 
     Raises
@@ -131,9 +163,9 @@ def refuse_alike(i: int, values: AnyArray, what: str) -> None:
         Always.
     """
     raise CoordinateError(
-        f"{what} has positions that float64 cannot tell apart at index {i} and {i + 1} (values "
-        f"{values[i]} and {values[i + 1]}), because it does not hold all integers beyond 2**53; "
-        "count them from the smallest one, as in `x - x.min()`"
+        f"{what} has positions that float64 cannot tell apart at index {start + i} and "
+        f"{start + i + 1} (values {values[i]} and {values[i + 1]}), because it does not hold all "
+        "integers beyond 2**53; count them from the smallest one, as in `x - x.min()`"
     )
 
 
@@ -149,8 +181,10 @@ def reduced(steps: NDArray[np.floating[Any]]) -> Steps:
     return steps[0] if even else steps
 
 
-def refuse_first(bad: AnyArray, values: AnyArray, what: str, why: str) -> None:
+def refuse_first(bad: AnyArray, values: AnyArray, what: str, why: str, start: int = 0) -> None:
     """Refuse positions if one of them is bad, and show the first bad one.
+
+    The values may be a part of the positions, from index `start` on.
 
     Raises
     ------
@@ -160,13 +194,17 @@ def refuse_first(bad: AnyArray, values: AnyArray, what: str, why: str) -> None:
     if bad.any():
         i = int(np.argmax(bad))
         raise CoordinateError(
-            f"{what} {why} at index {i} (value {values[i]}); drop or fill such positions, for "
-            "instance with `.dropna` or `.interpolate_na`"
+            f"{what} {why} at index {start + i} (value {values[i]}); drop or fill such positions, "
+            "for instance with `.dropna` or `.interpolate_na`"
         )
 
 
-def require_monotonic(rises: AnyArray, falls: AnyArray, values: AnyArray, what: str) -> None:
+def require_monotonic(
+    rises: AnyArray, falls: AnyArray, values: AnyArray, what: str, start: int = 0
+) -> None:
     """Require that all steps rise or that all fall, and show the first pair that does not.
+
+    The values may be a part of the positions, from index `start` on.
 
     Raises
     ------
@@ -183,7 +221,8 @@ def require_monotonic(rises: AnyArray, falls: AnyArray, values: AnyArray, what: 
         wrong = falls if rises[0] else rises
         i, why, remedy = int(np.argmax(wrong)), "is not sorted", "sort with `.sortby`"
     raise CoordinateError(
-        f"{what} {why} at index {i} and {i + 1} (values {values[i]} and {values[i + 1]}); {remedy}"
+        f"{what} {why} at index {start + i} and {start + i + 1} (values {values[i]} and "
+        f"{values[i + 1]}); {remedy}"
     )
 
 
@@ -225,7 +264,7 @@ class Line(NamedTuple):
     at: int
 
     @classmethod
-    def through(cls, values: AnyArray, period: float | None) -> Line:
+    def through(cls, values: Any, period: float | None) -> Line:
         """Draw the line.
 
         A position such as ``start + i * step`` is rounded twice, and so are the two ends of the
@@ -233,7 +272,7 @@ class Line(NamedTuple):
 
         Parameters
         ----------
-        values : array of shape (n,)
+        values : array of shape (n,), or Variable that is read in parts
             At least 2 numbers.
         period : float or None
             If given, the positions are on a circle and may start over once inside the array.
@@ -243,23 +282,41 @@ class Line(NamedTuple):
         >>> Line.through(np.arange(4, dtype="f4") / np.float32(10), None).off < 1
         True
         """
-        exact = values.astype(np.float64)
-        exact = exact[0] + np.cumsum([0.0, *_unrolled(np.diff(exact), period)])
-        n = len(exact) - 1
-        step = (exact[-1] - exact[0]) / n
-        off = np.abs(exact - (exact[0] + step * np.arange(n + 1)))
-        kind = values if values.dtype.kind == "f" else exact
-        rounding = 2 * float(np.spacing(np.abs(kind).max()))
-        i = int(np.argmax(off))
-        return cls(step, rounding, float(off[i] / rounding), i)
+        n, largest = values.size - 1, 0.0
+        first = last = np.float64(0.0)
+        for start, part, exact in _on_a_line(values, period):
+            kind = part if part.dtype.kind == "f" else exact
+            largest = np.maximum(largest, np.abs(kind).max(), dtype=kind.dtype)
+            first, last = exact[0] if start == 0 else first, exact[-1]
+        step = (last - first) / n
+        rounding = 2 * float(np.spacing(largest))
+        worst, at = -1.0, 0
+        for start, _, exact in _on_a_line(values, period):
+            off = np.abs(exact - (first + step * np.arange(start, start + len(exact))))
+            i = int(np.argmax(off))
+            if off[i] > worst:
+                worst, at = float(off[i]), start + i
+        return cls(step, rounding, worst / rounding, at)
 
 
-def cost_of_rounding(values: AnyArray, steps: Steps, period: float | None) -> float:
+def _on_a_line(values: Any, period: float | None) -> Iterator[tuple[int, AnyArray, AnyArray]]:
+    """Positions piece by piece, as they are and unrolled in float64, and where a piece starts."""
+    first, last, total = 0.0, 0.0, 0.0
+    for start, part in pieces(values, values.size if period is not None else OF_A_PIECE):
+        exact = part.astype(np.float64)
+        first, last = (exact[0], exact[0]) if start == 0 else (first, last)
+        steps = _unrolled(np.diff(exact), period)
+        sums = np.cumsum(np.concatenate([[total], [exact[0] - last], steps]))[1:]
+        total, last = sums[-1], exact[-1]
+        yield start, part, first + sums
+
+
+def cost_of_rounding(values: Any, steps: Steps, period: float | None) -> float:
     """Relative error of the steps if the positions are even but rounded to float32 or less; else 0.
 
     Parameters
     ----------
-    values : array of shape (n,)
+    values : array of shape (n,), or Variable that is read in parts
         The positions.
     steps : float or array of shape (n - 1,)
         Their steps, from :func:`steps_between`.
@@ -278,10 +335,11 @@ def cost_of_rounding(values: AnyArray, steps: Steps, period: float | None) -> fl
     line = Line.through(values, period)
     if line.off > 1:
         return 0.0
-    return float(np.abs(np.asarray(steps, np.float64) / line.step - 1).max())
+    every = (np.asarray(part, np.float64) for _, part in pieces(steps))
+    return max(float(np.abs(part / line.step - 1).max()) for part in every)
 
 
-def cost_of_conversion(values: AnyArray) -> float:
+def cost_of_conversion(values: Any) -> float:
     """Greatest relative error of the steps of integers from their conversion to float64.
 
     Examples
@@ -292,7 +350,11 @@ def cost_of_conversion(values: AnyArray) -> float:
     """
     if values.dtype.kind not in "iu" or values.size < 2:
         return 0.0
-    if max(int(values.max()), -int(values.min())) <= 2**53:
+    return max(_of_conversion(part) for _, part in overlapping(values))
+
+
+def _of_conversion(values: AnyArray) -> float:
+    if values.size < 2 or max(int(values.max()), -int(values.min())) <= 2**53:
         return 0.0
     ascends = values[1:] > values[:-1]
     # The distance of two int64 may be too large for a third, but not for a uint64.
@@ -302,7 +364,7 @@ def cost_of_conversion(values: AnyArray) -> float:
 
 
 def warn_of_rounding(
-    values: AnyArray, what: str, steps: Steps, period: float | None, name: Hashable
+    values: Any, what: str, steps: Steps, period: float | None, name: Hashable
 ) -> None:
     """Warn of positions whose rounding makes their steps much less precise.
 
@@ -330,7 +392,7 @@ def warn_of_rounding(
     warn_of_conversion(values, what)
 
 
-def warn_of_conversion(values: AnyArray, what: str) -> None:
+def warn_of_conversion(values: Any, what: str) -> None:
     """Warn of integers that float64 rounds, if this makes their steps much less precise."""
     cost = cost_of_conversion(values)
     if cost > _TOLERABLE_ROUNDING:

@@ -12,8 +12,8 @@ import xarray as xr
 
 from xgrad._typing import AnyArray, DatetimeUnit, Steps
 from xgrad.errors import CoordinateError
+from xgrad.labels import long_steps, times
 from xgrad.labels import positions as numbers
-from xgrad.labels import times
 from xgrad.labels.attributes import label_of
 from xgrad.labels.cf import full_turn
 from xgrad.labels.units import OF_TIME
@@ -114,13 +114,13 @@ def from_coordinate(
     what = f"coordinate {name!r}"
     times.refuse_other_objects(coord)
     if times.is_time(coord):
-        steps, unit = times.steps_between(coord.values, what, datetime_unit), OF_TIME[datetime_unit]
-        found = Spacing(coord.dims[0], name, steps, unit, label, is_time=True)
+        steps = long_steps.of_times(coord, what, datetime_unit)
+        found = Spacing(coord.dims[0], name, steps, OF_TIME[datetime_unit], label, is_time=True)
         return around(found, coord.size, period)
     turn = full_turn(coord.attrs.get("units"))
-    steps = numbers.steps_between(coord.values, what, period, turn)
+    steps = long_steps.of_numbers(coord, what, period, turn)
     if warns:
-        numbers.warn_of_rounding(coord.values, what, steps, period, name)
+        numbers.warn_of_rounding(long_steps.readable(coord), what, steps, period, name)
     found = Spacing(coord.dims[0], name, steps, coord.attrs.get("units"), label)
     return around(found, coord.size, period)
 
@@ -188,10 +188,11 @@ def uniform(
             f"{uneven}: the step at index {i} is {steps[i]:g} {along.units}, the first one "
             f"{steps[0]:g}; leave `spacing` out"
         )
-    line = numbers.Line.through(coord.values, period)
+    values = long_steps.readable(coord)
+    line = numbers.Line.through(values, period)
     if line.off > 1:
         raise CoordinateError(
-            f"{uneven}: at index {line.at} the value {coord.values[line.at]} is {line.off:.3g} "
+            f"{uneven}: at index {line.at} the value {values[line.at].values} is {line.off:.3g} "
             "times its own rounding away from a straight line; leave `spacing` out"
         )
     if period is None:

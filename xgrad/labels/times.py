@@ -239,14 +239,27 @@ def steps_between(values: AnyArray, what: str, unit: DatetimeUnit) -> Steps:
     >>> steps_between(np.array([0, 1, 3], "m8[h]"), "`time`", "m")
     array([ 60., 120.])
     """
-    ticks, resolution, values = _ticks(values, what)
+    return reduced(lengths_between(values, what, unit))
+
+
+def lengths_between(
+    values: AnyArray, what: str, unit: DatetimeUnit, start: int = 0
+) -> NDArray[np.float64]:
+    """The same as an array, also of a part of the times that begins at index `start`.
+
+    Examples
+    --------
+    >>> lengths_between(np.array([3, 2, 1], "m8[h]"), "`time`", "m")
+    array([-60., -60.])
+    """
+    ticks, resolution, values = _ticks(values, what, start)
     rises, falls = ticks[1:] > ticks[:-1], ticks[1:] < ticks[:-1]
-    require_monotonic(rises, falls, values, what)
+    require_monotonic(rises, falls, values, what, start)
     # The distance of two int64 may be too large for a third, but not for a uint64.
     ascending = np.sort(ticks).astype(np.uint64)
     lengths = _in_unit(np.diff(ascending), resolution, what, unit)
     descends = bool(falls.size and falls[0])
-    return reduced(-lengths[::-1] if descends else lengths)
+    return -lengths[::-1] if descends else lengths
 
 
 def length_of(step: AnyArray, what: str, unit: DatetimeUnit) -> float:
@@ -276,7 +289,9 @@ def length_of(step: AnyArray, what: str, unit: DatetimeUnit) -> float:
     return float(np.copysign(length, ticks[0]))
 
 
-def _ticks(values: AnyArray, what: str) -> tuple[NDArray[Any], tuple[str, int], AnyArray]:
+def _ticks(
+    values: AnyArray, what: str, start: int
+) -> tuple[NDArray[Any], tuple[str, int], AnyArray]:
     """Times as integers, the length of a tick, and the times, of which none is missing."""
     if values.dtype.kind == "O":
         missing = np.array([not hasattr(value, "calendar") for value in values.flat])
@@ -286,7 +301,7 @@ def _ticks(values: AnyArray, what: str) -> tuple[NDArray[Any], tuple[str, int], 
         except TypeError as error:
             raise CoordinateError(f"{what} has times of different calendars: {error}") from error
         return ticks, ("us", 1), values
-    refuse_first(np.isnat(values), values, what, "is not a time")
+    refuse_first(np.isnat(values), values, what, "is not a time", start)
     if values.dtype.kind == "M" and np.datetime_data(values.dtype)[0] in ("Y", "M"):
         values = values.astype("M8[s]")  # dates; durations of months are refused below
     return values.astype(np.int64), np.datetime_data(values.dtype), values

@@ -16,6 +16,7 @@ from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.names import dtypes_of
 from xgrad.labels.options import Options
+from xgrad.labels.pieces import overlapping
 from xgrad.labels.positions import leave_range
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.units import OF_TIME, as_one, quotient
@@ -277,20 +278,22 @@ def _check_duration(name: Hashable, variable: xr.Variable) -> None:
 
 def _warn_of_range(along: Spacing, scheme: Scheme) -> None:
     """Warn of steps whose products the dtype of the positions cannot hold, as numpy does not."""
-    steps = np.asarray(along.steps)
-    if not scheme.is_numpys or steps.size < 2:
+    if not scheme.is_numpys or np.ndim(along.steps) == 0:
         return
-    bad = leave_range(steps)
-    if bad.any():
+    for start, steps in overlapping(along.steps):
+        bad = leave_range(steps)
+        if not bad.any():
+            continue
         i = int(np.argmax(bad))
         narrow = steps.dtype.itemsize < np.dtype(np.float64).itemsize
         remedy = "convert it to float64" if narrow else "count it in another unit"
         warn(
             f"coordinate {along.name!r} has steps of {steps[i]:g} and {steps[i + 1]:g} at index "
-            f"{i + 1}, whose product {steps.dtype} cannot hold: derivatives there are imprecise, "
-            f"0 or NaN, as in numpy; {remedy}",
+            f"{start + i + 1}, whose product {steps.dtype} cannot hold: derivatives there are "
+            f"imprecise, 0 or NaN, as in numpy; {remedy}",
             CoordinateWarning,
         )
+        return
 
 
 def _check_boundary(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:

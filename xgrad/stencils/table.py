@@ -8,7 +8,6 @@ chunk that happens to be even would divide where its neighbours multiply, and ro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -68,51 +67,6 @@ def table_of(steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: An
             inner = np.asarray(steps) if np.ndim(steps) == 0 else steps[-1 if cell else 0]  # type: ignore[index]
             _fill_centre(table, cell, *((inner, ghost[0]) if cell else (ghost[0], inner)))
     return table
-
-
-@dataclass(frozen=True)
-class Repeating:
-    """The table of a long even axis: all columns but those near its two ends are the same.
-
-    Attributes
-    ----------
-    short : array of shape (k, 2 * near + 1)
-        The table of an axis with the same ends, and one column between them.
-    size : int
-        Number of cells along the axis.
-
-    Examples
-    --------
-    >>> long = Repeating(np.array([[1, 2, 3]]), 10**12)
-    >>> long[:, 0:4], long[:, -3:]
-    (array([[1, 2, 2, 2]]), array([[2, 2, 3]]))
-    """
-
-    short: AnyArray
-    size: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Of the whole table."""
-        return len(self.short), self.size
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the whole table."""
-        return self.short.dtype
-
-    def columns(self, cells: NDArray[np.integer[Any]]) -> AnyArray:
-        """The columns of these cells."""
-        near = self.short.shape[1] // 2
-        from_end = np.maximum(near, cells - (self.size - self.short.shape[1]))
-        return self.short[:, np.where(cells < near, cells, from_end)]
-
-    def __getitem__(self, key: tuple[slice, slice]) -> AnyArray:
-        rows, part = key
-        return self.columns(np.arange(*part.indices(self.size)))[rows]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
-        return np.asarray(self[:, :], dtype, copy=copy)
 
 
 def of_products(table: Table, inside: AnyArray) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,9 +15,12 @@ from typing import Any, cast
 import xarray as xr
 import zarr
 
+from xgrad.stores import bounded
 from xgrad.stores.blosc import Whole, of_blosc
 from xgrad.stores.urls import cause, is_zarr, local_path, require_address, shown
 
+# Coordinates of more bytes get no index.
+_SHORT = 2**24
 # Options of xarray that are arguments of their own, and those that a job decides.
 _ARGUMENTS = ("group", "engine", "decode_times")
 _DECIDED = ("cache", "chunks", "chunked_array_type", "from_array_kwargs", "inline_array")
@@ -64,7 +68,8 @@ class Opening:
     def keywords(self) -> dict[str, Any]:
         """Those of :func:`xarray.open_dataset` that are given, without group and engine."""
         times = {} if self.decode_times is None else {"decode_times": self.decode_times}
-        return {**self.open_options, **times, "cache": False}
+        own = {"create_default_indexes": False, **self.open_options}
+        return {**own, **times, "cache": False}
 
     def is_store(self, url: str | Path) -> bool:
         """Whether it is opened as a Zarr store."""
@@ -112,6 +117,8 @@ def dataset(url: str | Path, opening: Opening) -> xr.Dataset:
         raise ValueError(f"`source` {shown(url)!r} is a folder but not a Zarr store")
     try:
         found = (_of_store if is_store else _of_file)(url, opening)
+        if "create_default_indexes" not in opening.open_options:
+            found = indexed(found, _SHORT)
     except (ValueError, OSError, KeyError, TypeError) as error:
         if path is None and isinstance(error, FileNotFoundError) and opening.group is None:
             raise FileNotFoundError(f"`source` {shown(url)!r} does not exist") from cause(error)
@@ -123,6 +130,25 @@ def dataset(url: str | Path, opening: Opening) -> xr.Dataset:
             f"have: {groups}; give one of them as `group`"
         )
     return found
+
+
+def indexed(data: xr.Dataset, n_bytes: float = math.inf) -> xr.Dataset:
+    """The data with an index for each dimension that has a coordinate of at most so many bytes.
+
+    An index is in memory as a whole.
+
+    Examples
+    --------
+    >>> bare = xr.Coordinates({"x": ("x", [1.0, 2.0])}, indexes={}).to_dataset()
+    >>> list(indexed(bare, 8).xindexes), list(indexed(bare).xindexes)
+    ([], ['x'])
+    """
+    for name in data.dims:
+        if name not in data.coords or name in data.xindexes:
+            continue
+        if data[name].dims == (name,) and data[name].nbytes <= n_bytes:
+            data = data.set_xindex([name])
+    return data
 
 
 def _of_file(url: str | Path, opening: Opening) -> xr.Dataset:
@@ -154,14 +180,15 @@ def _of_store(url: str | Path, opening: Opening) -> xr.Dataset:
     group = opening.zarr_group(url)
     # The store that xarray gets begins at the root of the address, so the group is named as well.
     path = f"{group.store_path.path}/".lstrip("/")
-    return xr.open_dataset(
-        cast(Any, Whole(group.store_path.store, of_blosc(group))),
-        engine="zarr",
-        group=path.rstrip("/") or None,
-        chunks=None,
-        consolidated=group.metadata.consolidated_metadata is not None,
-        **opening.keywords,
-    )
+    with bounded.codecs():
+        return xr.open_dataset(
+            cast(Any, Whole(group.store_path.store, of_blosc(group))),
+            engine="zarr",
+            group=path.rstrip("/") or None,
+            chunks=None,
+            consolidated=group.metadata.consolidated_metadata is not None,
+            **opening.keywords,
+        )
 
 
 def _reason(url: str | Path, opening: Opening, error: Exception) -> str:

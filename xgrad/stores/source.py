@@ -17,7 +17,7 @@ import xarray as xr
 from dask.tokenize import tokenize
 
 from xgrad.stores import listing
-from xgrad.stores.opening import Opening, dataset
+from xgrad.stores.opening import Opening, dataset, indexed
 from xgrad.stores.several import combined
 from xgrad.stores.urls import local_path
 
@@ -167,6 +167,8 @@ def opened(files: str | Path | Sequence[str | Path], opening: Opening = _AS_USUA
     several = (files,) if isinstance(files, str | Path) else tuple(files)
     urls = tuple(map(str, several))
     own = tuple(dataset(url, opening) for url in urls)
+    if len(own) > 1:
+        own = tuple(map(indexed, own))  # they are put together by their coordinates
     data = own[0] if len(own) == 1 else combined(own, urls)
     return Source(urls, data, opening, own)
 

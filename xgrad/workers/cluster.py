@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -179,7 +180,7 @@ def crew(client: Any, memory: int | None, loaded: Callable[[], int]) -> Crew:
         return Crew(client.n_processes, 1, least, base)
     client.wait_for_workers(1)
     n_threads = client.nthreads()
-    bases = client.run(loaded)
+    bases = client.run(_in_a_thread, loaded)
     allowed = list(client.run(limits.allowed, memory).values())
     for worker in client.scheduler_info(n_workers=-1)["workers"].values():
         # dask pauses a worker at 80% of its limit, and kills it at 95%.
@@ -188,6 +189,11 @@ def crew(client: Any, memory: int | None, loaded: Callable[[], int]) -> Crew:
             allowed.append(Memory(limit, "three quarters of what dask allows a worker"))
     least = min(allowed, key=lambda one: one.n_bytes)
     return Crew(len(n_threads), max(n_threads.values()), least, max(bases.values()))
+
+
+async def _in_a_thread(work: Callable[[], int]) -> int:
+    """Work beside a worker's loop, which must answer meanwhile."""
+    return await asyncio.to_thread(work)
 
 
 def peak_memory(client: Any) -> int:

@@ -34,8 +34,10 @@ def count() -> int:
     return int(dask.config.get("num_workers", None) or CPU_COUNT)
 
 
-def compute(lazy: Any, *, progress: bool = False) -> Any:
+def compute(lazy: Any, n_threads: int | None = None, *, progress: bool = False) -> Any:
     """Compute a dask collection, with a progress bar on stderr if asked for.
+
+    By default in as many threads as dask's configuration says.
 
     Examples
     --------
@@ -46,7 +48,7 @@ def compute(lazy: Any, *, progress: bool = False) -> Any:
     bar = ProgressBar(out=sys.stderr) if progress else nullcontext()
     # A separate pool, whose threads have ended when this returns.  After an error the threads of
     # dask's pool continue, and would write their chunk into a folder that is being removed.
-    with bar, ThreadPoolExecutor(count()) as pool:
+    with bar, ThreadPoolExecutor(n_threads or count()) as pool:
         (result,) = dask_compute(lazy, scheduler=partial(get, dask.threaded.get), pool=pool)
     return result
 

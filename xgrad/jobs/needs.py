@@ -1,0 +1,133 @@
+"""The memory that a job takes: for a region on its way, and for a process besides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from xgrad.arrays.term import Positions, Term
+from xgrad.jobs.request import Group, Job
+
+# What a process needs besides its lanes, measured: compiled kernels, and small things.
+START = 80_000_000
+# Freed memory stays with the process.  Measured on 2 threads with chunks of 4 to 32 MB, whose
+# numbers did not compress (``python -m benchmarks.compare memory``): for each lane so many times
+# the largest buffer, up to the size from which malloc returns what is freed to the system.
+_KEPT, _RETURNED = 5, 18_000_000
+# What is live at once is known to about this.
+_MARGIN = 1.1
+# A chunk that is encoded, beside its numbers.
+_CODING = 1.6
+# zarr decodes and encodes so many chunks of a region at once, if it has them.
+_CHUNKS_AT_ONCE = 10
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a lane holds of a group of variables, in bytes.
+
+    Attributes
+    ----------
+    cell : int
+        For a cell that has been read, of all variables.
+    stored, decoding : int
+        For a cell of a variable as it is stored, and more while it is decoded.
+    result : int
+        For a cell of a result, and of what it is computed from besides the variables.
+    encoding : int
+        More for a cell of a result while it is written.
+    source, target : int
+        For a chunk of the source and of the target in its codec.
+    depths, strips : tuple of int
+        Cells along each axis that a region needs from each neighbour, and that a kernel copies.
+    steps : tuple of int
+        For each cell along an axis, however large the cross-section is.
+    """
+
+    cell: int
+    stored: int
+    decoding: int
+    result: int
+    encoding: int
+    source: int
+    target: int
+    depths: tuple[int, ...]
+    strips: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    @classmethod
+    def of(cls, job: Job, group: Group) -> Needs:
+        """From dtypes, chunks and terms."""
+        read = [_of_variable(job, name, variable) for name, variable in group.origins.items()]
+        stored, decoding, out, more, source = (max(one[k] for one in read) for k in range(5))
+        own = {a.name: a.array for t in group.terms if isinstance(a := t.along, Positions)}
+        # Positions, their halos and the strips cut from them.
+        positions = sum(3 * max(8, one.dtype.itemsize) for one in own.values())
+        # What terms of a result are taken of is in memory as a whole.
+        within = max(sum(len(term.chain) - 1 for term in one.terms) for one in group.results)
+        filled = group.fill_value is not None and not np.isnan(group.fill_value)
+        sharded = any(one.encoding.get("shards") for one in group.origins.values())
+        axes = range(len(group.shape))
+        along = [[term for term in group.terms if term.axis == k] for k in axes]
+        return cls(
+            sum(variable.dtype.itemsize for variable in group.origins.values()),
+            stored, decoding, out * (1 + within) + more + positions, (out + 1) * filled, source,
+            int(out * math.prod(group.written) * (3 if sharded else _CODING)),
+            tuple(max((term.scheme.depth for term in own), default=0) for own in along),
+            tuple(2 * max(map(_strips, own), default=0) for own in along),
+            tuple(24 * sum(map(_is_uneven, own)) for own in along),
+        )  # fmt: skip
+
+    def of_region(self, sides: Sequence[int], sweep: int, *, ahead: bool) -> int:
+        """For a region, and for the next one if that is read ahead."""
+        cells = math.prod(sides)
+        core = cells * self.cell
+        thick = [depth / max(1, n) for depth, n in zip(self.depths, sides, strict=True)]
+        before = core * min(1.0, thick[sweep]) * ahead
+        faces = core * 2 * (sum(thick) - thick[sweep])
+        region = cells * self.stored
+        chunks = min(_CHUNKS_AT_ONCE * self.source, max(2 * region, self.source))
+        reading = (core + before) * ahead + region + max(chunks, cells * self.decoding)
+        strips = sum(k / max(1, n) for k, n in zip(self.strips, sides, strict=True))
+        padded = cells * self.cell * strips
+        out = cells * self.result
+        coding = min(_CHUNKS_AT_ONCE * self.target, max(_CODING * out, self.target))
+        coding += cells * self.encoding
+        writing = core * (1 + ahead) + before + faces + out + max(coding, padded)
+        steps = sum(k * n for k, n in zip(self.steps, sides, strict=True))
+        return int(_MARGIN * (max(reading, writing) + steps)) + self.kept(sides)
+
+    def kept(self, sides: Sequence[int]) -> int:
+        """What a thread keeps of the buffers for a region after they are freed."""
+        buffer = max(math.prod(sides) * max(self.cell, self.result), self.source // 2)
+        return _KEPT * min(10**6 + buffer, _RETURNED)
+
+
+def _of_variable(job: Job, name: Hashable, variable: xr.Variable) -> tuple[int, int, int, int, int]:
+    """Bytes of a cell as stored, while it is decoded, of its result, in kernels; of a chunk."""
+    item, kind = variable.dtype.itemsize, variable.dtype.kind
+    as_stored = np.dtype(variable.encoding.get("dtype", variable.dtype)).itemsize
+    # The kernels take float and complex numbers as they are, and copies of others.
+    plain = variable.dtype.newbyteorder("=") in map(np.dtype, "fdFD")
+    out = item if kind in "fc" else 8
+    copied = 2 * max(8, item) if not plain or not variable.dtype.isnative else 0
+    # Missing values are masked; packed numbers are then scaled in a copy.
+    masks = item + 1 if job.source.is_decoded(name) else 0
+    scales = item if job.source.is_scaled(name) else 0
+    # A chunk is in memory as it is stored and as it is decoded; a shard is also put together.
+    chunk = job.source.copies(name) * as_stored * math.prod(job.source.inseparable(name))
+    return as_stored, masks + scales, out, copied, chunk
+
+
+def _strips(term: Term) -> int:
+    """Cells on either side that the slowest kernel copies."""
+    slow = term.scheme.skipna and not term.scheme.is_numpys
+    return term.scheme.reach if slow else 0
+
+
+def _is_uneven(term: Term) -> bool:
+    return not isinstance(term.along, Positions) and getattr(term.along, "ndim", 0) == 1
