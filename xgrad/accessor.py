@@ -132,7 +132,7 @@ class FdgradAccessor(Generic[_Object]):
         >>> import tempfile, xarray as xr, xgrad
         >>> da = xr.DataArray([0.0, 1.0, 4.0], coords={"x": [0.0, 1.0, 2.0]}, name="t")
         >>> store = f"{tempfile.mkdtemp()}/out.zarr"
-        >>> report = da.chunk(x=2).fdgrad.to_zarr(store, "gradient", "x", memory=10**9)
+        >>> report = da.chunk(x=2).fdgrad.to_zarr(store, "gradient", "x")
         >>> xr.open_zarr(store).dt_dx.values
         array([1., 2., 3.])
         """

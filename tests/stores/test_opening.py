@@ -15,6 +15,7 @@ import xgrad
 from tests.command import Session
 from tests.helpers import same_bits
 from xgrad.stores.opening import Opening, dataset
+from xgrad.stores.source import opened
 
 VALUES = np.array([1, 2, 4, 8], "f4")
 
@@ -172,3 +173,16 @@ def test_an_object_is_open_already(options: Any, tmp_path: Path) -> None:
     (name,) = options
     with pytest.raises(ValueError, match=f"`{name}` is .*, but `source` is an object"):
         xgrad.gradient_to_zarr(xr.Dataset({"t": ("x", VALUES)}), tmp_path / "out.zarr", **options)
+
+
+@pytest.mark.parametrize("engine", ["netcdf4", "h5netcdf"])
+@pytest.mark.parametrize("n_files", [1, 2])
+def test_a_closed_source_has_no_file_open(engine: Any, n_files: int, tmp_path: Path) -> None:
+    for k in range(n_files):
+        x = np.arange(4.0) + 4 * k
+        xr.Dataset({"t": ("x", x**2)}, {"x": x}).to_netcdf(tmp_path / f"{k}.nc", engine=engine)
+    source = opened(sorted(tmp_path.glob("*.nc")), Opening(engine=engine))
+    assert source.data.t[-1] == (4 * n_files - 1) ** 2
+    source.close()
+    links = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert [link for link in links if link.is_relative_to(tmp_path)] == []

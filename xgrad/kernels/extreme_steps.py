@@ -145,12 +145,13 @@ def merged(parts: AnyArray, axis: int, period: float | None) -> AnyArray:
     >>> x = np.array([0.0, 1.0, 3.0, 3.5])
     >>> halves = [of_part(half, 0, None) for half in (x[:2], x[2:])]
     >>> merged(np.concatenate(halves), 0, None)
-    array([0.5, 2. , 3. , 0. , 3.5])
+    array([0.5, 2. , 3.5, 0. , 3.5])
     """
     least, greatest, total, first, last = (parts[along(axis, slice(k, None, 5))] for k in range(5))
     # From the last position of each part to the first one of the next.
     with np.errstate(invalid="ignore"):
         between = first[along(axis, slice(1, None))] - last[along(axis, slice(-1))]
+        between += between - between  # NaN if it is infinite, as within a part
     if period is not None:
         between = circle.upwards(between, period)
     steps = [np.concatenate([one, between], axis=axis) for one in (least, greatest, total)]

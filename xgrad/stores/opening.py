@@ -143,12 +143,15 @@ def indexed(data: xr.Dataset, n_bytes: float = math.inf) -> xr.Dataset:
     >>> list(indexed(bare, 8).xindexes), list(indexed(bare).xindexes)
     ([], ['x'])
     """
+    found = data
     for name in data.dims:
         if name not in data.coords or name in data.xindexes:
             continue
         if data[name].dims == (name,) and data[name].nbytes <= n_bytes:
-            data = data.set_xindex([name])
-    return data
+            found = found.set_xindex([name])
+    if found is not data:
+        found.set_close(data.close)  # a new Dataset would leave its file open
+    return found
 
 
 def _of_file(url: str | Path, opening: Opening) -> xr.Dataset:
