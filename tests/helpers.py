@@ -30,6 +30,30 @@ def same_bits(actual: Any, expected: Any) -> bool:
     )
 
 
+def same_bytes(actual: Any, expected: Any) -> bool:
+    """Whether dtype, shape and all bytes are equal, including the sign and payload of NaN."""
+    actual, expected = np.ascontiguousarray(actual), np.ascontiguousarray(expected)
+    same = actual.dtype == expected.dtype and actual.shape == expected.shape
+    return same and actual.tobytes() == expected.tobytes()
+
+
+def wild(rng: np.random.Generator, shape: Any, dtype: Any) -> Any:
+    """Random numbers with NaN of any sign and payload, infinities and zeros of both signs."""
+    if np.dtype(dtype).kind == "c":
+        found = np.empty(shape, dtype)
+        real = found.real.dtype
+        found.real, found.imag = wild(rng, shape, real), wild(rng, shape, real)
+        return found
+    numbers = (10 * rng.normal(size=shape)).astype(dtype)
+    kind = np.dtype(f"u{numbers.itemsize}")
+    nan = np.array(np.nan, dtype).view(kind) | 1
+    bits = rng.integers(0, np.iinfo(kind).max, shape, kind, endpoint=True) | nan
+    numbers = np.where(rng.random(shape) < rng.choice([0.05, 0.3, 0.7]), bits.view(dtype), numbers)
+    for some in ([np.inf, -np.inf], [0.0, -0.0]):
+        numbers = np.where(rng.random(shape) < 0.1, rng.choice(some, shape), numbers).astype(dtype)
+    return numbers
+
+
 def numpy_gradient(values: Any, positions: Any, axis: int, edge_order: int = 1) -> Any:
     """The oracle, without numpy's warnings about infinities."""
     with np.errstate(all="ignore"):

@@ -49,7 +49,8 @@ def _compiled_quotient(difference: Any, step: Any) -> Any:
     numpy divides complex numbers by Smith's algorithm (R. L. Smith, "Algorithm 116: complex
     division", CACM 5(8), 1962) with one reciprocal; numba's own form divides twice and differs in
     the last bit.  With a real ``step``: ``ratio = 0 / step``, ``scale = 1 / (step + 0 * ratio)``,
-    ``(re + im*ratio) * scale, (im - re*ratio) * scale``.
+    ``(im*ratio + re) * scale, (im - re*ratio) * scale``.  The sum is a difference, so that of two
+    NaNs the first remains: see :mod:`xgrad.kernels.in_order`.
     """
     if not isinstance(difference, types.Complex):
 
@@ -63,8 +64,9 @@ def _compiled_quotient(difference: Any, step: Any) -> Any:
     def smith(difference: Any, step: Any) -> Any:
         ratio = real(0) / real(step)
         scale = real(1) / (real(step) + real(0) * ratio)
+        minus = -real(step) / real(step)
         re, im = real(difference.real), real(difference.imag)
-        return complex((re + im * ratio) * scale, (im - re * ratio) * scale)
+        return complex((im * ratio - re * minus) * scale, (im - re * ratio) * scale)
 
     return smith
 

@@ -12,7 +12,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import same_bits
+from tests.helpers import same_bits, same_bytes, wild
 from tests.jobs.helpers import OPTIONS, SMALL, compare, small
 from xgrad.jobs.api import gradient_to_zarr
 from xgrad.jobs.assignment import loaded
@@ -56,6 +56,21 @@ def test_a_job_takes_steps_of_any_scale(spacing: str, skipna: bool, tmp_path: Pa
     plain = given.t.fdgrad.gradient("x", accuracy=8, spacing={"x": x[:, 0] * 2.0**-980})
     with xr.open_zarr(tmp_path / "out.zarr") as found:
         assert same_bits(found[name][:, 0].values, plain.dt_dx[:, 0].values * 2.0**-980)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"edge_order": 2, "boundary": {"x": "nan"}}, {"accuracy": 4}]
+)
+def test_a_job_gives_the_bytes_of_the_accessor_for_nan_too(options: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    coords = {"y": np.cumsum(rng.random(30) + 0.2), "x": np.arange(21.0)}
+    given = xr.Dataset({"t": (("y", "x"), wild(rng, (30, 21), "f4"))}, coords)
+    encoding = {"t": {"chunks": (7, 4), "_FillValue": None}}
+    given.to_zarr(tmp_path / "in.zarr", encoding=encoding, zarr_format=2)
+    gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", "t", **options)
+    raw = zarr.open_group(tmp_path / "out.zarr", mode="r")
+    for name, derivative in given.t.fdgrad.gradient(**options).items():
+        assert same_bytes(raw[str(name)][:], derivative.values)
 
 
 @pytest.mark.parametrize("units", ["nanoseconds", "nanoseconds since 1970-01-01"])

@@ -86,6 +86,7 @@ def _fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
         for tile in tiles(tuple(slice(0, n) for n in out.shape), out.strides, _CELLS_OF_A_TILE):
             sums = (_sum(one.cut(tile).values(work, good) for one in terms) for terms in components)
             out[tile] = _FOLDED[how](sums)
+            _settle(out[tile])
     return all(good)
 
 
@@ -99,6 +100,12 @@ def fold_pair(one: Sequence[Piece], other: Sequence[Piece], outs: Sequence[AnyAr
             return True
     good = [fold(pieces, "sum", out) for pieces, out in zip((one, other), outs, strict=True)]
     return all(good)
+
+
+def _settle(out: AnyArray) -> None:
+    """Make all NaN equal: which one of several terms remains depends on the loop."""
+    for part in (out.real, out.imag) if out.dtype.kind == "c" else (out,):
+        np.copyto(part, np.nan, where=np.isnan(part))
 
 
 def _is_plain(pieces: Sequence[Piece], how: How) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from xgrad._jit import compiled, quotient, times
 from xgrad._typing import AnyArray
 from xgrad.kernels.extreme_steps import is_good
+from xgrad.kernels.in_order_compiled import less, product
 from xgrad.kernels.layout import Planes
 from xgrad.kernels.strips import NUMBERS, Loop, Parts, differentiate_ends, padded, work_dtype
 from xgrad.kernels.three_points import (
@@ -31,7 +32,7 @@ _CELLS_AT_ONCE = 2**17
 
 
 @compiled
-def _numpys(f: Any, h: Any, j: int, first: int, count: int, even: bool) -> Any:
+def _numpys(f: Any, h: Any, j: int, first: int, count: int, even: bool, minus: Any) -> Any:
     """Apply numpy's stencil of two or three cells, from row `first` of a column on."""
     h1 = h[first]
     if count == 2:
@@ -46,7 +47,16 @@ def _numpys(f: Any, h: Any, j: int, first: int, count: int, even: bool) -> Any:
         a, b, c = from_left_even(h1) if same else from_left(h1, h2)
     else:
         a, b, c = from_right_even(h1) if same else from_right(h1, h2)
-    return a * f[first] + b * f[first + 1] + c * f[first + 2]
+    total = less(product(a, f[first]), b * minus, f[first + 1])
+    return less(total, c * minus, f[first + 2])
+
+
+@compiled
+def _is_missing(steps: Any) -> bool:
+    """Whether one of the outermost steps is NaN, because of a ghost of the boundary "nan"."""
+    ends = steps[0] + steps[steps.size - 1]
+    missing: bool = ends != ends  # noqa: PLR0124
+    return missing
 
 
 @compiled
@@ -74,7 +84,7 @@ def _extent(
 
 
 @compiled
-def _free(
+def _free(  # noqa: C901
     h: Any, lowest: Any, highest: Any, begin: int, end: int, order: int, half: int, edge: int,
     depth: int, numpys: bool, skipna: bool, longest: float, f: Any, out: Any,
 ) -> None:  # fmt: skip
@@ -90,7 +100,8 @@ def _free(
             q, k = o % h.shape[0], i if h.shape[2] > 1 else 0
             good = is_good(lowest[q, 0, k], highest[q, 0, k])
             even = lowest[q, 0, k] == highest[q, 0, k]
-            cells, steps = f[o, :, i], h[q, :, k]
+            cells, steps, scale = f[o, :, i], h[q, :, k], 1.0
+            minus = -lowest[q, 0, k] / lowest[q, 0, k]  # -1, which the compiler does not know
             for j in range(depth, f.shape[1] - depth):
                 out[o, j, i] = np.nan
                 if not good or (skipna and cells[j] != cells[j]):
@@ -105,14 +116,17 @@ def _free(
                     first = j - below if below < half else j + above - count + 1
                 if count <= order:
                     continue
-                if numpys:
-                    out[o, j, i] = _numpys(cells, steps, j, first, count, even)
+                if _is_missing(steps[first : first + count - 1]):
+                    out[o, j, i] = product(np.nan, out[o, j, i])  # both parts of a complex one
                     continue
-                scale = fornberg.window(steps, j, first, x[:count])
+                if numpys:
+                    out[o, j, i] = _numpys(cells, steps, j, first, count, even, minus)
+                    continue
+                scale = fornberg.window(steps, j, first, x[:count], scale)
                 fornberg.weights(x[:count], order, table)
-                total = table[order, 0] * cells[first]
+                total = product(table[order, 0], cells[first])
                 for m in range(1, count):
-                    total = total + table[order, m] * cells[first + m]
+                    total = less(total, table[order, m] * minus, cells[first + m])
                 for _ in range(order):
                     total = times(total, scale)
                 out[o, j, i] = total

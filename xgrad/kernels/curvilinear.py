@@ -22,6 +22,7 @@ from xgrad.kernels.extreme_steps import (
     of_columns,
     single_column,
 )
+from xgrad.kernels.in_order_compiled import less, product
 from xgrad.kernels.layout import Planes
 from xgrad.kernels.strips import (
     FLOATS,
@@ -45,21 +46,23 @@ _CELLS_OF_A_ROW = 2**12
 @compiled
 def _between_row(
     x: Any, p: Any, gap: Any, lowest: Any, highest: Any, plain: bool, f: Any, r: Any, out: Any,
-    size: int,
+    size: int, minus: Any,
 ) -> None:  # fmt: skip
     """Central differences in a row of cells that have their own positions, in flat memory.
 
     `p` and `r` are the offsets of the row in the positions and in the cells, and `gap` is the
     distance to the neighbouring rows: slicing rows out of the arrays would cost half as much as the
     arithmetic.  `lowest` and `highest` are the extreme steps of each column, or of the one column
-    that the row is a part of; `plain` means that no column is even or bad.
+    that the row is a part of; `plain` means that no column is even or bad.  `minus` is -1: see
+    :mod:`xgrad.kernels.in_order`.
     """
     for i in range(size):
         k = np.uint64(i)
         x0, x1, x2 = x[p - gap + k], x[p + k], x[p + gap + k]
         h1, h2 = x1 - x0, x2 - x1
         a, b, c = between(h1, h2)
-        out[r + k] = a * f[r - gap + k] + b * f[r + k] + c * f[r + gap + k]
+        total = less(product(a, f[r - gap + k]), b * minus, f[r + k])
+        out[r + k] = less(total, c * minus, f[r + gap + k])
     if plain:
         return
     for i in range(size):
@@ -75,7 +78,7 @@ def _between_row(
 
 @compiled
 def _between(
-    x: Any, least: Any, greatest: Any, known: bool, columns: Any, f: Any, out: Any
+    x: Any, least: Any, greatest: Any, known: bool, columns: Any, f: Any, out: Any, minus: Any
 ) -> None:
     """Central differences inside the planes, along `columns`; `x` repeats if it has fewer planes.
 
@@ -92,7 +95,7 @@ def _between(
                 single_column(x[q].reshape(-1), first, last)
             plain = is_good(first[0], last[0]) and first[0] != last[0]
             p, r = np.uint64(q * n) + one, np.uint64(o * n) + one
-            _between_row(xs, p, gap, first, last, plain, cells, r, result, n - 2)
+            _between_row(xs, p, gap, first, last, plain, cells, r, result, n - 2, minus)
             continue
         for start in range(columns.start, columns.stop, _CELLS_OF_A_ROW):
             stop = min(start + _CELLS_OF_A_ROW, columns.stop)
@@ -106,7 +109,7 @@ def _between(
                 p = np.uint64((q * n + j) * inner + start)
                 r = np.uint64((o * n + j) * inner + start)
                 _between_row(
-                    xs, p, gap, lowest, highest, plain, cells, r, result, stop - start
+                    xs, p, gap, lowest, highest, plain, cells, r, result, stop - start, minus
                 )  # fmt: skip
 
 
@@ -130,7 +133,8 @@ def _edge_row(
             is_even = (least == greatest)[:, 0]
             pairs = zip(as_even, uneven(h[:, 0], h[:, 1]), strict=True)
             a, b, c = (np.where(is_even, *pair) for pair in pairs)
-            found = a * cells[:, :, 0] + b * cells[:, :, 1] + c * cells[:, :, 2]
+            found = less(product(a, cells[:, :, 0]), -b, cells[:, :, 1])
+            found = less(found, -c, cells[:, :, 2])
     good = good_columns(least, greatest)[:, 0]
     out[:, -1 if last else 0] = np.where(good, found, np.nan).reshape(len(f), -1)
 
@@ -212,7 +216,8 @@ def _in_place(
 ) -> None:  # fmt: skip
     """Apply numpy's stencil without copying the block; `there` includes positions beyond it."""
     every, n = slice(0, out.shape[2]), out.shape[1]
-    _between(x[1], *extremes, is_known, every, rows[1], out)
+    minus = -x[1].dtype.type(1)
+    _between(x[1], *extremes, is_known, every, rows[1], out, minus)
     for row in (0, n - 1):
         if row - 1 < -x[0].shape[1] or row + 1 >= n + x[2].shape[1]:
             _edge_row(x[1], *extremes, rows[1], scheme.edge_order, out, last=row > 0)
@@ -223,8 +228,11 @@ def _in_place(
             continue
         cells = cut_rows(rows, row - 1, row + 2)
         ends = np.empty(cells.shape, out.dtype)
-        _between(around, *extremes, True, every, cells, ends)  # noqa: FBT003
-        out[:, row] = ends[:, 1]
+        _between(around, *extremes, True, every, cells, ends, minus)  # noqa: FBT003
+        # The NaN of positions, not that of the data: ghosts of the boundary "nan".
+        missing = np.isnan(around[:, 2] - around[:, 0])
+        found = ends[:, 1].reshape(-1, len(missing), out.shape[2])
+        out[:, row] = np.where(missing, np.nan, found).reshape(len(out), -1)
 
 
 def side_by_side(
@@ -275,7 +283,8 @@ def side_by_side(
     least, greatest = (np.empty((1, 1, result.shape[2]), x.dtype) for _ in range(2))
 
     def work(columns: slice) -> bool:
-        _between(positions, least, greatest, False, columns, cells, result)  # noqa: FBT003
+        minus = -x.dtype.type(1)
+        _between(positions, least, greatest, False, columns, cells, result, minus)  # noqa: FBT003
         some = np.s_[..., columns]
         ends = least[some], greatest[some]
         for last in (False, True):

@@ -24,13 +24,13 @@ from xgrad.kernels.row_loops import (
     CELLS_AT_ONCE,
     MOST_TERMS,
     along,
-    copied,
     entry,
     is_like,
     reach,
     row,
     rows_together,
     scaled_by,
+    settled,
     weights,
 )  # fmt: skip
 from xgrad.kernels.rows import filled, frozen, is_plain, placed, tables
@@ -168,7 +168,10 @@ def _fold(
                 at = np.uint64(r * size)
                 start = np.uint64(((first + r) % n_rows) * size)
                 scaled_by(factors[t], start, lines, at, total, at, t == 0, size)
-        copied(total, zero, out, np.uint64(first * size), cells * size)
+        start = np.uint64(first * size)
+        for i in range(cells * size):
+            k = np.uint64(i)
+            out[start + k] = settled(total[k])
 
 
 def fold(pieces: Sequence[Piece], how: str, out: AnyArray) -> bool:

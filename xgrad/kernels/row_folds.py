@@ -17,6 +17,7 @@ from xgrad.kernels.row_loops import (
     copied,
     rows_together,
     scaled_by,
+    settled,
 )  # fmt: skip
 
 # Padding between the lines of the terms: without it, most sizes would map them to the same place
@@ -35,11 +36,11 @@ def _combined(
         for i in range(size):
             k = np.uint64(i)
             t, u, v, w = a * lines[o + k], b * lines[p + k], c * lines[q + k], d * lines[r + k]
-            out[at + k] = np.sqrt(t * t + u * u + v * v + w * w)
+            out[at + k] = settled(np.sqrt(t * t + u * u + v * v + w * w))
     else:
         for i in range(size):
             k = np.uint64(i)
-            out[at + k] = (
+            out[at + k] = settled(
                 a * lines[o + k] + b * lines[p + k] + c * lines[q + k] + d * lines[r + k]
             )  # fmt: skip
 
@@ -58,7 +59,7 @@ def _two(
 ) -> None:
     for i in range(size):
         k = np.uint64(i)
-        out[at + k] = one[a + k] * lines[o + k] + other[a + k] * lines[p + k]
+        out[at + k] = settled(one[a + k] * lines[o + k] + other[a + k] * lines[p + k])
 
 
 @compiled
@@ -71,7 +72,7 @@ def _two_by_two(
         k = np.uint64(i)
         t = f[a + k] * lines[o + k] + g[a + k] * lines[p + k]
         u = h[a + k] * lines[q + k] + e[a + k] * lines[r + k]
-        out[at + k] = np.sqrt(t * t + u * u)
+        out[at + k] = settled(np.sqrt(t * t + u * u))
 
 
 @compiled
@@ -101,9 +102,11 @@ def _combined_by_cell(
         _squared(total, squares, components[-1] == components[0], size)
         for i in range(size):
             k = np.uint64(i)
-            out[at + k] = np.sqrt(squares[k])
+            out[at + k] = settled(np.sqrt(squares[k]))
     else:
-        copied(total, zero, out, at, size)
+        for i in range(size):
+            k = np.uint64(i)
+            out[at + k] = settled(total[k])
 
 
 @compiled

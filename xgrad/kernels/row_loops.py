@@ -82,6 +82,12 @@ def added_by(weights: Any, a: Any, f: Any, p: Any, total: Any, size: int) -> Non
 
 
 @compiled
+def settled(number: Any) -> Any:
+    """A number; any NaN is positive and without payload, whichever NaN of several terms it is."""
+    return number if number == number else np.nan  # noqa: PLR0124
+
+
+@compiled
 def copied(cells: Any, p: Any, out: Any, at: Any, size: int) -> None:
     """Copy cells from `p` on into `out` from `at` on."""
     for i in range(size):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, Table
+from xgrad.kernels.in_order import less, product
 from xgrad.kernels.layout import Planes
 
 # Dtypes to compile for.  They make six pairs of data and table, and each pair takes a second on its
@@ -63,11 +64,11 @@ def _in_numpy(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: 
     two, more = table[STEP] != 0, table[STEP] == 0
     out[:, two] = (cells[:, last[two]] - cells[:, first[two]]) / step[two]
     first, last, weights = first[more], last[more], weights[:, more]
-    total = weights[0] * cells[:, first]
+    total = product(weights[0], cells[:, first])
     for k in range(1, len(weights)):
         # Add at least three products, as the compiled loops do.
         inside = ((first + k <= last) | (k < 3))[:, np.newaxis]
-        added = total + weights[k] * cells[:, np.minimum(first + k, last)]
+        added = less(total, -weights[k], cells[:, np.minimum(first + k, last)])
         total = np.where(inside, added, total)
     out[:, more] = total
 
@@ -107,8 +108,8 @@ def _seconds_between(start: AnyArray, end: AnyArray) -> AnyArray:
     one, other = start.view(np.int64), end.view(np.int64)
     ahead = other >= one
     ticks = np.where(ahead, other - one, one - other).view(np.uint64).astype(np.float64)
-    ticks[np.isnat(start) | np.isnat(end)] = np.nan
     signed = np.where(ahead, ticks, -ticks)
+    signed[np.isnat(start) | np.isnat(end)] = np.nan
     # Of a unit and a second, one is a multiple of the other, so one of the two factors is 1; from
     # attoseconds to seconds in one go would overflow.
     long, short = max(1.0, tick / milli / 1000), max(1.0, milli / tick * 1000)

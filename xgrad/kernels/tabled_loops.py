@@ -1,4 +1,7 @@
-"""Compiled loops over one block of memory, viewed as (outer, n, inner)."""
+"""Compiled loops over one block of memory, viewed as (outer, n, inner).
+
+All weights but the first of a cell are negative here: see :mod:`xgrad.kernels.in_order`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 
 from xgrad._jit import compiled, quotient
 from xgrad._typing import FIRST, LAST, STEP, WEIGHTS, AnyArray, Table
+from xgrad.kernels.in_order_compiled import less, product
 
 # If rows have fewer cells than this, the loop runs over whole planes with weights repeated for each
 # cell: a loop over, say, 3 colours takes less time than starting it.  With fewer planes than the
@@ -51,7 +55,8 @@ def _end_rows(table: Any, below: Any, f: Any, above: Any, j: int, out: Any) -> N
     a, b, c = table[WEIGHTS, j], table[WEIGHTS + 1, j], table[WEIGHTS + 2, j]
     for o in range(f.shape[0]):
         for i in range(f.shape[2]):
-            out[o, j, i] = a * lo[o, j_lo, i] + b * mid[o, j_mid, i] + c * hi[o, j_hi, i]
+            total = less(product(a, lo[o, j_lo, i]), b, mid[o, j_mid, i])
+            out[o, j, i] = less(total, c, hi[o, j_hi, i])
 
 
 @compiled
@@ -83,7 +88,8 @@ def _uneven_rows(table: Any, f: Any, first: int, last: int, out: Any) -> None:
             start = np.uint64((o * n + j) * inner)
             for i in range(inner):
                 k = start + np.uint64(i)
-                total[k] = a * cells[k - one] + b * cells[k] + c * cells[k + one]
+                two = less(product(a, cells[k - one]), b, cells[k])
+                total[k] = less(two, c, cells[k + one])
 
 
 @compiled
@@ -97,7 +103,8 @@ def _uneven_cells(wide: Any, f: Any, first: int, last: int, out: Any) -> None:
         for i in range(wide.shape[1]):
             j = np.uint64(i)
             k = start + j
-            total[k] = a[j] * cells[k - one] + b[j] * cells[k] + c[j] * cells[k + one]
+            two = less(product(a[j], cells[k - one]), b[j], cells[k])
+            total[k] = less(two, c[j], cells[k + one])
 
 
 @compiled
@@ -125,7 +132,7 @@ def _differentiate(table: Any, wide: Any, below: Any, f: Any, above: Any, out: A
 
 @compiled
 def _sum_row(weights: Any, cells: Any, line: Any, out: Any) -> None:
-    """``out[i] = sum(weights[k] * cells[k, i])``, added up from the left, some cells at a time."""
+    """``out[i] = w[0] * cells[0, i] - w[1] * cells[1, i] - ...``, some cells at a time."""
     count = weights.size
     for start in range(0, out.size, line.size):
         end = min(start + line.size, out.size)
@@ -133,15 +140,15 @@ def _sum_row(weights: Any, cells: Any, line: Any, out: Any) -> None:
         p, q, r = cells[0, start:end], cells[1, start:end], cells[2, start:end]
         a, b, c = weights[0], weights[1], weights[2]
         for i in range(part.size):
-            total[i] = a * p[i] + b * q[i] + c * r[i]
+            total[i] = less(less(product(a, p[i]), b, q[i]), c, r[i])
         for k in range(3, count - 1, 2):
             p, q, a, b = cells[k, start:end], cells[k + 1, start:end], weights[k], weights[k + 1]
             for i in range(part.size):
-                total[i] = total[i] + a * p[i] + b * q[i]
+                total[i] = less(less(total[i], a, p[i]), b, q[i])
         if count % 2 == 0:
             p, a = cells[count - 1, start:end], weights[count - 1]
             for i in range(part.size):
-                total[i] = total[i] + a * p[i]
+                total[i] = less(total[i], a, p[i])
         for i in range(part.size):
             part[i] = total[i]
 
@@ -156,13 +163,13 @@ def _sum_plane(wide: Any, plane: Any, inner: int, line: Any, out: Any) -> None:
         p, q = plane[start:end], plane[start + inner : end + inner]
         r = plane[start + 2 * inner : end + 2 * inner]
         for i in range(part.size):
-            total[i] = a[i] * p[i] + b[i] * q[i] + c[i] * r[i]
+            total[i] = less(less(product(a[i], p[i]), b[i], q[i]), c[i], r[i])
         for k in range(3, wide.shape[0], 2):  # a central stencil has an odd number of cells
             a, b = wide[k, start:end], wide[k + 1, start:end]
             p = plane[start + k * inner : end + k * inner]
             q = plane[start + (k + 1) * inner : end + (k + 1) * inner]
             for i in range(part.size):
-                total[i] = total[i] + a[i] * p[i] + b[i] * q[i]
+                total[i] = less(less(total[i], a[i], p[i]), b[i], q[i])
         for i in range(part.size):
             part[i] = total[i]
 
@@ -183,13 +190,8 @@ def _five_rows(table: Any, f: Any, first: int, last: int, out: Any) -> None:
             start = np.uint64((o * n + j) * inner)
             for i in range(inner):
                 k = start + np.uint64(i)
-                total[k] = (
-                    a * cells[k - two]
-                    + b * cells[k - one]
-                    + c * cells[k]
-                    + d * cells[k + one]
-                    + e * cells[k + two]
-                )
+                left = less(less(product(a, cells[k - two]), b, cells[k - one]), c, cells[k])
+                total[k] = less(less(left, d, cells[k + one]), e, cells[k + two])
 
 
 @compiled
@@ -204,13 +206,8 @@ def _five_cells(wide: Any, f: Any, first: int, last: int, out: Any) -> None:
         for i in range(wide.shape[1]):
             j = np.uint64(i)
             k = start + j
-            total[k] = (
-                a[j] * cells[k - two]
-                + b[j] * cells[k - one]
-                + c[j] * cells[k]
-                + d[j] * cells[k + one]
-                + e[j] * cells[k + two]
-            )
+            left = less(less(product(a[j], cells[k - two]), b[j], cells[k - one]), c[j], cells[k])
+            total[k] = less(less(left, d[j], cells[k + one]), e[j], cells[k + two])
 
 
 @compiled
@@ -227,10 +224,10 @@ def _sum_end_row(
                 weight, cells = table[WEIGHTS + k - first, j], source[o, row, start:]
                 if k == first:
                     for i in range(size):
-                        line[i] = weight * cells[i]
+                        line[i] = product(weight, cells[i])
                 else:
                     for i in range(size):
-                        line[i] = line[i] + weight * cells[i]
+                        line[i] = less(line[i], weight, cells[i])
             for i in range(size):
                 out[o, j, start + i] = line[i]
 
@@ -249,10 +246,10 @@ def _sum_end_cells(
                 weight, cells = table[WEIGHTS + k - first, j], source[start:, row, i]
                 if k == first:
                     for o in range(size):
-                        line[o] = weight * cells[o]
+                        line[o] = product(weight, cells[o])
                 else:
                     for o in range(size):
-                        line[o] = line[o] + weight * cells[o]
+                        line[o] = less(line[o], weight, cells[o])
             for o in range(size):
                 out[start + o, j, i] = line[o]
 
@@ -322,7 +319,8 @@ def differentiate(
     # float32 weights of float64 data are exact in float64, which saves compiling a variant.
     common = np.result_type(f.real.dtype, table.dtype)
     widest = 1 + int((table[LAST] - table[FIRST]).max())
-    table = np.ascontiguousarray(table[: WEIGHTS + max(3, widest)], common).view()
+    table = np.array(table[: WEIGHTS + max(3, widest)], common, order="C")
+    table[WEIGHTS + 1 :] *= -1
     table.flags.writeable = False
     central = table[FIRST] == -table[LAST]
     half = int(table[LAST, central].max(initial=0))

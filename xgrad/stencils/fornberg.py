@@ -12,6 +12,9 @@ from xgrad._jit import compiled
 # Greatest exponent of a scale: that of the smallest float64 would not be a float64 itself.
 _LARGEST = 1000
 
+# How far from 1 a scaled step may be: a new scale takes as long as half the weights.
+_NEAR = 2.0**-10
+
 # Relative to the greatest weight of a stencil, and less than half a unit in its last place.
 _NEGLIGIBLE = 2.0**-60
 
@@ -70,7 +73,7 @@ def weights(x: Any, order: int, table: Any) -> None:
 
 
 @compiled
-def window(steps: Any, cell: int, first: int, x: Any) -> float:
+def window(steps: Any, cell: int, first: int, x: Any, scale: float) -> float:
     """Sum up the distances from a cell to the cells of its stencil, starting at the cell.
 
     The distances are scaled, because the products of many small or large ones would leave the
@@ -84,17 +87,19 @@ def window(steps: Any, cell: int, first: int, x: Any) -> float:
         Index of the cell and of the first cell of the stencil.
     x : float64 array of shape (n,)
         Overwritten with the scaled distances to the cells ``first, ..., first + n - 1``.
+    scale : float
+        That of another stencil, such as 1, which is kept if it fits.
 
     Returns
     -------
     float
-        The scale, by which the longest step is from 1/2 to 1.
+        The scale, by which the longest step is near 1.
 
     Examples
     --------
     >>> x = np.empty(3)
-    >>> window(np.array([1.0, 2.0, 8.0]), 1, 0, x)
-    0.25
+    >>> window(np.array([1.0, 2.0, 4.0]) * 2.0**900, 1, 0, x, 1.0) == 2.0**-902
+    True
     >>> x
     array([-0.25,  0.  ,  0.5 ])
     """
@@ -102,7 +107,8 @@ def window(steps: Any, cell: int, first: int, x: Any) -> float:
     for i in range(first, first + x.size - 1):
         if abs(steps[i]) > longest:  # noqa: PLR1730  false for the NaN of a ghost
             longest = abs(steps[i])
-    scale = math.ldexp(1.0, -max(-_LARGEST, min(_LARGEST, math.frexp(longest)[1])))
+    if not _NEAR <= longest * scale <= 1 / _NEAR:
+        scale = math.ldexp(1.0, -max(-_LARGEST, min(_LARGEST, math.frexp(longest)[1])))
     for k in range(x.size):
         x[k] = 0.0
         for i in range(cell, first + k):
@@ -142,7 +148,8 @@ def fill(steps: Any, order: int, offset: int, first: Any, count: Any, out: Any) 
         cells of its stencil.
     out : float64 array of shape (widest, n)
         Overwritten with the weights, followed by zeros where `count` is less than `widest`.
-        Weights that float64 cannot hold become infinite; NaN steps make them NaN.
+        Weights that float64 cannot hold become infinite.  They are 1 where a step is NaN: so is
+        the ghost beyond it, and weights of NaN would make it uncertain which NaN remains.
 
     Examples
     --------
@@ -154,9 +161,10 @@ def fill(steps: Any, order: int, offset: int, first: Any, count: Any, out: Any) 
     table = np.empty((order + 1, out.shape[0]))
     x = np.empty(out.shape[0])
     out[:, :] = 0.0
+    scale = 1.0
     for i in range(first.size):
         n = count[i]
-        scale = window(steps, offset + i, offset + i + first[i], x[:n])
+        scale = window(steps, offset + i, offset + i + first[i], x[:n], scale)
         weights(x[:n], order, table)
         ghosts = x[0] - x[n - 1]
         is_known = ghosts == ghosts  # noqa: PLR0124  false for the NaN of a ghost
@@ -165,4 +173,4 @@ def fill(steps: Any, order: int, offset: int, first: Any, count: Any, out: Any) 
             largest = max(largest, abs(table[order, k]))
         for k in range(n):
             weight = table[order, k]
-            out[k, i] = _unscaled(weight, scale, order, largest) if is_known else np.nan
+            out[k, i] = _unscaled(weight, scale, order, largest) if is_known else 1.0

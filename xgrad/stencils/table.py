@@ -183,7 +183,9 @@ def _fill_centre(table: Table, cell: int, h1: Any, h2: Any) -> None:
     if h1 == h2:
         table[STEP, cell] = 2.0 * h1
         return
-    table[WEIGHTS:, cell] = closed_form.between(h1, h2)
+    # Beyond the boundary "nan" the step is NaN, and so is the ghost, which any weight keeps.
+    missing = np.isnan(h1 + h2)
+    table[WEIGHTS:, cell] = 1 if missing else closed_form.between(h1, h2)
 
 
 def _any_derivative(
