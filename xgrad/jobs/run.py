@@ -161,6 +161,7 @@ def _checked(
 def _opened(request: Request) -> Iterator[Job]:
     job = Job(request)
     try:
+        job.source.require_agreement()
         job.require_storable()
         yield job
     finally:
