@@ -47,11 +47,18 @@ def files_of(source: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
     """
     if isinstance(source, str | Path):
         return _matching(str(source))
-    if isinstance(source, Mapping | xr.DataArray) or not isinstance(source, Iterable):
+    if isinstance(source, Mapping | xr.DataArray | np.ndarray) or not isinstance(source, Iterable):
         raise TypeError(
             f"`source` is a {type(source).__name__}; give a path or URL, a Dataset or a DataArray"
         )
-    found = list(dict.fromkeys(itertools.chain(*map(files_of, source))))
+    given: list[Any] = list(source)
+    for one in given:
+        if isinstance(one, xr.Dataset | xr.DataArray):
+            raise TypeError(
+                f"`source` is a list with a {type(one).__name__}; give paths, or combine objects "
+                "first, as `xr.combine_by_coords` does"
+            )
+    found = list(dict.fromkeys(itertools.chain(*map(files_of, given))))
     if not found:
         raise ValueError("`source` is an empty list; name a file or a store")
     return tuple(found)
