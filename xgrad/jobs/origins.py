@@ -25,7 +25,7 @@ class _Nowhere:
         return len(data)
 
 
-class Origins(cloudpickle.Pickler):
+class Origins(cloudpickle.Pickler):  # type: ignore[misc]
     """The Zarr arrays and files that something lazy is read from.
 
     Parameters
