@@ -133,7 +133,7 @@ def test_another_object_does_not_resume_a_job(folder: Path, tmp_path: Path) -> N
     swapped = store.drop_vars("t").rename(other="t").t
     turned = store.t.isel(y=slice(None, None, -1)).assign_coords(y=store.y)
     for other in (swapped, turned, store.t + 0, store.t.load() + 0):
-        with pytest.raises(ValueError, match="the object that is the source, by the names"):
+        with pytest.raises(ValueError, match="the object that is the source, or a store"):
             other.fdgrad.to_zarr(target, dim="x")
 
 
@@ -185,10 +185,91 @@ def test_a_source_is_not_overwritten_by_what_is_computed_from_it(folder: Path) -
         xr.open_zarr(folder / "in.zarr").fdgrad.to_zarr(folder / "in.zarr", overwrite=True)
 
 
-def test_a_changed_store_is_noticed(folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder / "in.zarr", tmp_path / "in.zarr", copy_function=shutil.copy2)
-    given = Given.of(xr.open_zarr(tmp_path / "in.zarr"))
-    before = given.digest(["t"], allow_missing=False)
-    assert given.digest(["t"], allow_missing=False) == before
-    os.utime(tmp_path / "in.zarr" / "t" / "0.0.0", ns=(0, 0))
-    assert Given.of(xr.open_zarr(tmp_path / "in.zarr")).digest(["t"], allow_missing=False) != before
+READ_FROM_A_STORE: dict[str, Callable[[Path], Any]] = {
+    "dask": lambda store: xr.open_zarr(store).t,
+    "without dask": lambda store: xr.open_zarr(store, chunks=None).t,
+    "arithmetic": lambda store: (xr.open_zarr(store).t * 2).rename("twice"),
+    "renamed": lambda store: xr.open_zarr(store, chunks=None).rename(t="q")[["q"]],
+    "a part": lambda store: xr.open_zarr(store, chunks=None).t.isel(y=slice(None, None, -1)),
+    "a mean": lambda store: xr.open_zarr(store).t - xr.open_zarr(store).t.mean("y"),
+    "as a file": lambda store: (
+        xr.open_mfdataset(
+            [store], engine="zarr", data_vars="minimal", coords="minimal", compat="override"
+        ).t
+    ),
+}
+
+
+def rewrite(chunk: Path) -> None:
+    """Change a chunk in place, without a trace in the time of change of its folder."""
+    status = chunk.stat()
+    chunk.write_bytes(chunk.read_bytes())
+    os.utime(chunk, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+
+
+@pytest.mark.parametrize("name", READ_FROM_A_STORE)
+def test_a_store_that_changed_below_an_object_is_another_source(
+    name: str, folder: Path, tmp_path: Path
+) -> None:
+    store, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
+    shutil.copytree(folder / "in.zarr", store, copy_function=shutil.copy2)
+    with spoiled(store / "t" / "2.2.0"), pytest.raises(RuntimeError, match="could not be read"):
+        READ_FROM_A_STORE[name](store).fdgrad.to_zarr(target, dim="x", retries=0)
+    rewrite(store / "t" / "0.0.0")
+    with pytest.raises(ValueError, match="the object that is the source, or a store"):
+        READ_FROM_A_STORE[name](store).fdgrad.to_zarr(target, dim="x", retries=0)
+    READ_FROM_A_STORE[name](store).fdgrad.to_zarr(target, dim="x", restart=True)
+
+
+@pytest.mark.parametrize("name", READ_FROM_A_STORE)
+def test_a_missing_chunk_below_an_object_is_reported(
+    name: str, folder: Path, tmp_path: Path
+) -> None:
+    store, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
+    shutil.copytree(folder / "in.zarr", store)
+    (store / "t" / "1.0.0").unlink()
+    given = READ_FROM_A_STORE[name](store)
+    with pytest.raises(xgrad.ChunkError, match=r"lacks 1 of 9 chunks of '/t', the first at"):
+        given.fdgrad.to_zarr(target, dim="x")
+    given.fdgrad.to_zarr(target, dim="x", allow_missing=True)
+
+
+def test_a_store_that_changes_below_an_object_as_it_is_read_is_noticed(
+    folder: Path, tmp_path: Path
+) -> None:
+    store, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
+    shutil.copytree(folder / "in.zarr", store, copy_function=shutil.copy2)
+
+    def change(block: Any) -> Any:
+        if block.size:
+            rewrite(store / "t" / "0.0.0")
+        return block
+
+    given = xr.apply_ufunc(change, xr.open_zarr(store).t, dask="parallelized", output_dtypes=["f4"])
+    with pytest.raises(RuntimeError, match="`source` changed while it was read"):
+        given.fdgrad.to_zarr(target, dim="x")
+    assert not target.exists()
+
+
+def test_other_names_of_dimensions_make_another_object(tmp_path: Path) -> None:
+    store, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
+    values = np.random.default_rng(0).normal(size=(9, 4, 4))
+    wrong = xr.DataArray(values, dims=("time", "lon", "lat"), name="t")
+    wrong.to_dataset().to_zarr(store, encoding={"t": {"chunks": (3, 4, 4)}}, zarr_format=2)
+    opened = xr.open_zarr(store).t
+    with spoiled(store / "t" / "2.0.0"), pytest.raises(RuntimeError, match="could not be read"):
+        opened.fdgrad.to_zarr(target, dim="time", retries=0)
+    right = opened.rename(lon="lat", lat="lon")
+    with pytest.raises(ValueError, match="the object that is the source"):
+        right.fdgrad.to_zarr(target, dim="time")
+
+
+def test_what_cannot_be_compared_is_never_taken_for_the_same(folder: Path) -> None:
+    memory = zarr.storage.MemoryStore()
+    dataset().to_zarr(memory, zarr_format=2)
+    for read in (lambda: xr.open_zarr(memory).t, lambda: xr.open_zarr(memory, chunks=None).t):
+        one, other = Given.of(read()), Given.of(read())
+        assert one.digest(["t"], allow_missing=False) == one.digest(["t"], allow_missing=False)
+        assert one.digest(["t"], allow_missing=False) != other.digest(["t"], allow_missing=False)
+    stored = [Given.of(OBJECTS["arithmetic"](folder)) for _ in range(2)]
+    assert len({one.digest(["t"], allow_missing=False) for one in stored}) == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from itertools import combinations
+from math import factorial, prod
 from typing import Any
 
 import numpy as np
@@ -14,8 +17,13 @@ from xgrad.stencils import fornberg
 
 
 def weights(x: Any, order: int) -> Any:
+    points = np.asarray(x, np.float64)
+    return from_steps(np.diff(points), points, order)
+
+
+def from_steps(steps: Any, x: Any, order: int) -> Any:
     table = np.empty((order + 1, len(x)))
-    fornberg.weights(np.asarray(x, np.float64), order, table)
+    fornberg.weights(steps, np.asarray(x), order, table)
     return table[order]
 
 
@@ -73,9 +81,43 @@ def test_the_scale_of_the_steps_changes_no_bit(
     x = [
         sum(h[cell:k], 0.0) if k >= cell else -sum(h[k:cell][::-1], 0.0) for k in range(len(h) + 1)
     ]
-    assert same_bits(found, weights(x, order))
+    assert same_bits(found, from_steps(h, x, order))
     scaled = filled(h * 2.0**power, order, 0, cell)
     assert same_bits(scaled, found * 2.0 ** (-power * order))
+
+
+def exactly(h: Any, order: int, cell: int) -> list[tuple[Fraction, Fraction]]:
+    """Each weight in exact arithmetic, and what it would be if all its terms had one sign."""
+    steps = [Fraction(step) for step in h]
+    x = [sum(steps[cell:k], Fraction()) - sum(steps[k:cell]) for k in range(len(steps) + 1)]
+    found = []
+    for j in range(len(x)):
+        others = x[:j] + x[j + 1 :]
+        factor = Fraction(factorial(order))
+        for one in others:
+            factor /= x[j] - one
+        terms = [
+            factor * prod((-one for one in some), start=Fraction(1))
+            for some in combinations(others, len(others) - order)
+        ]
+        found.append((sum(terms, Fraction()), sum(map(abs, terms), Fraction())))
+    return found
+
+
+@given(
+    st.lists(st.floats(-9, 9), min_size=5, max_size=10), st.integers(1, 4), st.integers(0, 5),
+    st.sampled_from([1, -1]),
+)  # fmt: skip
+def test_very_uneven_steps_lose_no_digits(powers: Any, order: int, cell: int, sign: int) -> None:
+    h = sign * 10.0 ** np.array(powers)
+    found, exact = filled(h, order, 0, cell), exactly(h, order, cell)
+    if not np.isfinite(found).all():  # refused
+        return
+    few_ulp = Fraction(2.0**-53) * 4 * len(found)
+    error = max(abs(Fraction(a) - b) for a, (b, _) in zip(found, exact, strict=True))
+    assert error <= few_ulp * sum(most for _, most in exact)
+    if order == 1:
+        assert error <= few_ulp * sum(abs(one) for one, _ in exact)
 
 
 @given(st.integers(-1000, 1000), st.integers(1, 4), st.sampled_from([4, 6, 8, 10, 12]))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,48 @@ def test_a_task_that_kills_every_process_is_given_up_and_named(tmp_path: Path) -
     with pytest.raises(RuntimeError, match=message), Processes(1, deaths=1) as one:
         drive(one, [task], is_deadly, lambda *_: None, n_lanes=1)
     assert (tmp_path / "attempts").read_text() == "xx"
+
+
+# Run by each process that starts: it dies as long as files are left.
+DIES_AT_START = """
+import os, signal
+for left in os.scandir({folder!r}):
+    os.remove(left)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def dies_at_start(folder: Path) -> None:
+    exec(DIES_AT_START.format(folder=str(folder)))  # noqa: S102
+
+
+def dies_and_lets_two_more_die(folder: Path) -> Iterator[int]:
+    if not folder.with_suffix(".first").exists():
+        for path in (folder.with_suffix(".first"), folder / "1", folder / "2"):
+            path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield 0
+
+
+@pytest.mark.parametrize("begins", [False, True], ids=["as python starts", "as the work begins"])
+@pytest.mark.parametrize("deaths", [2, 3])
+def test_a_process_that_dies_as_it_replaces_another_is_another_death_of_the_task(
+    begins: bool, deaths: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, seen = tmp_path / "left", []
+    folder.mkdir()
+    if not begins:
+        (tmp_path / "sitecustomize.py").write_text(DIES_AT_START.format(folder=str(folder)))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with ExitStack() as expected, Processes(1, deaths) as one:
+        if deaths < 3:
+            message = f"every worker that was given {folder} died"
+            expected.enter_context(pytest.raises(RuntimeError, match=message))
+        if begins:
+            one.begin_with(dies_at_start, folder)
+        drive(one, [folder], dies_and_lets_two_more_die, lambda *part: seen.append(part), n_lanes=1)
+    assert seen == [(folder, 0)] * (deaths == 3)
+    assert list(folder.iterdir()) == []
 
 
 class OddError(Exception):
@@ -182,6 +225,26 @@ def test_they_are_unreachable_ignore_an_interrupt_and_end_with_their_parent(
         orphan = psutil.Process(child)
         parent.kill()
         assert psutil.wait_procs([orphan], timeout=60)[1] == []
+
+
+LOCKS = """
+from xgrad.workers.processes import Processes
+
+if __name__ == "__main__":
+    with Processes(2, deaths=0) as both:
+        both.begin_with(exec, "import numcodecs; lock = numcodecs.Blosc().encode(bytes(99))")
+        both.begin_with(exec, "import sys, multiprocessing; sys.lock = multiprocessing.Lock()")
+"""
+
+
+def test_locks_of_killed_processes_leave_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(LOCKS)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")],
+        capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONWARNINGS": "default"},
+    )  # fmt: skip
+    assert "leaked" not in done.stderr
 
 
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Hashable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,10 +19,9 @@ from xarray.core import indexing
 from xgrad.arrays import engines
 from xgrad.errors import CoordinateWarning, warn
 from xgrad.jobs.boxes import Boxes
-from xgrad.stores.listing import digest_of_file
+from xgrad.jobs.origins import Origins
 from xgrad.stores.opening import Opening
 from xgrad.stores.source import Source
-from xgrad.stores.urls import local_path
 
 # Of so many tasks of a block, the values may be in memory at the same time.
 _AT_ONCE = 16
@@ -80,14 +78,6 @@ class Given(Source):
         url = origin if isinstance(origin, str) else "a Dataset"
         return cls((url,), data, Opening(), (), obj)
 
-    @cached_property
-    def groups(self) -> tuple[Any, ...]:
-        """The Zarr group that the object was opened from, if it still says so."""
-        found: tuple[Any, ...] = (None,)
-        with suppress(Exception):  # it may have moved, or need options that are not known here
-            found = super().groups
-        return found
-
     @property
     def zarr_format(self) -> int:
         """That of the compressors that the variables were read with; 3 if there are none."""
@@ -132,16 +122,34 @@ class Given(Source):
     def digest(self, names: Iterable[Hashable], *, allow_missing: bool) -> str:
         """A text that changes when some of the variables do.  Lazy ones are not read.
 
-        It depends on the names of dask's arrays, on where other lazy arrays are read and how, and
-        on the values of arrays in memory; and on the store or file that the object was opened from,
-        as long as it still says so.
+        It depends on the dimensions and attributes of each, on what is done to it, by the names of
+        dask's arrays, on the arrays and files that it is read from, and on values in memory.
+
+        Raises
+        ------
+        ChunkError
+            If an array that it is read from lacks a chunk, unless `allow_missing`.
         """
-        names = sorted(map(str, names))
-        tokens = [_token(self.obj.variables[name]) for name in names]
-        below = ""
-        with suppress(FileNotFoundError):  # what it was opened from has gone, or is not on a disk
-            below = super().digest(names, allow_missing=allow_missing)
-        return tokenize(names, tokens, below)
+        names = sorted((name for name in names if name in self.obj.variables), key=str)
+        below = [self._origins_of(name).digest(allow_missing=allow_missing) for name in names]
+        return tokenize(list(map(str, names)), list(map(self._token_of, names)), below)
+
+    @cached_property
+    def _known(self) -> dict[Hashable, tuple[str, Origins]]:
+        return {}
+
+    def _token_of(self, name: Hashable) -> str:
+        return self._both(name)[0]
+
+    def _origins_of(self, name: Hashable) -> Origins:
+        return self._both(name)[1]
+
+    def _both(self, name: Hashable) -> tuple[str, Origins]:
+        """Token and origins of a variable, which stay what they are."""
+        if name not in self._known:
+            variable = self.obj.variables[name]
+            self._known[name] = _token(variable), Origins(_array(variable))
+        return self._known[name]
 
     def warn_of_repeated_work(self, names: Iterable[Hashable]) -> None:
         """Say that blocks which need much of what other blocks need are computed one by one."""
@@ -188,12 +196,16 @@ def _refuse_other_arrays(name: Hashable, variable: xr.Variable) -> None:
 
 
 def _token(variable: xr.Variable) -> str:
+    return tokenize(
+        variable.dims, str(sorted(variable.attrs.items(), key=str)), _steps_of(variable)
+    )
+
+
+def _steps_of(variable: xr.Variable) -> Any:
     data = _array(variable)
     if engines.is_lazy(data):
         return str(data.name)
-    if isinstance(data, np.ndarray):
-        return tokenize(data)
-    return tokenize(list(_steps(data)), _state_of(variable.encoding.get("source")))
+    return data if isinstance(data, np.ndarray) else list(_steps(data))
 
 
 def _steps(data: Any) -> Iterator[tuple[Any, ...]]:
@@ -223,11 +235,3 @@ def _place_of(data: Any) -> tuple[Any, ...]:
     if manager is None or not hasattr(manager, "_args"):
         return (uuid.uuid4().hex,)  # unlike any other: it is never taken for the same
     return (*map(str, manager._args), getattr(store, "_group", None), data.variable_name)
-
-
-def _state_of(path: Any) -> str:
-    found = ""
-    if isinstance(path, str):
-        with suppress(FileNotFoundError):
-            found = digest_of_file(local_path(path))
-    return found

@@ -28,7 +28,7 @@ from xgrad.stores.workplace import Workplace, mark, marked
 
 _CONTENT, _COORDINATES = "content of the source", "coordinates"
 # It may change although an object is made in the same way: random numbers have no other name.
-_OBJECT = "object that is the source, by the names that dask gives its arrays"
+_OBJECT = "object that is the source, or a store or file that it is read from"
 # Another form of the lines about finished regions has another number.
 _JOURNAL = "2"
 

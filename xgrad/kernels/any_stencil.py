@@ -94,7 +94,8 @@ def _free(  # noqa: C901
     stencil is central if there are `half` valid cells on either side; otherwise it has up to
     `edge` cells and starts at the nearest gap.
     """
-    table, x = np.empty((order + 1, 2 * depth + 2)), np.empty(2 * depth + 2)
+    table = np.empty((order + 1, 2 * depth + 2))
+    x, scaled = np.empty(2 * depth + 2), np.empty(2 * depth + 2)
     for o in range(f.shape[0]):
         for i in range(f.shape[2]):
             q, k = o % h.shape[0], i if h.shape[2] > 1 else 0
@@ -122,8 +123,9 @@ def _free(  # noqa: C901
                 if numpys:
                     out[o, j, i] = _numpys(cells, steps, j, first, count, even, minus)
                     continue
-                scale = fornberg.window(steps, j, first, x[:count], scale)
-                fornberg.weights(x[:count], order, table)
+                near = scaled[: count - 1]
+                scale = fornberg.window(steps, j, first, near, x[:count], scale)
+                fornberg.weights(near, x[:count], order, table)
                 total = product(table[order, 0], cells[first])
                 for m in range(1, count):
                     total = less(total, table[order, m] * minus, cells[first + m])

@@ -22,7 +22,7 @@ _TINY = float(np.finfo(np.float64).tiny)
 
 
 @compiled
-def weights(x: Any, order: int, table: Any) -> None:
+def weights(steps: Any, x: Any, order: int, table: Any) -> None:
     """Compute the weights of a derivative at 0, given the positions of the values.
 
     The weights are exact for polynomials up to degree ``x.size - 1``.  ``c[k, i, j]`` is the weight
@@ -34,6 +34,9 @@ def weights(x: Any, order: int, table: Any) -> None:
 
     Parameters
     ----------
+    steps : float64 array of shape (n - 1,)
+        Distances from each position to the next.  ``x[i] - x[j]`` is the sum of those between: the
+        difference of two close positions far from 0 would have lost their digits.
     x : float64 array of shape (n,)
         Distances from the cell to the cells of its stencil.
     order : int
@@ -49,7 +52,7 @@ def weights(x: Any, order: int, table: Any) -> None:
     Examples
     --------
     >>> table = np.empty((3, 3))
-    >>> weights(np.array([-1.0, 0.0, 1.0]), 2, table)
+    >>> weights(np.array([1.0, 1.0]), np.array([-1.0, 0.0, 1.0]), 2, table)
     >>> table[2]
     array([ 1., -2.,  1.])
     """
@@ -57,23 +60,25 @@ def weights(x: Any, order: int, table: Any) -> None:
     table[0, 0] = 1.0
     w_before = 1.0
     for i in range(1, x.size):
-        w = 1.0
-        for j in range(i):
-            w *= x[i] - x[j]
-        if abs(w) < _TINY:  # steps too different for a common scale
-            w = np.nan
         for k in range(order, -1, -1):
             lower = k * table[k - 1, i - 1] if k else 0.0
-            table[k, i] = w_before / w * (lower - x[i - 1] * table[k, i - 1])
-        for j in range(i):
+            table[k, i] = lower - x[i - 1] * table[k, i - 1]
+        w, between = 1.0, 0.0
+        for j in range(i - 1, -1, -1):
+            between += steps[j]
+            w *= between
             for k in range(order, -1, -1):
                 lower = k * table[k - 1, j] if k else 0.0
-                table[k, j] = (x[i] * table[k, j] - lower) / (x[i] - x[j])
+                table[k, j] = (x[i] * table[k, j] - lower) / between
+        if abs(w) < _TINY:  # steps too different for a common scale
+            w = np.nan
+        for k in range(order + 1):
+            table[k, i] *= w_before / w
         w_before = w
 
 
 @compiled
-def window(steps: Any, cell: int, first: int, x: Any, scale: float) -> float:
+def window(all_steps: Any, cell: int, first: int, steps: Any, x: Any, scale: float) -> float:
     """Sum up the distances from a cell to the cells of its stencil, starting at the cell.
 
     The distances are scaled, because the products of many small or large ones would leave the
@@ -81,12 +86,14 @@ def window(steps: Any, cell: int, first: int, x: Any, scale: float) -> float:
 
     Parameters
     ----------
-    steps : float64 array
-        ``steps[i]`` is the distance from position i to position i + 1.
+    all_steps : float64 array
+        ``all_steps[i]`` is the distance from position i to position i + 1.
     cell, first : int
-        Index of the cell and of the first cell of the stencil.
+        Index of the cell and of the first cell of the stencil, which holds the cell.
+    steps : float64 array of shape (n - 1,)
+        Overwritten with the scaled steps between the cells ``first, ..., first + n - 1``.
     x : float64 array of shape (n,)
-        Overwritten with the scaled distances to the cells ``first, ..., first + n - 1``.
+        Overwritten with the scaled distances from the cell to these cells.
     scale : float
         That of another stencil, such as 1, which is kept if it fits.
 
@@ -97,24 +104,27 @@ def window(steps: Any, cell: int, first: int, x: Any, scale: float) -> float:
 
     Examples
     --------
-    >>> x = np.empty(3)
-    >>> window(np.array([1.0, 2.0, 4.0]) * 2.0**900, 1, 0, x, 1.0) == 2.0**-902
+    >>> steps, x = np.empty(2), np.empty(3)
+    >>> window(np.array([1.0, 2.0, 4.0]) * 2.0**900, 1, 0, steps, x, 1.0) == 2.0**-902
     True
-    >>> x
-    array([-0.25,  0.  ,  0.5 ])
+    >>> steps, x
+    (array([0.25, 0.5 ]), array([-0.25,  0.  ,  0.5 ]))
     """
     longest = 0.0
-    for i in range(first, first + x.size - 1):
-        if abs(steps[i]) > longest:  # noqa: PLR1730  false for the NaN of a ghost
-            longest = abs(steps[i])
+    for i in range(steps.size):
+        step = abs(all_steps[first + i])
+        if step > longest:  # noqa: PLR1730  false for the NaN of a ghost
+            longest = step
     if not _NEAR <= longest * scale <= 1 / _NEAR:
         scale = math.ldexp(1.0, -max(-_LARGEST, min(_LARGEST, math.frexp(longest)[1])))
-    for k in range(x.size):
-        x[k] = 0.0
-        for i in range(cell, first + k):
-            x[k] += steps[i] * scale
-        for i in range(cell - 1, first + k - 1, -1):
-            x[k] -= steps[i] * scale
+    for i in range(steps.size):
+        steps[i] = all_steps[first + i] * scale
+    at = cell - first
+    x[at] = 0.0
+    for i in range(at, steps.size):
+        x[i + 1] = x[i] + steps[i]
+    for i in range(at - 1, -1, -1):
+        x[i] = x[i + 1] - steps[i]
     return scale
 
 
@@ -159,13 +169,13 @@ def fill(steps: Any, order: int, offset: int, first: Any, count: Any, out: Any) 
     array([ 1., -2.,  1.])
     """
     table = np.empty((order + 1, out.shape[0]))
-    x = np.empty(out.shape[0])
+    x, h = np.empty(out.shape[0]), np.empty(out.shape[0])
     out[:, :] = 0.0
     scale = 1.0
     for i in range(first.size):
         n = count[i]
-        scale = window(steps, offset + i, offset + i + first[i], x[:n], scale)
-        weights(x[:n], order, table)
+        scale = window(steps, offset + i, offset + i + first[i], h[: n - 1], x[:n], scale)
+        weights(h[: n - 1], x[:n], order, table)
         ghosts = x[0] - x[n - 1]
         is_known = ghosts == ghosts  # noqa: PLR0124  false for the NaN of a ghost
         largest = 0.0

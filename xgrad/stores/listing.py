@@ -85,18 +85,28 @@ def digest(group: Any, names: Iterable[Hashable], *, allow_missing: bool) -> str
     for name in sorted(map(str, names)):
         if name not in group:
             continue  # a coordinate that xarray made when it opened the store
-        array = group[name]
-        listing = listed(array)
-        missing = listing.missing()
-        if missing is not None and not allow_missing:
-            raise ChunkError(
-                f"`source` lacks {listing.n_missing} of {listing.present.size} chunks of "
-                f"{name!r}, the first at {missing}; restore them, or read them as its fill value "
-                "with `allow_missing`"
-            )
-        metadata = repr(sorted(array.metadata.to_dict().items(), key=str))
-        found.update(f"{name} {metadata} {listing.marks:x}".encode())
+        found.update(digest_of_array(group[name], name, allow_missing=allow_missing).encode())
     return found.hexdigest()
+
+
+def digest_of_array(array: Any, name: str, *, allow_missing: bool) -> str:
+    """The same for one array, which messages call `name`.
+
+    Raises
+    ------
+    ChunkError
+        If a chunk is missing, unless `allow_missing`.
+    """
+    listing = listed(array)
+    missing = listing.missing()
+    if missing is not None and not allow_missing:
+        raise ChunkError(
+            f"`source` lacks {listing.n_missing} of {listing.present.size} chunks of "
+            f"{name!r}, the first at {missing}; restore them, or read them as its fill value "
+            "with `allow_missing`"
+        )
+    metadata = repr(sorted(array.metadata.to_dict().items(), key=str))
+    return f"{name} {metadata} {listing.marks:x}"
 
 
 def digest_of_file(path: Path | None) -> str:

@@ -55,6 +55,9 @@ class DeadProcessError(RuntimeError):
 def _serve(pipe: Connection) -> None:
     """Do what comes through a pipe, until it is closed.  Runs in the process that was started."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Locks of codecs then have no name that this process, once killed, would leave behind, and
+    # that multiprocessing would print.  Nothing is forked: a daemon may not start processes.
+    multiprocessing.set_start_method("fork", force=True)
     own_process()
     warnings.simplefilter("ignore")  # the process that started this one has warned
     with suppress(EOFError, ConnectionError):  # that process has gone, or needs this one no more
@@ -138,7 +141,7 @@ class _Process:
             end.close()
 
     def greet(self) -> None:
-        """Wait until the process has started."""
+        """Wait until one of the first processes has started."""
         try:
             self.receive()
         except DeadProcessError as error:
@@ -219,14 +222,17 @@ class Processes:
         return found
 
     def replace(self, dead: _Process) -> _Process:
-        """Start a process in the place of one that died."""
+        """Start a process in the place of one that died, and do not wait for it."""
         dead.end()
         new = self._all[self._all.index(dead)] = _Process()
-        new.greet()
+        return new
+
+    def prepare(self, new: _Process) -> None:
+        """Wait until a process that replaces another can take a task; it may die before."""
+        new.receive()
         for call in self._first:
             new.send(_once, call)
             self._answer_of(new)
-        return new
 
     def at_work(
         self,
@@ -320,10 +326,17 @@ class _AtWork(Generic[_Task, _Part]):
             self._finished(given.task, part)
 
     def _begin_again(self, process: _Process, given: _Given[_Task]) -> None:
+        """Give a task to another process; one that dies as it starts counts as well."""
         given.deaths += 1
         if given.deaths > self._processes.deaths:
             raise RuntimeError(
                 f"every worker that was given {given.task} died; it may need more memory than a "
                 "worker has, or kill its process"
             )
-        self._give(self._processes.replace(process), given)
+        new = self._processes.replace(process)
+        try:
+            self._processes.prepare(new)
+        except DeadProcessError:
+            self._begin_again(new, given)
+        else:
+            self._give(new, given)

@@ -1,0 +1,105 @@
+"""What an object is read from: the Zarr arrays and the files that its lazy arrays hold.
+
+They are found by pickling the object into nothing, which meets each of them: in a chain of xarray's
+wrappers, in a graph of dask, in the arguments of a function.
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import zarr
+from xarray.backends import CachingFileManager
+from zarr.storage import FsspecStore, LocalStore, ZipStore
+
+from xgrad.stores.listing import digest_of_array, digest_of_file
+from xgrad.stores.urls import local_path
+
+
+class _Nowhere:
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+class Origins(cloudpickle.Pickler):  # type: ignore[misc]
+    """The Zarr arrays and files that something lazy is read from.
+
+    Parameters
+    ----------
+    lazy : object
+        Such as an array of dask, or what xarray indexes lazily.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> array = zarr.create_array({}, shape=4, chunks=2, dtype="f8")
+    >>> [one.shape for one in Origins(da.from_array(array) + 1).arrays]
+    [(4,)]
+    """
+
+    def __init__(self, lazy: Any) -> None:
+        super().__init__(_Nowhere())
+        self._arrays: dict[str, Any] = {}
+        self._files: set[str] = set()
+        # Stands for what cannot be found or compared: unlike that of any other object.
+        self._unknown = ""
+        try:
+            self.dump(lazy)
+        except Exception:  # noqa: BLE001  what cannot be pickled raises anything
+            self._unknown = uuid.uuid4().hex
+
+    @property
+    def arrays(self) -> list[Any]:
+        """The Zarr arrays, in the order of their names."""
+        return [self._arrays[name] for name in sorted(self._arrays)]
+
+    def persistent_id(self, obj: Any) -> Any:
+        """Note an array or a file instead of pickling it."""
+        if isinstance(obj, zarr.Array):
+            self._arrays[str(obj.store_path)] = obj
+            self._unknown = self._unknown or _fault_of(obj.store)
+        elif isinstance(obj, CachingFileManager):
+            self._files.update(map(str, obj._args[:1]))
+        elif not isinstance(obj, np.ndarray) or obj.dtype.hasobject:
+            return None
+        return "noted"
+
+    def digest(self, *, allow_missing: bool) -> str:
+        """A text that changes when one of the arrays or files does.  Values are not read.
+
+        Raises
+        ------
+        ChunkError
+            If an array lacks a chunk, unless `allow_missing`.
+        """
+        found = [
+            f"{array.store_path} {_version_of(array.store)} "
+            f"{digest_of_array(array, array.name, allow_missing=allow_missing)}"
+            for array in self.arrays
+        ]
+        files = [f"{path} {_state_of(path)}" for path in sorted(self._files)]
+        return "\n".join([*found, *files, self._unknown])
+
+
+def _fault_of(store: Any) -> str:
+    """Something unique if changes of a store cannot be seen; else nothing."""
+    is_reference = isinstance(store, FsspecStore) and "reference" in store.fs.protocol
+    known = isinstance(store, LocalStore | FsspecStore) and not is_reference
+    return "" if known or _version_of(store) else uuid.uuid4().hex
+
+
+def _version_of(store: Any) -> str:
+    """State of a store whose listing does not say when a chunk changed."""
+    if isinstance(store, ZipStore):
+        return _state_of(str(store.path))
+    # An Icechunk store is a snapshot.
+    return str(getattr(getattr(store, "session", None), "snapshot_id", ""))
+
+
+def _state_of(path: str) -> str:
+    place = local_path(path)
+    return digest_of_file(place) if place is not None and Path(place).exists() else ""
