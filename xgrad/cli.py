@@ -6,6 +6,7 @@ import ast
 import itertools
 import json
 import os
+import re
 import signal
 import sys
 import warnings
@@ -31,39 +32,51 @@ from xgrad.workers.processes import own_process
 
 # Names in the library's messages, and what the command line calls them.
 _WORDS = {
+    f"`{name}`": f"--{name.replace('_', '-')}"
+    for options in (OperationOptions, *(entry.options for entry in OPERATIONS.values()))
+    for name, (_, keyword) in keywords_of(options).items()
+    if keyword.help is not None
+} | {
     "`source`": "SRC",
     "`target`": "DST",
     "`variables`": "--var",
     "`dim`": "--dim",
-    "`overwrite`": "--overwrite",
-    "`chunks`": "--chunks",
-    "`spacing`": "--spacing",
-    "`boundary`": "--boundary",
-    "`period`": "--period",
-    "`accuracy`": "--accuracy",
-    "`workers`": "--workers",
-    "`scheduler`": "--scheduler",
-    "`memory`": "--memory",
-    "`restart`": "--restart",
-    "`allow_missing`": "--allow-missing",
-    "`retries`": "--retries",
-    "`security`": "--tls-ca-file, --tls-cert or --tls-key",
-    "`edge_order`": "--edge-order",
-    "`datetime_unit`": "--datetime-unit",
     "`components`": "--component",
-    "`metric`": "--metric",
-    "`radius`": "--radius",
-    "`form`": "--form",
-    "`order`": "--order",
-    "`progress`": "--progress",
-    "`to`": "--to",
-    "`group`": "--group",
-    "`engine`": "--engine",
-    "`decode_times`": "--decode-times",
+    "`security`": "--tls-ca-file, --tls-cert or --tls-key",
+    "`decode_times`": "--decode-times or --no-decode-times",
     "`decode_times=False`": "--no-decode-times",
     "`open_options`": "--open",
-    "`fill_value`": "--fill-value",
 }
+
+
+# ``name='value'`` and ``name={'key': 'value'}`` in the library's messages.
+_GIVEN = re.compile(r"`(\w+)=(?:\{'([^'`]+)': ([^`}]+)\}|([^`{}]+))`")
+
+
+def _in_its_words(text: str, command: str | None) -> str:
+    """A message of the library in the words of a command.
+
+    Examples
+    --------
+    >>> _in_its_words("`metric` is None; give `metric='sphere'` or `spacing={'y': 'lat'}`", None)
+    '--metric is missing; give --metric sphere or --spacing y=lat'
+    """
+    words = dict(_WORDS)
+    if command in OPERATIONS and OPERATIONS[command].of_a_vector:
+        words |= {"`variables`": "--component", "`dim`": "--component"}
+
+    def given(found: re.Match[str]) -> str:
+        name, key, of_key, alone = found.groups()
+        word = words.get(f"`{name}`")
+        value = (of_key or alone).strip("'\"")
+        if found[0] in words or word is None or value in ("True", "False"):
+            return found[0]
+        return f"{word} {key}={value}" if key else f"{word} {value}"
+
+    text = re.sub(r"(`\w+`) is None\b", r"\1 is missing", _GIVEN.sub(given, text))
+    for name, word in words.items():
+        text = text.replace(name, word)
+    return text
 
 
 def _line(text: object) -> str:
@@ -122,9 +135,7 @@ class _OneLine(click.Group):
             text = _line(error) or type(error).__name__
             if isinstance(error, KeyError):  # whose text is the bare key
                 text = f"there is no {text}"
-            for name, word in _WORDS.items():
-                text = text.replace(name, word)
-            raise click.ClickException(text) from error
+            raise click.ClickException(_in_its_words(text, ctx.invoked_subcommand)) from error
 
 
 class _Sizes(click.ParamType[Any]):

@@ -8,6 +8,7 @@ from typing import Any
 
 import dask
 import pytest
+import xarray as xr
 
 from tests.jobs.helpers import write_mixed
 from xgrad import CoordinateError
@@ -40,6 +41,13 @@ def source(tmp_path: Path) -> Path:
         ({"memory": -1}, ValueError, "`memory` is -1; give a positive number of bytes"),
         ({"retries": -1}, ValueError, "`retries` is -1; give 0 or more"),
         ({"workers": 0}, ValueError, "`workers` is 0"),
+        ({"workers": "2"}, TypeError, "`workers` is '2'; give a number of processes"),
+        ({"scheduler": 8786}, TypeError, "`scheduler` is a int; give an address such as"),
+        ({"chunks": "auto"}, TypeError, "`chunks` is 'auto'; give a mapping"),
+        ({"chunks": {"time": "auto"}}, TypeError, "`chunks` for 'time' is 'auto'; give a number"),
+        ({"target": None}, TypeError, "`target` is a NoneType; give a path or URL"),
+        ({"target": 5}, TypeError, "`target` is a int; give a path or URL"),
+        ({"target": xr.Dataset()}, TypeError, "`target` is a Dataset; give a path or URL"),
     ],
 )
 def test_refusals_come_before_anything_is_computed_or_written(
@@ -130,6 +138,15 @@ def test_plans_take_the_operation_first_and_still_the_old_order(
         assert warning.filename == __file__
         shown = str(warning.message).partition("write ")[2]
         assert shown == f"plan_to_zarr('gradient', {name!r}, 'out.zarr', ...)"
+
+
+def test_arguments_in_another_order_are_refused(source: Path, tmp_path: Path) -> None:
+    swapped: Any = xr.Dataset()
+    with pytest.raises(TypeError, match="`operation` is a Dataset; give a name such as 'gradient'"):
+        to_zarr(swapped, "gradient", tmp_path / "out.zarr")  # type: ignore[arg-type]
+    arrays: Any = {"x": xr.DataArray([1.0])}
+    with pytest.raises(TypeError, match="`dim` for 'x' is a DataArray; give the name of"):
+        to_zarr("curl", source, tmp_path / "out.zarr", dim=arrays)
 
 
 def test_a_call_with_the_wrong_number_of_arguments_is_refused() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import xarray as xr
 
-from xgrad.labels.attributes import described, label_of
+from xgrad.labels.attributes import described, label_of, refuse_packed
 
 
 def variable(**attrs: object) -> xr.Variable:
@@ -46,3 +46,13 @@ def test_the_long_name_is_the_label_and_then_the_name() -> None:
     assert label_of("t", variable(long_name="")) == "t"
     assert label_of(None, variable()) == "data"
     assert label_of(("a", 1), variable()) == "('a', 1)"
+
+
+def test_packing_that_changes_no_number_is_none() -> None:
+    refuse_packed("variable 't'", {"scale_factor": 1, "add_offset": 0.0, "units": "K"})
+    refuse_packed("variable 't'", {"scale_factor": 2.0})  # counts, which claim no units
+    for key, value in (("scale_factor", 2), ("add_offset", -1.5)):
+        with pytest.raises(
+            ValueError, match=f"variable 't' has packed numbers, with {key} {value}"
+        ):
+            refuse_packed("variable 't'", {key: value, "units": "K"})

@@ -59,7 +59,7 @@ def temperature() -> xr.DataArray:
             "valid_range": [0, 400],
             "cell_methods": "time: mean",
             "_FillValue": -1,
-            "scale_factor": 0.1,
+            "scale_factor": 1.0,
             "GRIB_name": "T",
             "grid_mapping": "crs",
         },

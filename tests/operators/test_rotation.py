@@ -134,7 +134,7 @@ def test_a_standard_name_without_a_counterpart_is_dropped() -> None:
         (lambda ds: turned(ds, "grid", metric=None), "`metric` is None; give 'sphere', 'ellips"),
         (lambda ds: ds.fdgrad.rotate({"x": "u"}, to="grid"), "give both components of a horizon"),
         (lambda ds: turned(ds.isel(x=0, drop=True).expand_dims(x=3), "grid"),
-         "'lat' has .'y',.; on a grid of 1-D latitude and longitude both are the same"),
+         "on a grid of 1-D latitude and longitude, such as 'lat' along .'y',., both directions"),
         (lambda ds: turned(ds.rename(x="xi"), "grid"), "give `components={dim: u, ...}`"),
         (lambda ds: xgrad.rotate(u=ds.u, v=ds.v), "missing 1 required keyword-only argument: 'to'"),
         (lambda ds: turned(ds.astype("M8[s]"), "grid"), "numbers are needed; subtract a time"),

@@ -286,3 +286,18 @@ def test_a_term_does_not_grow_with_its_data() -> None:
         return pickle.dumps(result.terms)
 
     assert len(term(10)) == len(term(10_000)) < 1000
+
+
+def test_packed_numbers_are_refused_until_they_are_unpacked() -> None:
+    x = ("x", [0.0, 2.0, 4.0], {"units": "m"})
+    ds = xr.Dataset({"t": ("x", [0.0, 1.0, 3.0], {"units": "K"})}, {"x": x})
+    expected = ds.fdgrad.gradient()
+    for name in ("t", "x"):
+        for key in ("scale_factor", "add_offset"):
+            packed = ds.copy()
+            packed[name].encoding = {key: 0.5}
+            stored = packed.variables.items()
+            raw = xr.Dataset({k: xr.conventions.encode_cf_variable(v) for k, v in stored})
+            with pytest.raises(ValueError, match=f"{name}' has packed numbers, with {key} 0.5"):
+                raw.fdgrad.gradient()
+            xr.testing.assert_identical(xr.decode_cf(raw).fdgrad.gradient(), expected)

@@ -114,8 +114,17 @@ def test_other_options_of_xarray(tmp_path: Path) -> None:
     for key, message in (("engine", "give `engine` instead"), ("chunks", "a job decides itself")):
         with pytest.raises(ValueError, match=f"`open_options` has '{key}'.*{message}"):
             xgrad.gradient_to_zarr(source, tmp_path / "none", open_options={key: "a"})
-    with pytest.raises(ValueError, match=r"xarray opens with {'nonsense': 1}: .*nonsense"):
+    with pytest.raises(ValueError, match="`open_options` names 'nonsense', which the"):
         xgrad.gradient_to_zarr(source, tmp_path / "none", open_options={"nonsense": 1})
+
+
+def test_an_engine_or_a_group_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "in.nc"
+    xr.Dataset({"t": ("x", VALUES)}).to_netcdf(source)
+    with pytest.raises(ValueError, match=r"`engine` is 'foo', which xarray lacks here; it has \["):
+        dataset(source, Opening(engine="foo"))
+    with pytest.raises(ValueError, match=r"`group` names 'a', which .* no groups with variables"):
+        dataset(source, Opening(group="a"))
 
 
 def test_the_command_opens_the_same(commands: Session, tmp_path: Path) -> None:

@@ -147,9 +147,11 @@ def test_files_of_different_units_are_refused(name: str, tmp_path: Path) -> None
 
 
 def test_what_is_no_path_is_refused(tmp_path: Path) -> None:
-    for given in (3, None, [xr.Dataset({"t": ("x", [1.0])})]):
+    for given in (3, None, np.ones(3), [np.ones(3)]):
         with pytest.raises(TypeError, match=r"`source` is a \w+; give a path or URL, a Dataset"):
             xgrad.gradient_to_zarr(given, tmp_path / "out.zarr")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="is a list with a Dataset; give paths, or combine"):
+        files_of([whole()])  # type: ignore[list-item]
     with pytest.raises(FileNotFoundError, match=re.escape("*.nope' matches no file")):
         files_of(tmp_path / "*.nope")
     with pytest.raises(ValueError, match="an empty list"):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, Unpack, cast
 
+import numpy as np
 import xarray as xr
 
 from xgrad._typing import Dim, Operation
@@ -321,7 +322,7 @@ def _parsed(
     entry = _entry(operation, dim)
     asked = _given(operation, entry, options)
     rest = {key: asked.pop(key) for key in keywords_of(RunOptions) if key in asked}
-    chunks: Any = rest.pop("chunks", {})
+    chunks = _checked_chunks(rest.pop("chunks", {}))
     opening = Opening(**{key: rest.pop(key) for key in keywords_of(SourceOptions) if key in rest})
     fill_value = _checked_fill_value(rest.pop("fill_value", None))
     own = {} if entry.own not in asked else {entry.own: asked.pop(entry.own)}
@@ -334,7 +335,7 @@ def _parsed(
     several = isinstance(dim, Iterable) and not isinstance(dim, str | Mapping)
     request = Request(
         given.urls if given else files_of(cast(Any, source)), names, tuple(dim) if several else dim,
-        dict(chunks), cast(FieldOptions, asked), uuid.uuid4().hex, operation, cast(Any, own), given,
+        chunks, cast(FieldOptions, asked), uuid.uuid4().hex, operation, cast(Any, own), given,
         opening, fill_value,
     )  # fmt: skip
     return request, Settings(**rest)
@@ -344,6 +345,15 @@ def _checked_fill_value(value: Any) -> float | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise TypeError(f"`fill_value` is {value!r}; give a number or nan")
     return None if value is None else float(value)
+
+
+def _checked_chunks(value: Any) -> dict[str, int]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"`chunks` is {value!r}; give a mapping of dimensions to cells")
+    for dim, size in value.items():
+        if isinstance(size, bool) or not isinstance(size, int | np.integer):
+            raise TypeError(f"`chunks` for {dim!r} is {size!r}; give a number of cells")
+    return dict(value)
 
 
 def _object(source: Any, opening: Opening) -> Given | None:
@@ -359,6 +369,11 @@ def _object(source: Any, opening: Opening) -> Given | None:
 
 
 def _entry(operation: str, dim: Any) -> Entry:
+    if not isinstance(operation, str):
+        raise TypeError(
+            f"`operation` is a {type(operation).__name__}; give a name such as 'gradient' first, "
+            "then `source` and `target`"
+        )
     if operation not in OPERATIONS:
         raise ValueError(f"`operation` is {operation!r}; give one of {list(OPERATIONS)}")
     entry = OPERATIONS[operation]
@@ -366,6 +381,12 @@ def _entry(operation: str, dim: Any) -> Entry:
         raise ValueError(
             f"`dim` is {dim!r}; `{operation}` needs a mapping of dimensions to components"
         )
+    for key, name in dim.items() if entry.of_a_vector else ():
+        if not isinstance(name, str):
+            raise TypeError(
+                f"`dim` for {key!r} is a {type(name).__name__}; give the name of a variable of "
+                "`source`"
+            )
     return entry
 
 

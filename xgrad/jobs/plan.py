@@ -69,6 +69,10 @@ class Plan:
         """Number of tasks.  Each is a run of regions."""
         return sum(layout.n_runs for layout in self.layouts)
 
+    @property
+    def _processes(self) -> str:
+        return "1 process" if self.n_workers == 1 else f"each of {self.n_workers} processes"
+
     def __str__(self) -> str:
         rows = [
             ("source", self.source),
@@ -76,7 +80,7 @@ class Plan:
             ("chunks", f"{self.n_chunks}"),
             ("regions", f"{self.n_regions}"),
             ("tasks", f"{self.n_tasks}"),
-            ("at once", f"{self.n_lanes} in each of {self.n_workers} process(es)"),
+            ("at once", f"{self.n_lanes} in {self._processes}"),
             ("memory", f"{size(self.memory.n_bytes)} for a process: {self.memory.origin}"),
             ("peak", f"{size(self.peak)} predicted"),
             ("read", f"{size(self.bytes_read)}, {size(self.bytes_decoded)} with halos"),
@@ -84,8 +88,14 @@ class Plan:
         ]
         for name, layout in zip(self.variables, self.layouts, strict=True):
             largest = " × ".join(map(str, layout.largest))
-            rows.append((name, f"{layout.n_regions} regions of up to {largest} cells"))
+            rows.append(
+                (name, f"{layout.n_regions} {_plural(layout.n_regions)} of up to {largest} cells")
+            )
         return "\n".join(f"{printable(name):<9} {printable(value)}" for name, value in rows)
+
+
+def _plural(n_regions: int) -> str:
+    return "region" if n_regions == 1 else "regions"
 
 
 def planned(job: Job, target: str, crew: Crew, longest: int, *, waits: bool) -> Plan:

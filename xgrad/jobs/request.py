@@ -181,10 +181,11 @@ class Job:
     def _chosen(self, names: tuple[str, ...]) -> xr.Dataset:
         """The variables of these names, by default all."""
         every = self.source.data
+        argument = "dim" if OPERATIONS[self.request.operation].of_a_vector else "variables"
         for name in names:
             if name not in every.data_vars:
                 raise ValueError(
-                    f"`variables` names {name!r}, which the source lacks; it has "
+                    f"`{argument}` names {name!r}, which the source lacks; it has "
                     f"{list(every.data_vars)}"
                 )
         return links.only(every, names) if names else every

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -92,6 +93,14 @@ class Settings:
             raise ValueError(f"`memory` is {memory!r}; give a positive number of bytes")
         if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
             raise ValueError(f"`retries` is {retries!r}; give 0 or more")
+        workers, scheduler = self.workers, self.scheduler
+        if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int)):
+            raise TypeError(f"`workers` is {workers!r}; give a number of processes")
+        if scheduler is not None and not isinstance(scheduler, str):
+            raise TypeError(
+                f"`scheduler` is a {type(scheduler).__name__}; give an address such as "
+                "'tcp://host:8786'"
+            )
         if not isinstance(self.progress, bool) and self.progress not in get_args(Progress):
             choices = ", ".join(map(repr, get_args(Progress)))
             raise ValueError(f"`progress` is {self.progress!r}; give {choices}, True or False")
@@ -150,6 +159,8 @@ def _checked(
     request: Request, target: str | Path, settings: Settings, *, tidies: bool = False
 ) -> Target:
     """The place of the target, which must overlap none of the sources."""
+    if not isinstance(target, str | os.PathLike):
+        raise TypeError(f"`target` is a {type(target).__name__}; give a path or URL")
     for source in request.sources:
         found = checked(source, target, overwrite=settings.overwrite, tidies=tidies)
         if is_remote(target) and not is_remote(source):
@@ -161,6 +172,7 @@ def _checked(
 def _opened(request: Request) -> Iterator[Job]:
     job = Job(request)
     try:
+        job.source.require_agreement()
         job.require_storable()
         yield job
     finally:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 # Attributes that describe the values of a variable, and are untrue of its derivative.
@@ -75,6 +76,39 @@ def label_of(name: Hashable, variable: xr.Variable) -> str:
     if isinstance(given, str) and given:
         return given
     return "data" if name is None else str(name)
+
+
+def refuse_packed(what: str, attrs: Mapping[Any, Any]) -> None:
+    """Refuse numbers that are still packed, but have the units of what they unpack to.
+
+    Parameters
+    ----------
+    what : str
+        The variable in words.
+    attrs : mapping
+        Its attributes.  Those that change nothing, as a factor of 1, are no packing.
+
+    Raises
+    ------
+    ValueError
+        With the attribute.
+
+    Examples
+    --------
+    >>> refuse_packed("variable 't'", {"scale_factor": 1.0, "add_offset": 0.0, "units": "K"})
+    >>> refuse_packed("variable 't'", {"scale_factor": 0.5, "units": "K"})
+    Traceback (most recent call last):
+      ...
+    ValueError: variable 't' has packed numbers, with scale_factor 0.5 in its attributes, and ...
+    """
+    for key, neutral in (("scale_factor", 1), ("add_offset", 0)):
+        if "units" in attrs and np.any(np.asarray(attrs.get(key, neutral)) != neutral):
+            raise ValueError(
+                f"{what} has packed numbers, with {key} {attrs[key]} in its attributes, and its "
+                f"units {attrs['units']!r} are those of unpacked ones; unpack it, as `xr.decode_cf"
+                "(ds)` and opening without mask_and_scale=False do, or delete one of the two "
+                "attributes"
+            )
 
 
 def _survives(attribute: Hashable) -> bool:

@@ -89,7 +89,7 @@ def refuse_other_objects(coord: xr.DataArray) -> None:
     if name not in coord.indexes:
         own = f"pd.{index}(obj[{name!r}].to_index())"
     raise CoordinateError(
-        f"coordinate {name!r} holds {what}, which are no positions; use "
+        f"coordinate {name!r} holds {what}, which cannot be positions; use "
         f"`obj.assign_coords({{{name!r}: ({dim!r}, {own}.{how})}})`"
     )
 

@@ -10,6 +10,7 @@ import xarray as xr
 from xgrad.errors import CoordinateError
 from xgrad.labels import names, transforms
 from xgrad.labels import spacing as coordinates
+from xgrad.labels.attributes import refuse_packed
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing
@@ -132,6 +133,7 @@ def _spacing_of(
     unit = options.unit_of_time
     value, found, even = _positions(obj, name, options)
     attrs = getattr(value, "attrs", {})
+    refuse_packed(f"coordinate {name!r}", attrs)
     dims = value.dims if isinstance(value, xr.DataArray) and value.ndim == 1 else ()
     called = [value.name] if isinstance(value, xr.DataArray) and value.name is not None else []
     times = isinstance(value, xr.DataArray) and is_time(value)

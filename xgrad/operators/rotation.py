@@ -161,11 +161,16 @@ def _dims(obj: xr.DataArray | xr.Dataset, keys: list[Hashable]) -> list[Hashable
 
 def _matrix(place: Place, dims: list[Hashable], options: Options, to: To) -> list[list[Any]]:
     """What each result takes of each component."""
-    if set(dims) != set(place.latitude.dims) or not place.is_curvilinear:
+    if not place.is_curvilinear:
+        raise CoordinateError(
+            f"on a grid of 1-D latitude and longitude, such as {place.names[0]!r} along "
+            f"{place.latitude.dims}, both directions are the same: components along the grid are "
+            "eastward and northward already; leave them as they are"
+        )
+    if set(dims) != set(place.latitude.dims):
         raise CoordinateError(
             f"`components` are along {dims}, but the directions of a grid follow from latitudes "
-            f"and longitudes of two dimensions, and {place.names[0]!r} has {place.latitude.dims}; "
-            "on a grid of 1-D latitude and longitude both are the same"
+            f"and longitudes of two dimensions, and {place.names[0]!r} has {place.latitude.dims}"
         )
     surface = Surface.on_earth(place, options)
     given = {"dims": tuple(dims), "places": place.names, "to": to}

@@ -14,6 +14,7 @@ from xgrad.arrays.combine import require_known_chunks
 from xgrad.arrays.term import Positions, Term
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import spacing as coordinates
+from xgrad.labels.attributes import refuse_packed
 from xgrad.labels.names import dtypes_of
 from xgrad.labels.options import Options
 from xgrad.labels.pieces import overlapping
@@ -251,6 +252,7 @@ def _takes_part(variable: xr.Variable, along: Spacing, obj: xr.DataArray | xr.Da
 
 def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:
     require_known_chunks(f"variable {name!r}", variable)
+    refuse_packed(f"variable {name!r}", variable.attrs)
     size = variable.sizes[along.dim]
     if size < scheme.needed:
         what = f"`edge_order={scheme.edge_order}`"

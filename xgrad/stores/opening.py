@@ -24,6 +24,7 @@ _SHORT = 2**24
 # Options of xarray that are arguments of their own, and those that a job decides.
 _ARGUMENTS = ("group", "engine", "decode_times")
 _DECIDED = ("cache", "chunks", "chunked_array_type", "from_array_kwargs", "inline_array")
+_UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
 _NO_FIXED_LENGTH = re.compile(r"time units ['\"]((?:month|year)s? since [^'\"]*)['\"]")
 
 
@@ -202,10 +203,19 @@ def _reason(url: str | Path, opening: Opening, error: Exception) -> str:
             f"{source} has times in {units[1]!r}, which have no fixed length in its calendar; give "
             "`decode_times=False` to take them as numbers"
         )
+    engines = sorted(xr.backends.list_engines())
+    if opening.engine is not None and opening.engine not in engines:
+        return f"`engine` is {opening.engine!r}, which xarray lacks here; it has {engines}"
+    if (unknown := _UNKNOWN.search(str(error))) and unknown[1] in opening.open_options:
+        return (
+            f"`open_options` names {unknown[1]!r}, which the engine that opens {source} does not "
+            "take; leave it out"
+        )
     if opening.group is not None:
         groups = _groups(url, replace(opening, group=None))
         if opening.group.strip("/") not in groups:
-            return f"`group` names {opening.group!r}, which {source} lacks; it has {groups}"
+            has = f"it has {groups}" if groups else "it has no groups with variables; leave it out"
+            return f"`group` names {opening.group!r}, which {source} lacks; {has}"
     if opening.is_store(url) and _is_array(url):
         return f"{source} is a Zarr array, not a group; {_instead_of(url)}"
     reason = shown(str(error).split(". ")[0].split("\n")[0]) or type(error).__name__

@@ -19,6 +19,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from xgrad.stores.agreement import begins, difference, require_the_same_meaning
 from xgrad.stores.urls import local_path, shown
 
 _WILD = frozenset("*?[")
@@ -46,11 +47,18 @@ def files_of(source: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
     """
     if isinstance(source, str | Path):
         return _matching(str(source))
-    if isinstance(source, Mapping | xr.DataArray) or not isinstance(source, Iterable):
+    if isinstance(source, Mapping | xr.DataArray | np.ndarray) or not isinstance(source, Iterable):
         raise TypeError(
             f"`source` is a {type(source).__name__}; give a path or URL, a Dataset or a DataArray"
         )
-    found = list(dict.fromkeys(itertools.chain(*map(files_of, source))))
+    given: list[Any] = list(source)
+    for one in given:
+        if isinstance(one, xr.Dataset | xr.DataArray):
+            raise TypeError(
+                f"`source` is a list with a {type(one).__name__}; give paths, or combine objects "
+                "first, as `xr.combine_by_coords` does"
+            )
+    found = list(dict.fromkeys(itertools.chain(*map(files_of, given))))
     if not found:
         raise ValueError("`source` is an empty list; name a file or a store")
     return tuple(found)
@@ -90,7 +98,7 @@ def combined(datasets: Sequence[xr.Dataset], names: Sequence[str]) -> xr.Dataset
     Raises
     ------
     ValueError
-        If their coordinates give no order, or their variables have different units.
+        If their coordinates give no order, or their variables have different units or packing.
 
     Examples
     --------
@@ -98,7 +106,7 @@ def combined(datasets: Sequence[xr.Dataset], names: Sequence[str]) -> xr.Dataset
     >>> combined(parts, ["b.nc", "a.nc"]).t.values.tolist()
     [0.0, 4.0]
     """
-    _require_the_same_units(datasets, names)
+    require_the_same_meaning(datasets, names)
     try:
         order = xr.combine_by_coords(
             [_numbered(one, k) for k, one in enumerate(datasets)],
@@ -106,26 +114,47 @@ def combined(datasets: Sequence[xr.Dataset], names: Sequence[str]) -> xr.Dataset
             combine_attrs="override",
         )  # fmt: skip
     except (ValueError, TypeError) as error:
+        why = _in_the_way(datasets, names) or str(error).splitlines()[0]
         raise ValueError(
             f"`source` is {len(datasets)} files, {shown(in_words(names))}, which do not combine by "
-            f"their coordinates: {str(error).splitlines()[0]}; put them into one store first, as "
-            "`xr.open_mfdataset(..., combine='nested', concat_dim=...).to_zarr(...)` does"
+            f"their coordinates: {why}; or put them into one store first, as `xr.open_mfdataset("
+            "..., combine='nested', concat_dim=..., join='exact').to_zarr(...)` does"
         ) from error
+    _require_different_places(datasets, names)
     others = [name for name in order.variables if name not in order.xindexes]
     return order.assign({name: _variable(name, order.variables[name], datasets) for name in others})
 
 
-def _require_the_same_units(datasets: Sequence[xr.Dataset], names: Sequence[str]) -> None:
-    known: dict[Hashable, tuple[Any, str]] = {}
+def _require_different_places(datasets: Sequence[xr.Dataset], names: Sequence[str]) -> None:
+    """Refuse files that begin at the same place: of these, xarray would drop one."""
+    known: dict[Any, str] = {}
     for own, where in zip(datasets, names, strict=True):
-        for name, variable in own.variables.items():
-            units = variable.attrs.get("units")
-            before, there = known.setdefault(name, (units, where))
-            if before != units:
-                raise ValueError(
-                    f"`source`: {name!r} has the units {before!r} in {shown(there)!r}, but "
-                    f"{units!r} in {shown(where)!r}; convert one of them"
-                )
+        place = begins(own, list(own.dims))
+        there = known.setdefault((frozenset(own.data_vars), place), where)
+        if there is not where:
+            text = ", ".join(f"{dim}={value}" for dim, value in place)
+            raise ValueError(
+                f"`source`: {shown(there)!r} and {shown(where)!r} both begin at {text}, and one of "
+                "them would be lost; leave one out, or correct its coordinates"
+            )
+
+
+def _in_the_way(datasets: Sequence[xr.Dataset], names: Sequence[str]) -> str:
+    """The first coordinate that nearly agrees, in words: its cells overlap and are not the same."""
+    first: dict[Hashable, tuple[xr.Variable, str]] = {}
+    for own, where in zip(datasets, names, strict=True):
+        for dim in own.xindexes:
+            before, there = first.setdefault(dim, (own.variables[dim], where))
+            found = difference(before, own.variables[dim])
+            if found is not None and _overlap(before.values, own.variables[dim].values):
+                at, one, other = found
+                text = f"{dim!r}{at} is {one} in {shown(there)!r}, but {other} in {shown(where)!r}"
+                return f"{text}; correct it"
+    return ""
+
+
+def _overlap(one: Any, other: Any) -> bool:
+    return bool(one.min() <= other.max() and other.min() <= one.max())
 
 
 def _numbered(own: xr.Dataset, number: int) -> xr.Dataset:

@@ -17,6 +17,7 @@ import xarray as xr
 from dask.tokenize import tokenize
 
 from xgrad.stores import listing
+from xgrad.stores.agreement import require_the_same_values
 from xgrad.stores.opening import Opening, dataset, indexed
 from xgrad.stores.several import combined
 from xgrad.stores.urls import local_path
@@ -62,6 +63,10 @@ class Source:
         """Format of the store, 3 for another kind of file."""
         first = self.groups[0]
         return 3 if first is None else int(first.metadata.zarr_format)
+
+    def require_agreement(self) -> None:
+        """Refuse files that have different values of a variable for the same cells."""
+        require_the_same_values(self.files, self.urls[: len(self.files)])
 
     def close(self) -> None:
         """Close the files."""

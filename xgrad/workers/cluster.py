@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from xgrad.workers.processes import Processes
 
 # How long to wait for an answer of a scheduler.
 _PATIENCE = "10s"
+# With a port; other protocols have their own rules.
+_IS_ADDRESS = re.compile(r"(?!tcp|tls)\w+://|.*:\d+/?$")
 
 
 @contextmanager
@@ -49,7 +52,8 @@ def cluster(
     Raises
     ------
     ValueError
-        If both are given, `workers` is not positive, or `security` is given without `scheduler`.
+        If both are given, `workers` is not positive, `scheduler` has no port, or `security` is
+        given without `scheduler`.
     ImportError
         If `scheduler` is given and ``dask.distributed`` is not installed.
     OSError
@@ -86,6 +90,11 @@ def _check(workers: int | None, scheduler: str | None, security: Any) -> None:
         )
     if security is not None and scheduler is None:
         raise ValueError("`security` is given without `scheduler`; give both or neither")
+    if scheduler is not None and not _IS_ADDRESS.match(scheduler):
+        raise ValueError(
+            f"`scheduler` is {scheduler!r}, which has no port; give an address such as "
+            "tcp://host:8786"
+        )
     if workers is not None and workers < 1:
         raise ValueError(f"`workers` is {workers}; give a positive number of processes")
 

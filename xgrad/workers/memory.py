@@ -98,7 +98,7 @@ def size(n_bytes: float) -> str:
     for unit, one in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if n_bytes >= 0.9995 * one:
             return f"{n_bytes / one:.3g} {unit}"
-    return f"{n_bytes:.0f} bytes"
+    return "1 byte" if n_bytes == 1 else f"{n_bytes:.0f} bytes"
 
 
 def _physical() -> int:
