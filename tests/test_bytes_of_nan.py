@@ -42,7 +42,7 @@ def fields(rng: np.random.Generator, dtype: str, sizes: tuple[int, int], even: b
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from(DTYPES))
-@settings(max_examples=max(1, settings().max_examples // 3))
+@settings(max_examples=max(1, settings().max_examples // 8))
 def test_no_byte_depends_on_the_chunks(operation: str, data: Any, seed: int, dtype: str) -> None:
     rng, even = np.random.default_rng(seed), data.draw(st.booleans())
     sizes = data.draw(st.integers(9, 40)), data.draw(st.integers(9, 40))

@@ -343,7 +343,7 @@ def test_an_interrupt_after_the_publication_says_that_all_is_done(
     source: Path, tmp_path: Path
 ) -> None:
     out, partial = tmp_path / "out.zarr", tmp_path / "out.zarr.partial"
-    old = zarr.open_group(out, mode="w").create_array("a", shape=5000, chunks=1, dtype="u1")
+    old = zarr.open_group(out, mode="w").create_array("a", shape=2000, chunks=1, dtype="u1")
     old[:] = 1  # the removal of so many chunks takes a while
     process = started("gradient", source, out, "--dim", "time", "--overwrite")
 
@@ -360,9 +360,6 @@ def test_an_interrupt_after_the_publication_says_that_all_is_done(
     with xr.open_zarr(out) as found, xr.open_zarr(source) as given:
         hours = (given.time - given.time[0]).values / np.timedelta64(1, "s")
         assert same_bits(found.dt_dtime.values, numpy_gradient(given.t.values, hours, 0))
-    assert run("gradient", source, out, "--dim", "time").returncode == 1, "it exists"
-    assert run("gradient", source, out, "--dim", "time", "--overwrite").returncode == 0
-    assert not partial.exists()
 
 
 @pytest.mark.parametrize("command", [[COMMAND], [sys.executable, "-m", "xgrad"]])
@@ -418,6 +415,7 @@ def test_version_and_help(commands: Session) -> None:
     assert xgrad.__version__ in module.stdout
 
 
+@pytest.mark.thorough  # the README's command and docs/cli.md run it, too
 def test_demo(commands: Session, tmp_path: Path) -> None:
     done = run("demo", "--size", "20MB", "--keep", tmp_path / "kept")
     assert done.returncode == 0, done.stderr

@@ -31,6 +31,7 @@ def cluster() -> Iterator[Any]:
         yield processes
 
 
+@pytest.mark.thorough  # a cluster takes seconds to start
 def test_a_killed_worker_costs_its_tasks_only(
     source: Path, tmp_path: Path, expected: xr.Dataset, cluster: Any
 ) -> None:
@@ -124,6 +125,7 @@ numcodecs.register_codec(Deadly)
 """
 
 
+@pytest.mark.thorough  # tests/workers/test_processes.py has the same law
 def test_a_region_that_kills_its_workers_is_named(tmp_path: Path) -> None:
     values = np.ones((40, 50, 60), "f4")
     values[36, 0, 0] = 666

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.command import on_a_terminal, run
+from tests.command import Session, on_a_terminal
 from tests.jobs.helpers import small, spoiled
 from xgrad.jobs.api import gradient_to_zarr, plan_to_zarr
 from xgrad.jobs.progress import Log, shown
@@ -40,8 +40,12 @@ def test_a_report_counts_this_run_and_says_what_was_done_before(
 
 
 @pytest.mark.parametrize("progress", ["auto", "log", "bar", "none"])
-def test_a_command_says_what_it_resumes(source: Path, tmp_path: Path, progress: str) -> None:
-    done = run("gradient", source, tmp_path / "out.zarr", "--dim", "x", "--progress", progress)
+def test_a_command_says_what_it_resumes(
+    commands: Session, source: Path, tmp_path: Path, progress: str
+) -> None:
+    done = commands.run(
+        "gradient", source, tmp_path / "out.zarr", "--dim", "x", "--progress", progress
+    )
     assert (done.returncode, done.stdout) == (0, "")
     assert ("resumed: 92% was done before" in done.stderr) == (progress != "none")
     assert len(done.stderr.splitlines()) == (progress != "none")
