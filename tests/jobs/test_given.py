@@ -180,9 +180,12 @@ def test_what_cannot_be_read_box_by_box_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_source_is_not_overwritten_by_what_is_computed_from_it(folder: Path) -> None:
-    with pytest.raises(ValueError, match="is the source"):
-        xr.open_zarr(folder / "in.zarr").fdgrad.to_zarr(folder / "in.zarr", overwrite=True)
+@pytest.mark.parametrize("name", ["open_zarr", "without dask", "a part", "arithmetic"])
+def test_a_source_is_not_overwritten_by_what_is_computed_from_it(name: str, folder: Path) -> None:
+    given = OBJECTS[name](folder)
+    for one in (given, given["t"] if isinstance(given, xr.Dataset) else given + 1):
+        with pytest.raises(ValueError, match="is the source"):
+            one.fdgrad.to_zarr(folder / "in.zarr", overwrite=True)
 
 
 READ_FROM_A_STORE: dict[str, Callable[[Path], Any]] = {

@@ -151,6 +151,10 @@ class Given(Source):
             self._known[name] = _token(variable), Origins(_array(variable))
         return self._known[name]
 
+    def places(self) -> set[str]:
+        """Paths of the stores and files on this machine that the object is read from."""
+        return set().union(*(self._origins_of(name).places for name in self.obj.variables))
+
     def warn_of_repeated_work(self, names: Iterable[Hashable]) -> None:
         """Say that blocks which need much of what other blocks need are computed one by one."""
         for name in names:

@@ -57,6 +57,12 @@ class Origins(cloudpickle.Pickler):  # type: ignore[misc]
         """The Zarr arrays, in the order of their names."""
         return [self._arrays[name] for name in sorted(self._arrays)]
 
+    @property
+    def places(self) -> set[str]:
+        """Paths of the stores and files on this machine."""
+        stores = (one.store for one in self._arrays.values())
+        return {*self._files, *(str(one.root) for one in stores if isinstance(one, LocalStore))}
+
     def persistent_id(self, obj: Any) -> Any:
         """Note an array or a file instead of pickling it."""
         if isinstance(obj, zarr.Array):

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -161,7 +161,8 @@ def _checked(
     """The place of the target, which must overlap none of the sources."""
     if not isinstance(target, str | os.PathLike):
         raise TypeError(f"`target` is a {type(target).__name__}; give a path or URL")
-    for source in request.sources:
+    below = request.given.places() if request.given else ()
+    for source in (*below, *request.sources):
         found = checked(source, target, overwrite=settings.overwrite, tidies=tidies)
         if is_remote(target) and not is_remote(source):
             break  # a file on this machine cannot be there, and each check asks the object store
@@ -189,7 +190,8 @@ def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
         job.request.given.warn_of_repeated_work(job.read)
     waits = any(map(is_remote, job.request.sources)) or not target.is_local
     longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
-    ready = loaded if client is None else partial(opened, job.request, settings.retries)
+    own = replace(job.request, given=None)  # its object is in each process already
+    ready = loaded if client is None else partial(opened, own, settings.retries)
     processes = crew(client, settings.memory, ready)
     return planned(job, target.name, processes, longest, waits=waits)
 
