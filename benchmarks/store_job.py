@@ -3,9 +3,9 @@
 ``compare.py`` runs each job in a fresh process, because a process does not return freed memory:
 ``python -m benchmarks.store_job STORE WHO TARGET`` with TARGET one of max, zarr, one, "time max",
 "time zarr" or delayed and WHO one of xgrad, xarray, dask-array (xgrad with its arrays), shared
-(xgrad with shared halos; also "shared, without the final task"), job (gradient_to_zarr), whole-chunks (the engine that xgrad rejected),
-bare threads (its kernels without dask and halos), read, copy, or one of OPTIONS: xgrad along the
-latitude with that option.
+(xgrad with shared halos; also "shared, without the final task"), job (gradient_to_zarr),
+whole-chunks (the engine that xgrad rejected), bare threads (its kernels without dask and halos),
+read, copy, or one of OPTIONS: xgrad along the latitude with that option.
 ``one`` writes one gradient to Zarr, ``zarr`` three; ``time`` is a gradient along the time alone.
 """
 
