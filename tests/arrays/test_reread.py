@@ -3,6 +3,7 @@ than a few blocks in memory."""
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import weakref
 from collections import Counter
@@ -348,8 +349,10 @@ def test_dask_may_change_the_graph(change: Any) -> None:
         assert same_bits(change(lazy).compute(), lazy.compute())
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "processes"])
-@by_engine
+@pytest.mark.parametrize(("engine", "scheduler"), [
+    *itertools.product(engines.ENGINES, ["threads"]), ("dask.array", "processes"),
+    pytest.param("dask_array", "processes", marks=pytest.mark.thorough),  # seconds to start them
+])  # fmt: skip
 def test_any_scheduler_gives_the_same_bits(engine: str, scheduler: str) -> None:
     values = np.random.default_rng(0).normal(size=(12, 10))
     lazy = combine.combine_all(gradients({"f": engines.lazy(engine, values, (3, 5)) + 1}))
