@@ -40,6 +40,20 @@ from xgrad.stencils import ghosts
 Reader: TypeAlias = Callable[[Any, Collection[Index]], Mapping[Index, Tree]]
 
 
+class _ByItself(Task):
+    """A task that dask does not fuse with what uses its result.
+
+    A fused task would hold all that it is made of, and another one its old name.
+    """
+
+    __slots__ = ()
+
+    @property
+    def block_fusion(self) -> bool:
+        """Whether it is left as it is."""
+        return True
+
+
 class ChunkTasks:
     """The tasks of the chunks that are wanted.
 
@@ -119,14 +133,14 @@ class ChunkTasks:
         arguments = outputs, stencils, place, sources, cache, *given
         if len(outputs) == 1:
             key: Any = self.key(numbers[0], index)
-            self.tasks[key] = Task(key, compute_one, *arguments)
+            self.tasks[key] = _ByItself(key, compute_one, *arguments)
             return
         # Other results over the chunk are another task, perhaps of a graph that a cluster also has.
         whole: Any = (f"{self.name}-{'-'.join(map(str, outputs))}", *index)
         self.tasks[whole] = Task(whole, compute, *arguments)
         for k in outputs:
             key = self.key(k, index)
-            self.tasks[key] = Task(key, getitem, TaskRef(whole), k)
+            self.tasks[key] = _ByItself(key, getitem, TaskRef(whole), k)
 
     def _terms(self, outputs: Iterable[int]) -> list[tuple[int, int]]:
         """The terms of some outputs, one after another."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask._task_spec import Alias
+from dask._task_spec import Alias, GraphNode
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
 from xgrad.arrays.block_cache import Index
@@ -58,7 +58,7 @@ def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
 
 
 class _ResultLayer(OnDemand):
-    """The chunks of one result, each another name for what the layer of the chunks computes."""
+    """The chunks of one result, each of which the layer of the chunks computes."""
 
     def __init__(self, name: str, base: str, number: int, numblocks: Index) -> None:
         super().__init__()
@@ -70,10 +70,41 @@ class _ResultLayer(OnDemand):
     def cull(self, keys: set[Any], all_hlg_keys: Collection[Any]) -> tuple[Layer, Any]:
         del all_hlg_keys
         own = [key for key in keys if isinstance(key, tuple) and key[0] == self.name]
-        tasks = {key: Alias(key, (self.base, self.number, *key[1:])) for key in own}
-        return MaterializedLayer(tasks, annotations=self.annotations), {
-            key: set(one.dependencies) for key, one in tasks.items()
+        tasks: dict[Any, GraphNode] = {
+            key: Alias(key, (self.base, self.number, *key[1:])) for key in own
         }
+        needed: dict[Any, set[Any]] = {key: set(one.dependencies) for key, one in tasks.items()}
+        if own:
+            needed[own[0]].add(_Asking.of(self, tasks))
+        return MaterializedLayer(tasks, annotations=self.annotations), needed
+
+
+class _Asking(tuple[Any, ...]):
+    """A key that no task has, by which the layer of the chunks knows who asks for a result.
+
+    It gives the tasks themselves in place of the other names, which dask would fuse with what uses
+    them: four objects and another name for each chunk of each result, in place of one.
+
+    Attributes
+    ----------
+    name : str
+        Of the layer of the result.
+    number : int
+        Of the result.
+    tasks : dict
+        Those of the layer, before they are used.
+    """
+
+    name: str
+    number: int
+    tasks: dict[Any, GraphNode]
+
+    @classmethod
+    def of(cls, layer: _ResultLayer, tasks: dict[Any, GraphNode]) -> _Asking:
+        """The key of a layer that has just made these tasks."""
+        found = cls((layer.base, "asking", layer.number))
+        found.name, found.number, found.tasks = layer.name, layer.number, tasks
+        return found
 
 
 class _ChunksLayer(OnDemand):
@@ -85,19 +116,29 @@ class _ChunksLayer(OnDemand):
         self.levels = plan.levels(levels)
         self.beside = factors.union(*map(beside, plan.sources))
 
-    def _key(self, number: int, index: Index) -> Any:
-        return self.name, number, *index
-
     def get_output_keys(self) -> AbstractSet[Any]:
         numbers, blocks = range(len(self.plan.outputs)), self.plan.numblocks
-        return {self._key(k, index) for index in np.ndindex(blocks) for k in numbers}
+        return {(self.name, k, *index) for index in np.ndindex(blocks) for k in numbers}
 
     def cull(self, keys: set[Any], all_hlg_keys: Collection[Any]) -> tuple[Layer, Any]:
         del all_hlg_keys
         wanted: dict[Index, list[int]] = {}
+        asking: dict[int, _Asking] = {}
         for key in keys:
-            if isinstance(key, tuple) and key[0] == self.name:
+            if not isinstance(key, tuple) or key[0] != self.name:
+                continue
+            if isinstance(key, _Asking):
+                asking[key.number] = key
+            else:
                 wanted.setdefault(key[2:], []).append(key[1])
-        tasks = ChunkTasks(self.name, self.plan, wanted, trees, self._key).tasks
+
+        def name(number: int, index: Index) -> Any:
+            if number in asking:
+                return asking[number].name, *index
+            return self.name, number, *index
+
+        tasks = ChunkTasks(self.name, self.plan, wanted, trees, name).tasks
         needed = {key: set(one.dependencies) for key, one in tasks.items()}
+        for one in asking.values():
+            one.tasks.update({key: tasks.pop(key) for key in one.tasks})
         return MaterializedLayer(tasks, annotations=self.annotations), needed
