@@ -178,5 +178,5 @@ def test_words_for_units_of_time(word: str, unit: str) -> None:
 
 @pytest.mark.parametrize("word", ["month", "Y", "fortnight", "2 hours", "h2", "m s-1", "", 3, "H"])
 def test_what_has_no_fixed_length_is_no_unit_of_time(word: object) -> None:
-    with pytest.raises(ValueError, match="`datetime_unit` is .*; give one of"):
+    with pytest.raises(ValueError, match=r"`datetime_unit` is .*; give one of"):
         unit_of_time(word)
