@@ -31,7 +31,7 @@ html_static_path = ["_static"]
 html_css_files = ["tables.css"]
 
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 
 # A block is copied without its prompts and its output.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
