@@ -19,7 +19,9 @@ from xgrad.jobs.assignment import loaded
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("chunks", [(4, 2, 3), (1, 7, 11)])
+@pytest.mark.parametrize(
+    "chunks", [(4, 2, 3), pytest.param((1, 7, 11), marks=pytest.mark.thorough)]
+)
 def test_a_job_gives_the_bits_of_the_accessor(name: str, chunks: Any, tmp_path: Path) -> None:
     given, options = small(), OPTIONS[name]
     encoding = {"t": {"chunks": chunks}, "height": {"chunks": (5, 3, 4)}}
