@@ -94,8 +94,6 @@ def _free(  # noqa: C901
     stencil is central if there are `half` valid cells on either side; otherwise it has up to
     `edge` cells and starts at the nearest gap.
     """
-    down, up = np.int64(-1), np.int64(1)  # literals would be compiled separately, as True would
-    ghosts, none = np.int64(1), np.int64(0)
     table = np.empty((order + 1, 2 * depth + 2))
     x, scaled = np.empty(2 * depth + 2), np.empty(2 * depth + 2)
     for o in range(f.shape[0]):
@@ -109,12 +107,13 @@ def _free(  # noqa: C901
                 out[o, j, i] = np.nan
                 if not good or (skipna and cells[j] != cells[j]):
                     continue
-                below = _extent(cells, steps, j, down, begin - 1, depth, skipna, longest, ghosts)
-                above = _extent(cells, steps, j, up, end, depth, skipna, longest, ghosts)
+                for nan in range(1, -1, -1):  # a literal would be compiled separately
+                    below = _extent(cells, steps, j, -1, begin - 1, depth, skipna, longest, nan)
+                    above = _extent(cells, steps, j, 1, end, depth, skipna, longest, nan)
+                    if below >= half and above >= half:
+                        break
                 first, count = j - half, 2 * half + 1
                 if below < half or above < half:
-                    below = _extent(cells, steps, j, down, begin - 1, depth, skipna, longest, none)
-                    above = _extent(cells, steps, j, up, end, depth, skipna, longest, none)
                     count = min(edge, below + above + 1)
                     first = j - below if below < half else j + above - count + 1
                 if count <= order:
