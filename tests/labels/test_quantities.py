@@ -358,7 +358,9 @@ def test_nothing_is_imported_for_plain_numbers() -> None:
     assert run(PLAIN.format(before="sys.modules['pint'] = None") + print_them) == "['pint']\n"
 
 
-@pytest.mark.parametrize("missing", ["pint", "cf_xarray", "matplotlib"])
+@pytest.mark.parametrize(
+    "missing", ["pint", pytest.param("cf_xarray", marks=pytest.mark.thorough), "matplotlib"]
+)
 def test_without_the_packages(missing: str) -> None:
     code = (
         PLAIN.format(before=f"sys.modules[{missing!r}] = None")
