@@ -24,10 +24,6 @@ from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 from tests.command import commands_of_all_tests, end_session
 from tests.engines import chunk_managers_restored
 
-# Whatever the environment says: otherwise each of the hundred processes that tests start would
-# compile the package anew.
-sys.dont_write_bytecode = False
-
 collect_ignore = ["docs/conf.py"]  # settings of Sphinx, without doctests
 
 # These start processes, and take longest.  They come first, so that no processor waits for the last
