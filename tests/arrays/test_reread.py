@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from dask._task_spec import Alias, DataNode
 from dask.array.optimization import optimize
+from dask.base import collections_to_expr
 from dask.core import flatten, get_dependencies
 from dask.graph_manipulation import bind, clone
 from dask.highlevelgraph import HighLevelGraph
@@ -179,6 +180,18 @@ def test_results_over_a_chunk_are_one_task_and_one_more_for_each() -> None:
     tasks = dict(optimize(graph, keys))
     counted = [one for one in tasks.values() if not isinstance(one, Alias | DataNode)]
     assert len(counted) == array.npartitions * (1 + len(lazy))
+
+
+@by_engine
+def test_the_work_on_a_chunk_and_what_uses_it_are_two_tasks(engine: str) -> None:
+    array = opened(Source(np.zeros((12, 12))), 3, engine)
+    (lazy,) = combine.combine_all(gradients({"f": array})[:1])
+    used = (2 * lazy).map_blocks(np.sin)
+    graph = collections_to_expr([used]).optimize(fuse=True).__dask_graph__()
+    own = [key for key, one in graph.items() if array.name not in str(key)]
+    # dask has another name for what it fuses: arithmetic, but not the work on the chunk.
+    assert len(own) <= 3 * array.npartitions
+    assert sum(key[0] == lazy.name for key in own) == array.npartitions
 
 
 @by_engine
