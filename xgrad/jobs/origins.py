@@ -17,6 +17,7 @@ from xarray.backends import CachingFileManager
 from zarr.storage import FsspecStore, LocalStore, ZipStore
 
 from xgrad.stores.listing import digest_of_array, digest_of_file
+from xgrad.stores.snapshots import state_of
 from xgrad.stores.urls import local_path
 
 
@@ -100,10 +101,7 @@ def _fault_of(store: Any) -> str:
 
 def _version_of(store: Any) -> str:
     """State of a store whose listing does not say when a chunk changed."""
-    if isinstance(store, ZipStore):
-        return _state_of(str(store.path))
-    # An Icechunk store is a snapshot.
-    return str(getattr(getattr(store, "session", None), "snapshot_id", ""))
+    return _state_of(str(store.path)) if isinstance(store, ZipStore) else state_of(store)
 
 
 def _state_of(path: str) -> str:

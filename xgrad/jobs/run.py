@@ -31,7 +31,7 @@ from xgrad.jobs.plan import Plan, planned
 from xgrad.jobs.request import Job, Request
 from xgrad.stores.listing import listed
 from xgrad.stores.targets import Target, checked
-from xgrad.stores.urls import is_remote, shown
+from xgrad.stores.urls import is_remote, local_path, shown
 from xgrad.stores.workplace import Workplace
 from xgrad.workers.cluster import cluster, crew, peak_memory
 from xgrad.workers.dispatch import drive
@@ -188,7 +188,7 @@ def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
         )
     if job.request.given is not None:
         job.request.given.warn_of_repeated_work(job.read)
-    waits = any(map(is_remote, job.request.sources)) or not target.is_local
+    waits = None in map(local_path, job.request.sources) or not target.is_local
     longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
     own = replace(job.request, given=None)  # its object is in each process already
     ready = loaded if client is None else partial(opened, own, settings.retries)

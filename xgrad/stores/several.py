@@ -20,7 +20,8 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from xgrad.stores.agreement import begins, difference, require_the_same_meaning
-from xgrad.stores.urls import local_path, shown
+from xgrad.stores.snapshots import pinned
+from xgrad.stores.urls import is_versioned, local_path, require_address, shown
 
 _WILD = frozenset("*?[")
 
@@ -65,6 +66,9 @@ def files_of(source: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
 
 
 def _matching(source: str) -> tuple[str, ...]:
+    if is_versioned(source):
+        require_address("source", source)
+        return (pinned(source),)
     path = local_path(source)
     if path is None or path.exists() or not _WILD & set(source):
         return (source,)
