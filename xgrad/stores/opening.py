@@ -17,7 +17,7 @@ import zarr
 
 from xgrad.stores import bounded
 from xgrad.stores.blosc import Whole, of_blosc
-from xgrad.stores.snapshots import AUTHORIZE, is_repository, store_of
+from xgrad.stores.snapshots import AUTHORIZE, has_references, is_repository, store_of
 from xgrad.stores.urls import (
     ICECHUNK,
     cause,
@@ -166,6 +166,13 @@ def _require_fitting(url: str | Path, opening: Opening) -> None:
         raise ValueError(
             f"`open_options` names {AUTHORIZE!r}, but `source` {shown(url)!r} is no Icechunk "
             "repository; leave it out"
+        )
+    if opening.engine == "kerchunk" or has_references(local_path(url)):
+        raise ValueError(
+            f"`source` {shown(url)!r} has references as kerchunk makes them, which can name any "
+            "file; put them into an Icechunk repository, as VirtualiZarr does, or open them in "
+            f"Python and give the object: xgrad.to_zarr(..., xr.open_dataset({shown(url)!r}, "
+            "engine='kerchunk'), ...)"
         )
 
 

@@ -59,6 +59,22 @@ def is_repository(folder: Path) -> bool:
     return all((folder / name).is_dir() for name in ("refs", "snapshots"))
 
 
+def has_references(path: Path | None) -> bool:
+    """Whether a path has references to chunks in other files, in JSON or in Parquet.
+
+    Examples
+    --------
+    >>> has_references(Path("/")), has_references(None)
+    (False, False)
+    """
+    if path is None or not path.exists():
+        return False
+    if path.is_dir():
+        return any(path.glob("*/refs.0.parq"))
+    with path.open("rb") as file:
+        return file.read(64).lstrip().startswith(b"{")
+
+
 def pinned(source: str) -> str:
     """The snapshot that a source means now.  A branch may move later; a snapshot stays as it is.
 
