@@ -23,6 +23,9 @@ T, Z, Y, X = 5, 4, 6, 7
 NAMES = {"t": T, "z": Z, "y": Y, "x": X}
 
 
+NORTH_EAST = "degrees_north", "degrees_east"
+
+
 def values(*shape: int) -> Any:
     return np.random.default_rng(len(shape)).normal(size=shape).astype("f4")
 
@@ -44,6 +47,15 @@ def dimensions(file: Any, **sizes: int | None) -> None:
 def edges(centres: Any) -> Any:
     half = np.diff(centres)[0] / 2
     return np.stack([centres - half, centres + half], axis=-1)
+
+
+def places(file: Any, names: tuple[str, str], dims: tuple[str, ...], **attrs: Any) -> None:
+    """Latitudes and longitudes of each cell of a grid."""
+    for name, at, units in zip(
+        names, np.meshgrid(LAT, LON / 10, indexing="ij"), NORTH_EAST, strict=True
+    ):
+        data = at.astype("f4") if len(dims) == 2 else np.stack([at.astype("f4")] * T)
+        variable(file, name, dims, data, units=units, **attrs)
 
 
 LAT, LON, DAYS = np.linspace(-50.0, 50, Y), np.linspace(0.0, 300, X), np.arange(T) + 0.5
@@ -79,12 +91,11 @@ def cmip_ocean(file: Any) -> None:
     variable(file, "time_bnds", ("time", "bnds"), edges(30 * DAYS))
     variable(file, "j", ("j",), np.arange(Y), units="1")
     variable(file, "i", ("i",), np.arange(X), units="1")
-    two = np.meshgrid(LAT, LON / 10, indexing="ij")
-    for name, at, units in zip(
-        ("latitude", "longitude"), two, ("degrees_north", "degrees_east"), strict=True
-    ):
-        variable(file, name, ("j", "i"), at, units=units, bounds=f"vertices_{name}")
-        variable(file, f"vertices_{name}", ("j", "i", "vertices"), np.stack([at] * 4, -1))
+    places(file, ("latitude", "longitude"), ("j", "i"))
+    for name in ("latitude", "longitude"):
+        corners = np.stack([file[name][:]] * 4, -1)
+        variable(file, f"vertices_{name}", ("j", "i", "vertices"), corners)
+        file[name].bounds = f"vertices_{name}"
     variable(file, "tos", ("time", "j", "i"), values(T, Y, X), units="degC", _FillValue=1e20,
              coordinates="latitude longitude", cell_measures="area: areacello")  # fmt: skip
 
@@ -96,12 +107,7 @@ def wrf(file: Any) -> None:
     times = [list(f"2020-01-0{k + 1}_00:00:00") for k in range(T)]
     variable(file, "Times", ("Time", "DateStrLen"), np.array(times, "S1"))
     plane = ("Time", "south_north", "west_east")
-    two = np.meshgrid(LAT / 50, LON / 300, indexing="ij")
-    for name, at, units in zip(
-        ("XLAT", "XLONG"), two, ("degree_north", "degree_east"), strict=True
-    ):
-        variable(file, name, plane, np.stack([at] * T).astype("f4"), units=units, stagger="",
-                 MemoryOrder="XY ", FieldType=np.int32(104), description=name)  # fmt: skip
+    places(file, ("XLAT", "XLONG"), plane, stagger="", MemoryOrder="XY ", FieldType=np.int32(104))
     variable(file, "XTIME", ("Time",), 1440 * DAYS, units="minutes since 2020-01-01 00:00:00",
              description="minutes since 2020-01-01 00:00:00")  # fmt: skip
     variable(file, "ITIMESTEP", ("Time",), np.arange(T, dtype="i4"))
@@ -113,48 +119,43 @@ def wrf(file: Any) -> None:
     file.setncatts({"TITLE": "OUTPUT FROM WRF", "MAP_PROJ": np.int32(1), "DX": np.float32(3000)})
 
 
-def roms(file: Any) -> None:
+def roms(file: Any, calendar: str = "proleptic_gregorian") -> None:
     """ROMS: s-coordinates with formula_terms, staggered points, numbers without dimensions."""
     dimensions(file, ocean_time=None, s_rho=Z, s_w=Z + 1, eta_rho=Y, xi_rho=X, eta_u=Y, xi_u=X - 1,
                tracer=2)  # fmt: skip
-    variable(file, "ocean_time", ("ocean_time",), 86400 * DAYS, calendar="gregorian_proleptic",
+    variable(file, "ocean_time", ("ocean_time",), 86400 * DAYS, calendar=calendar,
              units="seconds since 2000-01-01 00:00:00", field="time, scalar, series")  # fmt: skip
     for name, n in (("rho", Z), ("w", Z + 1)):
         level = np.linspace(-1, 0, 2 * n + 1)[1::2] if name == "rho" else np.linspace(-1, 0, n)
         variable(file, f"s_{name}", (f"s_{name}",), level, valid_min=-1.0, valid_max=0.0,
                  positive="up", standard_name="ocean_s_coordinate_g2",
-                 formula_terms=f"s: s_{name} C: Cs_{name[0]} eta: zeta depth: h depth_c: hc")  # fmt: skip
+                 formula_terms=f"s: s_{name} C: Cs_{name[0]} eta: zeta depth: h depth_c: hc",
+                 )  # fmt: skip
         variable(file, f"Cs_{name[0]}", (f"s_{name}",), -(level**2))
     variable(file, "hc", (), 20.0, units="meter")
     variable(file, "theta_s", (), 7.0)
     variable(file, "spherical", (), 1)
     variable(file, "h", ("eta_rho", "xi_rho"), 100 + values(Y, X), units="meter",
              coordinates="lon_rho lat_rho", grid="grid")  # fmt: skip
-    two = np.meshgrid(LAT / 50, LON / 300, indexing="ij")
-    for name, at in zip(("lat_rho", "lon_rho"), two, strict=True):
-        variable(
-            file,
-            name,
-            ("eta_rho", "xi_rho"),
-            at,
-            units=f"degree_{'north' if 'lat' in name else 'east'}",
-        )
+    places(file, ("lat_rho", "lon_rho"), ("eta_rho", "xi_rho"))
     variable(file, "mask_rho", ("eta_rho", "xi_rho"), np.ones((Y, X)), flag_values=[0.0, 1.0],
              flag_meanings="land water")  # fmt: skip
     variable(file, "zeta", ("ocean_time", "eta_rho", "xi_rho"), values(T, Y, X), units="meter",
-             time="ocean_time", coordinates="lon_rho lat_rho ocean_time", _FillValue=1e37)  # fmt: skip
+             time="ocean_time", coordinates="lon_rho lat_rho ocean_time")  # fmt: skip
     variable(file, "temp", ("ocean_time", "s_rho", "eta_rho", "xi_rho"), values(T, Z, Y, X),
              units="Celsius", time="ocean_time", _FillValue=1e37,
              coordinates="lon_rho lat_rho s_rho ocean_time")  # fmt: skip
 
 
+def roms_old(file: Any) -> None:
+    """What an older ROMS calls a calendar is none of CF."""
+    roms(file, "gregorian_proleptic")
+
+
 def nemo(file: Any) -> None:
     """NEMO: nav_lat and nav_lon, counters without coordinates, a depth with bounds."""
     dimensions(file, time_counter=None, deptht=Z, y=Y, x=X, axis_nbounds=2)
-    two = np.meshgrid(LAT, LON / 10, indexing="ij")
-    for name, at in zip(("nav_lat", "nav_lon"), two, strict=True):
-        variable(file, name, ("y", "x"), at.astype("f4"), standard_name="latitude" if "lat" in name else "longitude",
-                 units=f"degrees_{'north' if 'lat' in name else 'east'}", nav_model="grid_T")  # fmt: skip
+    places(file, ("nav_lat", "nav_lon"), ("y", "x"), nav_model="grid_T")
     depth = np.array([1.0, 3, 6, 10], "f4")
     variable(file, "deptht", ("deptht",), depth, units="m", positive="down", bounds="deptht_bounds",
              long_name="Vertical T levels")  # fmt: skip
@@ -163,7 +164,7 @@ def nemo(file: Any) -> None:
     )
     for name in ("time_centered", "time_counter"):
         variable(file, name, ("time_counter",), 86400 * DAYS, units="seconds since 1900-01-01",
-                 calendar="gregorian", bounds=f"{name}_bounds", time_origin="1900-01-01")  # fmt: skip
+                 calendar="gregorian", bounds=f"{name}_bounds")  # fmt: skip
         variable(file, f"{name}_bounds", ("time_counter", "axis_nbounds"), edges(86400 * DAYS))
     variable(file, "thetao", ("time_counter", "deptht", "y", "x"), values(T, Z, Y, X), units="degC",
              coordinates="time_centered nav_lat nav_lon", _FillValue=1e20,
@@ -175,10 +176,8 @@ def swath(file: Any) -> None:
     data, place = file.createGroup("geophysical_data"), file.createGroup("geolocation_data")
     dimensions(file, number_of_lines=Y, pixels_per_line=X)
     lines = ("number_of_lines", "pixels_per_line")
-    two = np.meshgrid(LAT, LON / 10, indexing="ij")
-    for name, at in zip(("latitude", "longitude"), two, strict=True):
-        variable(place, name, lines, at.astype("f4"), units=f"degrees_{'north' if 'lat' in name else 'east'}",
-                 valid_min=np.float32(-180), valid_max=np.float32(180))  # fmt: skip
+    limits = {"valid_min": np.float32(-180), "valid_max": np.float32(180)}
+    places(place, ("latitude", "longitude"), lines, **limits)
     variable(data, "sst", lines, 100 * values(Y, X), dtype="i2", scale_factor=np.float32(0.005),
              add_offset=np.float32(0), units="degree_C", _FillValue=np.int16(-32767))  # fmt: skip
     variable(data, "qual_sst", lines, np.ones((Y, X)), dtype="i1", _FillValue=np.int8(-1),
@@ -238,12 +237,13 @@ def months(file: Any) -> None:
 FINISH: dict[Callable[[Any], None], list[str]] = {
     cmip: [], cmip_360_day: [], cmip_ocean: [], wrf: [], roms: [], nemo: [],
     swath: ["--group", "geophysical_data"], packed: [], projected: [], profile: [],
-    months: ["--no-decode-times"],
+    months: ["--no-decode-times"], roms_old: ["--no-decode-times"],
 }  # fmt: skip
 REFUSED: dict[Callable[[Any], None], str] = {
-    swath: "has no variables in its root, but groups that have: ['geolocation_data', "
-    "'geophysical_data']; give one of them as --group",
+    swath: "has no variables in its root, but groups that have: ['geophysical_data', "
+    "'geolocation_data']; give one of them as --group",
     months: "give --no-decode-times to take them as numbers",
+    roms_old: "which xarray cannot decode; give --no-decode-times to take them as numbers",
 }
 
 

@@ -34,6 +34,7 @@ _SHORT = 2**24
 _ARGUMENTS = ("group", "engine", "decode_times")
 _DECIDED = ("cache", "chunks", "chunked_array_type", "from_array_kwargs", "inline_array")
 _UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
+_UNDECODED = re.compile(r"unable to decode time units ['\"]([^'\"]*)['\"](.*)", re.DOTALL)
 _NO_FIXED_LENGTH = re.compile(r"time units ['\"]((?:month|year)s? since [^'\"]*)['\"]")
 
 
@@ -241,11 +242,8 @@ def _of_store(url: str | Path, opening: Opening) -> xr.Dataset:
 def _reason(url: str | Path, opening: Opening, error: Exception) -> str:
     """Why a source could not be opened, and what to do."""
     source = f"`source` {shown(url)!r}"
-    if units := _NO_FIXED_LENGTH.search(str(error)):
-        return (
-            f"{source} has times in {units[1]!r}, which have no fixed length in its calendar; give "
-            "`decode_times=False` to take them as numbers"
-        )
+    if times := _undecoded(str(error)):
+        return f"{source} has times {times}; give `decode_times=False` to take them as numbers"
     engines = sorted(xr.backends.list_engines())
     if opening.engine is not None and opening.engine not in engines:
         return f"`engine` is {opening.engine!r}, which xarray lacks here; it has {engines}"
@@ -276,6 +274,17 @@ def _in(folder: Path) -> str:
     if not kinds:
         return ""
     return f"; give the files in it by a pattern, such as {str(folder / f'*{kinds[0]}')!r}"
+
+
+def _undecoded(error: str) -> str:
+    """Times that are no times to xarray, in words; nothing if the error is another one."""
+    if units := _NO_FIXED_LENGTH.search(error):
+        return f"in {units[1]!r}, which have no fixed length in its calendar"
+    if units := _UNDECODED.search(error):
+        calendar = re.search(r"calendar ['\"]?(\w+)", units[2])
+        of = f" of the calendar {calendar[1]!r}" if calendar else ""
+        return f"in {units[1]!r}{of}, which xarray cannot decode"
+    return ""
 
 
 def _group_in(path: Path) -> str:
