@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import xarray as xr
 import zarr
 
-from xgrad.stores import bounded
+from xgrad.stores import bounded, decoding
 from xgrad.stores.blosc import Whole, of_blosc
 from xgrad.stores.snapshots import AUTHORIZE, has_references, is_repository, store_of
 from xgrad.stores.urls import (
@@ -28,6 +28,7 @@ from xgrad.stores.urls import (
     shown,
 )
 
+_Opens: TypeAlias = Callable[[str | Path, "Opening"], xr.Dataset]
 # Coordinates of more bytes get no index.
 _SHORT = 2**24
 # Options of xarray that are arguments of their own, and those that a job decides.
@@ -139,7 +140,7 @@ def dataset(url: str | Path, opening: Opening) -> xr.Dataset:
     if path is not None and path.is_dir() and not is_store and opening.engine is None:
         raise ValueError(f"`source` {shown(url)!r} is a folder but not a Zarr store{_in(path)}")
     try:
-        found = (_of_store if is_store else _of_file)(url, opening)
+        found = _opened(_of_store if is_store else _of_file, url, opening)
         if "create_default_indexes" not in opening.open_options:
             found = indexed(found, _SHORT)
     except (ValueError, OSError, KeyError, TypeError) as error:
@@ -153,6 +154,20 @@ def dataset(url: str | Path, opening: Opening) -> xr.Dataset:
             f"have: {groups}; give one of them as `group`"
         )
     return found
+
+
+def _opened(opens: _Opens, url: str | Path, opening: Opening) -> xr.Dataset:
+    try:
+        return opens(url, opening)
+    except AttributeError:  # of an attribute that is no text, which xarray takes apart
+        options = {k: v for k, v in opening.open_options.items() if k not in decoding.KEYWORDS}
+        as_stored = replace(
+            opening, decode_times=None, open_options={**options, "decode_cf": False}
+        )
+        raw = opens(url, as_stored)
+        found = decoding.decoded(raw, opening.keywords)
+        found.set_close(raw.close)
+        return found
 
 
 def _require_fitting(url: str | Path, opening: Opening) -> None:
