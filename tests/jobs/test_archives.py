@@ -5,6 +5,7 @@ What finishes has the values of the accessor.  The files are made with the netCD
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-import xgrad  # noqa: F401  the accessor
+import xgrad
 from tests import command
 from tests.command import Session
 from tests.helpers import same_bits
@@ -224,6 +225,15 @@ def profile(file: Any) -> None:
     variable(file, "temperature", ("obs",), values(Y), units="K", coordinates="time")
 
 
+def single(file: Any) -> None:
+    """One time step, and a covariance that has a dimension twice."""
+    dimensions(file, time=None, lat=Y)
+    variable(file, "time", ("time",), [0.0], units="days since 2000-01-01")
+    variable(file, "lat", ("lat",), LAT, units="degrees_north")
+    variable(file, "tas", ("time", "lat"), values(1, Y), units="K")
+    variable(file, "covariance", ("lat", "lat"), values(Y, Y), units="K2")
+
+
 def months(file: Any) -> None:
     """Months since a date, which have no length in the standard calendar."""
     dimensions(file, T=T, Y=Y)
@@ -236,9 +246,15 @@ def months(file: Any) -> None:
 
 FINISH: dict[Callable[[Any], None], list[str]] = {
     cmip: [], cmip_360_day: [], cmip_ocean: [], wrf: [], roms: [], nemo: [],
-    swath: ["--group", "geophysical_data"], packed: [], projected: [], profile: [],
+    swath: ["--group", "geophysical_data"], packed: [], projected: [], profile: [], single: [],
     months: ["--no-decode-times"], roms_old: ["--no-decode-times"],
 }  # fmt: skip
+NOTES = {
+    single: [
+        "dimensions ['time'] of size 1 are left out",
+        "variable 'covariance' is left out: it has dimensions ('lat', 'lat'), of which 'lat' is",
+    ]
+}
 REFUSED: dict[Callable[[Any], None], str] = {
     swath: "has no variables in its root, but groups that have: ['geophysical_data', "
     "'geolocation_data']; give one of them as --group",
@@ -256,10 +272,15 @@ def made(make: Callable[[Any], None], folder: Path) -> Path:
 def eager(source: Path, options: list[str]) -> xr.Dataset:
     keywords: dict[str, Any] = {"group": options[1]} if options[:1] == ["--group"] else {}
     times = "--no-decode-times" not in options
-    with xr.open_dataset(source, decode_times=times, decode_coords=True, **keywords) as opened:
+    with (
+        warnings.catch_warnings(),
+        xr.open_dataset(source, decode_times=times, decode_coords=True, **keywords) as opened,
+    ):
+        warnings.simplefilter("ignore", xgrad.CoordinateWarning)
         return opened.load().fdgrad.gradient()
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate dimension names")
 @pytest.mark.parametrize("make", FINISH, ids=lambda make: make.__name__)
 def test_a_layout_finishes_with_the_values_of_the_accessor(
     make: Callable[[Any], None], commands: Session, tmp_path: Path
