@@ -278,19 +278,15 @@ def test_what_cannot_be_compared_is_never_taken_for_the_same(folder: Path) -> No
     assert len({one.digest(["t"], allow_missing=False) for one in stored}) == 1
 
 
-# Prints the seconds of processor time of the plan, and the memory that was asked for and taken.
+# Prints the seconds of processor time of the plan, and the memory that is predicted and taken.
 PLANNED = """
 import sys, time
-import dask.array as da, numpy as np, xarray as xr
+import xarray as xr
 import xgrad
 from xgrad.workers.memory import peak_memory
-kind, folder = sys.argv[1:]
-if kind == "50,000 chunks":
-    stored = xr.open_zarr(folder + "/in.zarr").chunk(time=1)
-    opened = (stored - 273.15).where(stored.t > 273)
-else:
-    opened = xr.open_mfdataset(folder + "/*.nc", data_vars="minimal", coords="minimal",
-                               compat="override", join="exact")
+folder = sys.argv[1]
+opened = xr.open_mfdataset(folder + "/*.nc", data_vars="minimal", coords="minimal",
+                           compat="override", join="exact")
 options = {"dim": "x", "memory": 600_000_000, "chunks": {"time": 500}}
 before = time.process_time()
 plan = xgrad.plan_to_zarr("gradient", opened, folder + "/out.zarr", **options)
@@ -301,25 +297,16 @@ print(seconds, plan.peak, peak_memory())
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", ["50,000 chunks", "100 files"])
-def test_many_chunks_and_files_are_planned_soon_and_take_the_memory_that_was_asked_for(
-    kind: str, tmp_path: Path
-) -> None:
-    n_times = 50_000 if kind == "50,000 chunks" else 10_000
-    values = 273 + np.random.default_rng(0).normal(size=(n_times, 40)).astype("f4")
-    whole = xr.Dataset({"t": (("time", "x"), values)}, {"time": np.arange(float(n_times))})
-    if kind == "50,000 chunks":
-        whole.to_zarr(tmp_path / "in.zarr", encoding={"t": {"chunks": (500, 40)}}, zarr_format=2)
-        expected = (whole - 273.15).where(whole.t > 273).fdgrad.gradient("x")
-    else:
-        for k in range(100):
-            whole.isel(time=slice(100 * k, 100 * k + 100)).to_netcdf(tmp_path / f"{k:03d}.nc")
-        expected = whole.fdgrad.gradient("x")
+def test_100_files_are_planned_soon_and_take_the_memory_that_was_asked_for(tmp_path: Path) -> None:
+    values = 273 + np.random.default_rng(0).normal(size=(10_000, 40)).astype("f4")
+    whole = xr.Dataset({"t": (("time", "x"), values)}, {"time": np.arange(10_000.0)})
+    for k in range(100):
+        whole.isel(time=slice(100 * k, 100 * k + 100)).to_netcdf(tmp_path / f"{k:03d}.nc")
     done = subprocess.run(
-        [sys.executable, "-c", PLANNED, kind, tmp_path], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PLANNED, tmp_path], capture_output=True, text=True, check=True
     )
     seconds, predicted, taken = map(float, done.stdout.split())
     assert seconds < 30
     assert taken <= predicted <= 600e6
     with xr.open_zarr(tmp_path / "out.zarr") as found:
-        assert same_bits(found.dt_dx.values, expected.dt_dx.values)
+        assert same_bits(found.dt_dx.values, whole.fdgrad.gradient("x").dt_dx.values)
