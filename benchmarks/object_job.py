@@ -1,7 +1,7 @@
 """A job of an object: arithmetic on a dask array of many chunks, in the memory asked for.
 
-``python -m benchmarks.object_job [CHUNKS] [BYTES]`` prints how long the plan takes, the peak that it
-predicts and the peak of the process.
+``python -m benchmarks.object_job [CHUNKS] [BYTES]`` prints how long the plan takes, the peak that
+it predicts and the peak of the process.
 """
 
 from __future__ import annotations
