@@ -42,6 +42,10 @@ def exchanged(store: str, who: str, target: str) -> tuple[int, int]:
     ):  # fmt: skip
         # Workers remember the last transfers only; all are to be counted.
         client.run(_remember_all)
+        if who.endswith("dask-array"):
+            import dask_array
+
+            dask_array.xarray.register()
         lazy = results(xr.open_zarr(store).temperature, who, target)
         if target.endswith("max"):
             lazy.max().compute()
@@ -62,7 +66,8 @@ def main(chunks: int = 1024) -> None:
     with tempfile.TemporaryDirectory(dir=".") as folder:
         larger.write(f"{folder}/in.zarr", shape)
         for target, job in larger.JOBS.items():
-            for who in ("xarray", "shared", "xgrad"):
+            # The last one changes what xarray makes of a store, so it has processes of its own.
+            for who in ("xarray", "shared", "xgrad", "xgrad, dask-array"):
                 found, spilled = exchanged(f"{folder}/in.zarr", who, target)
                 share = found / (shape[0] * shape[1] * shape[2] * 4)
                 disk = f", {spilled / 1e6:.0f} MB spilled" if spilled > 1e6 else ""

@@ -278,6 +278,9 @@ NAMES = {
 }
 
 
+WHO = {"job": "xgrad's job", "dask-array": "xgrad, dask-array"}
+
+
 def larger_than_memory(rounds: int) -> None:
     """Seconds and memory of lazy gradients, and memory for four times as many chunks of 2 MB."""
     row("1024 chunks, 2 threads", "who", "seconds", "of xarray's", "peak over base, MB",
@@ -295,7 +298,7 @@ def larger_than_memory(rounds: int) -> None:
             middle = {who: medians_of(found) for who, found in runs.items()}
             for who, (seconds, peak) in middle.items():
                 more = "" if who == "xarray" else run_job(stores[1], who, target)["MB"] / peak
-                row(job, "xgrad's job" if who == "job" else who, f"{seconds:.1f}",
+                row(job, WHO.get(who, who), f"{seconds:.1f}",
                     f"{seconds / middle['xarray'][0]:.2f}", f"{peak:.0f}",
                     more and f"{more:.2f}")  # fmt: skip
 

@@ -21,7 +21,7 @@ _HOURS = (1, 1, 3, 3, 6, 2)
 def who(target: str) -> list[str]:
     """Who computes a target."""
     shared = ["shared", "shared, without the final task"] if target == "time zarr" else []
-    return ["xarray", "xgrad", *shared, *(["job"] if target.endswith("zarr") else [])]
+    return ["xarray", "xgrad", "dask-array", *shared, *(["job"] if target.endswith("zarr") else [])]
 
 
 def write(store: str, shape: tuple[int, int, int]) -> None:

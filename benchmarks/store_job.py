@@ -2,10 +2,10 @@
 
 ``compare.py`` runs each job in a fresh process, because a process does not return freed memory:
 ``python -m benchmarks.store_job STORE WHO TARGET`` with TARGET one of max, zarr, one, "time max",
-"time zarr" or delayed and WHO one of xgrad, xarray, shared (xgrad with shared halos; also "shared,
-without the final task"), job (gradient_to_zarr), whole-chunks (the engine that xgrad rejected),
-bare threads (its kernels without dask and halos), read, copy, or one of OPTIONS: xgrad along the
-latitude with that option.
+"time zarr" or delayed and WHO one of xgrad, xarray, dask-array (xgrad with its arrays), shared
+(xgrad with shared halos; also "shared, without the final task"), job (gradient_to_zarr),
+whole-chunks (the engine that xgrad rejected), bare threads (its kernels without dask and halos),
+read, copy, or one of OPTIONS: xgrad along the latitude with that option.
 ``one`` writes one gradient to Zarr, ``zarr`` three; ``time`` is a gradient along the time alone.
 """
 
@@ -113,7 +113,7 @@ def results(array: xr.DataArray, who: str) -> xr.Dataset:
         if "spacing" in options:
             options["spacing"] = {"latitude": heights(array)}
         return xgrad.gradient(array, "latitude", **options)
-    if who.startswith(("xgrad", "shared")):
+    if who.startswith(("xgrad", "dask-array", "shared")):
         with dask.config.set({"xgrad.halo": "shared" if who.startswith("shared") else "auto"}):
             return xgrad.gradient(array)
     if who == "read":
@@ -155,6 +155,10 @@ def main(store: str, who: str, target: str) -> None:
     if who == "job":
         own_process()  # as the command does
     start()
+    if who == "dask-array":
+        import dask_array
+
+        dask_array.xarray.register()
     array = xr.open_zarr(store).temperature
     with tempfile.TemporaryDirectory(dir=Path(store).parent) as folder:
         out = f"{folder}/out.zarr"

@@ -147,3 +147,10 @@ def test_a_process_keeps_a_few_caches_only() -> None:
     for k in range(20):
         received(BlockCache(wanted(f"computation {k}")))
     assert len(block_cache._LATEST) <= 4
+
+
+def test_a_process_of_several_keeps_to_the_limit() -> None:
+    # It does not know how much of the memory of the system is its own.
+    few = wanted("few")._replace(n_bytes=1)
+    assert BlockCache(few)._limit == math.inf
+    assert received(BlockCache(few))._limit < math.inf

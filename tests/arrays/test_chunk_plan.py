@@ -33,8 +33,21 @@ def test_periodic_axes_and_the_deepest_stencil_are_known() -> None:
     both = plan(Term("f", 1, 1.0, around, 1.0), Term("f", 1, 1.0, Scheme(accuracy=4)))
     assert both.around == {(0, 1)}
     assert both.depths == {(0, 1): 2}
-    assert both.most_axes == 1
-    assert plan(Term("f", 0, 1.0), Term("f", 1, 1.0), Term("f")).most_axes == 2
+
+
+def test_a_gradient_along_three_axes_counts_twice() -> None:
+    f = da.zeros((4, 4, 4), chunks=2)
+    for n in (1, 2, 3):
+        one = Combination({"f": f}, tuple(Term("f", axis, 1.0) for axis in range(n)))
+        own = Plan.of([one], f.chunks)
+        assert own.levels(lambda _: 1) == (3 if n == 3 else 2)
+        assert own.levels(lambda _: None) is None
+
+
+def test_what_chunks_wait_for_are_the_lazy_factors() -> None:
+    factor = da.ones((6, 1), chunks=3)
+    assert [one.name for one in plan(Term("f", 0, 1.0, factor=factor)).factors] == [factor.name]
+    assert plan(Term("f", 0, 1.0, factor=2.0)).factors == []
 
 
 def test_equal_plans_have_equal_tokens_and_others_do_not() -> None:

@@ -3,6 +3,7 @@ than a few blocks in memory."""
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import weakref
 from collections import Counter
@@ -14,17 +15,24 @@ import numpy as np
 import pytest
 from dask._task_spec import Alias, DataNode
 from dask.array.optimization import optimize
+from dask.base import collections_to_expr
 from dask.core import flatten, get_dependencies
 from dask.graph_manipulation import bind, clone
 from dask.highlevelgraph import HighLevelGraph
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import engines
 from tests.arrays.helpers import chunkings
 from tests.helpers import nothing_computed, same_bits
 from xgrad.arrays import block_cache, combine
+from xgrad.arrays.engines import module_of
 from xgrad.arrays.term import Combination, Positions, Term
 from xgrad.stencils.scheme import Scheme
+
+# The same laws for both engines of dask.  Those of dask's layers, and of what dask does to graphs,
+# are about dask.array alone; cubed plans its own readings (tests/arrays/test_on_cubed.py).
+by_engine = pytest.mark.parametrize("engine", engines.ENGINES)
 
 BOUNDARIES = ["one-sided", "periodic", "extend", "reflect", "nan", 1.5]
 
@@ -40,18 +48,26 @@ class Source:
         self.most = 0
 
     def __getitem__(self, index: Any) -> Any:
-        self.reads[str(index)] += 1
         found = self.values[index].copy()
+        if not found.size:  # a part without cells shows the kind of array
+            return found
+        self.reads[str(index)] += 1
         self.alive.add(id(found))
         self.most = max(self.most, len(self.alive))
         weakref.finalize(found, self.alive.discard, id(found))
         return found
 
 
-def opened(source: Source, chunks: Any) -> da.Array:
-    array = da.from_array(source, chunks=chunks, asarray=False, name=f"source-{id(source)}")
+def opened(source: Source, chunks: Any, engine: str = "dask.array") -> Any:
+    array = engines.module(engine).from_array(
+        source, chunks=chunks, asarray=False, name=f"source-{id(source)}"
+    )
     source.reads.clear()
     return array
+
+
+def shares_faces(lazy: Any) -> bool:
+    return any("faces" in str(key[0]) for key in dict(lazy.__dask_graph__()))
 
 
 def gradients(arrays: Any, **options: Any) -> list[Combination]:
@@ -90,7 +106,7 @@ def terms(draw: Any, shape: tuple[int, ...]) -> Term:
     return Term(operand, axis, steps, scheme, seam, factor, inside)
 
 
-def with_lazy_factors(term: Term, chunks: Any) -> Term:
+def with_lazy_factors(term: Term, chunks: Any, module: Any) -> Term:
     """The same term, whose factors are computed by dask in other chunks, and not cheap to read.
 
     Positions that are as wide as the data are in their chunks, and cheap.
@@ -99,28 +115,29 @@ def with_lazy_factors(term: Term, chunks: Any) -> Term:
     def lazy(factor: Any) -> Any:
         if np.ndim(factor) < 2:
             return factor
-        return da.from_array(factor, chunks=4).map_blocks(lambda block: block.copy())
+        return module.from_array(factor, chunks=4).map_blocks(lambda block: block.copy())
 
     along = term.along
     if isinstance(along, Positions):
         wide = 1 not in along.array.shape
-        x = da.from_array(along.array, chunks=chunks) if wide else lazy(along.array)
+        x = module.from_array(along.array, chunks=chunks) if wide else lazy(along.array)
         along = along._replace(array=x)
     return term._replace(along=along, factor=lazy(term.factor), inside=lazy(term.inside))
 
 
+@by_engine
 @given(data=st.data())
-def test_any_terms_have_the_bits_of_arrays_in_memory(data: Any) -> None:
-    shape = (9, 11)
+def test_any_terms_have_the_bits_of_arrays_in_memory(engine: str, data: Any) -> None:
+    shape, module = (9, 11), engines.module(engine)
     chunks = tuple(data.draw(chunkings(n)) for n in shape)
     wanted = [tuple(data.draw(terms(shape)) for _ in range(2)) for _ in range(2)]
     how = data.draw(st.sampled_from(["sum", "norm"]))
     rng = np.random.default_rng(3)
     f, g = (np.where(rng.random(shape) < 0.1, np.nan, rng.normal(size=shape)) for _ in range(2))
     memory = combine.combine_all([Combination({"f": f, "g": g}, own, how) for own in wanted])
-    arrays = {"f": da.from_array(f, chunks=chunks), "g": da.from_array(g, chunks=chunks)}
+    arrays = {name: module.from_array(own, chunks=chunks) for name, own in (("f", f), ("g", g))}
     if data.draw(st.booleans()):
-        wanted = [tuple(with_lazy_factors(term, chunks) for term in own) for own in wanted]
+        wanted = [tuple(with_lazy_factors(term, chunks, module) for term in own) for own in wanted]
     with nothing_computed():
         lazy = combine.combine_all([Combination(arrays, own, how) for own in wanted])
     for one, expected in zip(dask.compute(*lazy, scheduler="sync"), memory, strict=True):
@@ -129,9 +146,12 @@ def test_any_terms_have_the_bits_of_arrays_in_memory(data: Any) -> None:
 
 @pytest.mark.parametrize("chunks", [(5, 4), (1, 3), (10, 4)])
 @pytest.mark.parametrize("scheduler", ["sync", "threads"])
-def test_a_small_source_is_read_once_for_all_results(chunks: Any, scheduler: str) -> None:
+@by_engine
+def test_a_small_source_is_read_once_for_all_results(
+    engine: str, chunks: Any, scheduler: str
+) -> None:
     source = Source(np.random.default_rng(0).normal(size=(10, 12)))
-    array = opened(source, chunks)
+    array = opened(source, chunks, engine)
     with nothing_computed():
         lazy = combine.combine_all(gradients({"f": array}))
     found = dask.compute(*lazy, scheduler=scheduler)
@@ -162,9 +182,22 @@ def test_results_over_a_chunk_are_one_task_and_one_more_for_each() -> None:
     assert len(counted) == array.npartitions * (1 + len(lazy))
 
 
-def test_a_part_reads_only_what_its_stencils_need() -> None:
+@by_engine
+def test_the_work_on_a_chunk_and_what_uses_it_are_two_tasks(engine: str) -> None:
+    array = opened(Source(np.zeros((12, 12))), 3, engine)
+    (lazy,) = combine.combine_all(gradients({"f": array})[:1])
+    used = (2 * lazy).map_blocks(np.sin)
+    graph = collections_to_expr([used]).optimize(fuse=True).__dask_graph__()
+    own = [key for key, one in graph.items() if array.name not in str(key)]
+    # dask has another name for what it fuses: arithmetic, but not the work on the chunk.
+    assert len(own) <= 3 * array.npartitions
+    assert sum(key[0] == lazy.name for key in own) == array.npartitions
+
+
+@by_engine
+def test_a_part_reads_only_what_its_stencils_need(engine: str) -> None:
     source = Source(np.arange(10_000.0))
-    array = opened(source, 10)
+    array = opened(source, 10, engine)
     (lazy,) = combine.combine_all(gradients({"f": array}))
     assert lazy[5005:5008].compute().tolist() == [2.0] * 3
     assert len(source.reads) == 3
@@ -187,7 +220,8 @@ def of_two_steps(array: Any, kind: str) -> list[Any]:
         mixed = Term("f", 1, 0.5, Scheme(), of=Term("f", 0, 1.0, Scheme(), factor=2.0))
         return [combine.combine({"f": array}, [mixed, Term("f", 2, 1.0)])]
     weight = np.linspace(1, 2, array.shape[0]).reshape(-1, 1, 1)
-    factor = da.from_array(weight, chunks=4).cumsum(1) if isinstance(array, da.Array) else weight
+    module = module_of(array)
+    factor = weight if module is None else module.from_array(weight, chunks=4).cumsum(1)
     inner = combine.combine_all(
         [Combination({"f": array}, (Term("f", axis, 1.0, factor=factor),)) for axis in range(3)]
     )
@@ -196,12 +230,16 @@ def of_two_steps(array: Any, kind: str) -> list[Any]:
 
 @pytest.mark.parametrize("chunks", [(1, 5), (2, 3), ((1, 4, 1, 3, 0, 1), (6, 4))])
 @pytest.mark.parametrize("options", [{"accuracy": 8}, {"edge_order": 2}, {"accuracy": 4}])
-def test_chunks_that_are_too_short_are_merged_and_split_again(chunks: Any, options: Any) -> None:
+@by_engine
+def test_chunks_that_are_too_short_are_merged_and_split_again(
+    engine: str, chunks: Any, options: Any
+) -> None:
     source = Source(np.random.default_rng(1).normal(size=(10, 10)))
-    array = opened(source, chunks)
+    array = opened(source, chunks, engine)
     lazy = combine.combine_all(gradients({"f": array}, **options))
     whole = combine.combine_all(gradients({"f": source.values}, **options))
-    assert not [name for one in lazy for name in one.dask.layers if "faces" in name]
+    assert not any(map(shares_faces, lazy))
+    source.reads.clear()
     for one, expected in zip(dask.compute(*lazy), whole, strict=True):
         assert same_bits(one, expected)
     assert {one.chunks for one in lazy} == {array.chunks}
@@ -210,29 +248,35 @@ def test_chunks_that_are_too_short_are_merged_and_split_again(chunks: Any, optio
 
 @pytest.mark.parametrize("kind", ["one", "the same axis", "mixed", "divergence"])
 @pytest.mark.parametrize("chunks", [(3, 4, 5), (1, 2, 8)])
-def test_gradients_of_gradients_have_the_bits_of_arrays_in_memory(kind: str, chunks: Any) -> None:
+@by_engine
+def test_gradients_of_gradients_have_the_bits_of_arrays_in_memory(
+    engine: str, kind: str, chunks: Any
+) -> None:
     values = np.random.default_rng(1).normal(size=(9, 8, 8))
     expected = of_two_steps(values, kind)
     with nothing_computed():
-        lazy = of_two_steps(da.from_array(values, chunks=chunks), kind)
+        lazy = of_two_steps(engines.lazy(engine, values, chunks), kind)
     for one, other in zip(lazy, expected, strict=True):
-        assert not [name for name in one.dask.layers if "faces" in name]
+        assert not shares_faces(one)
         assert same_bits(one.compute(), other)
         assert same_bits(one[4, 1:, ::2].compute(), other[4, 1:, ::2])
 
 
 @pytest.mark.parametrize("kind", ["one", "the same axis", "mixed"])
 @pytest.mark.parametrize("end", ["max", "stored"])
+@by_engine
 def test_gradients_of_gradients_hold_few_chunks_and_read_a_bounded_number_of_times(
-    kind: str, end: str, monkeypatch: pytest.MonkeyPatch
+    engine: str, kind: str, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(block_cache, "_BYTES", 0)
     monkeypatch.setattr(block_cache, "_SHARE", 10**12)
     for blocks in ((4, 4, 4), (16, 4, 4)):
         source = Source(np.zeros(tuple(3 * n for n in blocks), "f4"))
-        (lazy,) = of_two_steps(opened(source, 3), kind)
+        (lazy,) = of_two_steps(opened(source, 3, engine), kind)
         if end == "stored":
-            da.store(lazy, np.empty(source.shape, "f4"), lock=False, scheduler="sync")  # type: ignore[arg-type]
+            engines.module(engine).store(
+                lazy, np.empty(source.shape, "f4"), lock=False, scheduler="sync"
+            )
         else:
             lazy.max().compute(scheduler="sync")
         assert source.most <= (24 if kind == "mixed" else 12)
@@ -241,8 +285,9 @@ def test_gradients_of_gradients_hold_few_chunks_and_read_a_bounded_number_of_tim
 
 @pytest.mark.parametrize("end", ["max", "mean of the first axis", "stored"])
 @pytest.mark.parametrize("axes", [(0,), (2,), (0, 1, 2)])
+@by_engine
 def test_a_few_chunks_are_in_memory_as_the_readme_says(
-    end: str, axes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+    engine: str, end: str, axes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Room for four blocks, as if they were large, and one for the chunk at work.
     monkeypatch.setattr(block_cache, "_BYTES", 0)
@@ -250,11 +295,11 @@ def test_a_few_chunks_are_in_memory_as_the_readme_says(
     monkeypatch.setattr(block_cache, "_CHUNKS", 4)
     for blocks in ((4, 4, 4), (16, 4, 4), (4, 8, 8)):
         source = Source(np.zeros(tuple(3 * n for n in blocks), "f4"))
-        every = gradients({"f": opened(source, 3)})
+        every = gradients({"f": opened(source, 3, engine)})
         lazy = combine.combine_all([every[axis] for axis in axes])
         if end == "stored":
             targets = [np.empty(source.shape, "f4") for _ in lazy]
-            da.store(lazy, targets, lock=False, scheduler="sync")  # type: ignore[arg-type]
+            engines.module(engine).store(lazy, targets, lock=False, scheduler="sync")
         else:
             along = None if end == "max" else 0
             ends = [one.max() if end == "max" else one.mean(axis=along) for one in lazy]
@@ -263,9 +308,10 @@ def test_a_few_chunks_are_in_memory_as_the_readme_says(
         assert max(source.reads.values()) <= 2 * len(axes) + 1
 
 
-def test_an_operand_in_other_chunks_shares_faces_even_if_no_term_needs_it() -> None:
+@by_engine
+def test_an_operand_in_other_chunks_shares_faces_even_if_no_term_needs_it(engine: str) -> None:
     values = np.random.default_rng(0).normal(size=(12, 6))
-    f, g = da.from_array(values, chunks=(1, 6)), da.from_array(values, chunks=(4, 3))
+    f, g = engines.lazy(engine, values, (1, 6)), engines.lazy(engine, values, (4, 3))
     term = Term("g", 0, 1.0, Scheme(accuracy=4))
     lazy = combine.combine({"f": f, "g": g}, [term])
     assert lazy.chunks == f.chunks
@@ -285,14 +331,19 @@ def sent(one: Any) -> Any:
     return pickle.loads(pickle.dumps(one))  # noqa: S301  what this process has sent
 
 
-@pytest.mark.parametrize("change", [
-    clone, lambda one: bind(one, da.ones(1)), lambda one: clone(one, omit=one),
+OF_ANY_ENGINE = [
     lambda one: dask.optimize(one)[0], lambda one: one.persist(), lambda one: one[1:, ::2],
-    sent, lambda one: one.rechunk(4) + 0,
-], ids=["clone", "bind", "omit", "optimize", "persist", "part", "pickle", "rechunk"])  # fmt: skip
-def test_dask_may_change_the_graph(change: Any) -> None:
+    sent, lambda one: one.rechunk(4) + 0, lambda one: one.T.T,
+]  # fmt: skip
+
+
+@by_engine
+@pytest.mark.parametrize(
+    "change", OF_ANY_ENGINE, ids=["optimize", "persist", "part", "pickle", "rechunk", "transpose"]
+)
+def test_a_changed_result_has_the_same_bits(engine: str, change: Any) -> None:
     values = np.random.default_rng(0).normal(size=(6, 8))
-    array = da.from_array(values, chunks=3) + 1
+    array = engines.lazy(engine, values, 3) + 1
     for lazy in combine.combine_all(gradients({"f": array})):
         changed = change(lazy)
         whole = lazy.compute()
@@ -301,25 +352,40 @@ def test_dask_may_change_the_graph(change: Any) -> None:
         )
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "processes"])
-def test_any_scheduler_gives_the_same_bits(scheduler: str) -> None:
+@pytest.mark.parametrize("change", [
+    clone, lambda one: bind(one, da.ones(1)), lambda one: clone(one, omit=one),
+], ids=["clone", "bind", "omit"])  # fmt: skip
+def test_dask_may_change_the_graph(change: Any) -> None:
+    values = np.random.default_rng(0).normal(size=(6, 8))
+    array = da.from_array(values, chunks=3) + 1
+    for lazy in combine.combine_all(gradients({"f": array})):
+        assert same_bits(change(lazy).compute(), lazy.compute())
+
+
+@pytest.mark.parametrize(("engine", "scheduler"), [
+    *itertools.product(engines.ENGINES, ["threads"]), ("dask.array", "processes"),
+    pytest.param("dask_array", "processes", marks=pytest.mark.thorough),  # seconds to start them
+])  # fmt: skip
+def test_any_scheduler_gives_the_same_bits(engine: str, scheduler: str) -> None:
     values = np.random.default_rng(0).normal(size=(12, 10))
-    lazy = combine.combine_all(gradients({"f": da.from_array(values, chunks=(3, 5)) + 1}))
+    lazy = combine.combine_all(gradients({"f": engines.lazy(engine, values, (3, 5)) + 1}))
     expected = combine.combine_all(gradients({"f": values + 1}))
     found = dask.compute(*lazy, scheduler=scheduler, num_workers=2)
     for one, other in zip(found, expected, strict=True):
         assert same_bits(one, other)
 
 
-def test_equal_gradients_have_equal_keys_and_others_do_not() -> None:
-    array = da.from_array(np.arange(12.0), chunks=3)
+@by_engine
+def test_equal_gradients_have_equal_keys_and_others_do_not(engine: str) -> None:
+    array = engines.lazy(engine, np.arange(12.0), 3)
     (one,), (same,) = (combine.combine_all(gradients({"f": array})) for _ in range(2))
     (other,) = combine.combine_all(gradients({"f": array}, edge_order=2))
     assert one.name == same.name != other.name
     weight = np.arange(12.0)
     different = [
         {"factor": 2.0}, {"factor": weight}, {"factor": weight + 1}, {"inside": weight},
-        {"inside": weight + 1}, {"along": np.arange(1.0, 12)}, {"factor": da.ones(12, chunks=3)},
+        {"inside": weight + 1}, {"along": np.arange(1.0, 12)},
+        {"factor": engines.module(engine).ones(12, chunks=3)},
     ]  # fmt: skip
     names = {
         combine.combine({"f": array}, [Term("f", 0, 1.0)._replace(**change)]).name

@@ -99,6 +99,9 @@ class BlockCache:
     ----------
     wanted : Wanted
         What is computed.
+    memory : int or None
+        Bytes of which it may take a share, to keep everything; default: what the system can hand
+        out.
 
     Examples
     --------
@@ -109,7 +112,7 @@ class BlockCache:
     array([10.])
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, memory: int | None = None) -> None:
         self.wanted = wanted
         self._lock = threading.Lock()
         self._held: OrderedDict[Any, AnyArray] = OrderedDict()
@@ -117,7 +120,8 @@ class BlockCache:
         self._reading: dict[Any, Future[AnyArray]] = {}
         self._done: set[Index] = set()
         self._prints: dict[Any, int] = {}
-        is_small = wanted.n_bytes <= (available() or 0) // _SHARE
+        memory = available() or 0 if memory is None else memory
+        is_small = wanted.n_bytes <= memory // _SHARE
         self._limit = math.inf if is_small else max(_BYTES, _CHUNKS * wanted.largest)
 
     def __reduce__(self) -> Any:
@@ -232,6 +236,7 @@ def of_process(wanted: Wanted) -> BlockCache:
     with _OF_PROCESS:
         found = _CACHES.get(wanted.token)
         if found is None:
-            found = _CACHES[wanted.token] = BlockCache(wanted)
+            # Several processes share the memory of the system, and a worker may have a limit.
+            found = _CACHES[wanted.token] = BlockCache(wanted, memory=0)
             _LATEST.append(found)
         return found

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import dask.array as da
 import numpy as np
 from dask.base import tokenize
 
 from xgrad.arrays import column_ends
 from xgrad.arrays.block_cache import Index
+from xgrad.arrays.engines import is_lazy, module_of
 from xgrad.arrays.in_chunks import Chunks, in_chunks
 from xgrad.arrays.term import Combination, How, Positions, Term, as_float
 from xgrad.kernels.stencil_kinds import OfAnAxis
 
+# A result that is read again along more axes than this counts as two levels: a Laplacian of one in
+# three dimensions reads each chunk twenty to thirty times.
+_MOST_AXES = 2
+
 
 def is_wide(x: Any, shape: tuple[int, ...]) -> bool:
     """Whether positions are lazy and as many as the data, so that they are read as the data are."""
-    return isinstance(x, da.Array) and x.shape == shape
+    return is_lazy(x) and x.shape == shape
 
 
 class TermPlan(NamedTuple):
@@ -56,34 +60,37 @@ class TermPlan(NamedTuple):
         return [one for one in (self.source, *self.columns[:1]) if isinstance(one, int)]
 
 
-def _planned(term: Term, array: Any, chunks: Chunks, number: Callable[[Any], int]) -> TermPlan:
+def _planned(
+    term: Term, array: Any, chunks: Chunks, engine: Any, number: Callable[[Any], int]
+) -> TermPlan:
     """A term in the chunks of the data; `number` makes an array a source."""
     stencil, columns = None, ()
     if isinstance(term.along, Positions):
-        columns = _columns(term, array.shape, chunks, number)
+        columns = _columns(term, array.shape, chunks, engine, number)
     elif term.axis is not None:
         stencil = term.stencil(array.shape[term.axis], array.dtype)
     factor, product = term.factor, term.product
     if np.ndim(factor):
-        factor = in_chunks(factor, chunks, da)
-    if isinstance(product, da.Array):
-        product = in_chunks(product, chunks, da)
+        factor = in_chunks(factor, chunks, engine)
+    if is_lazy(product):
+        product = in_chunks(product, chunks, engine)
     return TermPlan(number(array), term, stencil, factor, product, columns)
 
 
 def _columns(
-    term: Term, shape: tuple[int, ...], chunks: Chunks, number: Callable[[Any], int]
-) -> tuple[Any, ...]:
+    term: Term, shape: tuple[int, ...], chunks: Chunks, engine: Any,
+    number: Callable[[Any], int],
+) -> tuple[Any, ...]:  # fmt: skip
     """The positions of columns, and their extreme steps."""
     assert isinstance(term.along, Positions)
     assert term.axis is not None
     given, period = term.along.array, term.along.period
-    x = as_float(in_chunks(given, chunks, da))
-    if isinstance(given, da.Array):
+    x = as_float(in_chunks(given, chunks, engine))
+    if is_lazy(given):
         ends = column_ends.of_columns(x, term.axis, period)
     else:
         ends = column_ends.checked(term)
-    least, greatest = (in_chunks(end, chunks, da) for end in ends)
+    least, greatest = (in_chunks(end, chunks, engine) for end in ends)
     return number(x) if is_wide(given, shape) else x, least, greatest
 
 
@@ -98,22 +105,23 @@ class OutputPlan(NamedTuple):
 class Plan(NamedTuple):
     """What is computed from which sources."""
 
-    sources: tuple[da.Array, ...]
+    sources: tuple[Any, ...]
     outputs: tuple[OutputPlan, ...]
 
     @classmethod
     def of(cls, wanted: Sequence[Combination], chunks: Chunks) -> Plan:
-        """The plan of terms in these chunks."""
-        sources: dict[Any, da.Array] = {}
+        """The plan of terms in these chunks, in arrays of the engine of the lazy ones."""
+        sources: dict[Any, Any] = {}
+        engine = module_of(wanted[0].lazy[0])
 
         def number(array: Any) -> int:
-            key = array.name if isinstance(array, da.Array) else id(array)
-            sources.setdefault(key, in_chunks(array, chunks, da))
+            key = array.name if is_lazy(array) else id(array)
+            sources.setdefault(key, in_chunks(array, chunks, engine))
             return list(sources).index(key)
 
         outputs = [
             OutputPlan(
-                tuple(_planned(term, one.arrays[term.operand], chunks, number)
+                tuple(_planned(term, one.arrays[term.operand], chunks, engine, number)
                       for term in one.terms),
                 one.how, one.dtype,
             )
@@ -167,10 +175,24 @@ class Plan(NamedTuple):
         return found
 
     @property
-    def most_axes(self) -> int:
-        """Along how many axes a result is differentiated."""
+    def factors(self) -> list[Any]:
+        """The lazy arrays that chunks wait for: factors, thin positions and extreme steps."""
+        terms = [own for one in self.outputs for own in one.terms]
+        every = [one for own in terms for one in (own.factor, own.product, *own.columns)]
+        return [one for one in every if is_lazy(one)]
+
+    def levels(self, of_source: Callable[[Any], int | None]) -> int | None:
+        """How many gradients, one of another, the results are read through.
+
+        Parameters
+        ----------
+        of_source : callable
+            Returns the same of a source, or None if it may take long to read.
+        """
+        found = [of_source(source) for source in self.sources]
         axes = [{own.term.axis for own in one.terms} - {None} for one in self.outputs]
-        return max(map(len, axes))
+        own = 1 if max(map(len, axes)) <= _MOST_AXES else 2
+        return None if None in found else own + max(filter(None, found), default=0)
 
     @property
     def around(self) -> frozenset[tuple[int, int]]:

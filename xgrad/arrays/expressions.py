@@ -52,7 +52,7 @@ def of_whole_chunks(result: Any) -> Any:
     """
     operands = list(result.expr.operands)
     # Another name: expressions are known by their names, which do not tell their classes.
-    operands[Blockwise._parameters.index("token")] = "xgrad-chunk"
+    operands[Blockwise._parameters.index("token")] = "xgrad-whole-chunk"
     return new_collection(_WholeChunks(*operands))
 
 
@@ -160,10 +160,8 @@ class _Selectable(ArrayExpr):  # type: ignore[misc]  # the package has no annota
 
     def _accept_slice(self, selection: Any) -> Any:
         index = (*selection.index, *[slice(None)] * (self.ndim - len(selection.index)))
-        if any(not isinstance(own, Integral | slice) for own in index):
-            return None
-        blocks = [_blocks(own, sizes) for own, sizes in zip(index, self.chunks, strict=True)]
-        if not all(blocks):
+        blocks = blocks_of(index, self.chunks)
+        if blocks is None:
             return None
         box = self.operand("parts").cells(self.chunks, blocks)
         if all(side == slice(0, size) for side, size in zip(box, self.shape, strict=True)):
@@ -174,9 +172,23 @@ class _Selectable(ArrayExpr):  # type: ignore[misc]  # the package has no annota
                   if side.start < end <= side.stop)
             for sizes, side in zip(self.chunks, box, strict=True)
         )  # fmt: skip
-        moved = tuple(map(_moved, index, self.shape, box))
+        moved = tuple(map(moved_to, index, self.shape, box))
         same = part.rechunk(chunks).expr
         return SliceSlicesIntegers(same, moved, selection.allow_getitem_optimization)
+
+
+def blocks_of(index: Sequence[Any], chunks: Chunks) -> list[range] | None:
+    """The chunks along each axis that have selected cells; None if none has, or it is unknown.
+
+    Examples
+    --------
+    >>> blocks_of((slice(1, 5), -1), ((2, 2, 2), (3, 3)))
+    [range(0, 3), range(1, 2)]
+    """
+    if any(not isinstance(own, Integral | slice) for own in index):
+        return None
+    found = [_blocks(own, sizes) for own, sizes in zip(index, chunks, strict=True)]
+    return found if all(found) else None
 
 
 def _blocks(index: Any, sizes: tuple[int, ...]) -> range:
@@ -191,8 +203,14 @@ def _blocks(index: Any, sizes: tuple[int, ...]) -> range:
     return range(int(first), int(last) + 1)
 
 
-def _moved(index: Any, size: int, side: slice) -> Any:
-    """A selection counted from the first cell of a part."""
+def moved_to(index: Any, size: int, side: slice) -> Any:
+    """A selection counted from the first cell of a part.
+
+    Examples
+    --------
+    >>> moved_to(slice(5, 8), 10, slice(4, 10)), moved_to(-1, 10, slice(4, 10))
+    (slice(1, 4, 1), 5)
+    """
     if isinstance(index, slice):
         start, stop, step = index.indices(size)
         if step < 0:

@@ -14,7 +14,7 @@ import numpy as np
 from dask._task_spec import Alias, DataNode, GraphNode, Task, convert_legacy_graph
 from dask.array.core import concatenate_shaped, getter, getter_inline, getter_nofancy
 from dask.blockwise import Blockwise, fuse_roots, optimize_blockwise
-from dask.highlevelgraph import Layer, MaterializedLayer
+from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 from dask.utils import ensure_dict
 
 from xgrad.arrays.block_cache import Index
@@ -22,40 +22,37 @@ from xgrad.arrays.on_demand import OnDemand
 
 # Functions that select cells, and packages whose functions are arithmetic or read from a store.
 _SELECT = {operator.getitem, getter, getter_inline, getter_nofancy, dask.array.chunk.getitem}
-_PACKAGES = {"operator", "numpy", "dask", "xarray", "xgrad"}
-# How many gradients, one of another, are read through: each may double the readings.
-_LEVELS = 1
-
-
-def is_cheap(array: da.Array) -> bool:
-    """Whether each block of an array can be read by itself, with little work.
-
-    It can if the block is read from a store or an array in memory, and at most selected from and
-    changed cell by cell by functions of numpy, dask and xarray.  A function of the user may take
-    any time, and a block that depends on several others may take as many readings, unless it
-    consists of them.  A gradient of a cheap source is cheap, but one of that one is not: each level
-    reads some blocks twice.
-
-    Examples
-    --------
-    >>> zeros = da.zeros((4, 4), chunks=2)
-    >>> is_cheap(zeros * 2), is_cheap(zeros.rechunk(4)), is_cheap(zeros.rechunk(3))
-    (True, True, False)
-    """
-    found = levels(array)
-    return found is not None and found <= _LEVELS
+_PACKAGES = {"operator", "numpy", "dask", "dask_array", "xarray", "xgrad"}
 
 
 def levels(array: da.Array) -> int | None:
     """How many gradients, one of another, a block is read through; None if it may take long.
 
+    It is short if the block is read by itself from a store or an array in memory, and at most
+    selected from and changed cell by cell by functions of numpy, dask and xarray.  A function of
+    the user may take any time, and a block that depends on several others may take as many
+    readings, unless it consists of them.
+
     Examples
     --------
     >>> levels(da.zeros(4) * 2), levels(da.zeros(4).cumsum(0))
     (0, None)
+    >>> levels(da.zeros(4, chunks=2).rechunk(4)), levels(da.zeros(4, chunks=2).rechunk(3))
+    (0, None)
     """
     found = [_levels(layer) for layer in _read(array).values()]
     return None if None in found else max(filter(None, found), default=0)
+
+
+def has_layers(array: da.Array) -> bool:
+    """Whether an array has a graph of layers; not if it is one of dask's own expressions.
+
+    Examples
+    --------
+    >>> has_layers(da.zeros(4))
+    True
+    """
+    return isinstance(array.dask, HighLevelGraph)
 
 
 def _read(array: da.Array) -> dict[str, Layer]:
@@ -92,11 +89,11 @@ def _levels(layer: Layer) -> int | None:
     if isinstance(layer, Blockwise):
         own = set(layer.output_indices)
         by_itself = all(index is None or set(index) <= own for _, index in layer.indices)
-        return 0 if by_itself and all(map(_is_known, _functions(layer))) else None
+        return 0 if by_itself and all(map(is_known, _functions(layer))) else None
     # Other layers, such as those of overlaps, would make all of their tasks here.
     if not isinstance(layer, MaterializedLayer):
         return None
-    return 0 if all(map(_selects, layer.values())) or _merges(layer) else None
+    return 0 if all(map(selects, layer.values())) or _merges(layer) else None
 
 
 def _merges(layer: Layer) -> bool:
@@ -107,8 +104,14 @@ def _merges(layer: Layer) -> bool:
     ) and all(layer.keys().isdisjoint(task.dependencies) for task in layer.values())
 
 
-def _selects(task: Any) -> bool:
-    """Whether a task is data, another name, or a selection of cells."""
+def selects(task: Any) -> bool:
+    """Whether a task is data, another name, or a selection of cells.
+
+    Examples
+    --------
+    >>> selects(DataNode("f", 1.0)), selects(Task("f", np.sin, 1.0))
+    (True, False)
+    """
     if isinstance(task, Alias | DataNode):
         return True
     if isinstance(task, Task):
@@ -126,8 +129,14 @@ def _functions(layer: Blockwise) -> list[Any]:
     return [task.func, *(one for one in given if callable(one) and not isinstance(one, type))]
 
 
-def _is_known(func: Any) -> bool:
-    """Whether a function comes from a package whose functions are cheap."""
+def is_known(func: Any) -> bool:
+    """Whether a function comes from a package whose functions are cheap.
+
+    Examples
+    --------
+    >>> is_known(functools.partial(np.clip, min=0)), is_known(np.vectorize(abs))
+    (True, False)
+    """
     while isinstance(func, functools.partial):
         func = func.func
     package = (getattr(func, "__module__", None) or type(func).__module__).partition(".")[0]
@@ -199,11 +208,27 @@ def trees(array: da.Array, blocks: Collection[Index]) -> dict[Index, Tree]:
     outside = {key for layer in waited for key in layer.get_output_keys()}
     data = {key for layer in read.values() if _holds_data(layer) for key in layer}
     outside |= {key for key in data if isinstance(tasks.get(key), DataNode)}
-    return {block: _tree((array.name, *block), tasks, outside) for block in blocks}
+    return {block: tree_of((array.name, *block), tasks, outside) for block in blocks}
 
 
-def _tree(key: Any, tasks: Mapping[Any, GraphNode], outside: Collection[Any]) -> Tree:
-    """The fused task of a block; only data stay outside, which may be large and shared."""
+def tree_of(key: Any, tasks: Mapping[Any, GraphNode], outside: Collection[Any]) -> Tree:
+    """How a block is read by one task, which stands for all that it needs.
+
+    Parameters
+    ----------
+    key : hashable
+        Of the block.
+    tasks : mapping
+        By key.
+    outside : collection of hashable
+        The keys of what stays outside of the task: data, which may be large and shared.
+
+    Examples
+    --------
+    >>> tasks = {"f": DataNode("f", 2.0), "g": Alias("g", "f")}
+    >>> tree_of("g", tasks, {"f"}).keys
+    ('f',)
+    """
     if key in outside:
         return Tree(key, (key,))
     own: dict[Any, GraphNode] = {}
