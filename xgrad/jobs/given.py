@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -87,6 +87,10 @@ class Given(Source):
             for codec in variable.encoding.get("compressors") or ()
         ]
         return 2 if any(hasattr(codec, "codec_id") for codec in codecs) else 3
+
+    def until(self, dim: Hashable, cells: int) -> Self:
+        """The first cells along a dimension."""
+        return replace(super().until(dim, cells), obj=self.obj.isel({dim: slice(cells)}))
 
     def inseparable(self, name: Hashable) -> tuple[int, ...]:
         """Cells along each axis that are read together: the larger of dask's and Zarr's chunk."""
