@@ -70,6 +70,10 @@ CASES: dict[str, tuple[Case, bool]] = {
     "along another one": (
         Case(data(EVEN), (6, 10), dim="x", chunks={"x": 2}, along=["time", "x"]), True
     ),
+    "kept cells that are fewer than a halo": (
+        Case(data(EVEN, gaps=0.2), (9, 10), dim="x", chunks={"x": 3}, along="x",
+             options={"accuracy": 4, "skipna": True}), False
+    ),
     "less than a chunk": (Case(data(EVEN), (5, 32), chunks={"time": 8}), False),
 }  # fmt: skip
 

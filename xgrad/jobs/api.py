@@ -155,7 +155,8 @@ def gradient_to_zarr(
     append : str, optional
         The dimension along which the source has grown since the target was made by this job: only
         what is new or has changed is computed, and the target becomes what a full run makes.  If
-        there is no target, everything is computed.
+        there is no target, everything is computed; blocks of an object that are made otherwise
+        than before are computed again.
     overwrite : bool, default: False
         Replace an existing target, once the new one is complete.
     restart : bool, default: False

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from xgrad.arrays.term import Positions
 from xgrad.jobs import empty_target, record, unchanged
-from xgrad.jobs.cutting import Layout, recut
+from xgrad.jobs.cutting import Layout, enough, recut
 from xgrad.jobs.request import Group, Job
 from xgrad.jobs.resume import Finished, line
 from xgrad.stores.listing import fingerprint, index_of, listed
-from xgrad.stores.pieces import Pieces
 from xgrad.stores.workplace import INCOMPLETE, RECORD, Workplace, make_root, put
 
 
@@ -128,7 +127,7 @@ def reusable(
     axes, rows = [], []
     for earlier, group in zip(then.groups, job.groups, strict=True):
         axis = group.dims.index(dim) if dim in group.dims else 0
-        known = _known(before, pieces, group, dim)
+        known = _known(job, before, pieces, group, dim)
         if dim not in group.dims:
             known = group.shape[0] if known == cells else 0
         found = unchanged.rows(earlier, group, axis, known)
@@ -136,6 +135,8 @@ def reusable(
             if not is_begun:
                 _require_untouched(old, one.name, before)
             found &= _present(old, one.name, axis, len(found))
+        if dim in group.dims:
+            found = np.array(enough(group.axes()[axis], found.tolist()), bool)
         axes.append(axis)
         rows.append(found)
     kept = {key: value for key, value in before.items() if key != "results"}
@@ -194,10 +195,17 @@ def _require_untouched(old: Any, name: str, before: dict[str, Any]) -> None:
         )
 
 
-def _known(before: dict[str, Any], pieces: dict[Any, Pieces], group: Group, dim: str) -> int:
+def _known(job: Job, before: dict[str, Any], pieces: dict[Any, Any], group: Group, dim: str) -> int:
     """How many of the first cells of all that a group is computed from are what they were."""
     own = {term.along.name for term in group.terms if isinstance(term.along, Positions)}
-    return min(record.known(before, pieces, name, dim) for name in {*group.origins, *own})
+    found = []
+    for name in {*group.origins, *own}:
+        known = record.known(before, pieces, name, dim)
+        # That of an object may be made otherwise because there is more of it, as an anomaly is.
+        if known is None and job.request.given is None:
+            raise record.of_other_values(name)
+        found.append(known or 0)
+    return min(found)
 
 
 def _present(old: Any, name: str, axis: int, count: int) -> NDArray[np.bool_]:

@@ -264,7 +264,7 @@ def recut(layout: Layout, axis: Axis, along: int, done: Sequence[bool]) -> Layou
     """
     n_chunks = max(1, layout.largest[along] // axis.chunk)
     sizes: list[int] = []
-    for first, last in _runs(_enough(axis, list(done))):
+    for first, last in _runs(enough(axis, list(done))):
         cells = min(last * axis.chunk, axis.size) - first * axis.chunk
         sizes += replace(axis, size=cells).cut(n_chunks)
     cuts = (*layout.cuts[:along], tuple(sizes), *layout.cuts[along + 1 :])
@@ -283,12 +283,14 @@ def _runs(done: Sequence[bool]) -> list[tuple[int, int]]:
     return list(itertools.pairwise([0, *edges, len(done)])) if len(done) else []
 
 
-def _enough(axis: Axis, done: list[bool]) -> list[bool]:
+def enough(axis: Axis, done: list[bool]) -> list[bool]:
     """What is done, without chunks next to those that alone are too few for a stencil.
+
+    Nor is what is done at an end too short: a region beside it would reach beyond the end.
 
     Examples
     --------
-    >>> _enough(Axis(size=7, chunk=2, stored=2, halo=2), [True, True, True, False])
+    >>> enough(Axis(size=7, chunk=2, stored=2, halo=2), [True, True, True, False])
     [True, True, False, False]
     """
     least = max(1, axis.halo, axis.least_at_ends)
@@ -297,6 +299,9 @@ def _enough(axis: Axis, done: list[bool]) -> list[bool]:
         if not done[first] and last - first < need:
             start = max(0, last - need)
             done[start : start + need] = [False] * len(done[start : start + need])
+    for first, last in (_runs(done)[0], _runs(done)[-1]) if done else ():
+        if min(last * axis.chunk, axis.size) - first * axis.chunk < least:
+            done[first:last] = [False] * (last - first)
     return done
 
 

@@ -213,10 +213,10 @@ def _steps_of(variable: xr.Variable) -> Any:
     data = _array(variable)
     if engines.is_lazy(data):
         return str(data.name)
-    return data if isinstance(data, np.ndarray) else list(_steps(data))
+    return data if isinstance(data, np.ndarray) else list(steps_of(data))
 
 
-def _steps(data: Any) -> Iterator[tuple[Any, ...]]:
+def steps_of(data: Any) -> Iterator[tuple[Any, ...]]:
     """Where an array that xarray reads lazily is read, and what is done to it.
 
     dask's token will not do: for it, xarray would read the values.
@@ -229,7 +229,7 @@ def _steps(data: Any) -> Iterator[tuple[Any, ...]]:
     for name in sorted({*slots, *getattr(data, "__dict__", {})}):
         value = getattr(data, name, None)
         if isinstance(value, indexing.ExplicitlyIndexed):
-            yield from _steps(value)
+            yield from steps_of(value)
         else:
             yield name, value.tuple if isinstance(value, indexing.ExplicitIndexer) else value
 

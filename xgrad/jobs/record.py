@@ -13,6 +13,8 @@ from typing import Any
 
 from dask.tokenize import tokenize
 
+from xgrad.jobs.given import Given
+from xgrad.jobs.lineage import pieces_of_object
 from xgrad.jobs.request import Job
 from xgrad.jobs.resume import COORDINATES, OPENING, asked, different, steps
 from xgrad.stores.pieces import Pieces, pieces_of
@@ -35,8 +37,10 @@ def meaning(job: Job, *, checksum: bool) -> dict[str, str]:
 
 
 def pieces(job: Job) -> dict[Hashable, Pieces]:
-    """The pieces of what a job reads.  Those of an object are not known."""
-    return {} if job.request.given is not None else pieces_of(job.source, job.read)
+    """The pieces of what a job reads."""
+    if isinstance(job.source, Given):
+        return pieces_of_object(job.source, job.read)
+    return pieces_of(job.source, job.read)
 
 
 def of_source(job: Job, *, checksum: bool) -> dict[str, Any]:
@@ -111,13 +115,15 @@ def require_same(record: Mapping[str, Any], then: Job, *, checksum: bool) -> Non
 
 def known(
     record: Mapping[str, Any], stored: Mapping[Hashable, Pieces], name: Hashable, dim: str
-) -> int:
+) -> int | None:
     """How many of the first cells of a variable are certainly what they were.
+
+    None if others than the last ones have changed.
 
     Raises
     ------
     ValueError
-        If others than the last ones have changed.
+        If its attributes have changed.
     """
     cells: int = record["sizes"][dim]
     before, now = record["source"].get(str(name)), stored.get(name)
@@ -135,7 +141,12 @@ def known(
     for end, state in before["cuts"].get(dim, ()):
         if now.before(dim, end) == state:
             return min(int(end), cells)
-    raise ValueError(
+    return None
+
+
+def of_other_values(name: Hashable) -> ValueError:
+    """The error for a source whose old values have changed."""
+    return ValueError(
         f"values of {name!r} in `source` have changed, or were written again, since `target` was "
         f"made; {_REMEDY}"
     )

@@ -85,6 +85,23 @@ def listed(array: Any) -> Listing:
     return Listing(present, marks % 2**64, slabs, sizes % 2**64, is_marked)
 
 
+def marks_of(array: Any) -> np.ndarray[Any, np.dtype[np.uint64]] | None:
+    """A number for each chunk that changes when it does, 0 if it does not exist.
+
+    None if the store does not tell when a chunk changed.
+    """
+    sides = array.shards or array.chunks
+    grid = tuple(-(-size // side) for size, side in zip(array.shape, sides, strict=True))
+    found = np.zeros(grid, np.uint64)
+    for key, size, mark in _keys(array):
+        index = index_of(key, len(grid))
+        if len(index) == len(grid) and all(k < n for k, n in zip(index, grid, strict=True)):
+            if not mark:
+                return None
+            found[index] = hash_of(f"{key} {size} {mark}")
+    return found
+
+
 def index_of(key: str, ndim: int) -> tuple[int, ...]:
     """Index of a chunk by its name, in either format.
 
