@@ -257,6 +257,7 @@ _READ_AS: dict[str, dict[str, Any]] = {
         "type": _PerDim(pairs=True), "multiple": True, "metavar": "[DIM=]KIND[,KIND]",
     },
     "period": {"type": _PerDim(), "multiple": True},
+    "datetime_unit": {"metavar": "UNIT"},
     "metric": {"metavar": "METRIC"},
     "radius": {"type": float, "metavar": "METRES"},
     "chunks": {"type": _Sizes(), "multiple": True},

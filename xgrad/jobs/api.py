@@ -28,6 +28,7 @@ from xgrad.labels.keywords import (
     keywords_of,
     spelled_out,
 )
+from xgrad.labels.times import unit_of_time
 from xgrad.operators.operations import OPERATIONS, Entry
 from xgrad.stores.opening import Opening
 from xgrad.stores.several import files_of
@@ -334,6 +335,8 @@ def _parsed(
     own = {} if entry.own not in asked else {entry.own: asked.pop(entry.own)}
     if "metric" in asked:
         asked["metric"] = as_text(asked["metric"])
+    if "datetime_unit" in asked:  # "hour" and "h" are one job
+        asked["datetime_unit"] = unit_of_time(asked["datetime_unit"])
     names = cast(Any, dim).values() if entry.of_a_vector else variables
     if names is not None:
         names = tuple([names] if isinstance(names, str) else dict.fromkeys(names))
