@@ -79,7 +79,15 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "in.zarr"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(
+            one, marks=[] if one in ("without dask", "arithmetic") else [pytest.mark.thorough]
+        )
+        for one in WAYS
+    ],
+)
 def test_a_store_that_grows_with_an_object(way: str, source: Path) -> None:
     make, target = WAYS[way], source.with_name("out.zarr")
     options: Any = {"dim": "time", "append": "time"}
