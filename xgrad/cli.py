@@ -377,9 +377,9 @@ def _command(operation: Operation, what: str) -> click.Command:
         operation,
         params=parameters,
         callback=partial(_run, operation),
-        help=f"{what}\n\nSRC is a Zarr store, or a file that xarray opens; several, or a quoted "
-        "pattern, are combined by their coordinates.  DST is the Zarr store to create.  The same "
-        "command resumes a job that was stopped.",
+        help=f"{what}\n\nSRC is a Zarr store, icechunk:PATH@VERSION, or a file that xarray opens; "
+        "several, or a quoted pattern, are combined by their coordinates.  DST is the Zarr store "
+        "to create.  The same command resumes a job that was stopped.",
     )
 
 

@@ -89,6 +89,30 @@ def test_the_peak_that_is_predicted_is_that_of_the_process(
     assert predicted <= 2 * measured, "regions that never meet in memory take less"
 
 
+@pytest.mark.parametrize(
+    ("chunks", "n_rows"),
+    [
+        pytest.param((600, 1000), 1200, marks=pytest.mark.thorough),
+        pytest.param(None, 2000, marks=pytest.mark.thorough),
+        ((100, 1000), 200),
+    ],
+)
+def test_times_of_other_calendars_are_planned_as_the_objects_that_they_are(
+    chunks: Any, n_rows: int, tmp_path: Path
+) -> None:
+    values = np.random.default_rng(0).uniform(0, 1e9, (n_rows, 1000))
+    attrs = {"units": "seconds since 2000-01-01", "calendar": "noleap"}
+    whole = xr.Dataset({"when": (("y", "x"), values, attrs)})
+    encoding: Any = {"when": {"chunksizes": chunks} if chunks else {}}
+    whole.to_netcdf(tmp_path / "in.nc", engine="netcdf4", encoding=encoding)
+    done = subprocess.run(
+        [sys.executable, "-c", PEAKS, tmp_path / "in.nc", tmp_path / "out.zarr", "y", str(10**9)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    measured, predicted, memory = map(int, done.stdout.split())
+    assert measured <= predicted <= memory
+
+
 def test_memory_is_bounded(tmp_path: Path) -> None:
     check_within("600MB", 40 * 10**7, tmp_path)  # 1.2 GB of results
 

@@ -123,7 +123,8 @@ def gradient_to_zarr(
     Parameters
     ----------
     source : path, URL, pattern, iterable of them, Dataset or DataArray
-        A Zarr store (formats 2 and 3), or any other file that xarray opens.  Several, as a list or
+        A Zarr store (formats 2 and 3), a branch, tag or snapshot of an Icechunk repository
+        (``icechunk:/path@main``), or any other file that xarray opens.  Several, as a list or
         a pattern of local paths such as ``"data/*.nc"``, are combined by their coordinates, as
         :func:`xarray.open_mfdataset` does.  Or an object in any state: opened with or without
         dask, computed with lazily, in memory.

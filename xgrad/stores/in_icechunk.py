@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import zarr
 from zarr.core.sync import sync
 
-from xgrad.stores.urls import ICECHUNK, shown
+from xgrad.stores.snapshots import storage
+from xgrad.stores.urls import shown
 from xgrad.stores.workplace import METADATA, Keeps, Workplace, make_root, unmark
 
 _BRANCH = "main"
@@ -60,12 +59,12 @@ async def _drop(store: Any, keeps: Keeps) -> None:
 
 def existing(target: str) -> Any:
     """The store on the branch of a repository, as zarr opens it; None if there is none."""
-    storage = _storage(target)
+    own = storage("target", target)
     import icechunk  # noqa: PLC0415
 
-    if not icechunk.Repository.exists(storage):
+    if not icechunk.Repository.exists(own):
         return None
-    store = icechunk.Repository.open(storage).readonly_session(_BRANCH).store
+    store = icechunk.Repository.open(own).readonly_session(_BRANCH).store
     return store if _has_data(store) else None
 
 
@@ -74,28 +73,6 @@ def _has_data(store: Any) -> bool:
         return bool(list(zarr.open_group(store, mode="r").members()))
     except FileNotFoundError:
         return False
-
-
-def _storage(target: str) -> Any:
-    # By default Icechunk prints warnings to stdout, for example about what a local disk cannot do.
-    os.environ.setdefault("ICECHUNK_LOG", "error")
-    try:
-        import icechunk  # noqa: PLC0415  an extra: imported where it is used
-    except ImportError as error:
-        raise ImportError(
-            f"`target` {shown(target)!r} needs Icechunk; install it with "
-            "`pip install 'xgrad[icechunk]'`"
-        ) from error
-    place = target.removeprefix(ICECHUNK)
-    if place.startswith("s3://"):
-        bucket, _, prefix = place.removeprefix("s3://").partition("/")
-        return icechunk.s3_storage(bucket=bucket, prefix=prefix, from_env=True)
-    if "://" in place:
-        raise ValueError(
-            f"`target` {shown(target)!r} names an unknown kind of storage; give "
-            "icechunk:/path or icechunk:s3://bucket/prefix"
-        )
-    return icechunk.local_filesystem_storage(str(Path(place).resolve()))
 
 
 @contextmanager
@@ -118,10 +95,10 @@ def in_repository(target: str, message: str, *, overwrite: bool) -> Iterator[Wor
     ImportError
         If Icechunk is not installed.
     """
-    storage = _storage(target)
+    own = storage("target", target)
     import icechunk  # noqa: PLC0415
 
-    session = icechunk.Repository.open_or_create(storage).writable_session(_BRANCH)
+    session = icechunk.Repository.open_or_create(own).writable_session(_BRANCH)
     if _has_data(session.store) and not overwrite:
         raise FileExistsError(
             f"`target` {shown(target)!r} holds data; choose another, or replace them in a new "

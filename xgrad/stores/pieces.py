@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xgrad.stores import listing
+from xgrad.stores.snapshots import state_of
 from xgrad.stores.source import Source
 from xgrad.stores.urls import local_path
 
@@ -96,6 +97,7 @@ def _of_files(source: Source) -> Pieces | None:
             listing.digest_of_file(path)
             if group is None
             else listing.digest(group, own.variables, allow_missing=True)
+            + state_of(group.store_path.store)
         )
         for dim in sizes:
             start = _start(source, own, dim)

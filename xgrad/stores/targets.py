@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from xgrad.stores import in_icechunk, on_disk, on_object_store
-from xgrad.stores.urls import is_remote, is_versioned, require_address
+from xgrad.stores.urls import (
+    is_remote,
+    is_versioned,
+    repository_in,
+    require_address,
+    shown,
+)
 from xgrad.stores.workplace import Workplace
 
 
@@ -83,6 +89,13 @@ def checked(
     require_address("source", source)
     require_address("target", name)
     if is_versioned(name):
+        _, version = repository_in(name)
+        if version:
+            raise ValueError(
+                f"`target` {shown(name)!r} names the version {version!r}, but a job writes to the "
+                f"branch main; leave out '@{version}', or make the folder first if that is a part "
+                "of its name"
+            )
         hold = partial(in_icechunk.in_repository, name, overwrite=overwrite or grows)
         there = partial(in_icechunk.existing, name)
         return Target(name, hold, there, is_local=False, is_shared=False)
