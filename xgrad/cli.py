@@ -265,6 +265,7 @@ _READ_AS: dict[str, dict[str, Any]] = {
     "retries": {"type": click.IntRange(min=0), "metavar": "N", "show_default": True},
     "workers": {"type": click.IntRange(min=1), "metavar": "N"},
     "scheduler": {"metavar": "ADDRESS"},
+    "append": {"metavar": "DIM"},
     "progress": {"type": click.Choice(get_args(Progress)), "default": "auto"},
     "to": {"type": click.Choice(get_args(To)), "required": True},
     "group": {"metavar": "NAME"},
@@ -413,8 +414,8 @@ def _run(operation: Operation, source: tuple[str, ...], target: str, **options: 
     signal.signal(signal.SIGINT, partial(_interrupted, target))
     report = to_zarr(operation, source, target, variables, dim, **options)
     signal.signal(signal.SIGINT, partial(_complete, f"{target} is complete"))
-    if sys.stdout.isatty():
-        click.echo(f"{_line(target)}: {report}")
+    if sys.stdout.isatty() or report.is_of_nothing:
+        click.echo(f"{_line(target)}: {report}", err=report.is_of_nothing)
 
 
 for _operation, _what in _WHAT.items():

@@ -69,3 +69,26 @@ def test_finished_regions_are_left_out_of_the_runs() -> None:
         [(6, 0), (8, 0)],
         [(2, 3), (4, 3), (6, 3), (8, 3)],
     ]
+
+
+@given(axes, st.data())
+def test_regions_begin_and_end_where_chunks_are_done(
+    given: list[Axis], data: st.DataObject
+) -> None:
+    axis, along = given[0], 0
+    count = -(-axis.size // axis.chunk)
+    done = data.draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    layout = cutting.Layout(tuple(one.cut(2) for one in given), along, 10)
+    found = cutting.recut(layout, axis, along, done)
+    assert found.cuts[1:] == layout.cuts[1:]
+    assert sum(found.cuts[0]) == axis.size
+    stops = np.cumsum(found.cuts[0])
+    least = max(1, axis.halo, axis.least_at_ends)
+    for start, stop in zip([0, *stops], stops, strict=False):
+        assert start % axis.chunk == 0
+        is_done = [done[k] for k in range(start // axis.chunk, -(-stop // axis.chunk))]
+        # Each region has enough neighbours on either side, or is at the end.
+        assert start in (0, axis.size) or min(start, axis.size - start) >= min(least, axis.size)
+        # What is not done is never in a region with much that is.
+        assert all(is_done) or stop - start >= min(least, axis.size)
+        assert all(is_done) or sum(is_done) * axis.chunk < 3 * (least + axis.chunk)

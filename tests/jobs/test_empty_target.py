@@ -49,6 +49,16 @@ def test_shards_are_kept(shards: Any, tmp_path: Path) -> None:
     assert len(files) == np.prod([-(-n // s) for n, s in zip(SMALL.values(), shards, strict=True)])
 
 
+def test_shards_may_be_longer_than_an_array(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
+    encoding = {"t": {"chunks": (4, 2, 4), "shards": (16, 8, 12)}}
+    small()[["t"]].to_zarr(source, consolidated=False, encoding=encoding)
+    gradient_to_zarr(source, target)
+    array: Any = zarr.open_group(target)["dt_dtime"]
+    assert (array.shards, array.chunks) == ((16, 8, 12), (4, 2, 4))
+    compare(target, small(), {})
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     return write_mixed(tmp_path / "source.zarr")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,3 +49,22 @@ def test_a_digest_changes_with_each_chunk_and_with_the_metadata(tmp_path: Path) 
     zarr.open_group(store)["t"].attrs["units"] = "K"
     found.append(digest())
     assert len(set(found)) == 4
+
+
+@pytest.mark.parametrize("separator", ["/", "."])
+def test_the_rows_of_a_listing_add_up_and_one_of_them_changes(
+    separator: str, tmp_path: Path
+) -> None:
+    array: Any = zarr.create_array(
+        tmp_path / "in.zarr", shape=(6, 6), chunks=(2, 3), dtype="i4", fill_value=-1,
+        chunk_key_encoding={"name": "default", "separator": separator},
+    )  # fmt: skip
+    array[:] = 1
+    before = listing.listed(array)
+    assert before.is_marked
+    assert [sum(row) % 2**64 for row in before.slabs] == [before.marks] * 2
+    array[2:4, 3:] = 2
+    now = listing.listed(array)
+    pairs = zip(before.slabs, now.slabs, strict=True)
+    changed = [[one != other for one, other in zip(*rows, strict=True)] for rows in pairs]
+    assert changed == [[False, True, False], [False, True]]

@@ -12,7 +12,7 @@ import xarray as xr
 import zarr
 
 from xgrad.stores.targets import Target, checked
-from xgrad.stores.workplace import fault_of_name, mark, marked
+from xgrad.stores.workplace import fault_of_name, make_root, mark, marked, put
 
 
 def on_disk(folder: Path) -> Target:
@@ -100,3 +100,51 @@ def test_a_store_keeps_an_array_of_any_other_name(
     made = zarr.open_group(tmp_path, mode="w", zarr_format=zarr_format)
     made.create_array(name, shape=(1,), dtype="f8")
     assert list(zarr.open_group(tmp_path, mode="r")) == [name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.filterwarnings("ignore:Consolidated metadata:zarr.errors.ZarrUserWarning")
+def test_a_workplace_that_grows_keeps_chunks_and_the_old_store(
+    kind: Callable[[Path], Target], tmp_path: Path
+) -> None:
+    target = kind(tmp_path)
+    with target.hold("a test") as place:
+        place.begin(3, "a run")
+        for name in "ab":
+            array = zarr.create_array(
+                place.store, name=name, shape=(4,), chunks=(2,), dtype="i4", fill_value=-1
+            )
+            array[:] = [1, 2, 3, 4]
+        place.publish("a record")
+    grows = checked("in.zarr", target.name, overwrite=False, grows=True)
+    documents: Any = zarr.storage.MemoryStore()
+    make_root(documents, 3, "another run")
+    zarr.create_array(documents, name="a", shape=(6,), chunks=(2,), dtype="i4", fill_value=-1)
+    with grows.hold("a test") as place:
+        place.grow(3, "another run", lambda array, key: (array, key) == ("a", "c/1"))
+        put(documents, place.store)
+        assert marked(place.store) == "another run"
+        new: Any = zarr.open_group(place.store, mode="r", use_consolidated=False)
+        assert new["a"][:].tolist() == [-1, -1, 3, 4, -1, -1]
+        seen: Any = zarr.open_group(grows.existing(), mode="r", use_consolidated=False)
+        if kind is on_object_store:
+            assert "xgrad_incomplete" in seen.attrs
+        else:
+            assert dict(seen.attrs) == {"xgrad_job": "a record"}
+            assert seen["a"][:].tolist() == seen["b"][:].tolist() == [1, 2, 3, 4]
+        place.publish("another record")
+    found: Any = zarr.open_group(grows.existing(), mode="r", use_consolidated=False)
+    assert dict(found.attrs) == {"xgrad_job": "another record"}
+    assert found["a"].shape == (6,)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_place_without_a_store_has_nothing_that_grows(
+    kind: Callable[[Path], Target], tmp_path: Path
+) -> None:
+    grows = checked("in.zarr", kind(tmp_path).name, overwrite=False, grows=True)
+    assert grows.existing() is None
+    with grows.hold("a test") as place:
+        place.begin(3, "a run")
+        place.remember("a job")
+    assert grows.existing() is None, "a store that is not complete"

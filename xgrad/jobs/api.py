@@ -74,7 +74,7 @@ def to_zarr(
         Of a rotation, see :func:`xgrad.rotate`.
     group, engine, decode_times, open_options, fill_value
         As for :func:`gradient_to_zarr`.
-    chunks, memory, checksum, overwrite, restart, allow_missing, retries
+    chunks, memory, checksum, append, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
         As for :func:`gradient_to_zarr`.
@@ -154,6 +154,11 @@ def gradient_to_zarr(
         Chunk sizes of the target per dimension, in cells.  Default: the source's.
     checksum : bool, default: False
         Add a CRC32C to each chunk.
+    append : str, optional
+        The dimension along which the source has grown since the target was made by this job: only
+        what is new or has changed is computed, and the target becomes what a full run makes.  If
+        there is no target, everything is computed; blocks of an object that are made otherwise
+        than before are computed again.
     overwrite : bool, default: False
         Replace an existing target, once the new one is complete.
     restart : bool, default: False
@@ -187,8 +192,8 @@ def gradient_to_zarr(
     FileNotFoundError
         If the source does not exist.
     FileExistsError
-        If the target exists and `overwrite` is not set, or it is not a Zarr store, or another
-        process is writing it.
+        If the target exists and neither `append` nor `overwrite` is set, or it is not a Zarr store,
+        or another process is writing it.
     ChunkError
         If the source lacks chunks.
     MemoryError
@@ -201,7 +206,8 @@ def gradient_to_zarr(
         If an option does not exist.
     ValueError
         If source and target overlap, a variable does not exist, the target has an unfinished job
-        with other options, or as :func:`xgrad.gradient`.
+        with other options, the target that is to grow is of another job or its source has changed
+        otherwise, or as :func:`xgrad.gradient`.
 
     See Also
     --------
@@ -285,7 +291,7 @@ def plan_to_zarr(
         Of a rotation, see :func:`xgrad.rotate`.
     group, engine, decode_times, open_options, fill_value
         As for :func:`gradient_to_zarr`.
-    chunks, memory, checksum, overwrite, restart, allow_missing, retries
+    chunks, memory, checksum, append, overwrite, restart, allow_missing, retries
         As for :func:`gradient_to_zarr`.
     workers, scheduler, security, progress
         As for :func:`gradient_to_zarr`.

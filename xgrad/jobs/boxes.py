@@ -42,9 +42,9 @@ class Boxes(BackendArray):
     def __init__(self, array: Any) -> None:
         self.shape, self.dtype, self.chunks = array.shape, array.dtype, array.chunks
         (optimized,) = optimize(array)
-        self._name = optimized.name
+        self.name = optimized.name
         graph = ensure_dict(optimized.__dask_graph__())
-        self._tasks: Mapping[Hashable, GraphNode] = convert_legacy_graph(graph)
+        self.tasks: Mapping[Hashable, GraphNode] = convert_legacy_graph(graph)
         self._edges = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in self.chunks]
 
     def __getitem__(self, key: Any) -> Any:
@@ -95,7 +95,7 @@ class Boxes(BackendArray):
         )
 
     def _block(self, index: tuple[int, ...]) -> AnyArray:
-        key = (self._name, *index)
+        key = (self.name, *index)
         # Not `dask.get`, which takes several ms for one task: a chunk of 16 kB takes less.
         return np.asarray(execute_graph(self._needed(key), keys={key})[key])
 
@@ -106,7 +106,7 @@ class Boxes(BackendArray):
         while todo:
             here = todo.pop()
             if here not in needed:
-                needed[here] = self._tasks[here]
+                needed[here] = self.tasks[here]
                 todo.extend(needed[here].dependencies)
         return needed
 
@@ -125,8 +125,8 @@ class Boxes(BackendArray):
         some = range(0, n_blocks, max(1, n_blocks // _SAMPLE))
         shape = tuple(map(len, self.chunks))
         counts = [
-            len(self._needed((self._name, *map(int, np.unravel_index(k, shape))))) for k in some
+            len(self._needed((self.name, *map(int, np.unravel_index(k, shape))))) for k in some
         ]
         if not counts:
             return 0, 1.0
-        return max(counts), sum(counts) / len(counts) * n_blocks / len(self._tasks)
+        return max(counts), sum(counts) / len(counts) * n_blocks / len(self.tasks)

@@ -242,6 +242,69 @@ def laid_out(
     return replace(best, length=max(1, min(longest, -(-along // pieces))))
 
 
+def recut(layout: Layout, axis: Axis, along: int, done: Sequence[bool]) -> Layout:
+    """The layout with regions that begin and end where chunks are done, along one axis.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of regions of whole chunks.
+    axis : Axis
+        The axis.
+    along : int
+        Its place among the axes.
+    done : sequence of bool
+        Which of the chunks along it are done.
+
+    Examples
+    --------
+    >>> layout = Layout(cuts=((8, 8, 4),), sweep=0, length=3)
+    >>> recut(layout, Axis(size=20, chunk=2, stored=2, halo=1), 0, [True] * 7 + [False] * 3).cuts
+    ((8, 6, 6),)
+    """
+    n_chunks = max(1, layout.largest[along] // axis.chunk)
+    sizes: list[int] = []
+    for first, last in _runs(enough(axis, list(done))):
+        cells = min(last * axis.chunk, axis.size) - first * axis.chunk
+        sizes += replace(axis, size=cells).cut(n_chunks)
+    cuts = (*layout.cuts[:along], tuple(sizes), *layout.cuts[along + 1 :])
+    return replace(layout, cuts=cuts)
+
+
+def _runs(done: Sequence[bool]) -> list[tuple[int, int]]:
+    """First and last of neighbouring chunks that are alike, the last one excluded.
+
+    Examples
+    --------
+    >>> _runs([True, True, False])
+    [(0, 2), (2, 3)]
+    """
+    edges = [k for k in range(1, len(done)) if bool(done[k]) != bool(done[k - 1])]
+    return list(itertools.pairwise([0, *edges, len(done)])) if len(done) else []
+
+
+def enough(axis: Axis, done: list[bool]) -> list[bool]:
+    """What is done, without chunks next to those that alone are too few for a stencil.
+
+    Nor is what is done at an end too short: a region beside it would reach beyond the end.
+
+    Examples
+    --------
+    >>> enough(Axis(size=7, chunk=2, stored=2, halo=2), [True, True, True, False])
+    [True, True, False, False]
+    """
+    least = max(1, axis.halo, axis.least_at_ends)
+    need = -(-least // axis.chunk) + (axis.size % axis.chunk > 0)
+    for first, last in _runs(done):
+        if not done[first] and last - first < need:
+            start = max(0, last - need)
+            done[start : start + need] = [False] * len(done[start : start + need])
+    for first, last in (_runs(done)[0], _runs(done)[-1]) if done else ():
+        if min(last * axis.chunk, axis.size) - first * axis.chunk < least:
+            done[first:last] = [False] * (last - first)
+    return done
+
+
 def _largest(axes: Sequence[Axis], blocks: Sequence[int]) -> tuple[int, ...]:
     cuts = (axis.cut(n) for axis, n in zip(axes, blocks, strict=True))
     return tuple(max(sizes, default=0) for sizes in cuts)

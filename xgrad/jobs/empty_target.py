@@ -12,7 +12,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 from xgrad.jobs import copies
 from xgrad.jobs.request import Group, Job
 from xgrad.stores.urls import shown
-from xgrad.stores.workplace import INCOMPLETE
+from xgrad.stores.workplace import INCOMPLETE, RECORD
 
 # Units of time that xarray reads, but cannot write: it chooses others.
 _UNWRITABLE = re.compile(r"(months?|years?|common_years?) since ", re.IGNORECASE)
@@ -43,6 +43,7 @@ def skeleton(job: Job, zarr_format: int, *, checksum: bool) -> xr.Dataset:
         for one in group.results:
             result[one.name].encoding.update(encoding)
     result.attrs |= {"history": _history(job), INCOMPLETE: job.request.token}
+    result.attrs.pop(RECORD, None)  # that of the source
     for coord in result.coords.values():
         if _UNWRITABLE.match(str(coord.encoding.get("units", ""))):
             coord.encoding = {
@@ -66,7 +67,10 @@ def _encoding(job: Job, group: Group, zarr_format: int, *, checksum: bool) -> di
     given = job.data.variables[next(iter(group.origins))].encoding
     found: dict[str, Any] = {"chunks": group.written}
     if given.get("shards") and not job.chunks:
-        found |= {"shards": group.written, "chunks": given["chunks"]}
+        # A shard may be longer than a short array, but it consists of whole chunks.
+        pairs = zip(group.written, given["chunks"], strict=True)
+        shards = tuple(-(-cells // chunk) * chunk for cells, chunk in pairs)
+        found |= {"shards": shards, "chunks": given["chunks"]}
     if given.get("compressors") is not None:
         found["compressors"] = given["compressors"]
         if zarr_format > job.source.zarr_format:

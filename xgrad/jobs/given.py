@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -88,6 +88,10 @@ class Given(Source):
             for codec in variable.encoding.get("compressors") or ()
         ]
         return 2 if any(hasattr(codec, "codec_id") for codec in codecs) else 3
+
+    def until(self, dim: Hashable, cells: int) -> Self:
+        """The first cells along a dimension."""
+        return replace(super().until(dim, cells), obj=self.obj.isel({dim: slice(cells)}))
 
     def inseparable(self, name: Hashable) -> tuple[int, ...]:
         """Cells along each axis that are read together: the larger of dask's and Zarr's chunk."""
@@ -210,10 +214,10 @@ def _steps_of(variable: xr.Variable) -> Any:
     data = _array(variable)
     if engines.is_lazy(data):
         return str(data.name)
-    return data if isinstance(data, np.ndarray) else list(_steps(data))
+    return data if isinstance(data, np.ndarray) else list(steps_of(data))
 
 
-def _steps(data: Any) -> Iterator[tuple[Any, ...]]:
+def steps_of(data: Any) -> Iterator[tuple[Any, ...]]:
     """Where an array that xarray reads lazily is read, and what is done to it.
 
     dask's token will not do: for it, xarray would read the values.
@@ -226,7 +230,7 @@ def _steps(data: Any) -> Iterator[tuple[Any, ...]]:
     for name in sorted({*slots, *getattr(data, "__dict__", {})}):
         value = getattr(data, name, None)
         if isinstance(value, indexing.ExplicitlyIndexed):
-            yield from _steps(value)
+            yield from steps_of(value)
         else:
             yield name, value.tuple if isinstance(value, indexing.ExplicitIndexer) else value
 

@@ -65,6 +65,11 @@ class Origins(cloudpickle.Pickler):  # type: ignore[misc]
         stores = (one.store for one in self._arrays.values())
         return {*self._files, *(str(one.root) for one in stores if isinstance(one, LocalStore))}
 
+    @property
+    def files(self) -> list[str]:
+        """Paths of the files."""
+        return sorted(self._files)
+
     def persistent_id(self, obj: Any) -> Any:
         """Note an array or a file instead of pickling it."""
         if isinstance(obj, zarr.Array):
@@ -89,7 +94,7 @@ class Origins(cloudpickle.Pickler):  # type: ignore[misc]
             f"{digest_of_array(array, array.name, allow_missing=allow_missing)}"
             for array in self.arrays
         ]
-        files = [f"{path} {_state_of(path)}" for path in sorted(self._files)]
+        files = [f"{path} {_state_of(path)}" for path in self.files]
         return "\n".join([*found, *files, self._unknown])
 
 

@@ -43,6 +43,8 @@ class Plan:
         Number of chunks (shards, if there are shards) to write.
     bytes_read, bytes_decoded, bytes_written : int
         Size of the source's arrays; of what is decoded of them, including halos; of the target's.
+    bytes_reused : int or None
+        Size of what is kept of a store that grows; None if none does.
     """
 
     source: str
@@ -58,6 +60,7 @@ class Plan:
     bytes_read: int
     bytes_decoded: int
     bytes_written: int
+    bytes_reused: int | None = None
 
     @property
     def n_regions(self) -> int:
@@ -86,6 +89,10 @@ class Plan:
             ("read", f"{size(self.bytes_read)}, {size(self.bytes_decoded)} with halos"),
             ("written", size(self.bytes_written)),
         ]
+        if self.bytes_reused is not None:
+            share = self.bytes_reused / max(1, self.bytes_written)
+            rest = self.bytes_written - self.bytes_reused
+            rows.append(("reused", f"{share:.0%}; {size(rest)} computed"))
         for name, layout in zip(self.variables, self.layouts, strict=True):
             largest = " × ".join(map(str, layout.largest))
             rows.append(

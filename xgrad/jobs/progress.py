@@ -18,7 +18,9 @@ INTERVAL = 60.0
 
 
 @contextmanager
-def shown(kind: Progress | bool, total: int, before: int) -> Iterator[Callable[[int], None]]:
+def shown(
+    kind: Progress | bool, total: int, before: int, reused: int = 0
+) -> Iterator[Callable[[int], None]]:
     """Show the progress of a job, for the time of a ``with`` block.
 
     Parameters
@@ -30,6 +32,8 @@ def shown(kind: Progress | bool, total: int, before: int) -> Iterator[Callable[[
     before : int
         Bytes that earlier runs wrote.  They count neither for the rate nor for the time that is
         left.
+    reused : int, default: 0
+        Bytes of these that are kept of a store that grows.
 
     Yields
     ------
@@ -37,7 +41,7 @@ def shown(kind: Progress | bool, total: int, before: int) -> Iterator[Callable[[
         Takes the number of bytes that have been written since the last call.
     """
     how = _decided(kind)
-    resumed = f"resumed: {before / total:.0%} was done before" if before else ""
+    resumed = earlier(reused / max(1, total), (before - reused) / max(1, total))
     if how == "bar":
         length = total - before
         with click.progressbar(
@@ -51,6 +55,20 @@ def shown(kind: Progress | bool, total: int, before: int) -> Iterator[Callable[[
             yield log.add
     else:
         yield lambda _n_bytes: None
+
+
+def earlier(reused: float, resumed: float) -> str:
+    """In words, what shares of the target were there before this run.
+
+    Examples
+    --------
+    >>> earlier(0.96, 0.0), earlier(0.5, 0.25)
+    ('reused: 96%', 'reused: 50%; resumed: 25% was done before')
+    """
+    words = [f"reused: {reused:.0%}"] if reused else []
+    if resumed > 0:
+        words.append(f"resumed: {resumed:.0%} was done before")
+    return "; ".join(words)
 
 
 def _decided(kind: Progress | bool) -> str:

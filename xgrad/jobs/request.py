@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import dask.array as da
+import numpy as np
 import xarray as xr
 
 from xgrad._typing import Dim
@@ -24,7 +25,7 @@ from xgrad.operators.operations import OPERATIONS
 from xgrad.operators.result import Result
 from xgrad.stores.opening import Opening
 from xgrad.stores.several import in_words
-from xgrad.stores.source import opened
+from xgrad.stores.source import Source, opened
 from xgrad.stores.urls import shown
 from xgrad.stores.workplace import fault_of_name
 
@@ -159,6 +160,8 @@ class Job:
     ----------
     request : Request
         What is to be computed.
+    source : Source, optional
+        The open source.  Default: it is opened.
 
     Raises
     ------
@@ -166,9 +169,9 @@ class Job:
         As :func:`xgrad.stores.source.opened` and :func:`xgrad.gradient`.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, source: Source | None = None) -> None:
         self.request = request
-        source = request.given or opened(request.sources, request.opening)
+        source = source or request.given or opened(request.sources, request.opening)
         names = request.variables or ()
         self.source = replace(source, data=links.as_coordinates(source.data, names))
         self.data = self._chosen(names)
@@ -177,6 +180,15 @@ class Job:
         describe = OPERATIONS[request.operation].describe
         self.results = describe(self.data, request.dim, self.options, **request.own)
         self._require_names()
+
+    def until(self, dim: str, cells: int) -> Job:
+        """The same job of the first cells along a dimension."""
+        options: dict[str, Any] = dict(self.request.options)
+        spacing = options.get("spacing")
+        if isinstance(spacing, Mapping) and np.ndim(spacing.get(dim, 0)) == 1:
+            options["spacing"] = {**spacing, dim: spacing[dim][:cells]}
+        request = replace(self.request, options=cast(FieldOptions, options))
+        return Job(request, self.source.until(dim, cells))
 
     def _chosen(self, names: tuple[str, ...]) -> xr.Dataset:
         """The variables of these names, by default all."""

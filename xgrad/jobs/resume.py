@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from dask.tokenize import tokenize
+from numpy.typing import NDArray
 
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Box
@@ -26,7 +27,10 @@ from xgrad.jobs.request import Group, Job, Request
 from xgrad.stores.urls import absolute, shown
 from xgrad.stores.workplace import Workplace, mark, marked
 
-_CONTENT, _COORDINATES = "content of the source", "coordinates"
+#: What is shown by its name only.
+_CONTENT, COORDINATES = "content of the source", "coordinates"
+#: What is never shown, as it may hold a secret.
+OPENING = "options with which the source is opened"
 # It may change although an object is made in the same way: random numbers have no other name.
 _OBJECT = "object that is the source, or a store or file that it is read from"
 # Another form of the lines about finished regions has another number.
@@ -36,34 +40,42 @@ _JOURNAL = "2"
 def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]:
     """What two runs must have in common for the second to resume the first."""
     request = job.request
-    given = sorted({**request.options, **request.own}.items())
-    found = {name: repr(value) for name, value in given if name != "spacing"}
-    # Sorted, because a folder is listed in any order.
-    results = sorted(job.results, key=lambda one: one.name)
-    steps = [
-        (one.name, one.how, one.attrs.get("units"), [_of_term(term) for term in one.terms])
-        for one in results
-    ]
-    return found | {
-        "version": version("xgrad"),
+    return asked(job, checksum=checksum) | {
         "journal": _JOURNAL,
-        "operation": request.operation,
         "source": _places(request),
         "opening": repr(sorted(request.opening.keywords.items(), key=str)),
-        "group": repr(request.opening.group),
         "engine": repr(request.opening.engine),
-        "fill_value": repr({group.name: group.fill_value for group in job.groups}),
-        "variables": repr([group.name for group in job.groups]),
-        "dim": repr([one.name for one in results]),
-        "chunks": repr({group.name: group.written for group in job.groups}),
-        "checksum": repr(checksum),
-        _COORDINATES: tokenize(
-            steps,
-            request.options.get("spacing"),
-            job.source.digest_of_coords(job.template().coords),
-        ),
+        COORDINATES: tokenize(steps(job), job.source.digest_of_coords(job.template().coords)),
         _content(job): job.source.digest(job.read, allow_missing=allow_missing),
     }
+
+
+def asked(job: Job, *, checksum: bool) -> dict[str, str]:
+    """What is asked for, and what else decides the numbers and their storage, by its name."""
+    request = job.request
+    given = sorted({**request.options, **request.own}.items())
+    found = {name: repr(value) for name, value in given if name != "spacing"}
+    return found | {
+        "version": version("xgrad"),
+        "operation": request.operation,
+        "group": repr(request.opening.group),
+        "fill_value": repr({group.name: group.fill_value for group in job.groups}),
+        "variables": repr([group.name for group in job.groups]),
+        # Sorted, because a folder is listed in any order.
+        "dim": repr(sorted(one.name for one in job.results)),
+        "chunks": repr({group.name: group.written for group in job.groups}),
+        "checksum": repr(checksum),
+    }
+
+
+def steps(job: Job) -> str:
+    """A text that changes with the steps, factors and units of the results."""
+    each = [
+        (one.name, one.how, one.attrs.get("units"), [_of_term(term) for term in one.terms])
+        for one in sorted(job.results, key=lambda one: one.name)
+    ]
+    found: str = tokenize(each, job.request.options.get("spacing"))
+    return found
 
 
 def _places(request: Request) -> str:
@@ -135,22 +147,29 @@ def remember(place: Workplace, own: dict[str, str]) -> None:
 
 
 def _require_same(before: dict[str, str], own: dict[str, str]) -> None:
-    keys = sorted(key for key in {*before, *own} if before.get(key) != own.get(key))
-    if keys:
-        different = ", ".join(map(_in_words(before, own), keys))
+    if before != own:
         raise ValueError(
-            f"`target` holds an unfinished job that differs in {different}; repeat its options to "
-            "resume it, or start over with `restart`"
+            f"`target` holds an unfinished job that differs in {different(before, own)}; repeat "
+            "its options to resume it, or start over with `restart`"
         )
 
 
-def _in_words(before: dict[str, str], own: dict[str, str]) -> Callable[[str], str]:
+def different(before: Mapping[str, str], own: Mapping[str, str]) -> str:
+    """What differs between two jobs, in words.
+
+    Examples
+    --------
+    >>> different({"accuracy": "4", "coordinates": "a1"}, {"coordinates": "b2"})
+    '`accuracy` (4 then, not given now), the coordinates'
+    """
+
     def words(key: str) -> str:
-        if key in (_COORDINATES, _CONTENT, _OBJECT):
+        if key in (COORDINATES, _CONTENT, _OBJECT, OPENING):
             return f"the {key}"
         return f"`{key}` ({before.get(key, 'not given')} then, {own.get(key, 'not given')} now)"
 
-    return words
+    keys = sorted(key for key in {*before, *own} if before.get(key) != own.get(key))
+    return ", ".join(map(words, keys))
 
 
 def require_unchanged(job: Job, own: dict[str, str], *, allow_missing: bool) -> None:
@@ -217,14 +236,18 @@ class Finished:
             "of this job; start over with `restart`"
         )
 
+    def along(self, group: Group, axis: int) -> NDArray[np.bool_]:
+        """Which rows of chunks across an axis are finished."""
+        others = tuple(k for k in range(len(group.shape)) if k != axis)
+        return np.asarray(self._grids[group.index].all(axis=others))
+
     def has(self, group: Group, box: Box) -> bool:
         """Whether a region is finished."""
         return bool(self._grids[group.index][_chunks(group, box)].all())
 
     def add(self, index: int, box: Box) -> int:
         """Mark a region of a group as finished, and return the number of bytes written for it."""
-        cells = ",".join(f"{part.start}:{part.stop}" for part in box)
-        self._place.finish(f"{cells} {index}")
+        self._place.finish(line(index, box))
         return self._note(index, box)
 
     def _note(self, index: int, box: Box) -> int:
@@ -243,8 +266,19 @@ class Finished:
         return int(finished)
 
 
+def line(index: int, box: Box) -> str:
+    """A line of the journal: a region of a group is finished.
+
+    Examples
+    --------
+    >>> line(1, (slice(0, 4), slice(8, 12)))
+    '0:4,8:12 1'
+    """
+    return f"{','.join(f'{part.start}:{part.stop}' for part in box)} {index}"
+
+
 def _parsed(line: str) -> tuple[int, Box]:
-    """A group and a region, as :meth:`Finished.add` writes them.
+    """A group and a region, as :func:`line` writes them.
 
     Examples
     --------

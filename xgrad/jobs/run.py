@@ -16,7 +16,7 @@ import numpy as np
 import zarr
 
 from xgrad._typing import Progress
-from xgrad.jobs import copies, empty_target, progress, resume
+from xgrad.jobs import append, copies, empty_target, progress, record, resume
 from xgrad.jobs.assignment import (
     Assignment,
     adopt,
@@ -27,10 +27,10 @@ from xgrad.jobs.assignment import (
     opened,
     shared,
 )
-from xgrad.jobs.cutting import Box
+from xgrad.jobs.cutting import Box, Layout
 from xgrad.jobs.plan import Plan, planned
 from xgrad.jobs.request import Job, Request
-from xgrad.stores.listing import listed
+from xgrad.stores.listing import fingerprint, listed
 from xgrad.stores.targets import Target, checked
 from xgrad.stores.urls import is_remote, local_path, shown
 from xgrad.stores.workplace import Workplace
@@ -56,6 +56,8 @@ class Report:
         Largest resident memory of a process that worked on it, in bytes.
     done_before : float
         Share of the target that earlier runs wrote, from 0 to 1.
+    reused : float
+        Share of the target that is as it was in the store that has grown, from 0 to 1.
     """
 
     bytes_read: int
@@ -63,13 +65,21 @@ class Report:
     seconds: float
     peak_memory: int
     done_before: float = 0.0
+    reused: float = 0.0
+
+    @property
+    def is_of_nothing(self) -> bool:
+        """Whether nothing was computed, as the store that was to grow has all cells."""
+        return self.reused == 1 and not self.bytes_written
 
     def __str__(self) -> str:
+        if self.is_of_nothing:
+            return "nothing to compute: the target has all of it"
         moved = self.bytes_read + self.bytes_written
-        resumed = f"; resumed: {self.done_before:.0%} was done before" if self.done_before else ""
+        before = progress.earlier(self.reused, self.done_before)
         return (
             f"{moved / 1e9:.2f} GB in {self.seconds:.1f} s, {moved / self.seconds / 1e9:.2f} GB/s, "
-            f"peak memory {size(self.peak_memory)}{resumed}"
+            f"peak memory {size(self.peak_memory)}{before and f'; {before}'}"
         )
 
 
@@ -79,6 +89,7 @@ class Settings:
 
     memory: int | None = None
     checksum: bool = False
+    append: str | None = None
     overwrite: bool = False
     restart: bool = False
     allow_missing: bool = False
@@ -94,6 +105,12 @@ class Settings:
             raise ValueError(f"`memory` is {memory!r}; give a positive number of bytes")
         if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
             raise ValueError(f"`retries` is {retries!r}; give 0 or more")
+        if self.append is not None and not isinstance(self.append, str):
+            raise TypeError(f"`append` is {self.append!r}; give the name of a dimension")
+        if self.append is not None and self.overwrite:
+            raise ValueError(
+                f"`append` is {self.append!r}, but `overwrite` computes everything; leave one out"
+            )
         workers, scheduler = self.workers, self.scheduler
         if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int)):
             raise TypeError(f"`workers` is {workers!r}; give a number of processes")
@@ -117,7 +134,10 @@ def look(request: Request, target: str | Path, settings: Settings) -> Plan:
     with _opened(request) as job, settings.cluster() as client, shared(client, request):
         plan = _planned(job, place, client, settings)
         job.source.digest(job.read, allow_missing=settings.allow_missing)
-    return plan
+        reuse = None
+        if settings.append is not None:
+            reuse = _reuse(job, place, settings, record.of_source(job, checksum=settings.checksum))
+    return plan if reuse is None else replace(plan, bytes_reused=reuse.n_bytes)
 
 
 def run(request: Request, target: str | Path, settings: Settings) -> Report:
@@ -128,25 +148,51 @@ def run(request: Request, target: str | Path, settings: Settings) -> Report:
         processes.enter_context(shared(client, request))
         plan = _planned(job, found, client, settings)
         own = resume.identity(job, allow_missing=settings.allow_missing, checksum=settings.checksum)
-        start = time.perf_counter()
+        kept = record.of_source(job, checksum=settings.checksum)
+        start, n_reused = time.perf_counter(), 0
         with found.hold(f"xgrad {request.operation} of {request.described}") as place:
             if not resume.resumes(place, own, request.token, restart=settings.restart):
-                _begin(job, plan, place, own, checksum=settings.checksum)
+                reuse = _reuse(job, found, settings, kept)
+                if reuse is not None and reuse.is_all:
+                    return _nothing(start, peak_memory(client))
+                n_reused = _begin(job, plan, place, found, reuse, own, settings)
             _require_arrays(job, place)
             adopt(job, plan.n_lanes)
-            before = _work_off(job, plan, place, client, settings)
-            _verify(job, place)
+            before = _work_off(job, plan, place, client, settings, n_reused)
+            results = _verify(job, place)
             resume.require_unchanged(job, own, allow_missing=settings.allow_missing)
             peak = peak_memory(client)
             # Nothing that takes time comes after the publication: an interruption that comes later
             # must not say that the job can be resumed.
             processes.close()
-            place.publish()
+            place.publish(record.written(kept, results))
         seconds = time.perf_counter() - start
-    return _report(job, before, seconds, peak)
+    return _report(job, before, n_reused, seconds, peak)
 
 
-def _report(job: Job, before: Sequence[int], seconds: float, peak: int) -> Report:
+def _reuse(
+    job: Job, target: Target, settings: Settings, own: dict[str, Any]
+) -> append.Reuse | None:
+    """What of an existing store is kept; None if there is none, or it is to be replaced."""
+    if settings.append is None:
+        return None
+    if settings.append not in job.data.dims:
+        raise ValueError(
+            f"`append` names {settings.append!r}, which is not a dimension; they are "
+            f"{list(job.data.dims)}"
+        )
+    existing = target.existing()
+    if existing is None:
+        return None
+    return append.reusable(job, settings.append, existing, own, checksum=settings.checksum)
+
+
+def _nothing(start: float, peak: int) -> Report:
+    """The report of a run that had nothing to do."""
+    return Report(0, 0, time.perf_counter() - start, peak, reused=1.0)
+
+
+def _report(job: Job, before: Sequence[int], n_reused: int, seconds: float, peak: int) -> Report:
     """What this run did, without the cells of each group that earlier runs finished."""
     n_read, n_written, n_all = 0, 0, 0
     for group, cells in zip(job.groups, before, strict=True):
@@ -154,7 +200,9 @@ def _report(job: Job, before: Sequence[int], seconds: float, peak: int) -> Repor
         n_read += own * sum(variable.dtype.itemsize for variable in group.origins.values())
         n_written += own * group.itemsize
         n_all += math.prod(group.shape) * group.itemsize
-    return Report(n_read, n_written, seconds, peak, 1 - n_written / n_all if n_all else 0.0)
+    share = 1 / max(1, n_all)
+    resumed = (n_all - n_written - n_reused) * share
+    return Report(n_read, n_written, seconds, peak, resumed, n_reused * share)
 
 
 def _checked(
@@ -165,7 +213,10 @@ def _checked(
         raise TypeError(f"`target` is a {type(target).__name__}; give a path or URL")
     below = request.given.places() if request.given else ()
     for source in (*below, *request.sources):
-        found = checked(source, target, overwrite=settings.overwrite, tidies=tidies)
+        found = checked(
+            source, target, overwrite=settings.overwrite, grows=settings.append is not None,
+            tidies=tidies,
+        )  # fmt: skip
         if is_remote(target) and not is_remote(source):
             break  # a file on this machine cannot be there, and each check asks the object store
     return found
@@ -198,14 +249,23 @@ def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
     return planned(job, target.name, processes, longest, waits=waits)
 
 
-def _begin(job: Job, plan: Plan, place: Workplace, own: dict[str, str], *, checksum: bool) -> None:
-    """Make the arrays without their chunks."""
-    zarr_format = place.zarr_format or job.source.zarr_format
-    place.begin(zarr_format, job.request.token)
-    result = empty_target.skeleton(job, zarr_format, checksum=checksum)
-    empty_target.write(result, place.store, zarr_format)
+def _begin(
+    job: Job, plan: Plan, place: Workplace, target: Target, reuse: append.Reuse | None,
+    own: dict[str, str], settings: Settings,
+) -> int:  # fmt: skip
+    """Make the arrays, with no chunks but those that are kept.  Return the bytes of these."""
+    if reuse is None:
+        zarr_format = place.zarr_format or job.source.zarr_format
+        place.begin(zarr_format, job.request.token)
+        result = empty_target.skeleton(job, zarr_format, checksum=settings.checksum)
+        empty_target.write(result, place.store, zarr_format)
+    else:
+        result, reuse = append.begin(
+            job, place, target.existing(), reuse, checksum=settings.checksum
+        )
     copies.copy(result, place.store, plan.n_copies)
     resume.remember(place, own)
+    return 0 if reuse is None else reuse.n_bytes
 
 
 def _require_arrays(job: Job, place: Workplace) -> None:
@@ -220,14 +280,17 @@ def _require_arrays(job: Job, place: Workplace) -> None:
 
 
 def _work_off(
-    job: Job, plan: Plan, place: Workplace, client: Any, settings: Settings
+    job: Job, plan: Plan, place: Workplace, client: Any, settings: Settings, n_reused: int
 ) -> Sequence[int]:
     """Do the regions that are not finished.  Return the cells of each group that were before."""
     done = resume.Finished(job.groups, place)
-    tasks = assignments(job, plan.layouts, place.store, settings.retries, plan.n_lanes, done.has)
+    layouts: Sequence[Layout] = plan.layouts
+    if settings.append is not None:
+        layouts = append.around(settings.append, layouts, job.groups, done)
+    tasks = assignments(job, layouts, place.store, settings.retries, plan.n_lanes, done.has)
     pairs = zip(job.groups, done.before, strict=True)
     before = sum(group.itemsize * cells for group, cells in pairs)
-    with progress.shown(settings.progress, plan.bytes_written, before) as update:
+    with progress.shown(settings.progress, plan.bytes_written, before, n_reused) as update:
 
         def finished(task: Assignment, box: Box) -> None:
             update(done.add(task.group, box))
@@ -236,13 +299,20 @@ def _work_off(
     return done.before
 
 
-def _verify(job: Job, place: Workplace) -> None:
-    """Check that every chunk exists.  Chunks of fill values are written like the others."""
+def _verify(job: Job, place: Workplace) -> dict[str, str]:
+    """Check that every chunk exists, and return a fingerprint of each array.
+
+    Chunks of fill values are written like the others.
+    """
+    found = {}
     for group in job.groups:
         for name, array in arrays(place.store, group.results).items():
-            missing = listed(array).missing()
+            listing = listed(array)
+            found[name] = fingerprint(array, listing)
+            missing = listing.missing()
             if missing is not None:
                 raise RuntimeError(
                     f"the chunk {missing} of {name!r} has disappeared since it was written; the "
                     "target is not published; start over with `restart`"
                 )
+    return found

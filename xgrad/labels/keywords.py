@@ -165,6 +165,10 @@ class RunOptions(SourceOptions, total=False):
         ),
     ]
     checksum: Annotated[bool, Keyword(default=False, help="Add a CRC32C checksum to each chunk.")]
+    append: Annotated[
+        str | None,
+        Keyword(None, "Let DST grow along this dimension, as SRC has: compute only what is new."),
+    ]
     overwrite: Annotated[
         bool, Keyword(default=False, help="Replace DST once the new store is complete.")
     ]

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import zarr
+from zarr.core.sync import sync
 
 from xgrad.stores.snapshots import storage
 from xgrad.stores.urls import shown
-from xgrad.stores.workplace import Workplace, make_root, unmark
+from xgrad.stores.workplace import METADATA, Keeps, Workplace, make_root, unmark
 
 _BRANCH = "main"
 
@@ -27,6 +28,10 @@ class _Session:
     def begin(self, zarr_format: int, run: str) -> None:
         make_root(self.store, zarr_format, run)
 
+    def grow(self, zarr_format: int, run: str, keeps: Keeps) -> None:
+        del zarr_format, run  # they are in the metadata, which are written over
+        sync(_drop(self.store, keeps))
+
     def remember(self, job: str) -> None:
         pass
 
@@ -39,9 +44,35 @@ class _Session:
     def finished(self) -> Iterable[str]:
         return []
 
-    def publish(self) -> None:
-        unmark(self.store)
+    def publish(self, record: str = "") -> None:
+        unmark(self.store, record)
         self._session.commit(self._message)
+
+
+async def _drop(store: Any, keeps: Keeps) -> None:
+    """Delete all chunks but those that are kept.  Metadata are written over."""
+    async for key in store.list_prefix(""):
+        array, _, rest = key.partition("/")
+        if key.rpartition("/")[2] not in METADATA and not keeps(array, rest):
+            await store.delete(key)
+
+
+def existing(target: str) -> Any:
+    """The store on the branch of a repository, as zarr opens it; None if there is none."""
+    own = storage("target", target)
+    import icechunk  # noqa: PLC0415
+
+    if not icechunk.Repository.exists(own):
+        return None
+    store = icechunk.Repository.open(own).readonly_session(_BRANCH).store
+    return store if _has_data(store) else None
+
+
+def _has_data(store: Any) -> bool:
+    try:
+        return bool(list(zarr.open_group(store, mode="r").members()))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -68,11 +99,7 @@ def in_repository(target: str, message: str, *, overwrite: bool) -> Iterator[Wor
     import icechunk  # noqa: PLC0415
 
     session = icechunk.Repository.open_or_create(own).writable_session(_BRANCH)
-    try:
-        has_data = bool(list(zarr.open_group(session.store, mode="r").members()))
-    except FileNotFoundError:
-        has_data = False
-    if has_data and not overwrite:
+    if _has_data(session.store) and not overwrite:
         raise FileExistsError(
             f"`target` {shown(target)!r} holds data; choose another, or replace them in a new "
             "version with `overwrite`"

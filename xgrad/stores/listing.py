@@ -17,8 +17,8 @@ from zarr.storage import FsspecStore
 from xgrad.errors import ChunkError
 
 _NUMBERS = re.compile(r"\d+")
-# What fsspec's object stores may say about an object in a listing.
-_MARKS = ("size", "ETag", "etag")
+# What fsspec's object stores may say of the content of an object in a listing.
+_MARKS = ("ETag", "etag")
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,19 @@ class Listing:
         One for each chunk, in the shape of the grid of chunks.
     marks : int
         A sum over all chunks that changes when a chunk does.
+    slabs : tuple of list of int
+        For each axis, the same sum over the chunks of each index along it.
+    sizes : int
+        A sum over all chunks that changes when the size of one does.
+    is_marked : bool
+        Whether the marks tell any change of a chunk, not only that of its size or its name.
     """
 
     present: np.ndarray[Any, np.dtype[np.bool_]]
     marks: int
+    slabs: tuple[list[int], ...]
+    sizes: int
+    is_marked: bool
 
     @property
     def n_missing(self) -> int:
@@ -61,13 +70,78 @@ def listed(array: Any) -> Listing:
     """
     sides = array.shards or array.chunks
     grid = tuple(-(-size // side) for size, side in zip(array.shape, sides, strict=True))
-    present, marks = np.zeros(grid, bool), 0
-    for key, mark in _keys(array):
-        index = tuple(map(int, _NUMBERS.findall(key)[-len(grid):])) if grid else ()  # fmt: skip
+    present, marks, sizes, is_marked = np.zeros(grid, bool), 0, 0, True
+    slabs: tuple[list[int], ...] = tuple([0] * side for side in grid)
+    for key, size, mark in _keys(array):
+        index = index_of(key, len(grid))
         if len(index) == len(grid) and all(k < n for k, n in zip(index, grid, strict=True)):
             present[index] = True
-            marks += hash_of(f"{key} {mark}")
-    return Listing(present, marks % 2**64)
+            own = hash_of(f"{key} {size} {mark}")
+            marks += own
+            for sums, k in zip(slabs, index, strict=True):
+                sums[k] = (sums[k] + own) % 2**64
+            sizes += hash_of(f"{key} {size}")
+            is_marked = is_marked and mark != ""
+    return Listing(present, marks % 2**64, slabs, sizes % 2**64, is_marked)
+
+
+def marks_of(array: Any) -> np.ndarray[Any, np.dtype[np.uint64]] | None:
+    """A number for each chunk that changes when it does, 0 if it does not exist.
+
+    None if the store does not tell when a chunk changed.
+    """
+    sides = array.shards or array.chunks
+    grid = tuple(-(-size // side) for size, side in zip(array.shape, sides, strict=True))
+    found = np.zeros(grid, np.uint64)
+    for key, size, mark in _keys(array):
+        index = index_of(key, len(grid))
+        if len(index) == len(grid) and all(k < n for k, n in zip(index, grid, strict=True)):
+            if not mark:
+                return None
+            found[index] = hash_of(f"{key} {size} {mark}")
+    return found
+
+
+def index_of(key: str, ndim: int) -> tuple[int, ...]:
+    """Index of a chunk by its name, in either format.
+
+    Examples
+    --------
+    >>> index_of("c/0/12", 2), index_of("0.12", 2)
+    ((0, 12), (0, 12))
+    """
+    return tuple(map(int, _NUMBERS.findall(key)[-ndim:])) if ndim else ()  # fmt: skip
+
+
+def fingerprint(array: Any, listing: Listing) -> str:
+    """A text that differs if an array holds other chunks, as far as that shows at little cost.
+
+    It covers the names and sizes of all chunks, and the bytes of three of them.
+
+    Examples
+    --------
+    >>> import zarr
+    >>> array = zarr.create_array({}, shape=(4,), chunks=(2,), dtype="f8", fill_value=0)
+    >>> array[:] = 1
+    >>> before = fingerprint(array, listed(array))
+    >>> array[:] = 2
+    >>> before == fingerprint(array, listed(array))
+    False
+    """
+    found = hashlib.sha256(f"{listing.sizes:x}".encode())
+    grid = listing.present.shape
+    n_chunks = listing.present.size
+    for k in sorted({0, n_chunks // 2, n_chunks - 1}) if n_chunks else ():
+        key = array.metadata.encode_chunk_key(tuple(map(int, np.unravel_index(k, grid))))
+        chunk = sync((array.store_path / key).get())
+        found.update(b"" if chunk is None else chunk.to_bytes())
+    return found.hexdigest()[:16]
+
+
+def metadata_of(array: Any) -> str:
+    """The metadata of an array in one text, apart from its shape."""
+    own = {key: value for key, value in array.metadata.to_dict().items() if key != "shape"}
+    return repr(sorted(own.items(), key=str))
 
 
 def digest(group: Any, names: Iterable[Hashable], *, allow_missing: bool) -> str:
@@ -129,8 +203,8 @@ def hash_of(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def _keys(array: Any) -> Iterator[tuple[str, str]]:
-    """Name of each chunk of an array, and its size and time if the file system says them."""
+def _keys(array: Any) -> Iterator[tuple[str, str, str]]:
+    """Name of each chunk of an array, its size, and what tells that it changed, "" if unknown."""
     store, path = array.store_path.store, array.store_path.path
     folder = getattr(store, "root", None)
     if isinstance(folder, Path):
@@ -139,12 +213,12 @@ def _keys(array: Any) -> Iterator[tuple[str, str]]:
                 if _is_chunk(name):
                     status = (Path(where) / name).stat()
                     key = os.path.relpath(Path(where) / name, folder / path)
-                    yield key, f"{status.st_size} {status.st_mtime_ns}"
+                    yield key, str(status.st_size), str(status.st_mtime_ns)
         return
-    for key, mark in sync(_collected(store, f"{path}/" if path else "")):
+    for key, size, mark in sync(_collected(store, f"{path}/" if path else "")):
         name = key[len(path) :].lstrip("/")
         if _is_chunk(name.rpartition("/")[2]):
-            yield name, mark
+            yield name, size, mark
 
 
 def _is_chunk(name: str) -> bool:
@@ -152,13 +226,17 @@ def _is_chunk(name: str) -> bool:
     return not name.startswith(".") and not name.endswith((".json", ".partial"))
 
 
-async def _collected(store: Any, prefix: str) -> list[tuple[str, str]]:
+async def _collected(store: Any, prefix: str) -> list[tuple[str, str, str]]:
     if not isinstance(store, FsspecStore):
-        return [(key, "") async for key in store.list_prefix(prefix)]
+        return [(key, "", "") async for key in store.list_prefix(prefix)]
     # As its list_prefix does, which drops all but the names.
     root = f"{store.path.rstrip('/')}/" if store.path.strip("/") else ""  # that of references
     found = await store.fs._find(f"{root}{prefix}", detail=True, withdirs=False)
     return [
-        (key.removeprefix(root), f"{[details.get(mark) for mark in _MARKS]}")
+        (
+            key.removeprefix(root),
+            str(details.get("size")),
+            next((str(details[mark]) for mark in _MARKS if details.get(mark)), ""),
+        )
         for key, details in found.items()
     ]

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from xgrad.stores import own_folder
 from xgrad.stores.urls import is_zarr, local_path, shown
-from xgrad.stores.workplace import Workplace, consolidate, make_root, unmark
+from xgrad.stores.workplace import METADATA, Keeps, Workplace, consolidate, make_root, unmark
 
 
 def _workplace(target: Path) -> Path:
@@ -150,6 +150,16 @@ class _Folder:
             shutil.rmtree(rest, ignore_errors=True)
         make_root(self.store, zarr_format, run)
 
+    def grow(self, zarr_format: int, run: str, keeps: Keeps) -> None:
+        self.begin(zarr_format, run)
+        for where, _, names in os.walk(self.target):
+            below = Path(where).relative_to(self.target)
+            kept = [name for name in names if _is_kept(below / name, keeps)]
+            if kept:
+                (self.store / below).mkdir(parents=True, exist_ok=True)
+            for name in kept:
+                _link(Path(where) / name, self.store / below / name)
+
     def remember(self, job: str) -> None:
         with own_folder.opened(self._new_job, "w") as new:
             new.write(job)
@@ -173,13 +183,13 @@ class _Folder:
         self._journal.truncate(sum(len(f"{line}\n".encode()) for line in lines))
         return lines
 
-    def publish(self) -> None:
+    def publish(self, record: str = "") -> None:
         for where, _, names in os.walk(self.store):
             for name in names:
                 if name.endswith(".partial"):  # what zarr was writing when a process was killed
                     (Path(where) / name).unlink()
         _refuse_existing(self.target, overwrite=self.overwrite)
-        unmark(self.store)
+        unmark(self.store, record)
         consolidate(self.store)
         self.rename()
         self._job.unlink(missing_ok=True)  # there is nothing to resume
@@ -198,6 +208,22 @@ class _Folder:
         """Bring back the store to be replaced, if a run ended between its two renames."""
         if self._replaced.exists() and not self.target.exists():
             self._replaced.rename(self.target)
+
+
+def _is_kept(path: Path, keeps: Keeps) -> bool:
+    array, *rest = path.parts
+    return bool(rest) and path.name not in METADATA and keeps(array, "/".join(rest))
+
+
+def _link(old: Path, new: Path) -> None:
+    """Give a file that will not be changed a second name, or copy it where none is possible."""
+    try:
+        if not old.is_symlink():
+            new.hardlink_to(old)
+            return
+    except OSError:  # the file system has no links, or no more of this file
+        pass
+    shutil.copy2(old, new)
 
 
 def is_replacing(target: str | Path) -> bool:

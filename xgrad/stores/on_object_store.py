@@ -8,7 +8,7 @@ it, under ``<target>.partial``.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote, unquote
@@ -17,7 +17,15 @@ import fsspec
 
 from xgrad.stores.object_lock import ObjectLock
 from xgrad.stores.urls import cause, is_remote, shown
-from xgrad.stores.workplace import INCOMPLETE, Workplace, consolidate, make_root
+from xgrad.stores.workplace import (
+    INCOMPLETE,
+    METADATA,
+    Keeps,
+    Workplace,
+    completed,
+    consolidate,
+    make_root,
+)
 
 # Where the metadata of a root have its attributes, in the order in which readers look for them.
 _ATTRIBUTES = {".zmetadata": ("metadata", ".zattrs"), ".zattrs": (), "zarr.json": ("attributes",)}
@@ -39,18 +47,47 @@ class _Prefix:
         self._begun_by = ""
 
     def begin(self, zarr_format: int, run: str) -> None:
-        self.lock.renew()
-        # An empty job says that xgrad has begun a store here, and that there is nothing to resume.
-        self._begun_by = run
-        self.remember("")
-        if self.fs.exists(self._all_marks):
-            self.fs.rm(self._all_marks, recursive=True)
+        self._take_over(run)
         # The metadata of the root say that the store may be removed, so they go last.
         every = self.fs.find(self.root)
         below = [path for path in every if path.rpartition("/")[0] != self.root]
         if below:
             self.fs.rm(below)
         make_root(self.store, zarr_format, run)
+
+    def grow(self, zarr_format: int, run: str, keeps: Keeps) -> None:
+        del zarr_format  # that of the store, as of all that is kept of it
+        self._take_over(run)
+        # Readers learn that the store is unfinished before anything of it changes.
+        self._set_attributes(lambda own: own | {INCOMPLETE: run})
+        prefix = f"{self.root}/"
+        dropped = []
+        for path in self.fs.find(self.root):
+            array, _, key = path.removeprefix(prefix).partition("/")
+            if path.rpartition("/")[2] not in METADATA and not keeps(array, key):
+                dropped.append(path)
+        if dropped:
+            self.fs.rm(dropped)
+
+    def _take_over(self, run: str) -> None:
+        """Say that xgrad has begun a store here, and that there is nothing to resume."""
+        self.lock.renew()
+        self._begun_by = run
+        self.remember("")
+        if self.fs.exists(self._all_marks):
+            self.fs.rm(self._all_marks, recursive=True)
+
+    def _set_attributes(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Change the attributes of the root, wherever readers find them."""
+        for name, keys in _ATTRIBUTES.items():
+            found = self._read(f"{self.root}/{name}")
+            if found is not None:
+                metadata = json.loads(found)
+                own = _inside(metadata, keys)
+                new = change(dict(own))
+                own.clear()
+                own.update(new)
+                self.fs.pipe_file(f"{self.root}/{name}", json.dumps(metadata).encode())
 
     def remember(self, job: str) -> None:
         self.fs.pipe_file(self._job, f"{self._begun_by}\n{job}".encode())
@@ -78,16 +115,11 @@ class _Prefix:
             return []
         return [unquote(path.rsplit("/", 1)[1]) for path in self.fs.find(self._marks)]
 
-    def publish(self) -> None:
+    def publish(self, record: str = "") -> None:
         self.lock.renew()
         # Readers look at the consolidated metadata first: they must exist when the mark goes.
         consolidate(self.store)
-        for name, keys in _ATTRIBUTES.items():
-            found = self._read(f"{self.root}/{name}")
-            if found is not None:
-                metadata = json.loads(found)
-                _inside(metadata, keys).pop(INCOMPLETE, None)
-                self.fs.pipe_file(f"{self.root}/{name}", json.dumps(metadata).encode())
+        self._set_attributes(lambda own: completed(own, record))
         self.tidy()
 
     def is_begun(self) -> bool:
@@ -105,6 +137,12 @@ class _Prefix:
         except FileNotFoundError:
             return True
         return names <= {".zgroup"}
+
+    def is_store(self) -> bool:
+        """Whether there is a store, of which no chunk of a result has been replaced yet."""
+        names = ("zarr.json", ".zgroup")
+        is_there = any(self.fs.exists(f"{self.root}/{name}") for name in names)
+        return is_there and not (self._is_incomplete() and self.remembered())
 
     def tidy(self) -> None:
         """Remove what was kept about a job that has ended."""
@@ -134,7 +172,9 @@ def _inside(metadata: Any, keys: tuple[str, ...]) -> Any:
     return metadata
 
 
-def check(source: object, target: str, *, overwrite: bool, tidies: bool = False) -> None:
+def check(
+    source: object, target: str, *, overwrite: bool, grows: bool = False, tidies: bool = False
+) -> None:
     """Check that a store can be written to a URL without loss.
 
     Parameters
@@ -143,6 +183,8 @@ def check(source: object, target: str, *, overwrite: bool, tidies: bool = False)
         What is read and what is to be written.
     overwrite : bool
         Whether the user wants to replace an existing store.
+    grows : bool, default: False
+        Whether an existing store gets more cells.
     tidies : bool, default: False
         Whether to remove what an unfinished job left beside a store that is complete or that it
         did not write.
@@ -170,7 +212,7 @@ def check(source: object, target: str, *, overwrite: bool, tidies: bool = False)
         message = f"`target` {shown(target)!r} cannot be reached: {shown(error)}"
         raise OSError(message) from cause(error)
     _refuse_overlap(source, target, place)
-    if is_free:
+    if is_free or (grows and place.is_store()):
         return
     if tidies and place.is_begun() and place.lock.is_free():
         place.tidy()
@@ -178,6 +220,11 @@ def check(source: object, target: str, *, overwrite: bool, tidies: bool = False)
             place.lock.release()
     remedy = "; `overwrite` works on disk only, where a store can be renamed" if overwrite else ""
     raise FileExistsError(f"{_exists(target)}{remedy}")
+
+
+def existing(target: str) -> str | None:
+    """The URL, if it has a store that can grow."""
+    return target if _Prefix(target).is_store() else None
 
 
 def _refuse_overlap(source: object, target: str, place: _Prefix) -> None:
@@ -200,8 +247,15 @@ def _exists(target: str) -> str:
 
 
 @contextmanager
-def at_url(target: str) -> Iterator[Workplace]:
+def at_url(target: str, *, grows: bool = False) -> Iterator[Workplace]:
     """Open the workplace of a URL that passed :func:`check`, for this process alone.
+
+    Parameters
+    ----------
+    target : str
+        The URL.
+    grows : bool, default: False
+        Whether an existing store gets more cells.
 
     Raises
     ------
@@ -214,6 +268,6 @@ def at_url(target: str) -> Iterator[Workplace]:
             f"`target` {shown(target)!r} is being written by another process; wait for it"
         )
     with place.lock.renewed():
-        if not place.is_free():
+        if not (place.is_free() or (grows and place.is_store())):
             raise FileExistsError(_exists(target))
         yield place

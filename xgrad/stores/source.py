@@ -7,10 +7,10 @@ memory grows with it.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -74,6 +74,10 @@ class Source:
         for one in self.files:
             one.close()
 
+    def until(self, dim: Hashable, cells: int) -> Self:
+        """The first cells along a dimension."""
+        return replace(self, data=self.data.isel({dim: slice(cells)}))
+
     def stored(self, name: Hashable) -> tuple[int, ...]:
         """Cells of a shard or a chunk along each axis.
 
@@ -136,15 +140,31 @@ class Source:
         Missing chunks of large ones are read as their fill value, as other readers of the source
         read them.
         """
-        small, large = [], []
-        for name, coord in sorted(coords.items(), key=str):
-            if coord.nbytes > _IN_FULL:
-                large.append(name)
-                continue
+        large = [name for name, coord in sorted(coords.items(), key=str) if coord.nbytes > _IN_FULL]
+        return tokenize(_in_full(coords), self.digest(large, allow_missing=True))
+
+
+def digest_of_small(coords: Mapping[Any, xr.DataArray]) -> str:
+    """A text that changes when coordinates of at most 16 MiB do, by their values.
+
+    Examples
+    --------
+    >>> one, other = (xr.Dataset(coords={"x": [0.0, end]}).coords for end in (1, 2))
+    >>> digest_of_small(one) == digest_of_small(other)
+    False
+    """
+    found: str = tokenize(_in_full(coords))
+    return found
+
+
+def _in_full(coords: Mapping[Any, xr.DataArray]) -> list[Any]:
+    small = []
+    for name, coord in sorted(coords.items(), key=str):
+        if coord.nbytes <= _IN_FULL:
             # Texts and dates of other calendars: pickles of equal objects may differ.
             values = coord.values.astype(str) if coord.dtype.kind == "O" else coord.values
             small.append((name, coord.dims, sorted(coord.attrs.items(), key=str), values))
-        return tokenize(small, self.digest(large, allow_missing=True))
+    return small
 
 
 def opened(files: str | Path | Sequence[str | Path], opening: Opening = _AS_USUAL) -> Source:

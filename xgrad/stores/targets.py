@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from xgrad.stores import in_icechunk, on_disk, on_object_store
 from xgrad.stores.urls import (
@@ -29,6 +30,8 @@ class Target:
         As it was given.
     hold : callable
         Opens the workplace as a context manager.  It takes a description of what is written.
+    existing : callable
+        What zarr opens of a complete store that is there, None if there is none.
     is_local : bool
         Whether it is on this machine's file system.
     is_shared : bool
@@ -37,13 +40,15 @@ class Target:
 
     name: str
     hold: Callable[[str], AbstractContextManager[Workplace]]
+    existing: Callable[[], Any]
     is_local: bool
     is_shared: bool
 
 
 def checked(
-    source: str | Path, target: str | Path, *, overwrite: bool, tidies: bool = False
-) -> Target:
+    source: str | Path, target: str | Path, *, overwrite: bool, grows: bool = False,
+    tidies: bool = False,
+) -> Target:  # fmt: skip
     """Check that a store can be written to `target` without loss.
 
     Parameters
@@ -52,6 +57,8 @@ def checked(
         What is read and what is to be written.
     overwrite : bool
         Whether an existing store may be replaced.
+    grows : bool, default: False
+        Whether an existing store gets more cells.
     tidies : bool, default: False
         Whether to remove what an interrupted process left beside a complete store.
 
@@ -89,12 +96,19 @@ def checked(
                 f"branch main; leave out '@{version}', or make the folder first if that is a part "
                 "of its name"
             )
-        hold = partial(in_icechunk.in_repository, name, overwrite=overwrite)
-        return Target(name, hold, is_local=False, is_shared=False)
+        hold = partial(in_icechunk.in_repository, name, overwrite=overwrite or grows)
+        there = partial(in_icechunk.existing, name)
+        return Target(name, hold, there, is_local=False, is_shared=False)
     if is_remote(name):
-        on_object_store.check(source, name, overwrite=overwrite, tidies=tidies)
-        return Target(name, lambda _: on_object_store.at_url(name), is_local=False, is_shared=True)
-    path = on_disk.checked_path(source, target, overwrite=overwrite, tidies=tidies)
+        on_object_store.check(source, name, overwrite=overwrite, grows=grows, tidies=tidies)
+        there = partial(on_object_store.existing, name)
+        return Target(
+            name, lambda _: on_object_store.at_url(name, grows=grows), there, is_local=False,
+            is_shared=True,
+        )  # fmt: skip
+    replaces = overwrite or grows
+    path = on_disk.checked_path(source, target, overwrite=replaces, tidies=tidies)
     return Target(
-        name, lambda _: on_disk.in_folder(path, overwrite=overwrite), is_local=True, is_shared=True
-    )
+        name, lambda _: on_disk.in_folder(path, overwrite=replaces),
+        lambda: path if path.exists() else None, is_local=True, is_shared=True,
+    )  # fmt: skip

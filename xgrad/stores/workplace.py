@@ -7,15 +7,21 @@ They keep text for the job and return it, but do not interpret it.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeAlias, cast
 
 import zarr
+from zarr.core.sync import sync
 
 #: Attribute of the root of an unfinished store.  Its value is the token of the run that writes it.
 INCOMPLETE = "xgrad_incomplete"
-# Files of Zarr beside the folders of arrays, and bytes in the longest name of a file.
-_METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
+#: Attribute of the root of a complete store.  Its value says what job made it, and of what.
+RECORD = "xgrad_job"
+#: Files of Zarr beside the folders of arrays.
+METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
+#: Whether a chunk of a store that grows is kept, from the name of its array and its own.
+Keeps: TypeAlias = Callable[[str, str], bool]
+# Bytes in the longest name of a file.
 _LONGEST_NAME = 255
 
 
@@ -33,6 +39,9 @@ class Workplace(Protocol):
     def begin(self, zarr_format: int, run: str) -> None:
         """Remove what an earlier job left, and make an empty root that is marked as unfinished."""
 
+    def grow(self, zarr_format: int, run: str, keeps: Keeps) -> None:
+        """The same, but keep chunks of the complete store that is to be replaced."""
+
     def remember(self, job: str) -> None:
         """Keep the description of the job, once the metadata of its store are complete."""
 
@@ -45,8 +54,8 @@ class Workplace(Protocol):
     def finished(self) -> Iterable[str]:
         """The lines that were kept."""
 
-    def publish(self) -> None:
-        """Remove the mark, and give the store its name."""
+    def publish(self, record: str = "") -> None:
+        """Replace the mark by the record of what made the store, and give it its name."""
 
 
 def fault_of_name(name: str) -> str | None:
@@ -70,7 +79,7 @@ def fault_of_name(name: str) -> str | None:
             return fault
     if name.strip(".") == "":
         return "Zarr needs a name that is more than dots"
-    if name in _METADATA:
+    if name in METADATA:
         return "this is the name of a file of Zarr's own"
     if len(name.encode(errors="surrogatepass")) > _LONGEST_NAME:
         return f"no file can have a name of more than {_LONGEST_NAME} bytes"
@@ -102,10 +111,34 @@ def marked(store: Any) -> str | None:
     return cast("str | None", group.attrs.get(INCOMPLETE))
 
 
-def unmark(store: Any) -> None:
-    """Say that a store is complete."""
+def unmark(store: Any, record: str = "") -> None:
+    """Say that a store is complete, and what made it."""
     group = zarr.open_group(store, mode="r+", use_consolidated=False)
-    group.attrs.put({key: value for key, value in group.attrs.items() if key != INCOMPLETE})
+    group.attrs.put(completed(dict(group.attrs), record))
+
+
+def completed(attributes: dict[str, Any], record: str) -> dict[str, Any]:
+    """Attributes of the root of an unfinished store once it is complete.
+
+    Examples
+    --------
+    >>> completed({"title": "a test", "xgrad_incomplete": "a run"}, "a job")
+    {'title': 'a test', 'xgrad_job': 'a job'}
+    """
+    kept = {key: value for key, value in attributes.items() if key not in (INCOMPLETE, RECORD)}
+    return kept | ({RECORD: record} if record else {})
+
+
+def put(documents: Any, store: Any) -> None:
+    """Write what one store holds, such as the metadata of arrays, over what another one has."""
+    here = zarr.open_group(documents, mode="r", use_consolidated=False).store_path
+    there = zarr.open_group(store, mode="r+", use_consolidated=False).store_path
+    sync(_put(here, there))
+
+
+async def _put(here: Any, there: Any) -> None:
+    async for key in here.store.list_prefix(""):
+        await (there / key).set(await (here / key).get())
 
 
 def consolidate(store: Any) -> None:

@@ -1,0 +1,156 @@
+"""The record in a complete store: what job made it, and of what.  With it the store can grow.
+
+It is an attribute of the root, a text of about a kilobyte whatever the number of chunks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Hashable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from dask.tokenize import tokenize
+
+from xgrad.jobs.given import Given
+from xgrad.jobs.lineage import pieces_of_object
+from xgrad.jobs.request import Job
+from xgrad.jobs.resume import COORDINATES, OPENING, asked, different, steps
+from xgrad.stores.pieces import Pieces, pieces_of
+from xgrad.stores.source import digest_of_small
+
+_REMEDY = "compute everything with `overwrite`"
+
+
+def meaning(job: Job, *, checksum: bool) -> dict[str, str]:
+    """What decides the numbers of a job and their storage, apart from the values of the source."""
+    opening = job.request.opening
+    dtypes = {str(name): str(job.data.variables[name].dtype) for name in job.read}
+    return asked(job, checksum=checksum) | {
+        "dtype": repr(sorted(dtypes.items())),
+        "zarr_format": repr(job.source.zarr_format),
+        "engine": repr(opening.engine),
+        OPENING: tokenize(sorted(opening.keywords.items(), key=str)),
+        COORDINATES: tokenize(steps(job), digest_of_small(job.template().coords)),
+    }
+
+
+def pieces(job: Job) -> dict[Hashable, Pieces]:
+    """The pieces of what a job reads."""
+    if isinstance(job.source, Given):
+        return pieces_of_object(job.source, job.read)
+    return pieces_of(job.source, job.read)
+
+
+def of_source(job: Job, *, checksum: bool) -> dict[str, Any]:
+    """The record of a job, without that of its results."""
+    attrs = {key: value for key, value in job.data.attrs.items() if key != "history"}
+    return {
+        "job": meaning(job, checksum=checksum),
+        "attributes": tokenize(sorted(attrs.items(), key=str)),
+        "sizes": {str(dim): size for dim, size in job.data.sizes.items()},
+        "source": {
+            str(name): {
+                "metadata": _short(own.metadata),
+                "cuts": {str(dim): [list(cut) for cut in own.cuts(dim)] for dim in own.size},
+            }
+            for name, own in pieces(job).items()
+        },
+    }
+
+
+def written(record: Mapping[str, Any], results: Mapping[str, str]) -> str:
+    """The record of a complete store, as a text.
+
+    Parameters
+    ----------
+    record : mapping
+        From :func:`of_source`.
+    results : mapping of str to str
+        A fingerprint of each array of results.
+    """
+    return json.dumps({**record, "results": results}, sort_keys=True, separators=(",", ":"))
+
+
+def read(text: object) -> dict[str, Any] | None:
+    """A record from :func:`written`; None for anything else.
+
+    Examples
+    --------
+    >>> read(written({"job": {}, "sizes": {"x": 4}, "source": {}}, {}))["sizes"], read("by hand")
+    ({'x': 4}, None)
+    """
+    with suppress(ValueError, RecursionError, TypeError):
+        found = json.loads(text)  # type: ignore[arg-type]
+        if isinstance(found, dict) and set(found) >= {"job", "sizes", "source", "results"}:
+            return found
+    return None
+
+
+def require_same(record: Mapping[str, Any], then: Job, *, checksum: bool) -> None:
+    """Refuse to let a store grow that another job made.
+
+    Parameters
+    ----------
+    record : mapping
+        That of the store.
+    then : Job
+        The job, of as many cells as the store has.
+    checksum : bool
+        Whether each chunk gets one.
+
+    Raises
+    ------
+    ValueError
+        With what differs.
+    """
+    own = meaning(then, checksum=checksum)
+    if record["job"] != own:
+        raise ValueError(
+            "`target` holds the result of a job that differs in "
+            f"{different(record['job'], own)}; repeat its options, or {_REMEDY}"
+        )
+
+
+def known(
+    record: Mapping[str, Any], stored: Mapping[Hashable, Pieces], name: Hashable, dim: str
+) -> int | None:
+    """How many of the first cells of a variable are certainly what they were.
+
+    None if others than the last ones have changed.
+
+    Raises
+    ------
+    ValueError
+        If its attributes have changed.
+    """
+    cells: int = record["sizes"][dim]
+    before, now = record["source"].get(str(name)), stored.get(name)
+    if before is None or now is None:
+        return 0
+    if before["metadata"] != _short(now.metadata):
+        raise ValueError(
+            f"the attributes or the storage of {name!r} in `source` have changed since `target` "
+            f"was made; {_REMEDY}"
+        )
+    if dim not in now.size:
+        along, ((end, state), *_) = next(iter(before["cuts"].items()))
+        if now.before(along, end) == state:
+            return cells
+    for end, state in before["cuts"].get(dim, ()):
+        if now.before(dim, end) == state:
+            return min(int(end), cells)
+    return None
+
+
+def of_other_values(name: Hashable) -> ValueError:
+    """The error for a source whose old values have changed."""
+    return ValueError(
+        f"values of {name!r} in `source` have changed, or were written again, since `target` was "
+        f"made; {_REMEDY}"
+    )
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
