@@ -24,6 +24,9 @@ _MARGIN = 1.1
 _CODING = 1.6
 # zarr decodes and encodes so many chunks of a region at once, if it has them.
 _CHUNKS_AT_ONCE = 10
+# Tasks and names of each chunk of a region, which zarr makes for all of them before the first is
+# read or written.  Measured with 30,000 chunks of 16 bytes: 2300.
+_OF_A_TASK = 2500
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Needs:
         More for a cell of a result while it is written.
     source, target : int
         For a chunk of the source and of the target in its codec.
+    asking, handing : float
+        For a cell that is read and for one that is written, whatever its chunk has in it.
     depths, strips : tuple of int
         Cells along each axis that a region needs from each neighbour, and that a kernel copies.
     steps : tuple of int
@@ -55,6 +60,8 @@ class Needs:
     encoding: int
     source: int
     target: int
+    asking: float
+    handing: float
     depths: tuple[int, ...]
     strips: tuple[int, ...]
     steps: tuple[int, ...]
@@ -71,12 +78,17 @@ class Needs:
         within = max(sum(len(term.chain) - 1 for term in one.terms) for one in group.results)
         filled = group.fill_value is not None and not np.isnan(group.fill_value)
         sharded = any(one.encoding.get("shards") for one in group.origins.values())
+        within_shards = sharded and not job.chunks
+        first = next(iter(group.origins))
+        handed = job.source.smallest(first) if within_shards else group.written
         axes = range(len(group.shape))
         along = [[term for term in group.terms if term.axis == k] for k in axes]
         return cls(
             sum(variable.dtype.itemsize for variable in group.origins.values()),
             stored, decoding, out * (1 + within) + more + positions, (out + 1) * filled, source,
             int(out * math.prod(group.written) * (3 if sharded else _CODING)),
+            max(_OF_A_TASK / math.prod(job.source.smallest(name)) for name in group.origins),
+            _OF_A_TASK / math.prod(handed),
             tuple(max((term.scheme.depth for term in own), default=0) for own in along),
             tuple(2 * max(map(_strips, own), default=0) for own in along),
             tuple(24 * sum(map(_is_uneven, own)) for own in along),
@@ -92,11 +104,12 @@ class Needs:
         region = cells * self.stored
         chunks = min(_CHUNKS_AT_ONCE * self.source, max(2 * region, self.source))
         reading = (core + before) * ahead + region + max(chunks, cells * self.decoding)
+        reading += cells * self.asking
         strips = sum(k / max(1, n) for k, n in zip(self.strips, sides, strict=True))
         padded = cells * self.cell * strips
         out = cells * self.result
         coding = min(_CHUNKS_AT_ONCE * self.target, max(_CODING * out, self.target))
-        coding += cells * self.encoding
+        coding += cells * (self.encoding + self.handing)
         writing = core * (1 + ahead) + before + faces + out + max(coding, padded)
         steps = sum(k * n for k, n in zip(self.steps, sides, strict=True))
         return int(_MARGIN * (max(reading, writing) + steps)) + self.kept(sides)
