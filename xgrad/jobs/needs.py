@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from xgrad.arrays.block import COLUMNS, ROWS
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.request import Group, Job
+from xgrad.kernels.stencil_kinds import LONG
 
 # What a process needs besides its lanes, measured: compiled kernels, and small things.
 START = 80_000_000
@@ -49,8 +51,11 @@ class Needs:
         For a cell that is read and for one that is written, whatever its chunk has in it.
     depths, strips : tuple of int
         Cells along each axis that a region needs from each neighbour, and that a kernel copies.
-    steps : tuple of int
-        For each cell along an axis, however large the cross-section is.
+    steps, tables : tuple of int
+        For each cell along an axis, however large the cross-section is: for positions that are
+        read in windows, and for tables of weights that are made for the cells at work.
+    beside : int
+        For the chunks of positions that a window meets besides its own.
     """
 
     cell: int
@@ -65,6 +70,8 @@ class Needs:
     depths: tuple[int, ...]
     strips: tuple[int, ...]
     steps: tuple[int, ...]
+    tables: tuple[int, ...]
+    beside: int
 
     @classmethod
     def of(cls, job: Job, group: Group) -> Needs:
@@ -81,8 +88,7 @@ class Needs:
         within_shards = sharded and not job.chunks
         first = next(iter(group.origins))
         handed = job.source.smallest(first) if within_shards else group.written
-        axes = range(len(group.shape))
-        along = [[term for term in group.terms if term.axis == k] for k in axes]
+        along = [[term for term in group.terms if term.axis == k] for k in range(len(group.shape))]
         return cls(
             sum(variable.dtype.itemsize for variable in group.origins.values()),
             stored, decoding, out * (1 + within) + more + positions, (out + 1) * filled, source,
@@ -91,7 +97,9 @@ class Needs:
             _OF_A_TASK / math.prod(handed),
             tuple(max((term.scheme.depth for term in own), default=0) for own in along),
             tuple(2 * max(map(_strips, own), default=0) for own in along),
-            tuple(24 * sum(map(_is_uneven, own)) for own in along),
+            tuple(32 * sum(map(_is_uneven, own)) for own in along),
+            tuple(_of_tables(own, group.shape[k]) for k, own in enumerate(along)),
+            max(map(_beside, group.terms), default=0),
         )  # fmt: skip
 
     def of_region(self, sides: Sequence[int], sweep: int, *, ahead: bool) -> int:
@@ -111,7 +119,9 @@ class Needs:
         coding = min(_CHUNKS_AT_ONCE * self.target, max(_CODING * out, self.target))
         coding += cells * (self.encoding + self.handing)
         writing = core * (1 + ahead) + before + faces + out + max(coding, padded)
-        steps = sum(k * n for k, n in zip(self.steps, sides, strict=True))
+        steps = self.beside + sum(k * n for k, n in zip(self.steps, sides, strict=True))
+        for k, n in zip(self.tables, sides, strict=True):
+            steps += k * (n if cells >= ROWS * n else min(n, COLUMNS))
         return int(_MARGIN * (max(reading, writing) + steps)) + self.kept(sides)
 
     def kept(self, sides: Sequence[int]) -> int:
@@ -144,3 +154,19 @@ def _strips(term: Term) -> int:
 
 def _is_uneven(term: Term) -> bool:
     return not isinstance(term.along, Positions) and getattr(term.along, "ndim", 0) == 1
+
+
+def _of_tables(terms: Sequence[Term], size: int) -> int:
+    """Bytes of a column of the tables of a long axis, and of what they are made from."""
+    if size <= LONG:
+        return 0
+    return sum(
+        8 * (24 if one.scheme.skipna else 2 * one.scheme.half + 4) + 48 * _is_uneven(one)
+        for one in terms
+    )
+
+
+def _beside(term: Term) -> int:
+    """A window of positions that are read from chunks meets one more on either side."""
+    (chunk,) = getattr(term.along, "encoding", {}).get("chunks") or (0,)
+    return 4 * 8 * int(chunk) if _is_uneven(term) else 0
