@@ -22,8 +22,9 @@ START = 80_000_000
 _KEPT, _RETURNED = 5, 18_000_000
 # What is live at once is known to about this.
 _MARGIN = 1.1
-# A chunk that is encoded, beside its numbers.
-_CODING = 1.6
+# A chunk that is encoded, beside its numbers; less if it is so large that each of its buffers comes
+# from the system and returns there: 1.0 of 268 MB, measured.
+_CODING, _CODING_LARGE, _LARGE = 1.6, 1.2, 2**26
 # zarr decodes and encodes so many chunks of a region at once, if it has them.
 _CHUNKS_AT_ONCE = 10
 # Tasks and names of each chunk of a region, which zarr makes for all of them before the first is
@@ -47,6 +48,8 @@ class Needs:
         More for a cell of a result while it is written.
     source, target : int
         For a chunk of the source and of the target in its codec.
+    coding : float
+        Of the bytes of results, what encoding them takes.
     asking, handing : float
         For a cell that is read and for one that is written, whatever its chunk has in it.
     depths, strips : tuple of int
@@ -65,6 +68,7 @@ class Needs:
     encoding: int
     source: int
     target: int
+    coding: float
     asking: float
     handing: float
     depths: tuple[int, ...]
@@ -88,11 +92,13 @@ class Needs:
         within_shards = sharded and not job.chunks
         first = next(iter(group.origins))
         handed = job.source.smallest(first) if within_shards else group.written
+        chunk = out * math.prod(group.written)
+        coding = _CODING if chunk <= _LARGE else _CODING_LARGE
         along = [[term for term in group.terms if term.axis == k] for k in range(len(group.shape))]
         return cls(
             sum(variable.dtype.itemsize for variable in group.origins.values()),
             stored, decoding, out * (1 + within) + more + positions, (out + 1) * filled, source,
-            int(out * math.prod(group.written) * (3 if sharded else _CODING)),
+            int(chunk * (3 if sharded else coding)), coding,
             max(_OF_A_TASK / math.prod(job.source.smallest(name)) for name in group.origins),
             _OF_A_TASK / math.prod(handed),
             tuple(max((term.scheme.depth for term in own), default=0) for own in along),
@@ -116,7 +122,7 @@ class Needs:
         strips = sum(k / max(1, n) for k, n in zip(self.strips, sides, strict=True))
         padded = cells * self.cell * strips
         out = cells * self.result
-        coding = min(_CHUNKS_AT_ONCE * self.target, max(_CODING * out, self.target))
+        coding = min(_CHUNKS_AT_ONCE * self.target, max(self.coding * out, self.target))
         coding += cells * (self.encoding + self.handing)
         writing = core * (1 + ahead) + before + faces + out + max(coding, padded)
         steps = self.beside + sum(k * n for k, n in zip(self.steps, sides, strict=True))

@@ -149,7 +149,7 @@ def _copies(job: Job, crew: Crew) -> int:
     """How many boxes of large coordinates fit into memory at once, 1 if there are none."""
     each, _ = copies.needs(job)
     fitting = (crew.memory.n_bytes - crew.base - START) // max(1, each)
-    return max(0, min(threads.count(), fitting)) if each else 1
+    return max(0, min(threads.count(), copies.n_boxes(job), fitting)) if each else 1
 
 
 def _plan(
