@@ -1,14 +1,29 @@
 """Settings of Sphinx: ``sphinx-build -W -n --keep-going -b html docs docs/_build/html``."""
 
+import os
 from importlib.metadata import version as _version
+
+import sphinx_autosummary_accessors
+
+import xgrad  # noqa: F401  (registers the accessors that the reference documents)
 
 project = "xgrad"
 author = "The xgrad developers"
 copyright = "The xgrad developers"
 version = release = _version("xgrad")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx_autosummary_accessors",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 exclude_patterns = ["_build"]
+templates_path = [sphinx_autosummary_accessors.templates_path]
 
 html_theme = "furo"
 html_title = f"xgrad {release}"
@@ -16,13 +31,29 @@ html_static_path = ["_static"]
 html_css_files = ["tables.css"]
 
 myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+
+# A block is copied without its prompts and its output.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 # The docstrings name the types in words.
 autodoc_typehints = "none"
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 
-# No other project's index is loaded, so references to other projects do not resolve.
+# Other projects' indexes are loaded where there is a network.  Elsewhere their names do not link.
+intersphinx_mapping = (
+    {
+        "python": ("https://docs.python.org/3", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "xarray": ("https://docs.xarray.dev/en/stable", None),
+        "dask": ("https://docs.dask.org/en/stable", None),
+        "zarr": ("https://zarr.readthedocs.io/en/stable", None),
+    }
+    if "READTHEDOCS" in os.environ
+    else {}
+)
 nitpick_ignore_regex = [
     (r"py:.*", r"(numpy|xarray|dask|distributed|zarr)\..*"),
 ]

@@ -421,7 +421,7 @@ def test_demo(commands: Session, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert done.stdout.count("bit for bit") == 3
-    for word in ("read", "written", "GB/s", "peak memory", "× the data", "largest error"):
+    for word in ("read", "written", "GB/s", "peak memory", "× the data", "truncation error"):
         assert word in done.stdout
     with (
         xr.open_zarr(tmp_path / "kept" / "era5-like.zarr") as given,

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from xgrad import _interrupt  # noqa: F401  (first: what follows takes long)
-from xgrad import accessor as _accessor  # noqa: F401  (registers .fdgrad)
+from xgrad.accessor import fdgrad  # registers .fdgrad
 from xgrad.errors import ChunkError, CoordinateError, CoordinateWarning
 from xgrad.operators.gradient import derivative, gradient
 from xgrad.operators.scalar import direction, hessian, laplacian, magnitude
@@ -22,6 +22,7 @@ __all__ = [
     "derivative",
     "direction",
     "divergence",
+    "fdgrad",
     "gradient",
     "gradient_to_zarr",
     "hessian",
@@ -54,3 +55,8 @@ def __getattr__(name: str) -> Any:
     if name in _ON_FIRST_USE:
         return getattr(import_module(_ON_FIRST_USE[name]), name)
     raise AttributeError(f"module 'xgrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names: not the modules that happen to be imported."""
+    return [*__all__, "__version__"]

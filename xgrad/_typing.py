@@ -24,6 +24,16 @@ EdgeOrder: TypeAlias = Literal[1, 2]
 
 DatetimeUnit: TypeAlias = Literal["W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"]
 
+#: The usual words for them.
+DatetimeUnitLike: TypeAlias = (
+    DatetimeUnit
+    | Literal[
+        "week", "weeks", "day", "days", "hour", "hours", "minute", "minutes", "min", "second",
+        "seconds", "millisecond", "milliseconds", "microsecond", "microseconds", "nanosecond",
+        "nanoseconds",
+    ]
+)  # fmt: skip
+
 #: Accuracy of the central stencil.
 Accuracy: TypeAlias = Literal[2, 4, 6, 8]
 

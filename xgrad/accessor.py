@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 import xarray as xr
 
 from xgrad._typing import Dim, Form, Operation, To
+from xgrad.labels import summary
 from xgrad.labels.keywords import (
     LabelledFieldOptions,
     LabelledOptions,
@@ -33,6 +34,10 @@ class FdgradAccessor(Generic[_Object]):
 
     def __init__(self, obj: _Object) -> None:
         self._obj: _Object = obj
+
+    def __repr__(self) -> str:
+        """What is differentiated along what, and the methods."""
+        return summary.of(self._obj, _methods(self))
 
     @spelled_out(LabelledFieldOptions)
     def gradient(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.Dataset:
@@ -142,6 +147,10 @@ class FdgradAccessor(Generic[_Object]):
         return found
 
 
+def _methods(accessor: object) -> list[str]:
+    return [name for name in dir(accessor) if not name.startswith("_")]
+
+
 @xr.register_dataarray_accessor("fdgrad")
 class DataArrayAccessor(FdgradAccessor[xr.DataArray]):
     """Finite differences of a DataArray, as ``da.fdgrad``."""
@@ -247,6 +256,11 @@ class DataTreeAccessor:
 
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
+
+    def __repr__(self) -> str:
+        """The nodes, and the methods."""
+        nodes = [node.path for node in self._tree.subtree if node.data_vars]
+        return f"xgrad for the nodes {nodes}\nmethods: {', '.join(_methods(self))}"
 
     @spelled_out(LabelledFieldOptions)
     def gradient(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
@@ -387,3 +401,48 @@ class DataTreeAccessor:
             return found if isinstance(found, xr.Dataset) else found.to_dataset()
 
         return mapped(self._tree, one, list(components), options.get("metric"))
+
+
+@overload
+def fdgrad(obj: xr.DataArray) -> DataArrayAccessor: ...
+
+
+@overload
+def fdgrad(obj: xr.Dataset) -> DatasetAccessor: ...
+
+
+@overload
+def fdgrad(obj: xr.DataTree) -> DataTreeAccessor: ...
+
+
+def fdgrad(obj: Any) -> Any:
+    """The accessor of an object, as ``obj.fdgrad``, with its type.
+
+    Type checkers and editors know the attributes of xarray's own classes only, so that
+    ``obj.fdgrad`` is of type Any to them.
+
+    Parameters
+    ----------
+    obj : DataArray, Dataset or DataTree
+        The data.
+
+    Returns
+    -------
+    DataArrayAccessor, DatasetAccessor or DataTreeAccessor
+        The same as ``obj.fdgrad``.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> da = xr.DataArray([0.0, 1.0, 4.0], coords={"x": [0.0, 1.0, 2.0]}, name="t")
+    >>> fdgrad(da).gradient("x").dt_dx.values
+    array([1., 2., 3.])
+    """
+    if not isinstance(obj, xr.DataArray | xr.Dataset | xr.DataTree):
+        raise TypeError(f"`obj` is a {type(obj).__name__}; give a DataArray, Dataset or DataTree")
+    return obj.fdgrad

@@ -257,6 +257,7 @@ _READ_AS: dict[str, dict[str, Any]] = {
         "type": _PerDim(pairs=True), "multiple": True, "metavar": "[DIM=]KIND[,KIND]",
     },
     "period": {"type": _PerDim(), "multiple": True},
+    "datetime_unit": {"metavar": "UNIT"},
     "metric": {"metavar": "METRIC"},
     "radius": {"type": float, "metavar": "METRES"},
     "chunks": {"type": _Sizes(), "multiple": True},
@@ -375,9 +376,9 @@ def _command(operation: Operation, what: str) -> click.Command:
         operation,
         params=parameters,
         callback=partial(_run, operation),
-        help=f"{what}\n\nSRC is a Zarr store, or a file that xarray opens; several, or a quoted "
-        "pattern, are combined by their coordinates.  DST is the Zarr store to create.  The same "
-        "command resumes a job that was stopped.",
+        help=f"{what}\n\nSRC is a Zarr store, icechunk:PATH@VERSION, or a file that xarray opens; "
+        "several, or a quoted pattern, are combined by their coordinates.  DST is the Zarr store "
+        "to create.  The same command resumes a job that was stopped.",
     )
 
 

@@ -42,7 +42,7 @@ def run(
     echo : callable
         Prints a line.
     progress : bool, default: False
-        Show progress bars on stderr.
+        Show a progress bar on stderr while the data are made.
 
     Returns
     -------
@@ -65,15 +65,19 @@ def run(
         source, target = folder / "era5-like.zarr", folder / "gradients.zarr"
         if source.exists():
             raise FileExistsError(f"{str(source)!r} exists; give `--keep` another folder")
-        echo(f"temperature: {n_times} × {_LATITUDES} × {_LONGITUDES} float32, uneven times")
+        echo(f"making temperature: {n_times} × {_LATITUDES} × {_LONGITUDES} float32, uneven times")
         compute(field(n_times).to_zarr(source, compute=False, zarr_format=2), progress=progress)
-        report = gradient_to_zarr(source, target, edge_order=2, progress=progress)
+        echo("differentiating it along time, latitude and longitude")
+        # Also without a terminal there is a line a minute.
+        report = gradient_to_zarr(source, target, edge_order=2, progress="auto")
         for line in _totals(report, peak_memory()):
             echo(line)
         with xr.open_zarr(source) as given, xr.open_zarr(target) as found:
             rows, equal = _comparison(given.temperature, found)
         for line in rows:
             echo(line)
+        echo("The error is the truncation error: what differences of second order on this grid")
+        echo("leave out, whoever computes them.  numpy's is the same.")
         if keep is not None:
             echo(f"kept: {source} {target}")
     return equal
@@ -182,7 +186,7 @@ def _totals(report: Report, peak: int) -> list[str]:
 def _comparison(given: xr.DataArray, found: xr.Dataset) -> tuple[list[str], bool]:
     """A row per dimension: the largest error, and whether the samples equal numpy's."""
     all_equal = True
-    rows = [f"  {'derivative':<24} {'largest error':<32} equals numpy.gradient"]
+    rows = [f"  {'derivative':<24} {'largest truncation error':<32} equals numpy.gradient"]
     for dim in map(str, given.dims):
         derivative = found[f"dtemperature_d{dim}"]
         error, largest = _largest_error(dim, derivative)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from tests.jobs.helpers import write_mixed
 from xgrad import CoordinateError
-from xgrad.jobs.api import gradient_to_zarr, plan_to_zarr, to_zarr
+from xgrad.jobs.api import _parsed, gradient_to_zarr, plan_to_zarr, to_zarr
 
 
 @pytest.fixture
@@ -156,3 +156,10 @@ def test_a_call_with_the_wrong_number_of_arguments_is_refused() -> None:
         plan_to_zarr("in.zarr", "out.zarr", ["t"], "x", dim="x")
     with pytest.raises(ValueError, match="`operation` is 'gradiant'; give one of"):
         plan_to_zarr("gradiant", "in.zarr", "out.zarr", ["t"], "x")
+
+
+def test_a_word_for_a_unit_of_time_is_the_same_job(source: Path) -> None:
+    def options(**given: Any) -> Any:
+        return _parsed("gradient", source, None, "time", given)[0].options  # type: ignore[arg-type]
+
+    assert options(datetime_unit="hours") == options(datetime_unit="h") != options()

@@ -276,3 +276,37 @@ def test_what_cannot_be_compared_is_never_taken_for_the_same(folder: Path) -> No
         assert one.digest(["t"], allow_missing=False) != other.digest(["t"], allow_missing=False)
     stored = [Given.of(OBJECTS["arithmetic"](folder)) for _ in range(2)]
     assert len({one.digest(["t"], allow_missing=False) for one in stored}) == 1
+
+
+# Prints the seconds of processor time of the plan, and the memory that is predicted and taken.
+PLANNED = """
+import sys, time
+import xarray as xr
+import xgrad
+from xgrad.workers.memory import peak_memory
+folder = sys.argv[1]
+opened = xr.open_mfdataset(folder + "/*.nc", data_vars="minimal", coords="minimal",
+                           compat="override", join="exact")
+options = {"dim": "x", "memory": 600_000_000, "chunks": {"time": 500}}
+before = time.process_time()
+plan = xgrad.plan_to_zarr("gradient", opened, folder + "/out.zarr", **options)
+seconds = time.process_time() - before
+report = xgrad.to_zarr("gradient", opened, folder + "/out.zarr", **options)
+print(seconds, plan.peak, peak_memory())
+"""
+
+
+@pytest.mark.thorough
+def test_100_files_are_planned_soon_and_take_the_memory_that_was_asked_for(tmp_path: Path) -> None:
+    values = 273 + np.random.default_rng(0).normal(size=(10_000, 40)).astype("f4")
+    whole = xr.Dataset({"t": (("time", "x"), values)}, {"time": np.arange(10_000.0)})
+    for k in range(100):
+        whole.isel(time=slice(100 * k, 100 * k + 100)).to_netcdf(tmp_path / f"{k:03d}.nc")
+    done = subprocess.run(
+        [sys.executable, "-c", PLANNED, tmp_path], capture_output=True, text=True, check=True
+    )
+    seconds, predicted, taken = map(float, done.stdout.split())
+    assert seconds < 30
+    assert taken <= predicted <= 600e6
+    with xr.open_zarr(tmp_path / "out.zarr") as found:
+        assert same_bits(found.dt_dx.values, whole.fdgrad.gradient("x").dt_dx.values)

@@ -12,7 +12,7 @@ from tests.command import Session, started, stopped
 from tests.jobs.helpers import assert_equal, finished, kill_when, seeded
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.thorough)])
 def test_a_job_that_is_killed_several_times_loses_no_bit(
     commands: Session, kills: int, source: Path, tmp_path: Path, expected: xr.Dataset
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 import xarray as xr
 import zarr
 
+import xgrad
+from tests.helpers import same_bits
 from xgrad.jobs.origins import Origins
 
 LAZY: dict[str, Callable[[Any], Any]] = {
@@ -54,3 +57,48 @@ def test_what_cannot_be_pickled_is_like_nothing_else() -> None:
     lock = threading.Lock()
     digests = {Origins(lock).digest(allow_missing=False) for _ in range(2)}
     assert len(digests) == 2
+
+
+def of_references(folder: Path, **options: Any) -> xr.Dataset:
+    """What kerchunk's engine of xarray opens: chunks in a raw file, which a JSON file names."""
+    import fsspec
+
+    values = np.arange(12.0) ** 2
+    (folder / "a.bin").write_bytes(values.tobytes())
+    array = {
+        "zarr_format": 2, "shape": [12], "chunks": [6], "dtype": "<f8", "fill_value": "NaN",
+        "order": "C", "filters": None, "compressor": None,
+    }  # fmt: skip
+    refs: dict[str, Any] = {
+        ".zgroup": json.dumps({"zarr_format": 2}),
+        "t/.zarray": json.dumps(array),
+        "t/.zattrs": json.dumps({"_ARRAY_DIMENSIONS": ["x"]}),
+    }
+    refs |= {f"t/{k}": [f"file://{folder / 'a.bin'}", 48 * k, 48] for k in range(2)}
+    (folder / "a.json").write_text(json.dumps({"version": 1, "refs": refs}))
+    fs = fsspec.filesystem("reference", fo=str(folder / "a.json"), asynchronous=True)
+    store: Any = zarr.storage.FsspecStore(fs, read_only=True)
+    return xr.open_dataset(store, engine="zarr", consolidated=False, **options)
+
+
+@pytest.mark.parametrize("chunks", [None, {}])
+def test_references_of_kerchunk_are_the_files_that_they_name(chunks: Any, tmp_path: Path) -> None:
+    opened = of_references(tmp_path, chunks=chunks)
+    xgrad.to_zarr("gradient", opened, tmp_path / "out.zarr")
+    expected = np.gradient(np.arange(12.0) ** 2)
+    assert same_bits(xr.open_zarr(tmp_path / "out.zarr").dt_dx.values, expected)
+    origins = Origins(opened.t.variable._data)
+    before = origins.digest(allow_missing=False)
+    assert origins.digest(allow_missing=False) == before
+    (tmp_path / "a.bin").touch()
+    assert origins.digest(allow_missing=False) != before
+
+
+def test_references_of_kerchunk_are_no_path(tmp_path: Path) -> None:
+    of_references(tmp_path)
+    (tmp_path / "a.parq" / "t").mkdir(parents=True)
+    (tmp_path / "a.parq" / "t" / "refs.0.parq").touch()
+    (tmp_path / "a.parq" / ".zmetadata").write_text("{}")
+    for name, engine in [("a.json", None), ("a.parq", None), ("a.bin", "kerchunk")]:
+        with pytest.raises(ValueError, match=r"references as kerchunk makes them, .* object: xg"):
+            xgrad.to_zarr("gradient", tmp_path / name, tmp_path / "out.zarr", engine=engine)

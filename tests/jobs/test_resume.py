@@ -104,7 +104,11 @@ def test_an_unfinished_job_is_resumed_with_its_own_options_only(tmp_path: Path) 
     ("change", "message"),
     [
         (lambda chunk: os.utime(chunk, ns=(0, 0)), "SRC changed while it was read"),
-        (lambda chunk: chunk.unlink(), "SRC lacks 1 of 48 chunks of 't', the first at (0, 0, 0)"),
+        pytest.param(
+            lambda chunk: chunk.unlink(),
+            "SRC lacks 1 of 48 chunks of 't', the first at (0, 0, 0)",
+            marks=pytest.mark.thorough,
+        ),
     ],
 )
 def test_a_source_that_changes_while_it_is_read_is_reported(
@@ -172,6 +176,36 @@ def test_a_job_whose_unfinished_store_was_deleted_starts_over(tmp_path: Path) ->
     shutil.rmtree(unfinished(tmp_path))
     gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", dim="x")
     compare(tmp_path / "out.zarr", small(), {"dim": "x"})
+
+
+@pytest.mark.parametrize("name", ["dt_dx", "level"])
+def test_an_array_that_was_deleted_by_hand_is_named(
+    name: str, commands: Session, tmp_path: Path
+) -> None:
+    shutil.rmtree(unfinished(tmp_path) / name)
+    job = ("gradient", tmp_path / "in.zarr", tmp_path / "out.zarr", "--dim", "x")
+    commands.fails(f"the array '{name}' of the unfinished target has disappeared", *job)
+    commands.fails("; start over with --restart", *job)
+    assert commands.run(*job, "--restart").returncode == 0
+    compare(tmp_path / "out.zarr", small(), {"dim": "x"})
+
+
+def test_what_a_command_began_is_continued_in_python_with_every_default_spelled_out(
+    commands: Session, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
+    small()[["t"]].to_zarr(source, encoding={"t": {"chunks": (4, 7, 11)}}, zarr_format=2)
+    with spoiled(source / "t" / "3.0.0"):
+        commands.fails("could not be read", "gradient", source, target, "--dim", "x",
+                       "--retries", 0)  # fmt: skip
+    report = gradient_to_zarr(
+        source, target, None, ["x"], spacing=None, edge_order=1,
+        boundary="one-sided", period=None, skipna=False, accuracy=2, metric=None, radius=None,
+        validate=True, group=None, engine=None, open_options={}, chunks={}, fill_value=None,
+        checksum=False, allow_missing=False, memory=10**9, retries=5,
+    )  # fmt: skip
+    assert report.done_before > 0.9
+    compare(target, small(), {"dim": "x"})
 
 
 @pytest.mark.parametrize(

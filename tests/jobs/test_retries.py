@@ -73,7 +73,7 @@ DEADLY = "every worker that was given variable 't', time"
 @pytest.mark.parametrize(
     ("first", "message", "workers", "retries"),
     [
-        (666, "a bad sector", (), 0),
+        pytest.param(666, "a bad sector", (), 0, marks=pytest.mark.thorough),  # as above
         (666, "a bad sector", (), 2),
         (666, "a bad sector", ("--workers", 1), 2),
         pytest.param(666, "a bad sector", ("--workers", 2), 0, marks=pytest.mark.thorough),

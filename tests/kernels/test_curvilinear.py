@@ -21,9 +21,13 @@ from xgrad.kernels import curvilinear
 from xgrad.labels.spacing import from_coordinate
 from xgrad.stencils.scheme import Scheme
 
+# Dtypes of the data and of the positions.  Each pair that is not of integers is compiled apart.
+USUAL = [("f4", "f4"), ("f4", "f8"), ("f8", "f8"), ("c8", "f4"), ("c16", "f8"), ("i4", "f8")]
+PAIRS = list(itertools.product([*INEXACT, "i4"], ["f4", "f8", "i4"]))
+
 
 @st.composite
-def terrains(draw: Any) -> Any:
+def terrains(draw: Any, pairs: Any) -> Any:
     """A field, positions for each of its columns, and the chunks of both."""
     # More columns would only repeat the same, and each chunk costs a few milliseconds.
     shape = draw(st.lists(st.integers(2, 3), min_size=1, max_size=3))
@@ -36,17 +40,26 @@ def terrains(draw: Any) -> Any:
         rng.integers(1, draw(st.sampled_from([2, 3, 50])), sides) * 0.25
     )  # some columns are even
     x = np.cumsum(steps, axis=axis) * draw(st.sampled_from([1, -1]))
-    x = x.astype(
-        draw(st.sampled_from(["f4", "f8", "i4"] if (steps % 1 == 0).all() else ["f4", "f8"]))
-    )
-    values = rng.normal(size=shape).astype(draw(st.sampled_from([*INEXACT, "i4"])))
+    dtype, kind = draw(st.sampled_from(pairs))
+    x = x.astype(kind if kind != "i4" or (steps % 1 == 0).all() else "f8")
+    values = rng.normal(size=shape).astype(dtype)
     chunks = tuple(draw(chunkings(size)) for size in shape)
     other = tuple(draw(chunkings(size)) for size in sides)
     return values, chunks, x, other, axis, edge_order
 
 
-@given(terrains())
+@given(terrains([*USUAL, ("f8", "i4")]))
 def test_each_column_has_numpys_bits(problem: Any) -> None:
+    check_columns(problem)
+
+
+@pytest.mark.thorough
+@given(terrains(PAIRS))
+def test_each_column_has_numpys_bits_with_any_dtypes(problem: Any) -> None:
+    check_columns(problem)
+
+
+def check_columns(problem: Any) -> None:
     values, chunks, x, other, axis, edge_order = problem
     spread = np.broadcast_to(x, values.shape)
     expected = np.empty(
@@ -65,7 +78,7 @@ def test_each_column_has_numpys_bits(problem: Any) -> None:
         assert same_bits(lazy.compute(scheduler="sync"), expected)
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "c8"])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c16"])
 @pytest.mark.parametrize("edge_order", [1, 2])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_threads_over_columns_change_no_bit(

@@ -30,13 +30,13 @@ def each_run_alone(values: Any, x: Any, edge_order: int, even: bool) -> Any:
 
 
 @st.composite
-def coasts(draw: Any) -> Any:
+def coasts(draw: Any, dtypes: Any) -> Any:
     """A field with gaps, its chunks, positions, axis and edge_order."""
     shape = tuple(draw(st.lists(st.integers(2, 9), min_size=1, max_size=3)))
     axis = draw(st.integers(0, len(shape) - 1))
     edge_order = draw(st.integers(1, min(2, shape[axis] - 1)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    values = rng.normal(size=shape).astype(draw(st.sampled_from(INEXACT)))
+    values = rng.normal(size=shape).astype(draw(st.sampled_from(dtypes)))
     values[rng.random(shape) < draw(st.sampled_from([0.0, 0.2, 0.6, 1.0]))] = np.nan
     even = draw(st.booleans())
     # No two steps are equal: numpy would take a run of equal ones for an even axis.
@@ -45,8 +45,18 @@ def coasts(draw: Any) -> Any:
     return values, tuple(draw(chunkings(size)) for size in shape), x, axis, edge_order, even
 
 
-@given(coasts())
+@given(coasts(["f4", "f8", "c16"]))
 def test_a_missing_neighbour_counts_as_an_edge(problem: Any) -> None:
+    check_edges(problem)
+
+
+@pytest.mark.thorough  # another dtype is compiled for seconds
+@given(coasts(INEXACT))
+def test_a_missing_neighbour_counts_as_an_edge_with_any_dtype(problem: Any) -> None:
+    check_edges(problem)
+
+
+def check_edges(problem: Any) -> None:
     values, chunks, x, axis, edge_order, even = problem
     along = [
         each_run_alone(v, x, edge_order, even)

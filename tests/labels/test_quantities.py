@@ -99,7 +99,7 @@ def test_coordinates_that_are_not_quantities() -> None:
     # What is not known is not made up.
     unknown = along("furlongs_or_so")
     assert isinstance(unknown.data, np.ndarray)
-    assert unknown.attrs["units"] == "kelvin furlongs_or_so-1"
+    assert unknown.attrs["units"] == "K furlongs_or_so-1"
     assert isinstance(along(None).data, np.ndarray)
     assert "units" not in along(None).attrs
     bare = xr.DataArray(UNITS.Quantity(X, "K"), dims="x")
@@ -200,7 +200,7 @@ def test_spacing_and_period() -> None:
         found = obj.fdgrad.gradient("x", spacing={"x": positions}).dt_dx
         assert unit_of(found) == UNITS.Unit("K / mm")
         labelled = plain.fdgrad.gradient("x", spacing={"x": positions}).dt_dx
-        assert labelled.attrs["units"] == "K millimeter-1"
+        assert labelled.attrs["units"] == "K mm-1"
     hourly = obj.fdgrad.gradient("time", spacing={"time": UNITS.Quantity(1, "h")}).dt_dtime
     assert unit_of(hourly) == UNITS.Unit("K / hour")
     wrong = UNITS.Quantity(X[:3], "m")
@@ -310,7 +310,7 @@ def test_units_that_a_result_cannot_have() -> None:
     for obj in (data(), quantified(data())):
         with pytest.raises(ValueError, match=r"`units` is 'Pa', but 'dt_dx' is in .* give a unit"):
             obj.fdgrad.gradient("x", units="Pa")
-        for units in ("parrots", "K (m", "K)", "K/m/", "1/0", "3 K", "m ** s", "'", "lambda: 0"):
+        for units in ("parrots", "K (m", "K)", "K/m/", "1/0", "0 K", "m ** s", "'", "lambda: 0"):
             message = f"`units` is {units!r}, which pint does not know; give a unit such as"
             with pytest.raises(ValueError, match=re.escape(message)):
                 obj.fdgrad.gradient("x", units=units)
@@ -358,7 +358,9 @@ def test_nothing_is_imported_for_plain_numbers() -> None:
     assert run(PLAIN.format(before="sys.modules['pint'] = None") + print_them) == "['pint']\n"
 
 
-@pytest.mark.parametrize("missing", ["pint", "cf_xarray", "matplotlib"])
+@pytest.mark.parametrize(
+    "missing", ["pint", pytest.param("cf_xarray", marks=pytest.mark.thorough), "matplotlib"]
+)
 def test_without_the_packages(missing: str) -> None:
     code = (
         PLAIN.format(before=f"sys.modules[{missing!r}] = None")

@@ -15,7 +15,7 @@ import xgrad  # noqa: F401  (registers .fdgrad)
 from tests.helpers import same_bits
 from xgrad.errors import CoordinateError
 from xgrad.labels import spacing
-from xgrad.labels.times import is_time, length_of, seconds, steps_between
+from xgrad.labels.times import is_time, length_of, seconds, steps_between, unit_of_time
 
 
 def steps(values: Any, unit: Any = "s") -> Any:
@@ -164,3 +164,19 @@ def test_the_remedy_for_positions_of_pandas_works(name: str, as_objects: bool, w
     remedied = eval(str(caught.value).split("`")[1], {"obj": obj, "pd": pd})  # noqa: S307
     expected = obj.drop_vars(name).assign_coords({name: ("x", positions)})
     assert same_bits(remedied.fdgrad.derivative(name), expected.fdgrad.derivative(name))
+
+
+@pytest.mark.parametrize(
+    ("word", "unit"),
+    [("hour", "h"), ("hours", "h"), ("days", "D"), ("minute", "m"), ("min", "m"), ("weeks", "W"),
+     ("second", "s"), ("sec", "s"), ("milliseconds", "ms"), ("microsecond", "us"), ("µs", "us"),
+     ("nanoseconds", "ns")],
+)  # fmt: skip
+def test_words_for_units_of_time(word: str, unit: str) -> None:
+    assert unit_of_time(word) == unit_of_time(unit) == unit
+
+
+@pytest.mark.parametrize("word", ["month", "Y", "fortnight", "2 hours", "h2", "m s-1", "", 3, "H"])
+def test_what_has_no_fixed_length_is_no_unit_of_time(word: object) -> None:
+    with pytest.raises(ValueError, match=r"`datetime_unit` is .*; give one of"):
+        unit_of_time(word)

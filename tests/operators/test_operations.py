@@ -31,7 +31,7 @@ from xgrad.operators.operations import OPERATIONS
         ("hessian", ["x", "z"], {}),
     ],
 )
-@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("zarr_format", [pytest.param(2, marks=pytest.mark.thorough), 3])
 def test_a_job_gives_the_bits_of_the_accessor(
     operation: Any, dim: Any, options: Any, zarr_format: Any, tmp_path: Path
 ) -> None:

@@ -54,7 +54,9 @@ def both(f: xr.DataArray, names: Any, **options: Any) -> xr.Dataset:
     )
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in (2, 3))]
+)
 @pytest.mark.parametrize("shape", [(30, 40), (9, 11, 13)])
 @pytest.mark.parametrize(
     "options", [{}, {"accuracy": 4}, {"skipna": True}, {"boundary": {"i": ("nan", "one-sided")}}]

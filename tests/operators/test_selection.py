@@ -100,7 +100,7 @@ def test_bad_options_are_refused(temperature: xr.DataArray) -> None:
     for value in ("Y", "M"):
         message = f"`datetime_unit` is '{value}'.*no fixed length"
         raises(temperature, ValueError, message, "time", datetime_unit=value)
-    raises(temperature, ValueError, "give one of", "time", datetime_unit="seconds")
+    raises(temperature, ValueError, "give one of", "time", datetime_unit="fortnights")
     message = r"`datetime_unit` is 'D', but neither the data nor a coordinate among \['latitude'\]"
     raises(temperature, ValueError, message, "latitude", datetime_unit="D")
     raises(temperature, TypeError, "positional argument", "time", 0.5)

@@ -99,3 +99,83 @@ def test_coordinates_that_nearly_agree_are_named(tmp_path: Path) -> None:
     write(tmp_path, [part(0), part(0, y=shifted)])
     with pytest.raises(ValueError, match=r"both begin at time=0.0, y=0.0, and one of them"):
         xgrad.gradient_to_zarr(tmp_path / "?.nc", tmp_path / "out.zarr")
+
+
+def along(times: Any, **attrs: Any) -> xr.Dataset:
+    values = np.random.default_rng(len(times)).normal(size=(len(times), 3))
+    own = {"time": ("time", np.asarray(times, float), attrs), "x": [0.0, 1.0, 2.0]}
+    return xr.Dataset({"t": (("time", "x"), values)}, own)
+
+
+def days(calendar: str) -> dict[str, str]:
+    return {"units": "days since 2000-01-01", "calendar": calendar}
+
+
+REFUSED: dict[str, tuple[xr.Dataset, xr.Dataset, str]] = {
+    "one cell in both": (
+        along([0, 1]), along([1, 2]),
+        r"'time' runs from 0.0 to 1.0 in '.*a.nc', and from 1.0 to 2.0 in '.*b.nc': the files over",
+    ),
+    "downward": (along([2, 1]), along([1, 0]), "'time' runs from 0.0 to 1.0 in '.*b.nc', and from"),
+    "within": (along(range(5)), along([1, 2]), "from 0.0 to 4.0 in .*a.nc', and from 1.0 to 2.0"),
+    "the same": (along([0, 1]), along([0, 1]), "a.nc' and '.*b.nc' both begin at time=0.0, x=0.0"),
+    "alternating": (along([0, 2]), along([1, 3]), "'time' at time=0 is 0.0 in '.*a.nc', but 1.0"),
+    "no coordinate": (along([0, 1]), along([2, 3]).drop_vars("x"), "'x' has no coordinate in '.*b"),
+    "shorter": (along([0, 1]), along([2, 3]).isel(x=[0, 1]), "'x' runs from 0.0 to 2.0 in '.*a.nc"),
+    "calendars": (
+        along([0, 1], **days("noleap")), along([2, 3], **days("standard")),
+        "'time' has times of the calendar 'noleap' in '.*a.nc', but times in '.*b.nc'; convert one",
+    ),
+    "no units": (
+        along([0, 1], **days("standard")), along([9, 10]),
+        "'time' has times in '.*a.nc', but numbers in '.*b.nc'; convert one of them",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_files_that_overlap_or_mean_other_things_are_named(name: str, tmp_path: Path) -> None:
+    one, other, message = REFUSED[name]
+    write(tmp_path, [one, other])
+    with pytest.raises(ValueError, match=message):
+        xgrad.gradient_to_zarr(tmp_path / "?.nc", tmp_path / "out.zarr", "t", "x")
+
+
+def packed(data: xr.Dataset, **encoding: Any) -> xr.Dataset:
+    data.t.encoding |= encoding
+    return data
+
+
+SHORT = {"dtype": "i2", "_FillValue": -1}
+TAKEN: dict[str, tuple[xr.Dataset, xr.Dataset]] = {
+    "in another order": (along([2, 3]), along([0, 1])),
+    "a scalar in one": (along([0, 1]), along([2, 3]).assign_coords(height=2.0)),
+    "a coordinate in one": (along([0, 1]), along([2, 3]).assign_coords(lat=("x", [1.0, 2, 3]))),
+    "another dtype": (along([0, 1]), along([2, 3]).astype("f4")),
+    "turned": (along([0, 1]), along([2, 3]).transpose("x", "time")),
+    "another epoch": (
+        along([0, 1], units="days since 2000-01-01", calendar="noleap"),
+        along([0, 1], units="days since 2000-01-03", calendar="noleap"),
+    ),
+    "packed in one": (along([0, 1]), packed(along([2, 3]), **SHORT, scale_factor=0.01)),
+    "packed differently": (
+        packed(along([0, 1]), **SHORT, scale_factor=0.01, add_offset=3.0),
+        packed(along([2, 3]), **SHORT, scale_factor=0.02),
+    ),
+    "another fill value": (along([0, 1]), packed(along([2, 3]), _FillValue=-99.0)),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_other_differences_are_taken_as_xarray_takes_them(name: str, tmp_path: Path) -> None:
+    write(tmp_path, list(TAKEN[name]))
+    xgrad.gradient_to_zarr(tmp_path / "?.nc", tmp_path / "out.zarr")
+    with (
+        xr.set_options(use_new_combine_kwarg_defaults=True),
+        xr.open_mfdataset(sorted(tmp_path.glob("?.nc"))) as opened,
+        xr.open_zarr(tmp_path / "out.zarr") as found,
+    ):
+        expected = opened.load().fdgrad.gradient()
+        assert set(found.variables) == set(expected.variables)
+        for key in expected.variables:
+            xr.testing.assert_equal(found[key].variable, expected[key].variable)

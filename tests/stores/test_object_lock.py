@@ -216,7 +216,7 @@ def s3() -> Iterator[Any]:
 def test_one_of_many_takes_a_lock_on_s3(is_stale: bool, s3: Any, patience: Any) -> None:
     patience(0)
     path = f"locks/{is_stale}/lock"
-    for _ in range(5):
+    for _ in range(2):
         if is_stale:
             s3.pipe_file(path, lock(system="another"))
         locks = [ObjectLock(s3, path) for _ in range(8)]

@@ -158,3 +158,31 @@ def test_what_is_no_path_is_refused(tmp_path: Path) -> None:
         files_of([])
     (tmp_path / "[a].nc").touch()
     assert files_of(tmp_path / "[a].nc") == (str(tmp_path / "[a].nc"),)
+
+
+@pytest.mark.parametrize(
+    "source", ["s3://key:secret@bucket/run-*.nc", "https://host/*.zarr?signature=a", "gs://b/*"]
+)
+def test_a_pattern_of_addresses_is_refused(source: str) -> None:
+    for given in (source, ["a.nc", source]):
+        with pytest.raises(
+            ValueError, match=r"is a pattern of addresses.*; name each store"
+        ) as one:
+            files_of(given)
+        assert not re.search("secret|signature", str(one.value))
+    assert files_of("https://host/a.zarr?by=*") == ("https://host/a.zarr?by=*",)
+
+
+def test_a_group_of_several_files(tmp_path: Path) -> None:
+    for file in write(tmp_path, time=[4]):
+        part = xr.load_dataset(file)
+        part.to_netcdf(file, group="a/b")
+    options: Any = {"datetime_unit": "D", "group": "a/b"}
+    pattern = f"file://{tmp_path}/*.nc"
+    xgrad.gradient_to_zarr(pattern, tmp_path / "out.zarr", "t", "time", **options)
+    expected = whole().fdgrad.gradient("time", datetime_unit="D")
+    with xr.open_zarr(tmp_path / "out.zarr") as found:
+        assert same_bits(found.dt_dtime.values, expected.dt_dtime.values)
+    xr.Dataset({"t": 1.0}).to_netcdf(tmp_path / "z.nc")
+    with pytest.raises(ValueError, match=r"`group` names 'a/b', which .*z.nc' lacks; it has no gr"):
+        xgrad.gradient_to_zarr(pattern, tmp_path / "2.zarr", "t", "time", **options)

@@ -31,3 +31,11 @@ def test_the_name_of_a_target_decides_its_kind(
 ) -> None:
     target = kind(tmp_path)
     assert (target.is_local, target.is_shared) == (is_local, is_shared)
+
+
+def test_a_version_is_no_target(tmp_path: Path) -> None:
+    target = f"icechunk:{tmp_path / 'out'}@dev"
+    with pytest.raises(ValueError, match=r"the version 'dev', but .* main; leave out '@dev'"):
+        checked("in.zarr", target, overwrite=False)
+    (tmp_path / "out@dev").mkdir()
+    assert not checked("in.zarr", target, overwrite=False).is_shared

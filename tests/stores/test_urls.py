@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,9 @@ from xgrad.stores import urls
         ("https://host/in.zarr?a secret", "https://host/in.zarr"),
         ("s3://bucket/run@2/in.zarr", "s3://bucket/run@2/in.zarr"),
         ("no s3://KEY:SE/CR+ET@bucket/in.zarr here", "no s3://bucket/in.zarr here"),
+        ("icechunk:repo@main", "icechunk:repo@main"),
+        ("no 'icechunk:repo@tag:v1' here", "no 'icechunk:repo@tag:v1' here"),
+        ("icechunk:s3://KEY:SE@bucket/repo@tag:v1", "icechunk:s3://tag:v1"),
     ],
 )
 def test_credentials_are_not_shown(given: str, shown: str) -> None:
@@ -85,3 +89,20 @@ def test_whatever_is_printed_neither_steers_a_terminal_nor_fails() -> None:
     assert shown.isprintable()
     shown.encode()
     assert urls.printable("temperatur, température, 温度 °C") == "temperatur, température, 温度 °C"
+
+
+def test_a_version_follows_the_folder_that_exists(tmp_path: Path) -> None:
+    for name in ("repo", "at@home"):
+        (tmp_path / name).mkdir()
+    for text, place, version in [
+        ("repo", "repo", ""), ("repo@v1", "repo", "v1"), ("repo@x@y", "repo", "x@y"),
+        ("repo@tag:v1", "repo", "tag:v1"), ("at@home", "at@home", ""),
+        ("at@home@main", "at@home", "main"), ("at@home/repo", "at@home/repo", ""),
+        ("none@v1", "none", "v1"),
+    ]:  # fmt: skip
+        name = f"icechunk:{tmp_path / text}"
+        assert urls.repository_in(name) == (str(tmp_path / place), version)
+        assert urls.local_path(name) == tmp_path / place
+        assert urls.absolute(name) == name
+    assert urls.repository_in("icechunk:s3://b/p@q/repo@v1") == ("s3://b/p@q/repo", "v1")
+    assert urls.local_path("icechunk:s3://b/repo@v1") is None

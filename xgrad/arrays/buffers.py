@@ -137,7 +137,8 @@ def give_back() -> None:
     _FREE.clear()
 
 
-os.register_at_fork(after_in_child=give_back)
+if sys.platform != "win32":  # which has no fork
+    os.register_at_fork(after_in_child=give_back)
 
 
 def _allocated(allocate: Callable[[], AnyArray]) -> AnyArray:

@@ -28,6 +28,7 @@ from xgrad.labels.keywords import (
     keywords_of,
     spelled_out,
 )
+from xgrad.labels.times import unit_of_time
 from xgrad.operators.operations import OPERATIONS, Entry
 from xgrad.stores.opening import Opening
 from xgrad.stores.several import files_of
@@ -122,7 +123,8 @@ def gradient_to_zarr(
     Parameters
     ----------
     source : path, URL, pattern, iterable of them, Dataset or DataArray
-        A Zarr store (formats 2 and 3), or any other file that xarray opens.  Several, as a list or
+        A Zarr store (formats 2 and 3), a branch, tag or snapshot of an Icechunk repository
+        (``icechunk:/path@main``), or any other file that xarray opens.  Several, as a list or
         a pattern of local paths such as ``"data/*.nc"``, are combined by their coordinates, as
         :func:`xarray.open_mfdataset` does.  Or an object in any state: opened with or without
         dask, computed with lazily, in memory.
@@ -328,6 +330,8 @@ def _parsed(
     own = {} if entry.own not in asked else {entry.own: asked.pop(entry.own)}
     if "metric" in asked:
         asked["metric"] = as_text(asked["metric"])
+    if "datetime_unit" in asked:  # "hour" and "h" are one job
+        asked["datetime_unit"] = unit_of_time(asked["datetime_unit"])
     names = cast(Any, dim).values() if entry.of_a_vector else variables
     if names is not None:
         names = tuple([names] if isinstance(names, str) else dict.fromkeys(names))

@@ -75,7 +75,8 @@ class Given(Source):
         data = obj.assign_coords({k: v for k, v in lazy.items() if k in obj.coords})
         data = data.assign({k: v for k, v in lazy.items() if k not in obj.coords})
         origin = obj.encoding.get("source")
-        url = origin if isinstance(origin, str) else "a Dataset"
+        # Of references as kerchunk makes them it is "/".
+        url = origin if isinstance(origin, str) and origin.strip("/") else "a Dataset"
         return cls((url,), data, Opening(), (), obj)
 
     @property

@@ -13,10 +13,12 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import zarr
+from dask.tokenize import tokenize
 from xarray.backends import CachingFileManager
 from zarr.storage import FsspecStore, LocalStore, ZipStore
 
 from xgrad.stores.listing import digest_of_array, digest_of_file
+from xgrad.stores.snapshots import state_of
 from xgrad.stores.urls import local_path
 
 
@@ -93,17 +95,28 @@ class Origins(cloudpickle.Pickler):  # type: ignore[misc]
 
 def _fault_of(store: Any) -> str:
     """Something unique if changes of a store cannot be seen; else nothing."""
-    is_reference = isinstance(store, FsspecStore) and "reference" in store.fs.protocol
-    known = isinstance(store, LocalStore | FsspecStore) and not is_reference
-    return "" if known or _version_of(store) else uuid.uuid4().hex
+    listed = isinstance(store, LocalStore | FsspecStore) and not _is_of_references(store)
+    return "" if listed or _version_of(store) else uuid.uuid4().hex
+
+
+def _is_of_references(store: Any) -> bool:
+    return isinstance(store, FsspecStore) and "reference" in store.fs.protocol
 
 
 def _version_of(store: Any) -> str:
-    """State of a store whose listing does not say when a chunk changed."""
+    """State of a store whose listing does not say when a chunk changed; nothing if unknown."""
     if isinstance(store, ZipStore):
         return _state_of(str(store.path))
-    # An Icechunk store is a snapshot.
-    return str(getattr(getattr(store, "session", None), "snapshot_id", ""))
+    return _of_references(store.fs) if _is_of_references(store) else state_of(store)
+
+
+def _of_references(fs: Any) -> str:
+    """State of the references of kerchunk and of the files that they name."""
+    if not isinstance(fs.references, dict):
+        return ""
+    named = {one[0] for one in fs.references.values() if isinstance(one, list | tuple)}
+    states = [_state_of(one) for one in sorted(named)]
+    return tokenize(fs.references, states) if all(states) else ""
 
 
 def _state_of(path: str) -> str:

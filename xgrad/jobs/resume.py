@@ -23,7 +23,7 @@ from dask.tokenize import tokenize
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Box
 from xgrad.jobs.request import Group, Job, Request
-from xgrad.stores.urls import local_path, shown
+from xgrad.stores.urls import absolute, shown
 from xgrad.stores.workplace import Workplace, mark, marked
 
 _CONTENT, _COORDINATES = "content of the source", "coordinates"
@@ -70,8 +70,7 @@ def _places(request: Request) -> str:
     """Where the source is, the same whatever the working folder and the order."""
     if request.given is not None:
         return request.described
-    paths = {url: local_path(url) for url in request.sources}
-    return ", ".join(sorted(shown(path.resolve() if path else url) for url, path in paths.items()))
+    return ", ".join(sorted(shown(absolute(url)) for url in request.sources))
 
 
 def _content(job: Job) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import zarr
 
 from xgrad._typing import Progress
 from xgrad.jobs import copies, empty_target, progress, resume
@@ -31,7 +32,7 @@ from xgrad.jobs.plan import Plan, planned
 from xgrad.jobs.request import Job, Request
 from xgrad.stores.listing import listed
 from xgrad.stores.targets import Target, checked
-from xgrad.stores.urls import is_remote, shown
+from xgrad.stores.urls import is_remote, local_path, shown
 from xgrad.stores.workplace import Workplace
 from xgrad.workers.cluster import cluster, crew, peak_memory
 from xgrad.workers.dispatch import drive
@@ -131,6 +132,7 @@ def run(request: Request, target: str | Path, settings: Settings) -> Report:
         with found.hold(f"xgrad {request.operation} of {request.described}") as place:
             if not resume.resumes(place, own, request.token, restart=settings.restart):
                 _begin(job, plan, place, own, checksum=settings.checksum)
+            _require_arrays(job, place)
             adopt(job, plan.n_lanes)
             before = _work_off(job, plan, place, client, settings)
             _verify(job, place)
@@ -188,7 +190,7 @@ def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
         )
     if job.request.given is not None:
         job.request.given.warn_of_repeated_work(job.read)
-    waits = any(map(is_remote, job.request.sources)) or not target.is_local
+    waits = None in map(local_path, job.request.sources) or not target.is_local
     longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
     own = replace(job.request, given=None)  # its object is in each process already
     ready = loaded if client is None else partial(opened, own, settings.retries)
@@ -204,6 +206,17 @@ def _begin(job: Job, plan: Plan, place: Workplace, own: dict[str, str], *, check
     empty_target.write(result, place.store, zarr_format)
     copies.copy(result, place.store, plan.n_copies)
     resume.remember(place, own)
+
+
+def _require_arrays(job: Job, place: Workplace) -> None:
+    """Refuse to go on with a store that has lost an array since its job began."""
+    group = zarr.open_group(place.store, mode="r", use_consolidated=False)
+    for name in job.template().variables:
+        if str(name) not in group:
+            raise RuntimeError(
+                f"the array {name!r} of the unfinished target has disappeared since the job began; "
+                "start over with `restart`"
+            )
 
 
 def _work_off(

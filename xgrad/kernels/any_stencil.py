@@ -107,12 +107,13 @@ def _free(  # noqa: C901
                 out[o, j, i] = np.nan
                 if not good or (skipna and cells[j] != cells[j]):
                     continue
-                below = _extent(cells, steps, j, -1, begin - 1, depth, skipna, longest, 1)
-                above = _extent(cells, steps, j, 1, end, depth, skipna, longest, 1)
+                for nan in range(1, -1, -1):  # a literal would be compiled separately
+                    below = _extent(cells, steps, j, -1, begin - 1, depth, skipna, longest, nan)
+                    above = _extent(cells, steps, j, 1, end, depth, skipna, longest, nan)
+                    if below >= half and above >= half:
+                        break
                 first, count = j - half, 2 * half + 1
                 if below < half or above < half:
-                    below = _extent(cells, steps, j, -1, begin - 1, depth, skipna, longest, 0)
-                    above = _extent(cells, steps, j, 1, end, depth, skipna, longest, 0)
                     count = min(edge, below + above + 1)
                     first = j - below if below < half else j + above - count + 1
                 if count <= order:

@@ -102,7 +102,7 @@ def _between(
             lowest, highest = first[start:stop], last[start:stop]
             if not known and o == q:
                 extreme_steps(x[q], start, lowest, highest)
-            plain = True
+            plain = start < stop  # a literal True would be compiled separately
             for i in range(stop - start):
                 plain = plain and is_good(lowest[i], highest[i]) and lowest[i] != highest[i]
             for j in range(1, n - 1):

@@ -13,6 +13,7 @@ from xgrad.errors import CoordinateError
 from xgrad.labels import cf
 from xgrad.labels.ellipsoid import WGS84, Figure
 from xgrad.labels.links import is_mapping
+from xgrad.labels.near import did_you_mean
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place
 
@@ -115,6 +116,7 @@ def crs_of(obj: _Labelled, metric: Any) -> Any:
             raise ValueError(
                 f"`metric` is {metric!r}, which pyproj does not know as a CRS; give 'sphere', "
                 "'ellipsoid', 'grid_mapping' or a CRS such as 'EPSG:3413'"
+                f"{did_you_mean(metric, ['sphere', 'ellipsoid', 'grid_mapping'])}"
             ) from error
     if crs.ellipsoid is None or not (crs.is_projected or crs.is_geographic):
         raise CoordinateError(

@@ -22,7 +22,7 @@ from typing import (
 from xgrad._typing import (
     Accuracy,
     BoundaryLike,
-    DatetimeUnit,
+    DatetimeUnitLike,
     EdgeOrder,
     Form,
     Metric,
@@ -31,6 +31,7 @@ from xgrad._typing import (
     SpacingLike,
     To,
 )
+from xgrad.labels.near import did_you_mean
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -62,7 +63,8 @@ class DerivativeOptions(TypedDict, total=False):
     ]
     edge_order: Annotated[EdgeOrder, Keyword(1, "Order of accuracy at the two edges.")]
     datetime_unit: Annotated[
-        DatetimeUnit | None, Keyword(None, "Unit of time of the result.  [default: s]")
+        DatetimeUnitLike | None,
+        Keyword(None, "Unit of time of the result, such as h, hour or day.  [default: s]"),
     ]
     boundary: Annotated[
         BoundaryLike,
@@ -277,8 +279,5 @@ def spelled_out(options: type) -> Callable[[_Function], _Function]:
 
 
 def _unknown(function: str, name: str, known: list[str]) -> str:
-    import difflib  # noqa: PLC0415  only for a mistake
-
-    near = difflib.get_close_matches(name, known, n=1)
-    remedy = f"did you mean {near[0]!r}?" if near else f"it has {known}"
-    return f"{function}() got an unexpected keyword argument {name!r}; {remedy}"
+    remedy = did_you_mean(name, known) or f"; it has {known}"
+    return f"{function}() got an unexpected keyword argument {name!r}{remedy}"

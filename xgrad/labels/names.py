@@ -9,6 +9,7 @@ import xarray as xr
 
 from xgrad.errors import CoordinateError
 from xgrad.labels import cf, links
+from xgrad.labels.near import did_you_mean
 
 _Labelled: TypeAlias = xr.DataArray | xr.Dataset
 
@@ -44,10 +45,11 @@ def resolved(obj: _Labelled, name: Hashable, argument: str = "dim") -> Hashable:
     """
     found = find(obj, name, argument)
     if found is None:
+        near = did_you_mean(name, [*obj.dims, *obj.coords])
         more = "" if cf.has_cf_xarray() else "; `pip install 'xgrad[cf]'` finds more of them"
         raise CoordinateError(
-            f"`{argument}` names {name!r}, which does not exist; {choices(obj)}; CF names are "
-            f"{cf.listed(obj)}{more}"
+            f"`{argument}` names {name!r}, which does not exist{near}; {choices(obj)}; CF names "
+            f"are {cf.listed(obj)}{more}"
         )
     return found
 

@@ -14,8 +14,9 @@ from xgrad._typing import Accuracy, Boundary, DatetimeUnit
 from xgrad.errors import CoordinateError
 from xgrad.labels.cf import full_turn
 from xgrad.labels.ellipsoid import RADIUS
+from xgrad.labels.near import did_you_mean
 from xgrad.labels.quantities import is_quantity, number_in
-from xgrad.labels.times import seconds
+from xgrad.labels.times import seconds, unit_of_time
 from xgrad.labels.units import OF_TIME
 from xgrad.stencils.scheme import Scheme
 
@@ -82,11 +83,7 @@ class Options:
             given = getattr(self, argument)
             if not isinstance(given, bool | np.bool_):
                 raise TypeError(f"`{argument}` is {given!r}; give True or False")
-        choices = get_args(DatetimeUnit)
-        unit = self.datetime_unit
-        if unit is not None and not (isinstance(unit, str) and unit in choices):
-            why = ", as months and years have no fixed length" if str(unit) in ("M", "Y") else ""
-            raise ValueError(f"`datetime_unit` is {unit!r}; give one of {choices}{why}")
+        object.__setattr__(self, "datetime_unit", unit_of_time(self.datetime_unit))
         self._check_metric()
 
     def _check_metric(self) -> None:
@@ -146,7 +143,7 @@ class Options:
                 if key not in known:
                     raise CoordinateError(
                         f"`{argument}` names {key!r}, which is not among the dimensions asked "
-                        f"for: {list(names)}"
+                        f"for: {list(names)}{did_you_mean(key, known)}"
                     )
 
     def scheme(self, *names: Hashable) -> Scheme:
@@ -164,7 +161,10 @@ class Options:
             raise ValueError(f"`boundary` is {given!r}; give one value or a (left, right) pair")
         for one in pair:
             if not _is_number(one) and not (isinstance(one, str) and one in _NAMED):
-                raise ValueError(f"`boundary` is {one!r}; give a number or one of {_NAMED}")
+                raise ValueError(
+                    f"`boundary` is {one!r}; give a number or one of {_NAMED}"
+                    f"{did_you_mean(one, _NAMED)}"
+                )
         if (pair[0] == "periodic") != (pair[1] == "periodic"):
             raise ValueError(
                 f"`boundary` is {given!r}: a periodic dimension has no edge on either side; "

@@ -6,13 +6,14 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from fractions import Fraction
 from tokenize import TokenError
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import xarray as xr
 
 from xgrad.labels.cf import are_degrees
-from xgrad.labels.units import factors
+from xgrad.labels.units import read
 
 _Result = TypeVar("_Result", xr.DataArray, xr.Dataset)
 
@@ -99,9 +100,9 @@ def through(
         was_one = attrs.pop(_MARK, every)
         unit = _unit(attrs.get("units"), registry) if was_one else None
         data: Any = variable._data
-        if unit is not None:
+        if unit is not None and unit.scale == 1:  # a unit of pint has no number in front
             del attrs["units"]
-            data = registry.Quantity(data, unit)
+            data = registry.Quantity(data, unit.unit)
         return xr.Variable(variable.dims, data, attrs, variable.encoding)
 
     if isinstance(result, xr.DataArray):
@@ -170,12 +171,12 @@ def number_in(quantity: Any, units: Any, what: str) -> float:
     """
     registry = quantity._REGISTRY
     unit = _unit(units, registry)
-    if unit is None or not unit.is_compatible_with(quantity.units):
+    if unit is None or not unit.unit.is_compatible_with(quantity.units):
         raise ValueError(
             f"{what} is {quantity}, but the unit of its positions is {units!r}; give a quantity "
             "that converts to this unit, or a number"
         )
-    return float(quantity.to(unit).magnitude)
+    return float(quantity.to(unit.unit).magnitude / float(unit.scale))
 
 
 def _position(dim: Any, value: Any) -> Any:
@@ -285,18 +286,26 @@ def _product(items: Any, registry: Any) -> Any:
     return product
 
 
-def _unit(text: Any, registry: Any) -> Any:
+class _Unit(NamedTuple):
+    """A unit of a registry, and the number in front of it."""
+
+    scale: Fraction
+    unit: Any
+
+
+def _unit(text: Any, registry: Any) -> _Unit | None:
     """The unit that a registry reads in a text; None if it cannot read it."""
     if not isinstance(text, str):
         return None
     try:
-        known = [(_parsed(name, registry), power) for name, power in factors(text).items()]
+        scale, powers = read(text)
+        known = [(_parsed(name, registry), power) for name, power in powers.items()]
         items = [
             (name, power * outer)
             for unit, outer in known
             for name, power in registry.Quantity(1.0, unit).unit_items()
         ]
-        return _product(items, registry)
+        return _Unit(scale, _product(items, registry))
     except _UNREADABLE:
         return None
 
@@ -329,7 +338,7 @@ def _udunits(units: Any) -> Any:
     return registry
 
 
-def _target(units: Any, registry: Any) -> Any:
+def _target(units: Any, registry: Any) -> _Unit:
     if not isinstance(units, str):
         raise TypeError(f"`units` is {units!r}; give a string such as 'K km-1'")
     unit = _unit(units, registry)
@@ -341,7 +350,7 @@ def _target(units: Any, registry: Any) -> Any:
 
 
 def _converted(
-    name: Hashable, variable: xr.Variable, registry: Any, target: Any, units: Any
+    name: Hashable, variable: xr.Variable, registry: Any, target: _Unit, units: Any
 ) -> xr.Variable:
     own: Any = variable.attrs.get("units")
     unit = _unit(own, registry)
@@ -351,13 +360,14 @@ def _converted(
             f"`units` is {units!r}, but the unit of {name!r} is {known}; set `attrs['units']` of "
             "the data and of the coordinate, or leave `units` out"
         )
-    if not unit.is_compatible_with(target):
+    if not unit.unit.is_compatible_with(target.unit):
         raise ValueError(
             f"`units` is {units!r}, but {name!r} is in {own!r}, which does not convert to it; give "
             "a unit of the same dimension"
         )
     # A Python number, weak in promotion, keeps the dtype.
-    factor = float((1.0 * unit).to(target).magnitude)
+    # The numbers in front are divided exactly: 1 / 1e-5 is 100000.
+    factor = float(unit.scale / target.scale) * float((1.0 * unit.unit).to(target.unit).magnitude)
     data: Any = variable._data
     attrs = {**variable.attrs, "units": units}
     return xr.Variable(variable.dims, data * factor, attrs, variable.encoding)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -13,7 +13,9 @@ from xarray.core import indexing
 
 from xgrad._typing import AnyArray, DatetimeUnit, Steps
 from xgrad.errors import CoordinateError
+from xgrad.labels.near import did_you_mean
 from xgrad.labels.positions import reduced, refuse_first, require_monotonic
+from xgrad.labels.units import OF_TIME, read
 
 _ATTOSECONDS = {
     "W": 604800 * 10**18,
@@ -29,12 +31,48 @@ _ATTOSECONDS = {
     "as": 1,
 }
 
+_OF_SYMBOL = {symbol: cast(DatetimeUnit, unit) for unit, symbol in OF_TIME.items()}
+
 # Objects of pandas: what they are, the index of them, and what makes times or numbers of that.
 _OTHER_OBJECTS = {
     "Interval": ("intervals", "IntervalIndex", "mid"),
     "Period": ("periods", "PeriodIndex", "to_timestamp()"),
     "DatetimeTZ": ("times with a zone", "DatetimeIndex", "tz_convert(None)"),
 }
+
+
+def unit_of_time(name: Any) -> DatetimeUnit | None:
+    """The unit of numpy for a unit of time, or for a usual word.
+
+    Parameters
+    ----------
+    name : str or None
+        Such as ``"h"``, ``"hour"`` or ``"hours"``; None is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> [unit_of_time(name) for name in ("h", "hours", "min", "days", "milliseconds")]
+    ['h', 'h', 'm', 'D', 'ms']
+    """
+    if name is None or (isinstance(name, str) and name in OF_TIME):
+        return cast(DatetimeUnit | None, name)
+    found = _OF_SYMBOL.get(str(read(name))) if isinstance(name, str) else None
+    if found is None:
+        why = ", as months and years have no fixed length" if _is_a_calendars(name) else ""
+        raise ValueError(
+            f"`datetime_unit` is {name!r}; give one of {tuple(OF_TIME)} or a word such as 'hour'"
+            f"{why}{did_you_mean(name, ['week', 'day', 'hour', 'minute', 'second'])}"
+        )
+    return found
+
+
+def _is_a_calendars(name: Any) -> bool:
+    return str(name).removesuffix("s") in ("M", "Y", "month", "year")
 
 
 def is_time(values: xr.DataArray) -> bool:

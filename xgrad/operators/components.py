@@ -11,6 +11,7 @@ import xarray as xr
 from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
 from xgrad.labels import cf, crs, transforms
+from xgrad.labels.near import did_you_mean
 
 _AXES = {"u": "X", "v": "Y", "w": "Z"}
 
@@ -87,7 +88,8 @@ def named(
             )
         if name not in obj:
             raise ValueError(
-                f"`{key}` names {name!r}, which does not exist; variables are {list(obj.data_vars)}"
+                f"`{key}` names {name!r}, which does not exist; variables are "
+                f"{list(obj.data_vars)}{did_you_mean(name, obj.data_vars)}"
             )
     found = {_direction_of(key, obj[name], metric): name for key, name in given.items()}
     return found if components is None else components

@@ -54,8 +54,9 @@ def gradient(
     edge_order : {1, 2}, default: 1
         Order of accuracy of the one-sided differences at the two edges, with ``accuracy=2``.
     datetime_unit : {"W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"}, optional
-        Unit of time of the result if a coordinate or the data are times.  Default: seconds,
-        whatever the resolution of the dtype.
+        Unit of time of the result if a coordinate or the data are times; words such as ``"hour"``
+        or ``"days"`` do as well, and ``"m"`` is a minute.  Default: seconds, whatever the
+        resolution of the dtype.
     boundary : str, number, (left, right) pair of them, or mapping of dimensions to them
         What is beyond the edges: ``"one-sided"`` (default), nothing; ``"periodic"``, the other
         end of the dimension; ``"extend"``, the edge value repeated; ``"reflect"``, the mirror

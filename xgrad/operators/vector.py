@@ -10,9 +10,10 @@ import xarray as xr
 from xgrad._typing import Form
 from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateError
-from xgrad.labels import links, vertical
+from xgrad.labels import cf, flow_names, links, vertical
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
+from xgrad.labels.near import did_you_mean
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.operators import metric_terms
@@ -238,7 +239,7 @@ class _Field:
             if name not in obj:
                 raise ValueError(
                     f"`components` names {name!r}, which does not exist; variables are "
-                    f"{list(obj.data_vars)}"
+                    f"{list(obj.data_vars)}{did_you_mean(name, obj.data_vars)}"
                 )
         if form not in ("advective", "flux"):
             raise ValueError(f"`form` is {form!r}; give 'advective' or 'flux'")
@@ -254,6 +255,7 @@ class _Field:
         self._variables = {name: on_grid(obj, name, names[0]) for name in names}
         self.first = first
         keys = dict(zip(self.asked.names, components.values(), strict=True))
+        self._obj, self._components = obj, keys
         self.horizontal = self._horizontal(obj, keys)
         on_surface = () if self.horizontal is None else self.horizontal.surface.dims
         plain = [along for along in self.asked.spacings if along.dim not in on_surface]
@@ -381,15 +383,27 @@ class _Field:
 
     def result(self, name: str, terms: list[Term]) -> Result:
         """The sum of the terms, with its attributes."""
-        labels = [label_of(n, v) for n, v in self._variables.items()]
-        text = f"{name.replace('_', ' along ')} of {', '.join(labels[:-1])} and {labels[-1]}"
-        if len(labels) == 1:
-            text = f"{name} of {labels[0]}"
         used = {term.operand: self._variables[term.operand] for term in terms}
         pairs = [
             (self._variables[term.operand], self._units[self.first.dims[term.axis]])
             for term in terms
             if term.axis is not None
         ]
-        attrs = described(self.first, text, common_units(pairs, self.options))
-        return Result(name, used, tuple(terms), attrs)
+        units = common_units(pairs, self.options)
+        called, own = self._called(name, units)
+        labels = [label_of(n, v) for n, v in self._variables.items()]
+        text = f"{called} of {', '.join(labels[:-1])} and {labels[-1]}"
+        if len(labels) == 1:
+            text = f"{called} of {labels[0]}"
+        return Result(name, used, tuple(terms), described(self.first, text, units) | own)
+
+    def _called(self, name: str, units: str | None) -> tuple[str, dict[Hashable, Any]]:
+        """A result in words, and its standard_name."""
+        keys = list(self._components)
+        if self.place is not None and cf.meant(self._obj, "Y", keys[:1]):
+            keys.reverse()  # on the Earth, east comes first in the curl
+        rightly = {key: self._components[key] for key in keys}
+        called, of_curl, of_divergence = flow_names.named(self._obj, rightly, units)
+        if name == "curl":
+            return called, of_curl
+        return name.replace("_", " along "), of_divergence if name == "divergence" else {}

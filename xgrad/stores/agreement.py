@@ -37,14 +37,29 @@ def require_the_same_meaning(datasets: Sequence[xr.Dataset], names: Sequence[str
     known: dict[tuple[Hashable, str], tuple[Any, str]] = {}
     for own, where in zip(datasets, names, strict=True):
         for name, variable in own.variables.items():
-            for key in _MEANING:
-                value = _plain(variable.attrs.get(key))
+            found = {f"the {key} ": _plain(variable.attrs.get(key)) for key in _MEANING}
+            for key, value in {"": _kind(variable), **found}.items():
                 before, there = known.setdefault((name, key), (value, where))
                 if not np.array_equal(before, value):
+                    one, other = (f"{key}{v!r}" if key else v for v in (before, value))
                     raise ValueError(
-                        f"`source`: {name!r} has the {key} {before!r} in {shown(there)!r}, but "
-                        f"{value!r} in {shown(where)!r}; convert one of them"
+                        f"`source`: {name!r} has {one} in {shown(there)!r}, but "
+                        f"{other.removeprefix(key)} in {shown(where)!r}; convert one of them"
                     )
+
+
+def _kind(variable: xr.Variable) -> str:
+    """What values are, in words.  Times of a calendar are not read for it.
+
+    Examples
+    --------
+    >>> _kind(xr.Variable("x", np.array([0], "M8[s]"))), _kind(xr.Variable("x", [1.0]))
+    ('times', 'numbers')
+    """
+    if variable.dtype.kind == "O" and (calendar := variable.encoding.get("calendar")):
+        return f"times of the calendar {calendar!r}"
+    kinds = {"M": "times", "m": "spans of time", "O": "texts", "S": "texts", "U": "texts"}
+    return kinds.get(variable.dtype.kind, "numbers")
 
 
 def _plain(value: Any) -> Any:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import zarr
 
-from xgrad.stores.urls import ICECHUNK, shown
+from xgrad.stores.snapshots import storage
+from xgrad.stores.urls import shown
 from xgrad.stores.workplace import Workplace, make_root, unmark
 
 _BRANCH = "main"
@@ -45,28 +44,6 @@ class _Session:
         self._session.commit(self._message)
 
 
-def _storage(target: str) -> Any:
-    # By default Icechunk prints warnings to stdout, for example about what a local disk cannot do.
-    os.environ.setdefault("ICECHUNK_LOG", "error")
-    try:
-        import icechunk  # noqa: PLC0415  an extra: imported where it is used
-    except ImportError as error:
-        raise ImportError(
-            f"`target` {shown(target)!r} needs Icechunk; install it with "
-            "`pip install 'xgrad[icechunk]'`"
-        ) from error
-    place = target.removeprefix(ICECHUNK)
-    if place.startswith("s3://"):
-        bucket, _, prefix = place.removeprefix("s3://").partition("/")
-        return icechunk.s3_storage(bucket=bucket, prefix=prefix, from_env=True)
-    if "://" in place:
-        raise ValueError(
-            f"`target` {shown(target)!r} names an unknown kind of storage; give "
-            "icechunk:/path or icechunk:s3://bucket/prefix"
-        )
-    return icechunk.local_filesystem_storage(str(Path(place).resolve()))
-
-
 @contextmanager
 def in_repository(target: str, message: str, *, overwrite: bool) -> Iterator[Workplace]:
     """Open or make a repository, and a writable session on its branch ``main``.
@@ -87,10 +64,10 @@ def in_repository(target: str, message: str, *, overwrite: bool) -> Iterator[Wor
     ImportError
         If Icechunk is not installed.
     """
-    storage = _storage(target)
+    own = storage("target", target)
     import icechunk  # noqa: PLC0415
 
-    session = icechunk.Repository.open_or_create(storage).writable_session(_BRANCH)
+    session = icechunk.Repository.open_or_create(own).writable_session(_BRANCH)
     try:
         has_data = bool(list(zarr.open_group(session.store, mode="r").members()))
     except FileNotFoundError:

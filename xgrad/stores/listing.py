@@ -155,8 +155,9 @@ async def _collected(store: Any, prefix: str) -> list[tuple[str, str]]:
     if not isinstance(store, FsspecStore):
         return [(key, "") async for key in store.list_prefix(prefix)]
     # As its list_prefix does, which drops all but the names.
-    found = await store.fs._find(f"{store.path}/{prefix}", detail=True, withdirs=False)
+    root = f"{store.path.rstrip('/')}/" if store.path.strip("/") else ""  # that of references
+    found = await store.fs._find(f"{root}{prefix}", detail=True, withdirs=False)
     return [
-        (key.removeprefix(f"{store.path}/"), f"{[details.get(mark) for mark in _MARKS]}")
+        (key.removeprefix(root), f"{[details.get(mark) for mark in _MARKS]}")
         for key, details in found.items()
     ]

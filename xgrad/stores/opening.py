@@ -5,26 +5,37 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import xarray as xr
 import zarr
 
-from xgrad.stores import bounded
+from xgrad.stores import bounded, decoding
 from xgrad.stores.blosc import Whole, of_blosc
-from xgrad.stores.urls import cause, is_zarr, local_path, require_address, shown
+from xgrad.stores.snapshots import AUTHORIZE, has_references, is_repository, store_of
+from xgrad.stores.urls import (
+    ICECHUNK,
+    cause,
+    is_versioned,
+    is_zarr,
+    local_path,
+    require_address,
+    shown,
+)
 
+_Opens: TypeAlias = Callable[[str | Path, "Opening"], xr.Dataset]
 # Coordinates of more bytes get no index.
 _SHORT = 2**24
 # Options of xarray that are arguments of their own, and those that a job decides.
 _ARGUMENTS = ("group", "engine", "decode_times")
 _DECIDED = ("cache", "chunks", "chunked_array_type", "from_array_kwargs", "inline_array")
 _UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
+_UNDECODED = re.compile(r"unable to decode time units ['\"]([^'\"]*)['\"](.*)", re.DOTALL)
 _NO_FIXED_LENGTH = re.compile(r"time units ['\"]((?:month|year)s? since [^'\"]*)['\"]")
 
 
@@ -70,10 +81,13 @@ class Opening:
         """Those of :func:`xarray.open_dataset` that are given, without group and engine."""
         times = {} if self.decode_times is None else {"decode_times": self.decode_times}
         own = {"create_default_indexes": False, **self.open_options}
+        own.pop(AUTHORIZE, None)
         return {**own, **times, "cache": False}
 
     def is_store(self, url: str | Path) -> bool:
         """Whether it is opened as a Zarr store."""
+        if is_versioned(url):
+            return True
         if self.engine is not None:
             return self.engine == "zarr"
         path = local_path(url)
@@ -82,7 +96,15 @@ class Opening:
 
     def zarr_group(self, url: str | Path) -> Any:
         """The Zarr group, None for another kind of file."""
-        return zarr.open_group(str(url), mode="r", path=self.group) if self.is_store(url) else None
+        if not self.is_store(url):
+            return None
+        return zarr.open_group(self.place(url), mode="r", path=self.group)
+
+    def place(self, url: str | Path) -> Any:
+        """What zarr opens."""
+        if not is_versioned(url):
+            return str(url)
+        return store_of(str(url), self.open_options.get(AUTHORIZE, ()))
 
 
 def dataset(url: str | Path, opening: Opening) -> xr.Dataset:
@@ -113,11 +135,12 @@ def dataset(url: str | Path, opening: Opening) -> xr.Dataset:
     path = local_path(url)
     if path is not None and not path.exists():
         raise FileNotFoundError(f"`source` {shown(url)!r} does not exist{_group_in(path)}")
+    _require_fitting(url, opening)
     is_store = opening.is_store(url)
     if path is not None and path.is_dir() and not is_store and opening.engine is None:
-        raise ValueError(f"`source` {shown(url)!r} is a folder but not a Zarr store")
+        raise ValueError(f"`source` {shown(url)!r} is a folder but not a Zarr store{_in(path)}")
     try:
-        found = (_of_store if is_store else _of_file)(url, opening)
+        found = _opened(_of_store if is_store else _of_file, url, opening)
         if "create_default_indexes" not in opening.open_options:
             found = indexed(found, _SHORT)
     except (ValueError, OSError, KeyError, TypeError) as error:
@@ -131,6 +154,42 @@ def dataset(url: str | Path, opening: Opening) -> xr.Dataset:
             f"have: {groups}; give one of them as `group`"
         )
     return found
+
+
+def _opened(opens: _Opens, url: str | Path, opening: Opening) -> xr.Dataset:
+    try:
+        return opens(url, opening)
+    except AttributeError:  # of an attribute that is no text, which xarray takes apart
+        options = {k: v for k, v in opening.open_options.items() if k not in decoding.KEYWORDS}
+        as_stored = replace(
+            opening, decode_times=None, open_options={**options, "decode_cf": False}
+        )
+        raw = opens(url, as_stored)
+        found = decoding.decoded(raw, opening.keywords)
+        found.set_close(raw.close)
+        return found
+
+
+def _require_fitting(url: str | Path, opening: Opening) -> None:
+    """Refuse options of another kind of source."""
+    versioned = is_versioned(url)
+    if versioned and opening.engine not in (None, "zarr"):
+        raise ValueError(
+            f"`engine` is {opening.engine!r}, but `source` {shown(url)!r} is an Icechunk "
+            "repository, which 'zarr' reads; leave it out"
+        )
+    if AUTHORIZE in opening.open_options and not versioned:
+        raise ValueError(
+            f"`open_options` names {AUTHORIZE!r}, but `source` {shown(url)!r} is no Icechunk "
+            "repository; leave it out"
+        )
+    if opening.engine == "kerchunk" or has_references(local_path(url)):
+        raise ValueError(
+            f"`source` {shown(url)!r} has references as kerchunk makes them, which can name any "
+            "file; put them into an Icechunk repository, as VirtualiZarr does, or open them in "
+            f"Python and give the object: xgrad.to_zarr(..., xr.open_dataset({shown(url)!r}, "
+            "engine='kerchunk'), ...)"
+        )
 
 
 def indexed(data: xr.Dataset, n_bytes: float = math.inf) -> xr.Dataset:
@@ -198,11 +257,8 @@ def _of_store(url: str | Path, opening: Opening) -> xr.Dataset:
 def _reason(url: str | Path, opening: Opening, error: Exception) -> str:
     """Why a source could not be opened, and what to do."""
     source = f"`source` {shown(url)!r}"
-    if units := _NO_FIXED_LENGTH.search(str(error)):
-        return (
-            f"{source} has times in {units[1]!r}, which have no fixed length in its calendar; give "
-            "`decode_times=False` to take them as numbers"
-        )
+    if times := _undecoded(str(error)):
+        return f"{source} has times {times}; give `decode_times=False` to take them as numbers"
     engines = sorted(xr.backends.list_engines())
     if opening.engine is not None and opening.engine not in engines:
         return f"`engine` is {opening.engine!r}, which xarray lacks here; it has {engines}"
@@ -216,13 +272,34 @@ def _reason(url: str | Path, opening: Opening, error: Exception) -> str:
         if opening.group.strip("/") not in groups:
             has = f"it has {groups}" if groups else "it has no groups with variables; leave it out"
             return f"`group` names {opening.group!r}, which {source} lacks; {has}"
-    if opening.is_store(url) and _is_array(url):
+    if opening.is_store(url) and _is_array(opening.place(url)):
         return f"{source} is a Zarr array, not a group; {_instead_of(url)}"
     reason = shown(str(error).split(". ")[0].split("\n")[0]) or type(error).__name__
     if isinstance(error, KeyError):
         reason = f"no {reason}"
     given = f" with {dict(opening.open_options)}" if opening.open_options else ""
     return f"{source} is neither a Zarr store nor a file that xarray opens{given}: {reason}"
+
+
+def _in(folder: Path) -> str:
+    """The remedy for a folder that is not a store."""
+    if is_repository(folder):
+        return f"; it is an Icechunk repository: give '{ICECHUNK}{folder}'"
+    kinds = sorted({one.suffix for one in folder.iterdir() if one.suffix and one.is_file()})
+    if not kinds:
+        return ""
+    return f"; give the files in it by a pattern, such as {str(folder / f'*{kinds[0]}')!r}"
+
+
+def _undecoded(error: str) -> str:
+    """Times that are no times to xarray, in words; nothing if the error is another one."""
+    if units := _NO_FIXED_LENGTH.search(error):
+        return f"in {units[1]!r}, which have no fixed length in its calendar"
+    if units := _UNDECODED.search(error):
+        calendar = re.search(r"calendar ['\"]?(\w+)", units[2])
+        of = f" of the calendar {calendar[1]!r}" if calendar else ""
+        return f"in {units[1]!r}{of}, which xarray cannot decode"
+    return ""
 
 
 def _group_in(path: Path) -> str:
@@ -236,12 +313,14 @@ def _group_in(path: Path) -> str:
 
 def _groups(url: str | Path, opening: Opening) -> list[str]:
     """The groups below that have variables."""
-    engine = "zarr" if opening.is_store(url) else opening.engine
+    is_store = opening.is_store(url)
     own: dict[str, Any] = {} if opening.group is None else {"group": opening.group}
     try:
         with warnings.catch_warnings():  # of metadata that are not consolidated
             warnings.simplefilter("ignore")
-            found = xr.open_groups(cast(Any, url), engine=engine, decode_cf=False, **own)
+            place = opening.place(url) if is_store else url
+            engine = "zarr" if is_store else opening.engine
+            found = xr.open_groups(place, engine=engine, decode_cf=False, **own)
     except Exception:  # noqa: BLE001  whatever it is, no group can be named
         return []
     above = "" if opening.group is None else f"{opening.group.strip('/')}/"
@@ -249,9 +328,9 @@ def _groups(url: str | Path, opening: Opening) -> list[str]:
     return [f"{above}{name}" for name in names if name]
 
 
-def _is_array(url: str | Path) -> bool:
+def _is_array(place: Any) -> bool:
     try:
-        return isinstance(zarr.open(str(url), mode="r"), zarr.Array)
+        return isinstance(zarr.open(place, mode="r"), zarr.Array)
     except Exception:  # noqa: BLE001  then it is none
         return False
 

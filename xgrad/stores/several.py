@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import itertools
+import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from xgrad.stores.agreement import begins, difference, require_the_same_meaning
-from xgrad.stores.urls import local_path, shown
+from xgrad.stores.snapshots import pinned
+from xgrad.stores.urls import is_versioned, local_path, require_address, shown
 
 _WILD = frozenset("*?[")
 
@@ -65,7 +67,15 @@ def files_of(source: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
 
 
 def _matching(source: str) -> tuple[str, ...]:
+    if is_versioned(source):
+        require_address("source", source)
+        return (pinned(source),)
     path = local_path(source)
+    if path is None and "*" in re.split("[?#]", source)[0]:
+        raise ValueError(
+            f"`source` {shown(source)!r} is a pattern of addresses, which are not listed; name "
+            "each store"
+        )
     if path is None or path.exists() or not _WILD & set(source):
         return (source,)
     found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  a Path splits off its root
@@ -114,6 +124,7 @@ def combined(datasets: Sequence[xr.Dataset], names: Sequence[str]) -> xr.Dataset
             combine_attrs="override",
         )  # fmt: skip
     except (ValueError, TypeError) as error:
+        _require_different_places(datasets, names)
         why = _in_the_way(datasets, names) or str(error).splitlines()[0]
         raise ValueError(
             f"`source` is {len(datasets)} files, {shown(in_words(names))}, which do not combine by "
@@ -121,6 +132,8 @@ def combined(datasets: Sequence[xr.Dataset], names: Sequence[str]) -> xr.Dataset
             "..., combine='nested', concat_dim=..., join='exact').to_zarr(...)` does"
         ) from error
     _require_different_places(datasets, names)
+    if why := _overlap(datasets, names):
+        raise ValueError(f"`source`: {why}")
     others = [name for name in order.variables if name not in order.xindexes]
     return order.assign({name: _variable(name, order.variables[name], datasets) for name in others})
 
@@ -131,7 +144,7 @@ def _require_different_places(datasets: Sequence[xr.Dataset], names: Sequence[st
     for own, where in zip(datasets, names, strict=True):
         place = begins(own, list(own.dims))
         there = known.setdefault((frozenset(own.data_vars), place), where)
-        if there is not where:
+        if place and there is not where:
             text = ", ".join(f"{dim}={value}" for dim, value in place)
             raise ValueError(
                 f"`source`: {shown(there)!r} and {shown(where)!r} both begin at {text}, and one of "
@@ -140,21 +153,48 @@ def _require_different_places(datasets: Sequence[xr.Dataset], names: Sequence[st
 
 
 def _in_the_way(datasets: Sequence[xr.Dataset], names: Sequence[str]) -> str:
-    """The first coordinate that nearly agrees, in words: its cells overlap and are not the same."""
-    first: dict[Hashable, tuple[xr.Variable, str]] = {}
+    """Which coordinate gives no order, in words."""
+    every = {dim for own in datasets for dim in own.xindexes}
     for own, where in zip(datasets, names, strict=True):
-        for dim in own.xindexes:
-            before, there = first.setdefault(dim, (own.variables[dim], where))
-            found = difference(before, own.variables[dim])
-            if found is not None and _overlap(before.values, own.variables[dim].values):
-                at, one, other = found
-                text = f"{dim!r}{at} is {one} in {shown(there)!r}, but {other} in {shown(where)!r}"
-                return f"{text}; correct it"
+        for dim in own.dims:
+            if dim in every and dim not in own.xindexes:
+                return f"{dim!r} has no coordinate in {shown(where)!r}"
+    return _overlap(datasets, names)
+
+
+def _overlap(datasets: Sequence[xr.Dataset], names: Sequence[str]) -> str:
+    """The first coordinate whose cells overlap and are not the same, in words."""
+    for dim in dict.fromkeys(dim for own in datasets for dim in own.xindexes):
+        different: dict[bytes, tuple[xr.Variable, str]] = {}
+        for own, where in zip(datasets, names, strict=True):
+            if dim in own.xindexes and own.sizes[dim]:
+                values = own.variables[dim].values
+                key = (values if values.dtype.kind != "O" else values.astype(str)).tobytes()
+                different.setdefault(key, (own.variables[dim], where))
+        ordered = sorted(different.values(), key=lambda one: one[0].values.min())
+        for one, other in itertools.pairwise(ordered):
+            if other[0].values.min() <= one[0].values.max():
+                return _of_overlap(dim, one, other)
     return ""
 
 
-def _overlap(one: Any, other: Any) -> bool:
-    return bool(one.min() <= other.max() and other.min() <= one.max())
+def _of_overlap(dim: Hashable, one: tuple[xr.Variable, str], other: tuple[xr.Variable, str]) -> str:
+    """Two coordinates that overlap, in words: where they nearly agree, and what they span."""
+    (a, here), (b, there) = one, other
+    found = difference(a, b)
+    if (
+        found is not None
+        and a.shape == b.shape
+        and b.values.min() < np.sort(a.values)[1:].min(initial=a.values.max())
+    ):
+        at, first, second = found
+        text = f"{dim!r}{at} is {first} in {shown(here)!r}, but {second} in {shown(there)!r}"
+        return f"{text}; correct it"
+    (first, last), (begin, end) = ((v.values.min(), v.values.max()) for v in (a, b))
+    return (
+        f"{dim!r} runs from {first} to {last} in {shown(here)!r}, and from {begin} to {end} in "
+        f"{shown(there)!r}: the files overlap; leave one out, or cut what both have from one"
+    )
 
 
 def _numbered(own: xr.Dataset, number: int) -> xr.Dataset:

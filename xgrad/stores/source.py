@@ -20,6 +20,7 @@ from xgrad.stores import listing
 from xgrad.stores.agreement import require_the_same_values
 from xgrad.stores.opening import Opening, dataset, indexed
 from xgrad.stores.several import combined
+from xgrad.stores.snapshots import state_of
 from xgrad.stores.urls import local_path
 
 # Coordinates of up to so many bytes are compared by their values.
@@ -133,7 +134,8 @@ class Source:
             if group is None:
                 found.append(listing.digest_of_file(local_path(url)))
             else:
-                found.append(listing.digest(group, wanted, allow_missing=allow_missing))
+                own = listing.digest(group, wanted, allow_missing=allow_missing)
+                found.append(own + state_of(group.store_path.store))
         return found[0] if len(found) == 1 else tokenize(found)
 
     def digest_of_coords(self, coords: Mapping[Any, xr.DataArray]) -> str:

@@ -9,7 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from xgrad.stores import in_icechunk, on_disk, on_object_store
-from xgrad.stores.urls import is_remote, is_versioned, require_address
+from xgrad.stores.urls import (
+    is_remote,
+    is_versioned,
+    repository_in,
+    require_address,
+    shown,
+)
 from xgrad.stores.workplace import Workplace
 
 
@@ -76,6 +82,13 @@ def checked(
     require_address("source", source)
     require_address("target", name)
     if is_versioned(name):
+        _, version = repository_in(name)
+        if version:
+            raise ValueError(
+                f"`target` {shown(name)!r} names the version {version!r}, but a job writes to the "
+                f"branch main; leave out '@{version}', or make the folder first if that is a part "
+                "of its name"
+            )
         hold = partial(in_icechunk.in_repository, name, overwrite=overwrite)
         return Target(name, hold, is_local=False, is_shared=False)
     if is_remote(name):

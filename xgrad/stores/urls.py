@@ -11,8 +11,8 @@ ICECHUNK = "icechunk:"
 # What follows ``://``, within a text or in a text that is nothing but an address.
 _ADDRESS, _ALONE = re.compile(r"(?<=://)[^\s'\"]+"), re.compile(r"(?<=://).+", re.DOTALL)
 _IS_ALONE = re.compile(r"[A-Za-z][\w+.-]*(::|:icechunk|://)|icechunk:")
-# ``key:secret@``, as in messages about an address without its beginning.
-_KEYS = re.compile(r"[^/@\s'\"]+:[^/@\s'\"]+@")
+# ``key:secret@``, as in messages about an address without its beginning.  "icechunk:a@b" has none.
+_KEYS = re.compile(r"(?<![^/@\s'\"])(?!icechunk:)[^/@\s'\"]+:[^/@\s'\"]+@")
 # Storage whose libraries take no keys from an address.
 _WITHOUT_KEYS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "memory")
 # What a user name, a password or a query may consist of; anything else is escaped as ``%2F``.
@@ -133,12 +133,55 @@ def local_path(store: str | Path) -> Path | None:
     >>> local_path("file:///data/in.zarr"), local_path("s3://bucket/in.zarr")
     (PosixPath('/data/in.zarr'), None)
     """
+    if is_versioned(store):
+        place, _ = repository_in(str(store))
+        return None if "://" in place else Path(place)
     # "simplecache::file:///data/in.zarr" is a chain whose last link names the place of the bytes.
     last = str(store).split("::")[-1]
     protocol, separator, path = last.partition("://")
     if not separator:
         return Path(last)
     return Path(path) if protocol in ("file", "local") else None
+
+
+def absolute(store: str) -> str:
+    """The same name, whatever the working folder is.
+
+    Examples
+    --------
+    >>> absolute("s3://bucket/in.zarr"), absolute("icechunk:/data/../repo@v1")
+    ('s3://bucket/in.zarr', 'icechunk:/repo@v1')
+    """
+    path = local_path(store)
+    if path is None:
+        return store
+    if not is_versioned(store):
+        return str(path.resolve())
+    _, version = repository_in(store)
+    return f"{ICECHUNK}{path.resolve()}{version and f'@{version}'}"
+
+
+def repository_in(name: str) -> tuple[str, str]:
+    """Where an Icechunk repository is, and which version of it is named; "" for none.
+
+    Of a path on this machine, as much as exists is the repository.
+
+    Examples
+    --------
+    >>> repository_in("icechunk:/data/repo@v1"), repository_in("icechunk:/home/me@lab/repo")
+    (('/data/repo', 'v1'), ('/home/me@lab/repo', ''))
+    """
+    whole = name.removeprefix(ICECHUNK)
+    if "://" not in whole and Path(whole).exists():
+        return whole, ""
+    # No branch and no tag has a slash.
+    place, at, version = whole.rpartition("@")
+    if not at or "/" in version:
+        return whole, ""
+    while "://" not in place and "@" in Path(place).name and not Path(place).exists():
+        place, _, more = place.rpartition("@")
+        version = f"{more}@{version}"
+    return place, version
 
 
 def is_remote(store: object) -> bool:
