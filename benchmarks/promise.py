@@ -179,7 +179,9 @@ def peaks(case: Case, folder: Path) -> Iterator[Peaks]:
     _, refusal, _ = run(*common, "--memory", "1MB", "--dry-run")
     found = re.search(r": ([\d.]+ [MG]B) in all", refusal)
     assert found is not None, refusal
-    least = int(1.02 * _bytes(found[1])) + 2 * 10**6
+    # What a process takes before it works differs from run to run, by up to 20 MB where a long
+    # coordinate is read.
+    least = int(1.02 * _bytes(found[1])) + 15 * 10**6
     for promised in (least, 2 * least):
         status, plan, _ = run(*common, "--memory", promised, "--dry-run")
         assert status == 0, plan

@@ -56,3 +56,12 @@ def test_a_chunk_of_a_coordinate_that_does_not_fit_is_refused_with_numbers(tmp_p
             "gradient", tmp_path / "in.zarr", tmp_path / "out.zarr", memory=loaded() + 5 * 10**8,
             allow_missing=True,
         )  # fmt: skip
+
+
+def test_copies_are_planned_for_the_boxes_there_are(tmp_path: Path) -> None:
+    for most, chunk in ((1, N), (2, N // 2)):
+        given = xr.Dataset({"t": ("x", np.zeros(N, "f4"))}, {"c": ("x", np.zeros(N))})
+        own = {"t": {"chunks": 2**19}, "c": {"chunks": chunk}}
+        given.to_zarr(tmp_path / f"{most}.zarr", encoding=own, consolidated=False)
+        plan = plan_to_zarr("gradient", tmp_path / f"{most}.zarr", tmp_path / "out.zarr")
+        assert 1 <= plan.n_copies <= most

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import xarray as xr
+
 from tests.jobs.helpers import small
 from xgrad.jobs.needs import Needs
 from xgrad.jobs.request import Job, Request
@@ -28,3 +31,14 @@ def test_needs_grow_with_the_region_and_with_what_is_asked(tmp_path: Path) -> No
     assert gaps.of_region((4, 2000, 300), 0, ahead=True) > wide.of_region(
         (4, 2000, 300), 0, ahead=True
     )
+
+
+def test_a_region_of_many_small_chunks_needs_more(tmp_path: Path) -> None:
+    for chunk in (2, 4, 100):
+        path, grid = tmp_path / f"{chunk}.zarr", {"chunks": (chunk, chunk)}
+        field = xr.Dataset({"t": (("time", "y"), np.zeros((100, 100), "f4"))})
+        field.to_zarr(path, encoding={"t": grid}, consolidated=False)
+    found = [needs(tmp_path / f"{n}.zarr").of_region((100, 100), 0, ahead=False) for n in (2, 4)]
+    one = needs(tmp_path / "100.zarr").of_region((100, 100), 0, ahead=False)
+    assert found[0] - found[1] > 2000 * (50 * 50 - 25 * 25)
+    assert found[1] - one > 2000 * (25 * 25 - 1)

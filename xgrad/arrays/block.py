@@ -21,7 +21,7 @@ from xgrad.kernels.piece import Piece
 _CELLS_OF_A_TILE = 2**16
 # Columns of a table that are made at once, where there are fewer cells beside each than the second
 # number: there the tables and what is made of them take more memory than the data.
-_COLUMNS, _ROWS = 2**15, 32
+COLUMNS, ROWS = 2**15, 32
 
 
 def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
@@ -54,9 +54,9 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
     if tabled.are_loaded(out.size):
         from xgrad.kernels import fused  # noqa: F401, PLC0415  the parts alone may be too few cells
     good = []
-    for start in range(0, out.shape[axis], _COLUMNS):
+    for start in range(0, out.shape[axis], COLUMNS):
         box = [slice(0, n) for n in out.shape]
-        box[axis] = slice(start, min(start + _COLUMNS, out.shape[axis]))
+        box[axis] = slice(start, min(start + COLUMNS, out.shape[axis]))
         part = tuple(box)
         good.append(_fold([one.cut(part).written_out() for one in pieces], how, out[part]))
     return all(good)
@@ -65,7 +65,7 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
 def _is_thin(out: AnyArray, axis: int) -> bool:
     """Whether the tables of a long axis would take more memory than the block."""
     n = out.shape[axis]
-    return bool(n > _COLUMNS and out.size < _ROWS * n)
+    return bool(n > COLUMNS and out.size < ROWS * n)
 
 
 def _fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import zarr
 
+from xgrad._heap import trim
 from xgrad.arrays import buffers
 from xgrad.jobs.cutting import Box, Layout
 from xgrad.jobs.given import Given
@@ -40,6 +41,7 @@ def loaded() -> int:
     from xgrad.kernels import fused, tabled_loops  # noqa: F401, PLC0415
 
     buffers.give_back()
+    trim()  # of what the plan has read
     return resident()
 
 

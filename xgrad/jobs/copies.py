@@ -39,6 +39,14 @@ def needs(job: Job) -> tuple[int, Hashable]:
     return int(_COPIES * each[worst]), worst
 
 
+def n_boxes(job: Job) -> int:
+    """Number of boxes, all coordinates together."""
+    return sum(
+        math.prod(-(-n // side) for n, side in zip(job.data.coords[name].shape, box, strict=True))
+        for name, box in large(job).items()
+    )
+
+
 def in_boxes(job: Job, result: xr.Dataset) -> xr.Dataset:
     """The result with large coordinates as arrays of boxes, which are not read."""
     for name, box in large(job).items():

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from xgrad.arrays.block import COLUMNS, ROWS
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.request import Group, Job
+from xgrad.kernels.stencil_kinds import LONG
 
 # What a process needs besides its lanes, measured: compiled kernels, and small things.
 START = 80_000_000
@@ -20,12 +22,16 @@ START = 80_000_000
 _KEPT, _RETURNED = 5, 18_000_000
 # What is live at once is known to about this.
 _MARGIN = 1.1
-# A chunk that is encoded, beside its numbers.
-_CODING = 1.6
+# A chunk that is encoded, beside its numbers; less if it is so large that each of its buffers comes
+# from the system and returns there: 1.0 of 268 MB, measured.
+_CODING, _CODING_LARGE, _LARGE = 1.6, 1.2, 2**26
 # A time that cftime decodes: an object, and what it is made from.  Measured 255 to 270.
 _OF_AN_OBJECT = 280
 # zarr decodes and encodes so many chunks of a region at once, if it has them.
 _CHUNKS_AT_ONCE = 10
+# Tasks and names of each chunk of a region, which zarr makes for all of them before the first is
+# read or written.  Measured with 30,000 chunks of 16 bytes: 2300.
+_OF_A_TASK = 2500
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,17 @@ class Needs:
         More for a cell of a result while it is written.
     source, target : int
         For a chunk of the source and of the target in its codec.
+    coding : float
+        Of the bytes of results, what encoding them takes.
+    asking, handing : float
+        For a cell that is read and for one that is written, whatever its chunk has in it.
     depths, strips : tuple of int
         Cells along each axis that a region needs from each neighbour, and that a kernel copies.
-    steps : tuple of int
-        For each cell along an axis, however large the cross-section is.
+    steps, tables : tuple of int
+        For each cell along an axis, however large the cross-section is: for positions that are
+        read in windows, and for tables of weights that are made for the cells at work.
+    beside : int
+        For the chunks of positions that a window meets besides its own.
     """
 
     cell: int
@@ -57,9 +70,14 @@ class Needs:
     encoding: int
     source: int
     target: int
+    coding: float
+    asking: float
+    handing: float
     depths: tuple[int, ...]
     strips: tuple[int, ...]
     steps: tuple[int, ...]
+    tables: tuple[int, ...]
+    beside: int
 
     @classmethod
     def of(cls, job: Job, group: Group) -> Needs:
@@ -73,15 +91,23 @@ class Needs:
         within = max(sum(len(term.chain) - 1 for term in one.terms) for one in group.results)
         filled = group.fill_value is not None and not np.isnan(group.fill_value)
         sharded = any(one.encoding.get("shards") for one in group.origins.values())
-        axes = range(len(group.shape))
-        along = [[term for term in group.terms if term.axis == k] for k in axes]
+        within_shards = sharded and not job.chunks
+        first = next(iter(group.origins))
+        handed = job.source.smallest(first) if within_shards else group.written
+        chunk = out * math.prod(group.written)
+        coding = _CODING if chunk <= _LARGE else _CODING_LARGE
+        along = [[term for term in group.terms if term.axis == k] for k in range(len(group.shape))]
         return cls(
             sum(variable.dtype.itemsize for variable in group.origins.values()),
             stored, decoding, out * (1 + within) + more + positions, (out + 1) * filled, source,
-            int(out * math.prod(group.written) * (3 if sharded else _CODING)),
+            int(chunk * (3 if sharded else coding)), coding,
+            max(_OF_A_TASK / math.prod(job.source.smallest(name)) for name in group.origins),
+            _OF_A_TASK / math.prod(handed),
             tuple(max((term.scheme.depth for term in own), default=0) for own in along),
             tuple(2 * max(map(_strips, own), default=0) for own in along),
-            tuple(24 * sum(map(_is_uneven, own)) for own in along),
+            tuple(32 * sum(map(_is_uneven, own)) for own in along),
+            tuple(_of_tables(own, group.shape[k]) for k, own in enumerate(along)),
+            max(map(_beside, group.terms), default=0),
         )  # fmt: skip
 
     def of_region(self, sides: Sequence[int], sweep: int, *, ahead: bool) -> int:
@@ -94,13 +120,16 @@ class Needs:
         region = cells * self.stored
         chunks = min(_CHUNKS_AT_ONCE * self.source, max(2 * region, self.source))
         reading = (core + before) * ahead + region + max(chunks, cells * self.decoding)
+        reading += cells * self.asking
         strips = sum(k / max(1, n) for k, n in zip(self.strips, sides, strict=True))
         padded = cells * self.cell * strips
         out = cells * self.result
-        coding = min(_CHUNKS_AT_ONCE * self.target, max(_CODING * out, self.target))
-        coding += cells * self.encoding
+        coding = min(_CHUNKS_AT_ONCE * self.target, max(self.coding * out, self.target))
+        coding += cells * (self.encoding + self.handing)
         writing = core * (1 + ahead) + before + faces + out + max(coding, padded)
-        steps = sum(k * n for k, n in zip(self.steps, sides, strict=True))
+        steps = self.beside + sum(k * n for k, n in zip(self.steps, sides, strict=True))
+        for k, n in zip(self.tables, sides, strict=True):
+            steps += k * (n if cells >= ROWS * n else min(n, COLUMNS))
         return int(_MARGIN * (max(reading, writing) + steps)) + self.kept(sides)
 
     def kept(self, sides: Sequence[int]) -> int:
@@ -135,3 +164,19 @@ def _strips(term: Term) -> int:
 
 def _is_uneven(term: Term) -> bool:
     return not isinstance(term.along, Positions) and getattr(term.along, "ndim", 0) == 1
+
+
+def _of_tables(terms: Sequence[Term], size: int) -> int:
+    """Bytes of a column of the tables of a long axis, and of what they are made from."""
+    if size <= LONG:
+        return 0
+    return sum(
+        8 * (24 if one.scheme.skipna else 2 * one.scheme.half + 4) + 48 * _is_uneven(one)
+        for one in terms
+    )
+
+
+def _beside(term: Term) -> int:
+    """A window of positions that are read from chunks meets one more on either side."""
+    (chunk,) = getattr(term.along, "encoding", {}).get("chunks") or (0,)
+    return 4 * 8 * int(chunk) if _is_uneven(term) else 0

@@ -129,7 +129,7 @@ def planned(job: Job, target: str, crew: Crew, longest: int, *, waits: bool) -> 
     needs = [Needs.of(job, group) for group in job.groups]
     n_copies = _copies(job, crew)
     room = crew.memory.n_bytes - crew.base - START
-    most = crew.n_threads * (_LANES_OF_A_THREAD if waits else 1)
+    most = crew.n_threads * (_LANES_OF_A_THREAD if waits else 1) if n_copies else 0
     for n_lanes in range(most, 0, -1):
         each, all_lanes = room // n_lanes, n_lanes * crew.n_workers
         layouts = [
@@ -153,18 +153,10 @@ def _of_lane(need: Needs, n_lanes: int) -> Callable[[Sequence[int], int, bool], 
 
 
 def _copies(job: Job, crew: Crew) -> int:
-    """How many boxes of large coordinates fit into memory at once."""
-    each, name = copies.needs(job)
-    own = crew.base + START
-    n_copies = min(threads.count(), (crew.memory.n_bytes - own) // max(1, each))
-    if each and n_copies < 1:
-        raise MemoryError(
-            f"`memory` is {size(crew.memory.n_bytes)} ({crew.memory.origin}), but to copy one "
-            f"chunk of the coordinate {name!r} takes {size(each)}, and the process {size(own)}: "
-            f"{size(own + each)} in all; give more `memory`, or rechunk or drop the coordinate "
-            "in the source"
-        )
-    return max(1, n_copies)
+    """How many boxes of large coordinates fit into memory at once, 1 if there are none."""
+    each, _ = copies.needs(job)
+    fitting = (crew.memory.n_bytes - crew.base - START) // max(1, each)
+    return max(0, min(threads.count(), copies.n_boxes(job), fitting)) if each else 1
 
 
 def _plan(
@@ -201,19 +193,27 @@ def _of_layout(
 
 
 def _too_little(job: Job, crew: Crew, needs: Sequence[Needs]) -> str:
-    least = []
-    for group, need in zip(job.groups, needs, strict=True):
-        axes = group.axes()
-        sides = [max(axis.cut(1), default=0) for axis in axes]
-        sweeps = [k for k, axis in enumerate(axes) if axis.halo] or [0]
-        least.append(min(_of_lane(need, 1)(sides, k, is_ahead(axes[k], 1)) for k in sweeps))
-    most = max(least)
-    worst = job.groups[least.index(most)]
-    chunk = " × ".join(map(str, worst.written))
-    own = crew.base + START
+    """Why a job does not fit, because of a region or of a copy, whichever needs more."""
+    least = [_least(group, need) for group, need in zip(job.groups, needs, strict=True)]
+    copied, name = copies.needs(job)
+    most, own = max(copied, *least), crew.base + START
+    if most == copied:
+        what = f"to copy one chunk of the coordinate {name!r} takes"
+        remedy = "rechunk or drop the coordinate in the source"
+    else:
+        worst = job.groups[least.index(most)]
+        chunk = " × ".join(map(str, worst.written))
+        what = f"one chunk of {worst.name!r} ({chunk} cells) with its halo needs"
+        remedy = "smaller chunks with `chunks`, or rechunk the source"
     return (
-        f"`memory` is {size(crew.memory.n_bytes)} ({crew.memory.origin}), but one chunk of "
-        f"{worst.name!r} ({chunk} cells) with its halo needs {size(most)}, and the process "
-        f"{size(own)}: {size(own + most)} in all; give more `memory`, or smaller chunks "
-        "with `chunks`, or rechunk the source"
+        f"`memory` is {size(crew.memory.n_bytes)} ({crew.memory.origin}), but {what} {size(most)}, "
+        f"and the process {size(own)}: {size(own + most)} in all; give more `memory`, or {remedy}"
     )
+
+
+def _least(group: Group, need: Needs) -> int:
+    """What the smallest regions of a group need."""
+    axes = group.axes()
+    sides = [max(axis.cut(1), default=0) for axis in axes]
+    sweeps = [k for k, axis in enumerate(axes) if axis.halo] or [0]
+    return min(_of_lane(need, 1)(sides, k, is_ahead(axes[k], 1)) for k in sweeps)

@@ -23,7 +23,7 @@ from xgrad.stencils.columns import Columns, Repeating, Windowed
 from xgrad.stencils.scheme import Scheme
 
 # The table of an axis with more cells than this is made in parts, for the cells at work.
-_LONG = 2**16
+LONG = 2**16
 
 # Modules with compiled loops are imported where they are used: they load numba, which small arrays
 # do not need.
@@ -254,7 +254,7 @@ def of_axis(
     real = np.empty(0, result_dtype(dtype)).real.dtype.newbyteorder("=")
     kind = kind_of(scheme)
     table_of = partial(_table_of, kind, scheme, real, seam)
-    if size <= _LONG:
+    if size <= LONG:
         return kind(scheme, table_of(steps, size))
     near = scheme.needed + scheme.reach
     if np.ndim(steps) == 0:

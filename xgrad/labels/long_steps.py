@@ -6,7 +6,7 @@ Whether an axis is even is decided over the whole coordinate, as for a short one
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,6 +55,11 @@ class LongSteps:
     def ndim(self) -> int:
         """As of an array."""
         return 1
+
+    @property
+    def encoding(self) -> Mapping[Any, Any]:
+        """That of the positions, so that what goes through the steps reads whole chunks."""
+        return self.positions.encoding
 
     def __len__(self) -> int:
         return self.positions.size - 1

@@ -132,12 +132,24 @@ def checked_differences(values: AnyArray, what: str, turn: float | None, start: 
     CoordinateError
         If :func:`steps_between` might not take them as they are.
     """
-    refuse_first(~np.isfinite(values), values, what, "is not finite", start)
-    steps = differences(values, what, start)
+    steps = _one_way(values)
+    if steps is None:
+        refuse_first(~np.isfinite(values), values, what, "is not finite", start)
+        steps = differences(values, what, start)
+        require_monotonic(steps > 0, steps < 0, values, what, start)
     if turn is not None:
         _refuse_the_long_way(steps, turn, values, what)
-    require_monotonic(steps > 0, steps < 0, values, what, start)
     return steps
+
+
+def _one_way(values: AnyArray) -> AnyArray | None:
+    """Differences of floats if they are finite and of one sign: then no position is wrong."""
+    if values.dtype.kind != "f" or len(values) < 2:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.diff(values)
+    least, most = found.min(), found.max()
+    return found if 0 < least <= most < np.inf or -np.inf < least <= most < 0 else None
 
 
 def _refuse_unlike(differences: AnyArray, values: AnyArray, what: str, start: int) -> None:

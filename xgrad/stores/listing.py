@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from zarr.core.sync import sync
 from zarr.storage import FsspecStore
 
 from xgrad.errors import ChunkError
+from xgrad.stores import entries
 
 _NUMBERS = re.compile(r"\d+")
 # What fsspec's object stores may say of the content of an object in a listing.
@@ -208,12 +208,11 @@ def _keys(array: Any) -> Iterator[tuple[str, str, str]]:
     store, path = array.store_path.store, array.store_path.path
     folder = getattr(store, "root", None)
     if isinstance(folder, Path):
-        for where, _, names in os.walk(folder / path):
-            for name in names:
-                if _is_chunk(name):
-                    status = (Path(where) / name).stat()
-                    key = os.path.relpath(Path(where) / name, folder / path)
-                    yield key, str(status.st_size), str(status.st_mtime_ns)
+        start = len(str(folder / path)) + 1
+        for entry in entries.below(str(folder / path)):
+            if _is_chunk(entry.name) and entry.is_file():
+                status = entry.stat()
+                yield entry.path[start:], str(status.st_size), str(status.st_mtime_ns)
         return
     for key, size, mark in sync(_collected(store, f"{path}/" if path else "")):
         name = key[len(path) :].lstrip("/")

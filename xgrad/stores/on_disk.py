@@ -6,14 +6,13 @@ Under the name of the target there is nothing or a complete store, whenever a pr
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from xgrad.stores import own_folder
+from xgrad.stores import entries, own_folder
 from xgrad.stores.urls import is_zarr, local_path, shown
 from xgrad.stores.workplace import METADATA, Keeps, Workplace, consolidate, make_root, unmark
 
@@ -152,13 +151,11 @@ class _Folder:
 
     def grow(self, zarr_format: int, run: str, keeps: Keeps) -> None:
         self.begin(zarr_format, run)
-        for where, _, names in os.walk(self.target):
-            below = Path(where).relative_to(self.target)
-            kept = [name for name in names if _is_kept(below / name, keeps)]
-            if kept:
-                (self.store / below).mkdir(parents=True, exist_ok=True)
-            for name in kept:
-                _link(Path(where) / name, self.store / below / name)
+        for entry in entries.below(self.target):
+            own = Path(entry.path).relative_to(self.target)
+            if not entry.is_dir() and _is_kept(own, keeps):
+                (self.store / own.parent).mkdir(parents=True, exist_ok=True)
+                _link(Path(entry.path), self.store / own)
 
     def remember(self, job: str) -> None:
         with own_folder.opened(self._new_job, "w") as new:
@@ -176,18 +173,20 @@ class _Folder:
         self._journal.write(f"{line}\n")
         self._journal.flush()
 
-    def finished(self) -> Iterable[str]:
+    def finished(self) -> Iterator[str]:
         self._journal.seek(0)
-        whole, _, _ = self._journal.read().rpartition("\n")
-        lines = whole.split("\n") if whole else []
-        self._journal.truncate(sum(len(f"{line}\n".encode()) for line in lines))
-        return lines
+        end = 0
+        for line in self._journal:  # there may be millions
+            if not line.endswith("\n"):
+                break
+            end += len(line.encode())
+            yield line.removesuffix("\n")
+        self._journal.truncate(end)
 
     def publish(self, record: str = "") -> None:
-        for where, _, names in os.walk(self.store):
-            for name in names:
-                if name.endswith(".partial"):  # what zarr was writing when a process was killed
-                    (Path(where) / name).unlink()
+        for entry in entries.below(self.store):
+            if entry.name.endswith(".partial"):  # what zarr was writing when a process was killed
+                Path(entry.path).unlink()
         _refuse_existing(self.target, overwrite=self.overwrite)
         unmark(self.store, record)
         consolidate(self.store)

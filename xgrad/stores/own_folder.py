@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO, cast
 
+from xgrad.stores import entries
+
 #: File that marks the folder as xgrad's, and that the process which works there has locked.
 MARK = "written-by-xgrad"
 #: What else a job makes: its description, also while it is written; its journal; the new store, and
@@ -51,10 +53,9 @@ def locked(folder: Path) -> Iterator[None]:
     with _locked_mark(folder):
         for name in os.listdir(folder):  # noqa: PTH208  names, not paths
             _require_own(folder / name)
-        for where, folders, names in os.walk(folder / STORE):
-            for path in (Path(where) / name for name in (*folders, *names)):
-                if path.is_symlink():
-                    raise _foreign(path)
+        for entry in entries.below(folder / STORE):
+            if entry.is_symlink():
+                raise _foreign(Path(entry.path))
         yield
 
 

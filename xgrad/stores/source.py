@@ -97,6 +97,14 @@ class Source:
             return (1,) * self.data.variables[name].ndim
         return self.stored(name)
 
+    def smallest(self, name: Hashable) -> tuple[int, ...]:
+        """Cells along each axis of a chunk, also if it is within a shard."""
+        variable = self.data.variables[name]
+        if not variable.encoding.get("shards"):
+            return self.stored(name)
+        sizes = zip(variable.encoding["chunks"], variable.shape, strict=True)
+        return tuple(max(1, min(int(chunk), size)) for chunk, size in sizes)
+
     def _chunks(self, name: Hashable) -> tuple[int, ...] | None:
         encoding = self.data.variables[name].encoding
         return encoding.get("shards") or encoding.get("chunks") or encoding.get("chunksizes")
