@@ -85,6 +85,7 @@ MORE_OPTIONS: list[tuple[list[str], Any]] = [
 ]
 
 
+@pytest.mark.thorough  # tests/jobs/test_region.py has the options, docs/cli.md their flags
 def test_options_that_numpy_does_not_have(commands: Session, source: Path, tmp_path: Path) -> None:
     with xr.open_zarr(source) as given:
         height = ("x", np.arange(100) ** 1.1)
@@ -101,6 +102,7 @@ def test_options_that_numpy_does_not_have(commands: Session, source: Path, tmp_p
                     assert same_bits(found[name].values, derivative.values), arguments
 
 
+@pytest.mark.thorough  # docs/cli.md runs the same commands
 def test_vector_and_scalar_operators_on_a_sphere(commands: Session, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     coords = {
@@ -236,9 +238,8 @@ def test_a_running_cluster(source: Path, tmp_path: Path) -> None:
         assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
 
 
-@pytest.mark.parametrize(
-    "workers", [(), pytest.param(("--workers", "1"), marks=pytest.mark.thorough)]
-)
+@pytest.mark.thorough  # tests/jobs/test_progress.py has a terminal, too
+@pytest.mark.parametrize("workers", [(), ("--workers", "1")])
 def test_progress_on_a_terminal(source: Path, tmp_path: Path, workers: Any) -> None:
     status, shown = on_a_terminal("gradient", source, tmp_path / "out.zarr", *workers)
     assert status == 0, shown
@@ -388,6 +389,7 @@ def test_an_interrupt_is_left_to_programs_that_import_the_package() -> None:
     subprocess.run([sys.executable, "-c", code, "xgrad"], check=True)
 
 
+@pytest.mark.thorough  # the interrupts above have the law
 def test_an_interrupt_while_workers_start_is_reported_in_one_line(
     source: Path, tmp_path: Path
 ) -> None:

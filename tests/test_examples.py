@@ -91,6 +91,7 @@ def numbers(line: str) -> list[float]:
     return [float(number) for number in re.findall(r"(?<!\S)-?\d+\.\d+", line)]
 
 
+@pytest.mark.thorough  # draws for seconds; test_fronts and others draw in the quick suite
 def test_geostrophic_wind(run: Run) -> None:
     real_data("eraint_uvz.nc")  # otherwise the example would download it
     printed = run("geostrophic_wind.py")
@@ -132,6 +133,7 @@ def test_warming_rate_reports_missing_data(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough  # draws for seconds; test_fronts and others draw in the quick suite
 def test_edges(run: Run) -> None:
     *same, direction, rim = run("edges.py").splitlines()
     assert same == [
@@ -154,6 +156,7 @@ def test_fronts(run: Run) -> None:
     assert left == 2
 
 
+@pytest.mark.thorough  # draws for seconds; test_fronts and others draw in the quick suite
 def test_vorticity(run: Run) -> None:
     real_data("eraint_uvz.nc")  # otherwise the example would download it
     _, northern, southern = run("vorticity.py").splitlines()
@@ -166,6 +169,7 @@ def test_vorticity(run: Run) -> None:
         assert south < -0.5
 
 
+@pytest.mark.thorough  # draws for seconds; test_fronts and others draw in the quick suite
 def test_polar_vorticity(run: Run) -> None:
     real_data("eraint_uvz.nc")  # otherwise the example would download it
     title, *rows = run("polar_vorticity.py").splitlines()
@@ -176,6 +180,7 @@ def test_polar_vorticity(run: Run) -> None:
     assert mistaken > 50
 
 
+@pytest.mark.thorough  # draws for seconds; test_fronts and others draw in the quick suite
 def test_blobs(run: Run) -> None:
     counts, distance, middle = run("blobs.py").splitlines()
     assert counts == "27 blobs, 27 found"
@@ -195,6 +200,7 @@ def test_motion(start: Run, tmp_path: Path) -> None:
         assert 0 < error < share * largest
 
 
+@pytest.mark.thorough  # draws for seconds; test_fronts and others draw in the quick suite
 def test_terrain_following(run: Run) -> None:
     title, *rows = run("terrain_following.py").splitlines()
     assert "degC m-1" in title

@@ -271,7 +271,11 @@ assert all(ended) and right and all(right)
 """
 
 
-@pytest.mark.parametrize("parent", [HELD, BUSY], ids=["holds buffers", "differentiates in threads"])
+@pytest.mark.parametrize(
+    "parent",
+    [pytest.param(HELD, marks=pytest.mark.thorough), BUSY],
+    ids=["holds buffers", "differentiates in threads"],
+)
 def test_a_forked_child_has_the_same_bits_while_its_parent(parent: str) -> None:
     run(FORK + parent)
 

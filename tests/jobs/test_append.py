@@ -80,8 +80,7 @@ CASES: dict[str, tuple[Case, bool]] = {
 
 
 # What the quick profile has; the others are much the same.
-QUICK = ("uneven", "even, and dates", "no longer even", "shards", "around", "gaps", "columns",
-         "kept cells that are fewer than a halo")  # fmt: skip
+QUICK = ("uneven", "no longer even", "shards", "kept cells that are fewer than a halo")
 
 
 @pytest.mark.parametrize(

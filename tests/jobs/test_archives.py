@@ -307,6 +307,7 @@ def test_a_layout_is_refused_in_one_line(
     commands.fails(REFUSED[make], "gradient", made(make, tmp_path), tmp_path / "out.zarr")
 
 
+@pytest.mark.thorough  # the commands above run in process
 def test_the_installed_command_does_the_same(tmp_path: Path) -> None:
     source = made(cmip, tmp_path)
     done = command.run("gradient", source, tmp_path / "out.zarr")

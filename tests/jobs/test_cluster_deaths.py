@@ -138,6 +138,7 @@ def test_a_region_that_kills_its_workers_is_named(tmp_path: Path) -> None:
     assert finished(target), "the others are kept for the next run"
 
 
+@pytest.mark.thorough  # tests/workers/test_cluster.py has a cluster in the quick suite
 def test_an_error_of_a_worker_is_reported_in_one_line(
     source: Path, tmp_path: Path, cluster: Any
 ) -> None:

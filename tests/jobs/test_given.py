@@ -84,6 +84,7 @@ def test_a_job_gives_the_bits_of_the_accessor(name: str, folder: Path, tmp_path:
     assert given.identical(again), "the object was changed or closed"
 
 
+@pytest.mark.thorough  # tests/operators/test_operations.py has every operation
 def test_another_operation_of_an_object(folder: Path, tmp_path: Path) -> None:
     given = OBJECTS["arithmetic"](folder)
     given.fdgrad.to_zarr(tmp_path / "out.zarr", "laplacian", ["y", "x"], accuracy=4)
@@ -156,6 +157,7 @@ def test_another_process_resumes_from_the_same_expression(folder: Path, tmp_path
     assert float(done.stdout) > 0
 
 
+@pytest.mark.thorough  # tests/workers/test_sharing.py has the law
 def test_processes_do_the_work(folder: Path, tmp_path: Path) -> None:
     given = OBJECTS["arithmetic"](folder)
     given.fdgrad.to_zarr(tmp_path / "out.zarr", workers=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import xarray as xr
 
 from tests import command
@@ -32,6 +33,7 @@ def test_icechunk_has_all_or_nothing_in_one_commit(
             assert same_bits(found[name].values, derivative.values)
 
 
+@pytest.mark.thorough  # tests/stores/test_snapshots.py has tags on a disk
 def test_a_tag_on_an_object_store_is_a_source(bucket: Bucket, tmp_path: Path) -> None:
     import icechunk
 

@@ -69,7 +69,9 @@ print(report.peak_memory, predicted, options["memory"])
     [
         pytest.param((4, 50, 50), 12, "time y x", 300_000_000, marks=pytest.mark.thorough),
         pytest.param((4, 1000, 1000), 16, "time y x", 500_000_000, marks=pytest.mark.thorough),
-        ((4, 1000, 1000), 20, "time", 360_000_000),  # one region at a time
+        pytest.param(  # one region at a time
+            (4, 1000, 1000), 20, "time", 360_000_000, marks=pytest.mark.thorough
+        ),
     ],
 )
 def test_the_peak_that_is_predicted_is_that_of_the_process(
@@ -94,7 +96,7 @@ def test_the_peak_that_is_predicted_is_that_of_the_process(
     [
         pytest.param((600, 1000), 1200, marks=pytest.mark.thorough),
         pytest.param(None, 2000, marks=pytest.mark.thorough),
-        ((100, 1000), 200),
+        pytest.param((100, 1000), 200, marks=pytest.mark.thorough),
     ],
 )
 def test_times_of_other_calendars_are_planned_as_the_objects_that_they_are(
@@ -132,6 +134,7 @@ def test_four_gigabytes_of_small_chunks_go_through_little(tmp_path: Path) -> Non
     assert float(shown.split("peak memory ")[1].split()[0]) < 500
 
 
+@pytest.mark.thorough  # the refusal of a small cgroup has the law
 def test_too_little_address_space_is_refused_with_numbers(tmp_path: Path) -> None:
     large(tmp_path / "in.zarr", 4 * 10**8, (96, 1000, 1000))
     common = ("gradient", tmp_path / "in.zarr", tmp_path / "out.zarr")

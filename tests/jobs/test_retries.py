@@ -75,7 +75,7 @@ DEADLY = "every worker that was given variable 't', time"
     [
         pytest.param(666, "a bad sector", (), 0, marks=pytest.mark.thorough),  # as above
         (666, "a bad sector", (), 2),
-        (666, "a bad sector", ("--workers", 1), 2),
+        pytest.param(666, "a bad sector", ("--workers", 1), 2, marks=pytest.mark.thorough),
         pytest.param(666, "a bad sector", ("--workers", 2), 0, marks=pytest.mark.thorough),
         pytest.param(667, DEADLY, ("--workers", 2), 0, marks=pytest.mark.thorough),
         pytest.param(667, DEADLY, ("--workers", 2), 2, marks=pytest.mark.thorough),

@@ -33,7 +33,8 @@ def is_incomplete(store: Path) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:Object at:zarr.errors.ZarrUserWarning")
-@pytest.mark.parametrize("zarr_format", [pytest.param(2, marks=pytest.mark.thorough), 3])
+@pytest.mark.thorough  # tests/stores/test_on_object_store.py and test_kills.py have its parts
+@pytest.mark.parametrize("zarr_format", [2, 3])
 def test_a_job_on_s3_is_killed_and_resumed(
     bucket: Bucket, commands: Session, zarr_format: Any, tmp_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ def test_nothing_on_s3_is_overwritten(bucket: Bucket, commands: Session, tmp_pat
     assert bucket.keys("whole.zarr") == before
 
 
+@pytest.mark.thorough  # tests/stores/test_on_object_store.py has the law
 def test_another_store_in_the_place_of_an_unfinished_one_is_left_alone(
     bucket: Bucket, commands: Session, tmp_path: Path
 ) -> None:

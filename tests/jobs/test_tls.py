@@ -29,6 +29,7 @@ def tls(tmp_path: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.thorough  # a cluster takes seconds to start
 def test_tls_settings_reach_the_scheduler(
     source: Path, tmp_path: Path, tls: dict[str, str]
 ) -> None:

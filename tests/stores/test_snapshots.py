@@ -74,6 +74,7 @@ def test_each_name_of_a_version_is_its_snapshot(
     assert snapshot in xr.open_zarr(target).attrs["history"]
 
 
+@pytest.mark.thorough  # the sources above are read in process
 def test_a_command_with_workers_and_a_group(commands: Session, repo: Path, tmp_path: Path) -> None:
     commit(repo, 4, "dev", "a/b")
     source, target = f"icechunk:{repo}@dev", tmp_path / "out.zarr"

@@ -243,6 +243,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.thorough  # starts processes three times
 def test_locks_of_killed_processes_leave_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(LOCKS)
     done = subprocess.run(
@@ -253,6 +254,7 @@ def test_locks_of_killed_processes_leave_nothing_behind(tmp_path: Path) -> None:
     assert "leaked" not in done.stderr
 
 
+@pytest.mark.thorough  # starts processes twice
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT.format(guard="True"))
     done = subprocess.run(
