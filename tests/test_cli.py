@@ -340,6 +340,7 @@ def test_an_interrupt_publishes_nothing_and_exits_with_130(
     assert not partial.exists()
 
 
+@pytest.mark.thorough  # the interrupt before it is in the quick suite
 def test_an_interrupt_after_the_publication_says_that_all_is_done(
     source: Path, tmp_path: Path
 ) -> None:

@@ -213,6 +213,7 @@ def test_what_changed_otherwise_is_named_and_refused(what: str, folder: Path) ->
         require_same(folder / "out.zarr", folder / "full.zarr")
 
 
+@pytest.mark.thorough  # twenty kills are below; tests/jobs/test_kills.py has the crash rule
 def test_a_killed_append_goes_on(folder: Path) -> None:
     source, target = folder / "in.zarr", folder / "out.zarr"
     before = tree(target)

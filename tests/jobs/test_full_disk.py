@@ -11,6 +11,7 @@ from tests.command import Session, started, wait_until
 from tests.jobs.helpers import assert_equal, finished
 
 
+@pytest.mark.thorough  # tests/jobs/test_resume.py has the rule
 def test_a_job_that_filled_the_disk_is_resumed(
     commands: Session, source: Path, tmp_path: Path, expected: xr.Dataset
 ) -> None:

@@ -147,6 +147,7 @@ print(report.done_before)
 """
 
 
+@pytest.mark.thorough  # the same object resumes in the quick suite
 def test_another_process_resumes_from_the_same_expression(folder: Path, tmp_path: Path) -> None:
     source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
     shutil.copytree(folder / "in.zarr", source, copy_function=shutil.copy2)

@@ -63,6 +63,7 @@ def test_a_job_on_s3_is_killed_and_resumed(
         assert not path.is_file() or b"nobodys-secret" not in path.read_bytes()
 
 
+@pytest.mark.thorough  # tests/jobs/test_resume.py has the rule on a disk
 def test_a_changed_chunk_on_s3_is_noticed(bucket: Bucket, tmp_path: Path) -> None:
     dataset().isel(time=slice(4)).to_zarr(
         tmp_path / "changing.zarr", encoding={"t": {"chunks": (2, 100, 100)}}, zarr_format=2

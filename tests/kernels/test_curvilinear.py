@@ -162,7 +162,16 @@ def test_columns_may_start_over_inside_the_array(order_accuracy: Any, skipna: bo
             assert same_bits(lazy.compute(scheduler="sync"), found)
 
 
-@pytest.mark.parametrize("dtype", [">f4", ">f8", "f2", "g", "i2", "u1", "u8"])
+# Each dtype is compiled anew, for a second and more.
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        ">f8",
+        "f2",
+        "u1",
+        *(pytest.param(one, marks=pytest.mark.thorough) for one in (">f4", "g", "i2", "u8")),
+    ],
+)
 @pytest.mark.parametrize("axis", [0, 1])
 def test_positions_may_have_any_dtype(dtype: str, axis: int, monkeypatch: Any) -> None:
     monkeypatch.setattr(threads, "_BYTES_PER_THREAD", 64)  # parts, as of a large array

@@ -76,7 +76,9 @@ def check_edges(problem: Any) -> None:
     assert same_bits(lazy.compute(scheduler="sync"), expected)
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "c16", "f2"])
+@pytest.mark.parametrize(
+    "dtype", ["f4", "f8", "f2", pytest.param("c16", marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("boundary", ["one-sided", "periodic", "extend", "reflect", "nan", 1.5])
 @pytest.mark.parametrize(
     ("order", "accuracy", "edge_order"), [(1, 2, 1), (1, 2, 2), (1, 4, 1), (2, 2, 1)]

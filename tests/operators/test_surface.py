@@ -162,7 +162,15 @@ def test_a_job_has_the_same_bits_where_places_are_missing_or_repeated(tmp_path: 
                 assert same_bits(found[key], expected[key])
 
 
-@pytest.mark.parametrize("metric", ["EPSG:3035", pyproj.CRS("EPSG:3035"), "grid_mapping"], ids=type)
+@pytest.mark.parametrize(
+    "metric",
+    [
+        pytest.param("EPSG:3035", marks=pytest.mark.thorough),
+        pyproj.CRS("EPSG:3035"),
+        "grid_mapping",
+    ],
+    ids=type,
+)
 def test_a_job_has_the_same_bits_from_projection_coordinates(metric: Any, tmp_path: Path) -> None:
     ds = projected("equal-area", 24)[0].expand_dims(time=3)
     ds["crs"] = ((), 0, pyproj.CRS("EPSG:3035").to_cf())

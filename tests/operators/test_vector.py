@@ -78,6 +78,7 @@ def test_each_chunk_is_loaded_once_and_computed_in_one_task(
     assert folded["calls"] == 8
 
 
+@pytest.mark.thorough  # tests/workers/test_cluster.py has processes
 def test_processes_compute_the_bits_of_threads() -> None:
     ds = wind().chunk(x=4, z=2)
     lazy = ds.fdgrad.curl({"x": "u", "y": "v"})

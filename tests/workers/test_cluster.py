@@ -105,6 +105,7 @@ def test_without_distributed_the_error_names_the_extra(monkeypatch: Any) -> None
         pass
 
 
+@pytest.mark.thorough  # a cluster takes seconds to start
 def test_distributed_logs_nothing_beside_the_command() -> None:
     # The command reports errors of workers itself, in one line.
     code = (

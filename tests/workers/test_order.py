@@ -63,7 +63,9 @@ def test_few_chunks_are_in_memory_when_a_costly_source_is_stored() -> None:
     assert plain.most > 36
 
 
-@pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+@pytest.mark.parametrize(
+    "scheduler", ["sync", "threads", pytest.param("processes", marks=pytest.mark.thorough)]
+)
 def test_the_results_are_those_of_dask(scheduler: str) -> None:
     array = da.from_array(VALUES, chunks=(4, 3))
     asked = [array + 1, array.sum(), array[:4, :3], array.mean(axis=0)]
