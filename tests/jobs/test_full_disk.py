@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
+import pytest
 import xarray as xr
 
 from tests.command import Session, started, wait_until
