@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dask
+import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
@@ -146,3 +148,35 @@ def test_files_that_are_opened_together(tmp_path: Path) -> None:
     )
     with first, every:
         assert pieces(first).before("time", 16) == pieces(every).before("time", 16)
+
+
+def _by_delayed(count: int) -> Any:
+    parts = [dask.delayed(np.load, pure=True)(f"day{k}.npy") for k in range(count)]
+    return da.concatenate([da.from_delayed(one, (4, 3), "f8") for one in parts])
+
+
+def _by_function(count: int) -> Any:
+    def read(block_info: Any = None) -> Any:
+        return np.load(f"day{block_info[None]['chunk-location'][0]}.npy")
+
+    return da.map_blocks(read, chunks=((4,) * count, (3,)), dtype="f8")
+
+
+@pytest.mark.parametrize("read", [_by_delayed, _by_function])
+def test_files_that_tasks_read_by_themselves_are_read_again(
+    read: Callable[[int], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = np.random.default_rng(1).normal(size=(24, 3))
+
+    def run(count: int) -> None:
+        for k in range(6):
+            np.save(f"day{k}.npy", values[4 * k : 4 * k + 4])
+        source = xr.Dataset({"t": (("time", "x"), read(count))}, {"time": np.arange(4.0 * count)})
+        xgrad.to_zarr("gradient", source, "out.zarr", dim="time", append="time")
+
+    run(4)
+    values[1:3] += 1
+    run(6)
+    with xr.open_zarr("out.zarr") as found:
+        assert np.array_equal(found.dt_dtime, np.gradient(values, axis=0))

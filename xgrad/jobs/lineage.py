@@ -8,12 +8,16 @@ they read.  Nothing is computed.
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any, cast
 
+import cloudpickle
 import dask.array.core as da
 import numpy as np
 import xarray as xr
@@ -26,6 +30,17 @@ from xgrad.jobs.given import Given, steps_of
 from xgrad.jobs.origins import Origins
 from xgrad.stores.listing import hash_of, marks_of, metadata_of
 from xgrad.stores.pieces import Cut, Pieces
+
+# Libraries whose functions read nothing but what they are given.  Any other function may read a
+# file whose name it makes, or change with its module, and nothing of a task would tell.
+_KNOWN = frozenset(
+    [
+        "_operator", "builtins", "cftime", "collections", "copyreg", "cytoolz", "dask",
+        "dask_array", "datetime", "fsspec", "functools", "h5netcdf", "h5py", "icechunk",
+        "itertools", "math", "netCDF4", "numcodecs", "numpy", "operator", "pandas", "pathlib",
+        "s3fs", "scipy", "threading", "tlz", "toolz", "xarray", "xgrad", "zarr",
+    ]
+)  # fmt: skip
 
 _GETTERS = (da.getter, da.getter_inline, da.getter_nofancy)
 
@@ -193,6 +208,7 @@ class _Origins:
         if id(value) not in self._known:
             found = Origins(value)
             is_read = bool(found.arrays or found.files)
+            _Unknown.require_none(value, paths=not is_read)
             self._known[id(value)] = value, _Origin(value, found) if is_read else None
             if not is_read:
                 self._texts[id(value)] = tokenize(value)
@@ -207,10 +223,42 @@ class _Origins:
 
     def all_of(self, value: Any) -> str:
         """The state of all of an object."""
+        if isinstance(value, str) and _is_a_path(value):
+            raise LookupError(value)
         if isinstance(value, slice | int | float | str | None) or _is_index(value):
             return f"{type(value).__name__} {value!r}"
         origin = self._of(value)
         return self._texts[id(value)] if origin is None else origin.state(None)
+
+
+class _Unknown(cloudpickle.Pickler):  # type: ignore[misc]
+    """Meets everything in an object, for what may read a file that is not known.
+
+    Such an object has no pieces, and all of it is computed again.
+    """
+
+    def __init__(self, *, paths: bool) -> None:
+        super().__init__(io.BytesIO())
+        self._paths = paths
+
+    @classmethod
+    def require_none(cls, value: Any, *, paths: bool) -> None:
+        """Raise a LookupError for a function of another library, and for the path of a file."""
+        cls(paths=paths).dump(value)
+
+    def persistent_id(self, value: Any) -> None:
+        """Look at a part of the object; pickle calls this for each."""
+        if callable(value):
+            module = str(getattr(value, "__module__", None) or "builtins")
+            if module.partition(".")[0] not in _KNOWN:
+                raise LookupError(module)
+        elif self._paths and isinstance(value, str | PurePath) and _is_a_path(str(value)):
+            raise LookupError(str(value))
+
+
+def _is_a_path(text: str) -> bool:
+    """Whether a text is the address of something, or the path of what is there."""
+    return "://" in text or (len(text) < 4096 and "\0" not in text and os.path.lexists(text))
 
 
 class _Origin:
