@@ -195,10 +195,13 @@ def _random_options(rng: np.random.Generator, one_of: Any) -> dict[str, Any]:
 
 
 def refused(case: Case, folder: Path) -> str:
-    """Why a full run of the first part refuses a case, "" if it does not."""
-    write(case, folder / "tried.zarr", 0, case.sizes[0])
-    try:
-        job(case, folder / "tried.zarr", folder / "result.zarr")
-    except (ValueError, TypeError) as error:
-        return str(error)
+    """Why a full run of the first part or of the whole refuses a case, "" if neither does."""
+    for size in (case.sizes[0], case.sizes[-1]):
+        shutil.rmtree(folder / "tried.zarr", ignore_errors=True)
+        shutil.rmtree(folder / "result.zarr", ignore_errors=True)
+        write(case, folder / "tried.zarr", 0, size)
+        try:
+            job(case, folder / "tried.zarr", folder / "result.zarr")
+        except (ValueError, TypeError) as error:
+            return str(error)
     return ""
