@@ -202,7 +202,7 @@ def test_what_a_command_began_is_continued_in_python_with_every_default_spelled_
         source, target, None, ["x"], spacing=None, edge_order=1,
         boundary="one-sided", period=None, skipna=False, accuracy=2, metric=None, radius=None,
         validate=True, group=None, engine=None, open_options={}, chunks={}, fill_value=None,
-        checksum=False, allow_missing=False, memory=10**9, retries=5,
+        checksum=False, allow_missing=False, memory=4 * 10**9, retries=5,
     )  # fmt: skip
     assert report.done_before > 0.9
     compare(target, small(), {"dim": "x"})
