@@ -23,54 +23,63 @@ STYLE = (
 )
 
 
-class Row(NamedTuple):
-    """A task, and what xgrad and another need for it."""
+class Cell(NamedTuple):
+    """A cell of a table: how its row begins, and its column."""
+
+    row: str
+    column: str
+
+
+class Bars(NamedTuple):
+    """A task, where the page has what xgrad and another need for it, and who that is."""
 
     task: str
+    section: str
+    own: Cell
+    others: Cell
     other: str
     unit: str
-    own: float
-    others: float
 
 
-def rows(page: str) -> dict[str, list[Row]]:
-    """The bars of each part of the chart, from the tables of a page."""
+_TABLES = "In memory", "Magnitude and Laplacian", "From a store", "Vorticity of a store"
+_GRADIENT = "float32 | uneven | 0"
+_MAGNITUDE, _LAPLACIAN = "float32 | uneven | magnitude", "float32 | uneven | Laplacian"
+_MAXIMA, _CALM = "three gradients → the maximum of each", "399 | the maximum of each level"
+_SECONDS, _PEAK = "seconds", "peak over base, MB"
+SHOWN = {
+    "Time": [
+        Bars("gradient in memory, uneven positions", _TABLES[0],
+             Cell(_GRADIENT, "xgrad"), Cell(_GRADIENT, "numpy"), "numpy.gradient", "ms"),
+        Bars("magnitude of the gradient in memory", _TABLES[1],
+             Cell(_MAGNITUDE, "xgrad, ms"), Cell(_MAGNITUDE, "numpy, ms"), "numpy", "ms"),
+        Bars("Laplacian in memory", _TABLES[1],
+             Cell(_LAPLACIAN, "xgrad, ms"), Cell(_LAPLACIAN, "numpy, ms"), "numpy", "ms"),
+        Bars("three gradients of a store → maxima", _TABLES[2],
+             Cell(f"{_MAXIMA} | xgrad", _SECONDS), Cell(f"{_MAXIMA} | xarray", _SECONDS),
+             "xarray", "s"),
+        Bars("vorticity of a store → maxima", _TABLES[3], Cell(f"{_CALM} | xgrad", _SECONDS),
+             Cell(f"{_CALM} | MetPy", _SECONDS), "MetPy", "s"),
+    ],
+    "Peak memory": [
+        Bars("three gradients of a store → maxima", _TABLES[2], Cell(f"{_MAXIMA} | xgrad", _PEAK),
+             Cell(f"{_MAXIMA} | xarray", _PEAK), "xarray", "MB"),
+        Bars("vorticity of a store → maxima", _TABLES[3], Cell(f"{_CALM} | xgrad", _PEAK),
+             Cell(f"{_CALM} | MetPy", _PEAK), "MetPy", "MB"),
+    ],
+}  # fmt: skip
 
-    def number(section: str, begins: str, column: str) -> float:
-        table = page.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
-        lines = [_cells(line) for line in table.splitlines() if line.startswith("|")]
-        heads = next(head for head in reversed(_heads(lines, begins)) if column in head)
-        (found,) = [one for one in lines if one[: begins.count("|") + 1] == _cells(begins)]
-        return float(found[heads.index(column)])
 
-    array, stored = "float32 | uneven | 0", "three gradients → the maximum of each"
-    wind, calm = "399 | the maximum of each level | {}", "Vorticity of a store"
-    made = "float32 | uneven | {}"
-    time = [
-        Row("gradient in memory, uneven positions", "numpy.gradient", "ms",
-            number("In memory", array, "xgrad"), number("In memory", array, "numpy")),
-        Row("magnitude of the gradient in memory", "numpy", "ms",
-            number("Magnitude and Laplacian", made.format("magnitude"), "xgrad, ms"),
-            number("Magnitude and Laplacian", made.format("magnitude"), "numpy, ms")),
-        Row("Laplacian in memory", "numpy", "ms",
-            number("Magnitude and Laplacian", made.format("Laplacian"), "xgrad, ms"),
-            number("Magnitude and Laplacian", made.format("Laplacian"), "numpy, ms")),
-        Row("three gradients of a store → maxima", "xarray", "s",
-            number("From a store", f"{stored} | xgrad", "seconds"),
-            number("From a store", f"{stored} | xarray", "seconds")),
-        Row("vorticity of a store → maxima", "MetPy", "s",
-            number(calm, wind.format("xgrad"), "seconds"),
-            number(calm, wind.format("MetPy"), "seconds")),
-    ]  # fmt: skip
-    memory = [
-        Row("three gradients of a store → maxima", "xarray", "MB",
-            number("From a store", f"{stored} | xgrad", "peak over base, MB"),
-            number("From a store", f"{stored} | xarray", "peak over base, MB")),
-        Row("vorticity of a store → maxima", "MetPy", "MB",
-            number(calm, wind.format("xgrad"), "peak over base, MB"),
-            number(calm, wind.format("MetPy"), "peak over base, MB")),
-    ]  # fmt: skip
-    return {"Time": time, "Peak memory": memory}
+def numbers(page: str, bars: Bars) -> tuple[float, float]:
+    """What xgrad and the other need for a task, from the table of a page."""
+    table = page.partition(f"\n## {bars.section}\n")[2].partition("\n## ")[0]
+    lines = [_cells(line) for line in table.splitlines() if line.startswith("|")]
+    return _number(lines, bars.own), _number(lines, bars.others)
+
+
+def _number(lines: list[list[str]], cell: Cell) -> float:
+    heads = next(head for head in reversed(_heads(lines, cell.row)) if cell.column in head)
+    (found,) = [one for one in lines if one[: cell.row.count("|") + 1] == _cells(cell.row)]
+    return float(found[heads.index(cell.column)])
 
 
 def _cells(line: str) -> list[str]:
@@ -88,24 +97,19 @@ def _heads(lines: list[list[str]], begins: str) -> list[list[str]]:
 def draw(page: str) -> str:
     """The chart as SVG: each pair of bars is scaled by the longer one."""
     parts, y = [], MARGIN
-    for title, bars in rows(page).items():
+    for title, each in SHOWN.items():
         parts.append(_text(MARGIN, y, title, "title"))
         y += LINE + 4
-        for bar in bars:
-            longest = max(bar.own, bar.others)
-            for kind, who, value in (
-                ("own", "xgrad", bar.own),
-                ("other", bar.other, bar.others),
-            ):
-                if kind == "own":
-                    parts.append(_text(MARGIN, y, bar.task))
-                length = round(BAR * value / longest, 1)
+        for bars in each:
+            both = numbers(page, bars)
+            parts.append(_text(MARGIN, y, bars.task))
+            for kind, who, value in zip(("own", "other"), ("xgrad", bars.other), both, strict=True):
+                length = round(BAR * value / max(both), 1)
                 parts.append(
                     f'<rect class="{kind}" x="{LABEL}" y="{y + 2}" width="{length}" '
                     f'height="{LINE - 5}"/>'
                 )
-                said = f"{value:g} {bar.unit}, {who}"
-                parts.append(_text(LABEL + length + 6, y, said))
+                parts.append(_text(LABEL + length + 6, y, f"{value:g} {bars.unit}, {who}"))
                 y += LINE
             y += 6
         y += 6

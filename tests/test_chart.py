@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
+
+from tests.helpers import script
 
 DOCS = Path(__file__).parent.parent / "docs"
 
 
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("chart", DOCS / "chart.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SCRIPT = _script()
+SCRIPT = script(DOCS / "chart.py")
 PAGE = SCRIPT.PAGE.read_text(encoding="utf-8")
 
 
@@ -32,6 +22,8 @@ def test_the_chart_is_what_the_script_draws_now() -> None:
 def test_a_number_of_the_table_is_a_bar_of_the_chart() -> None:
     row = re.search(r"^\| float32 \| uneven \| 0 \| ([\d.]+) \| ([\d.]+) ", PAGE, re.MULTILINE)
     assert row is not None
-    bars = SCRIPT.rows(PAGE.replace(row[0], "| float32 | uneven | 0 | 25.2 | 50.4 "))
-    assert (bars["Time"][0].own, bars["Time"][0].others) == (25.2, 50.4)
-    assert bars["Time"][1:] == SCRIPT.rows(PAGE)["Time"][1:]
+    first = SCRIPT.SHOWN["Time"][0]
+    assert SCRIPT.numbers(PAGE, first) == (float(row[1]), float(row[2]))
+    other = PAGE.replace(row[0], "| float32 | uneven | 0 | 25.2 | 50.4 ")
+    assert SCRIPT.numbers(other, first) == (25.2, 50.4)
+    assert ">25.2 ms, xgrad<" in SCRIPT.draw(other)

@@ -1,28 +1,18 @@
 """The picture and the table of the packages in docs/design.md show the code as it is."""
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.helpers import script
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "design.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Packages")[2].partition("\n## ")[0]
 
 
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("packages", DOCS / "packages.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SCRIPT = _script()
+SCRIPT = script(DOCS / "packages.py")
 
 
 def _package(folder: Path, imports: dict[str, str]) -> Path:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -51,6 +53,19 @@ def test_a_file_is_found(engine: Any, chunks: Any, tmp_path: Path) -> None:
         assert origins.digest(allow_missing=False) == before
         path.touch()
         assert origins.digest(allow_missing=False) != before
+
+
+def test_files_that_tasks_are_given_the_paths_of_are_found(tmp_path: Path) -> None:
+    np.save(tmp_path / "0.npy", np.zeros(3))
+    np.save(tmp_path / "1.npy", np.zeros(3))
+    parts = [dask.delayed(np.load, pure=True)(str(tmp_path / f"{k}.npy")) for k in range(2)]
+    lazy = da.concatenate([da.from_delayed(one, (3,), "f8") for one in parts]) + 1
+    origins = Origins(lazy)
+    assert origins.files == [str(tmp_path / f"{k}.npy") for k in range(2)]
+    before = origins.digest(allow_missing=False)
+    np.save(tmp_path / "1.npy", np.ones(3))
+    os.utime(tmp_path / "1.npy", (0, 0))
+    assert origins.digest(allow_missing=False) != before
 
 
 def test_what_cannot_be_pickled_is_like_nothing_else() -> None:
