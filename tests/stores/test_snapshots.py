@@ -116,7 +116,7 @@ def test_what_does_not_exist_is_named_and_not_made(repo: Path, tmp_path: Path) -
     assert not (tmp_path / "none").exists()
     zarr.open_group(tmp_path / "in.zarr", mode="w")
     with pytest.raises(
-        ValueError, match=r"is no Icechunk repository, but a Zarr store; give '.*in"
+        ValueError, match=r"is not an Icechunk repository, but a Zarr store; give '.*in"
     ):
         pinned(f"icechunk:{tmp_path / 'in.zarr'}")
     with pytest.raises(ValueError, match=f"it is an Icechunk repository: give 'icechunk:{repo}'"):
@@ -207,7 +207,9 @@ def test_virtual_chunks_are_read_only_on_request(
     for wrong in (3, [3]):
         with pytest.raises(TypeError, match="give how the addresses of virtual chunks begin"):
             xgrad.to_zarr(*new, open_options={AUTHORIZE: wrong})
-    with pytest.raises(ValueError, match=f"names '{AUTHORIZE}', but .* is no Icechunk repository"):
+    with pytest.raises(
+        ValueError, match=f"names '{AUTHORIZE}', but .* is not an Icechunk repository"
+    ):
         xgrad.to_zarr("gradient", target, new[2], open_options=other)
 
 

@@ -43,7 +43,7 @@ Reader: TypeAlias = Callable[[Any, Collection[Index]], Mapping[Index, Tree]]
 class _ByItself(Task):
     """A task that dask does not fuse with what uses its result.
 
-    A fused task would hold all that it is made of, and another one its old name.
+    A fused task would hold all of its parts, and another task its old name.
     """
 
     __slots__ = ()

@@ -82,8 +82,8 @@ class _ResultLayer(OnDemand):
 class _Asking(tuple[Any, ...]):
     """A key that no task has, by which the layer of the chunks knows who asks for a result.
 
-    It gives the tasks themselves in place of the other names, which dask would fuse with what uses
-    them: four objects and another name for each chunk of each result, in place of one.
+    The layer replaces the aliases by the tasks themselves.  dask would fuse each alias with the
+    task that uses it: five objects for each chunk of each result instead of one.
 
     Attributes
     ----------

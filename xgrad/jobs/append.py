@@ -171,7 +171,7 @@ def _record(old: Any, job: Job, dim: str) -> dict[str, Any]:
     if now < before:
         raise ValueError(
             f"`source` has {now} cells along {dim!r}, fewer than the {before} that `target` was "
-            "made of; replace it with `overwrite`"
+            "made from; replace it with `overwrite`"
         )
     return found
 

@@ -1,7 +1,7 @@
-"""Decoding of files whose attributes of CF are no texts, which xarray cannot decode.
+"""Decoding of files whose CF attributes are not texts, which xarray cannot decode.
 
-Attributes of HDF5 and Zarr can be lists.  In place of a text, such as ``coordinates``, some
-writers give a list of its words.
+Attributes of HDF5 and Zarr can be lists.  Some writers give a list of
+words where the conventions have a text, as in ``coordinates``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def decoded(raw: xr.Dataset, keywords: Mapping[str, Any]) -> xr.Dataset:
     Warns
     -----
     CoordinateWarning
-        For each attribute that is no text.
+        For each attribute that is not a text.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def decoded(raw: xr.Dataset, keywords: Mapping[str, Any]) -> xr.Dataset:
             else:
                 del variable.attrs[key]
             warn(
-                f"the attribute {key!r} of {name!r} is no text but {words}, and is "
+                f"the attribute {key!r} of {name!r} is not a text but {words}, and is "
                 + ("read as one" if are_words else "left out"),
                 CoordinateWarning,
             )

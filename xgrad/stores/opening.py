@@ -159,7 +159,7 @@ def dataset(url: str | Path, opening: Opening) -> xr.Dataset:
 def _opened(opens: _Opens, url: str | Path, opening: Opening) -> xr.Dataset:
     try:
         return opens(url, opening)
-    except AttributeError:  # of an attribute that is no text, which xarray takes apart
+    except AttributeError:  # of an attribute that xarray takes for a text, and is not one
         options = {k: v for k, v in opening.open_options.items() if k not in decoding.KEYWORDS}
         as_stored = replace(
             opening, decode_times=None, open_options={**options, "decode_cf": False}
@@ -180,8 +180,8 @@ def _require_fitting(url: str | Path, opening: Opening) -> None:
         )
     if AUTHORIZE in opening.open_options and not versioned:
         raise ValueError(
-            f"`open_options` names {AUTHORIZE!r}, but `source` {shown(url)!r} is no Icechunk "
-            "repository; leave it out"
+            f"`open_options` names {AUTHORIZE!r}, but `source` {shown(url)!r} is not an "
+            "Icechunk repository; leave it out"
         )
     if opening.engine == "kerchunk" or has_references(local_path(url)):
         raise ValueError(
@@ -292,7 +292,7 @@ def _in(folder: Path) -> str:
 
 
 def _undecoded(error: str) -> str:
-    """Times that are no times to xarray, in words; nothing if the error is another one."""
+    """What xarray says of times that it cannot decode, in words; nothing for other errors."""
     if units := _NO_FIXED_LENGTH.search(error):
         return f"in {units[1]!r}, which have no fixed length in its calendar"
     if units := _UNDECODED.search(error):

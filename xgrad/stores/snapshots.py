@@ -106,8 +106,8 @@ def pinned(source: str) -> str:
         known += f"{sorted(repository.list_tags())}"
     if not found:
         raise ValueError(
-            f"`source` {shown(source)!r} names {version or 'main'!r}, which is no branch, tag or "
-            f"snapshot of the repository; it has {known}"
+            f"`source` {shown(source)!r} names {version or 'main'!r}, which is not a branch, tag "
+            f"or snapshot of the repository; it has {known}"
         )
     if len(found) > 1:
         raise ValueError(
@@ -224,7 +224,7 @@ def _opened(source: str, place: str, allowed: dict[str, Any] | None = None) -> A
     if path is None or not path.exists():
         raise FileNotFoundError(f"`source` {shown(source)!r} does not exist")
     remedy = f"a Zarr store; give {str(path)!r}" if is_zarr(path) else "another folder or file"
-    raise ValueError(f"`source` {shown(source)!r} is no Icechunk repository, but {remedy}")
+    raise ValueError(f"`source` {shown(source)!r} is not an Icechunk repository, but {remedy}")
 
 
 @contextmanager
