@@ -48,6 +48,21 @@ def of_parts(x: Any, axis: int, period: float | None, sizes: tuple[int, ...]) ->
     return np.concatenate(parts, axis=axis)
 
 
+INFINITE = np.array([0.75, 1.75, 3.25, np.inf], "f4")
+
+
+@pytest.mark.parametrize("period", [None, PERIOD])
+@pytest.mark.parametrize("x", [INFINITE, INFINITE[::-1], -INFINITE])
+def test_an_infinite_position_decides_alike_within_and_between_parts(
+    x: Any, period: float | None
+) -> None:
+    parts = of_parts(x, 0, period, (1, 1, 1, 1))
+    found = extreme_steps.decided(extreme_steps.merged(parts, 0, period), 0, 3, period)
+    for one, other in zip(found, extreme_steps.of_columns(x, 0, period), strict=True):
+        assert same_bits(one, other)
+        assert np.isnan(one).all()
+
+
 @pytest.mark.filterwarnings("ignore:invalid value")  # infinity less infinity
 @given(columns(), st.data())
 def test_parts_of_columns_decide_as_whole_columns(problem: Any, data: Any) -> None:

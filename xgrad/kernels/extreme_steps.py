@@ -122,7 +122,7 @@ def of_part(x: AnyArray, axis: int, period: float | None) -> AnyArray:
     if period is None:
         least, greatest = _extremes(x, axis)
         return np.concatenate([least, greatest, greatest, first, last], axis=axis)
-    up = circle.upwards(np.diff(x, axis=axis), period)
+    up = circle.upwards(_finite(np.diff(x, axis=axis)), period)
     total = up.sum(axis, keepdims=True, dtype=x.dtype)
     ends = up.min(axis, keepdims=True), up.max(axis, keepdims=True)
     return np.concatenate([*ends, total, first, last], axis=axis)
@@ -150,8 +150,7 @@ def merged(parts: AnyArray, axis: int, period: float | None) -> AnyArray:
     least, greatest, total, first, last = (parts[along(axis, slice(k, None, 5))] for k in range(5))
     # From the last position of each part to the first one of the next.
     with np.errstate(invalid="ignore"):
-        between = first[along(axis, slice(1, None))] - last[along(axis, slice(-1))]
-        between += between - between  # NaN if it is infinite, as within a part
+        between = _finite(first[along(axis, slice(1, None))] - last[along(axis, slice(-1))])
     if period is not None:
         between = circle.upwards(between, period)
     steps = [np.concatenate([one, between], axis=axis) for one in (least, greatest, total)]
@@ -165,6 +164,13 @@ def merged(parts: AnyArray, axis: int, period: float | None) -> AnyArray:
         ],
         axis=axis,
     )
+
+
+def _finite(steps: AnyArray) -> AnyArray:
+    """The steps, with NaN for infinite ones, so that parts and whole columns have the same."""
+    with np.errstate(invalid="ignore"):
+        steps += steps - steps
+    return steps
 
 
 def decided(
