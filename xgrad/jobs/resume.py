@@ -148,11 +148,16 @@ def remember(place: Workplace, own: dict[str, str]) -> None:
 
 
 def _require_same(before: dict[str, str], own: dict[str, str]) -> None:
-    if before != own:
-        raise ValueError(
-            f"`target` holds an unfinished job that differs in {different(before, own)}; repeat "
-            "its options to resume it, or start over with `restart`"
-        )
+    if before == own:
+        return
+    differing = {key for key in {*before, *own} if before.get(key) != own.get(key)}
+    # No options bring back a source that has changed.
+    is_changed = differing <= {COORDINATES, _CONTENT, _OBJECT} and differing != {COORDINATES}
+    remedy = "" if is_changed else "repeat its options to resume it, or "
+    raise ValueError(
+        f"`target` holds an unfinished job that differs in {different(before, own)}; {remedy}start "
+        "over with `restart`"
+    )
 
 
 def different(before: Mapping[str, str], own: Mapping[str, str]) -> str:
