@@ -13,7 +13,7 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.arrays import engines
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import cf, mesh, names, quantities, transforms
+from xgrad.labels import cf, fits, mesh, names, quantities, transforms
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
@@ -21,6 +21,9 @@ from xgrad.operators import components
 from xgrad.operators.along import dims_of, is_multidimensional, spacings_of
 from xgrad.operators.direction import Direction
 from xgrad.operators.variables import variables_of, warn_of_unusable
+
+# Options that may be given for each dimension, apart from `spacing`.
+_PER_DIM = ("boundary", "period", *fits.PER_DIM)
 
 # Modules for multi-dimensional coordinates and for places on the Earth are imported where they are
 # used: most gradients need neither.
@@ -259,6 +262,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
 
         spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
         options = _under_dimensions(options, spacings)
+    _refuse_fits_of_columns(spacings, place, options)
     if isinstance(obj, xr.Dataset):  # its variables may be used as positions
         used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
         variables = {name: variable for name, variable in variables.items() if name not in used}
@@ -274,6 +278,15 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     return Selection(variables, spacings, options, place, jointly, called, single)
 
 
+def _refuse_fits_of_columns(spacings: list[Spacing], place: Place | None, options: Options) -> None:
+    for along in spacings:
+        names = along.dim, along.name
+        if along.positions is not None:
+            fits.refuse_columns(options, names, along.name)
+        elif place is not None and place.is_curvilinear and place.has(along.dim):
+            fits.refuse_columns(options, names, place.names[0])
+
+
 def _partials(
     obj: xr.DataArray | xr.Dataset,
     several: list[Hashable],
@@ -282,6 +295,9 @@ def _partials(
 ) -> list[Direction]:
     if not several:
         return []
+    for name in several:
+        for dim in obj.coords[name].dims:
+            fits.refuse_columns(options, (dim, name), name)
     from xgrad.operators import partial_derivatives  # noqa: PLC0415
 
     return partial_derivatives.directions(obj, several, place, options)
@@ -356,7 +372,7 @@ def _names(
     if dim is None:
         if not used:
             raise ValueError(f"nothing to differentiate: {names.dtypes_of(obj)}")
-        given = (options.spacing, options.boundary, options.period)
+        given = [getattr(options, one) for one in (*_PER_DIM, "spacing")]
         named = {key for one in given if isinstance(one, Mapping) for key in one}
         single = [d for d in used if obj.sizes[d] == 1 and d not in named]
         if len(single) == len(used):
@@ -377,14 +393,14 @@ def _listed(dim: Dim) -> list[Hashable]:
 
 def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
     """Options with CF names resolved to real ones, and quantities of `spacing` as numbers."""
-    if not any(isinstance(o, Mapping) for o in (options.spacing, options.boundary, options.period)):
+    given = {one: getattr(options, one) for one in _PER_DIM}
+    if not any(isinstance(one, Mapping) for one in (options.spacing, *given.values())):
         return options
-    boundary = names.resolved_keys(obj, options.boundary, "boundary")
-    period = names.resolved_keys(obj, options.period, "period")
+    given = {name: names.resolved_keys(obj, one, name) for name, one in given.items()}
     spacing: Any = quantities.positions(names.resolved_spacing(obj, options.spacing))
     if isinstance(spacing, Mapping):
         spacing = {key: _by_label(obj, key, value) for key, value in spacing.items()}
-    return replace(options, spacing=spacing, boundary=boundary, period=period)
+    return replace(options, spacing=spacing, **given)
 
 
 def _under_dimensions(options: Options, spacings: list[Spacing]) -> Options:
