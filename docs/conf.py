@@ -1,5 +1,6 @@
 """Settings of Sphinx: ``sphinx-build -W -n --keep-going -b html docs docs/_build/html``."""
 
+import logging
 import os
 from importlib.metadata import version as _version
 
@@ -38,6 +39,12 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 # A block is copied without its prompts and its output.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+# What `-b linkcheck` cannot ask for.  `python docs/links.py` checks the links within the pages.
+linkcheck_ignore = [r"https://github\.com/ORGANISATION/.*", r"https?://localhost.*"]
+
+# Sphinx would print what pint says of the units that cf_xarray adds to its registry.
+logging.getLogger("pint").setLevel("ERROR")
 
 # The gallery shows objects of xarray without all their numbers.
 xr.set_options(display_expand_data=False)

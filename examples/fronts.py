@@ -35,16 +35,17 @@ sst.attrs = {"units": "degC", "long_name": "sea surface temperature"}
 sst
 
 # %%
-# One call gives the magnitude of the gradient.
+# One call gives the magnitude of the gradient, in the unit that oceanographers use.
 
-fronts = sst.fdgrad.magnitude(metric="sphere", skipna=True)
+options = {"metric": "sphere", "units": "degC (100 km)-1"}
+fronts = sst.fdgrad.magnitude(skipna=True, **options)
 fronts
 
 # %%
 # A cell beside land has no neighbour on one side.  Without ``skipna`` it has no gradient, and the
 # coast moves out to sea by one cell.  With ``skipna=True`` it takes the neighbour that is there.
 
-plain = sst.fdgrad.magnitude(metric="sphere")
+plain = sst.fdgrad.magnitude(**options)
 lost = plain.isnull() & ~land
 left = fronts.isnull() & ~land
 print(f"sea cells: {int((~land).sum())}")
@@ -53,14 +54,13 @@ print(f"without a gradient: {int(lost.sum())}, with skipna=True: {int(left.sum()
 # %%
 # The cells that are left have land on both sides.  The figure shows them all.
 
-PER_100_KM = 1e5
 grey, blue = ListedColormap(["0.6"]), ListedColormap(["deepskyblue"])
 
 fig, axs = plt.subplots(1, 3, figsize=(12, 4.6), layout="compressed")
 panels = {
     "Temperature (°C)": (sst, {"cmap": "cividis"}),
-    "Gradient, °C (100 km)⁻¹": (fronts * PER_100_KM, {"cmap": "magma_r", "vmin": 0, "vmax": 11}),
-    "Without skipna": (plain * PER_100_KM, {"cmap": "magma_r", "vmin": 0, "vmax": 11}),
+    "Gradient, °C (100 km)⁻¹": (fronts, {"cmap": "magma_r", "vmin": 0, "vmax": 11}),
+    "Without skipna": (plain, {"cmap": "magma_r", "vmin": 0, "vmax": 11}),
 }
 for ax, (title, (values, style)) in zip(axs, panels.items(), strict=True):
     mesh = values.plot(ax=ax, add_colorbar=False, **style)

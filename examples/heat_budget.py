@@ -29,7 +29,7 @@ grid = xr.Dataset(
         "x": ("x", np.arange(0, 300e3, 4e3), metres),
     }
 )
-u, v, day = 0.3, 0.1, 86400.0
+u, v, day = 0.3, 0.1, 86400.0  # m/s, m/s, s
 seconds = xr.DataArray(3600.0 * hours, {"time": grid.time})
 x, y = grid.x - u * seconds, grid.y - v * seconds  # where the water was at the start
 eddy = 3 * np.exp(-((x - 110e3) ** 2 + (y - 85e3) ** 2) / 30e3**2)
@@ -38,12 +38,11 @@ t = (15 + eddy + warmed).transpose("time", "y", "x").rename("t")
 t.attrs = {"units": "degC", "long_name": "temperature"}
 
 # %%
-# The times and the distances come from the coordinates.  With metres and seconds the terms have one
-# unit, °C s⁻¹.
+# The times and the distances come from the coordinates.
 
-tendency = t.fdgrad.derivative("time")
+tendency = t.fdgrad.derivative("time", datetime_unit="day")
 slope = t.fdgrad.gradient(["x", "y"])
-advection = -(u * slope.dt_dx + v * slope.dt_dy)
+advection = -day * (u * slope.dt_dx + v * slope.dt_dy)
 heating = tendency - advection
 tendency
 
@@ -60,7 +59,7 @@ fig, axs = plt.subplots(3, 1, figsize=(6.5, 9), layout="compressed", sharex=True
 for ax, (title, values) in zip(axs, panels.items(), strict=True):
     largest = 0.3 if values is heating else 3
     mesh = ax.pcolormesh(
-        t.x / 1000, t.y / 1000, day * values.sel(noon), cmap="RdBu_r", vmin=-largest, vmax=largest
+        t.x / 1000, t.y / 1000, values.sel(noon), cmap="RdBu_r", vmin=-largest, vmax=largest
     )
     ax.contour(t.x / 1000, t.y / 1000, t.sel(noon), [16, 17], colors="0.3", linewidths=0.8)
     fig.colorbar(mesh, ax=ax, label="°C day⁻¹")
@@ -74,8 +73,8 @@ plt.show()
 
 inside = {"time": slice(3, -3), "y": slice(3, -3), "x": slice(3, -3)}
 for accuracy in (2, 4, 6):
-    tendency = t.fdgrad.derivative("time", accuracy=accuracy)
+    tendency = t.fdgrad.derivative("time", accuracy=accuracy, datetime_unit="day")
     slope = t.fdgrad.gradient(["x", "y"], accuracy=accuracy)
-    heating = tendency + u * slope.dt_dx + v * slope.dt_dy
-    error = abs(heating - 0.1 / day * (1 + y / 200e3)).isel(inside).max() * day
+    heating = tendency + day * (u * slope.dt_dx + v * slope.dt_dy)
+    error = abs(heating - 0.1 * (1 + y / 200e3)).isel(inside).max()
     print(f"accuracy={accuracy}: largest error {float(error):.0e} °C a day")

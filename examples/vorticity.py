@@ -45,15 +45,15 @@ wind.v.attrs = {"standard_name": "northward_wind", "units": "m s-1"}
 # %%
 # The vorticity knows its CF name and its unit, because the components know theirs.
 
-vorticity = wind.fdgrad.curl(u="u", v="v", metric="sphere")
+vorticity = wind.fdgrad.curl(u="u", v="v", metric="sphere", units="1e-5 s-1")
 vorticity
 
 # %%
 # Divergence is the other call.  The two components of the deformation need no formula with a
 # tangent of the latitude: they differ from vorticity and divergence by a northward derivative.
 
-divergence = wind.fdgrad.divergence(u="u", v="v", metric="sphere")
-northward = wind.fdgrad.gradient("latitude", metric="sphere")
+divergence = wind.fdgrad.divergence(u="u", v="v", metric="sphere", units="1e-5 s-1")
+northward = wind.fdgrad.gradient("latitude", metric="sphere", units="1e-5 s-1")
 stretching = divergence - 2 * northward.dv_dlatitude
 shearing = vorticity + 2 * northward.du_dlatitude
 deformation = np.hypot(stretching, shearing)
@@ -67,9 +67,9 @@ fig, axs = plt.subplots(
 speed = np.hypot(wind.u, wind.v)
 panels = {
     "Wind speed (m s⁻¹)": (speed, {"cmap": "viridis", "vmin": 0}),
-    "Vorticity (10⁻⁵ s⁻¹)": (1e5 * vorticity, {"cmap": "RdBu_r", "vmin": -8, "vmax": 8}),
-    "Divergence (10⁻⁵ s⁻¹)": (1e5 * divergence, {"cmap": "PuOr_r", "vmin": -0.6, "vmax": 0.6}),
-    "Deformation (10⁻⁵ s⁻¹)": (1e5 * deformation, {"cmap": "magma_r", "vmin": 0}),
+    "Vorticity (10⁻⁵ s⁻¹)": (vorticity, {"cmap": "RdBu_r", "vmin": -8, "vmax": 8}),
+    "Divergence (10⁻⁵ s⁻¹)": (divergence, {"cmap": "PuOr_r", "vmin": -0.6, "vmax": 0.6}),
+    "Deformation (10⁻⁵ s⁻¹)": (deformation, {"cmap": "magma_r", "vmin": 0}),
 }
 for ax, (title, (values, style)) in zip(axs.flat, panels.items(), strict=True):
     mesh = ax.pcolormesh(lam, phi, values, **style)
