@@ -257,6 +257,7 @@ _READ_AS: dict[str, dict[str, Any]] = {
         "type": _PerDim(pairs=True), "multiple": True, "metavar": "[DIM=]KIND[,KIND]",
     },
     "period": {"type": _PerDim(), "multiple": True},
+    "constant": {"type": _Component(), "multiple": True},
     "datetime_unit": {"metavar": "UNIT"},
     "metric": {"metavar": "METRIC"},
     "radius": {"type": float, "metavar": "METRES"},
@@ -398,7 +399,7 @@ def _run(operation: Operation, source: tuple[str, ...], target: str, **options: 
     }
     options |= {
         name: _each_once(f"--{name}", options[name])
-        for name in ("spacing", "period")
+        for name in ("spacing", "period", "constant")
         if name in options
     }
     options |= {

@@ -54,7 +54,7 @@ def asked(job: Job, *, checksum: bool) -> dict[str, str]:
     """What is asked for, and what else decides the numbers and their storage, by its name."""
     request = job.request
     given = sorted({**request.options, **request.own}.items())
-    found = {name: repr(value) for name, value in given if name != "spacing"}
+    found = {name: repr(value) for name, value in given if name not in ("spacing", "constant")}
     return found | {
         "version": version("xgrad"),
         "operation": request.operation,
@@ -74,7 +74,8 @@ def steps(job: Job) -> str:
         (one.name, one.how, one.attrs.get("units"), [_of_term(term) for term in one.terms])
         for one in sorted(job.results, key=lambda one: one.name)
     ]
-    found: str = tokenize(each, job.request.options.get("spacing"))
+    options = job.request.options
+    found: str = tokenize(each, options.get("spacing"), options.get("constant"))
     return found
 
 
@@ -96,7 +97,8 @@ def _of_term(term: Term) -> tuple[Any, ...]:
     if isinstance(along, Positions):
         along = (along.name, along.period)
     within = None if term.of is None else _of_term(term.of)
-    return along, term.seam, factor, term.inside, term.component, within
+    held = term.held and (term.held.name, term.held.axis, term.held.by)
+    return along, term.seam, factor, term.inside, term.component, within, held
 
 
 def resumes(place: Workplace, own: dict[str, str], run: str, *, restart: bool) -> bool:

@@ -22,6 +22,8 @@ from typing import (
 from xgrad._typing import (
     Accuracy,
     BoundaryLike,
+    ConstantBy,
+    ConstantLike,
     DatetimeUnitLike,
     EdgeOrder,
     Form,
@@ -84,6 +86,13 @@ class DerivativeOptions(TypedDict, total=False):
     ]
     skipna: Annotated[bool, Keyword(default=False, help="Treat a missing neighbour as an edge.")]
     accuracy: Annotated[Accuracy, Keyword(2, "Order of accuracy; from 4 on, at the edges too.")]
+    constant: Annotated[
+        ConstantLike,
+        Keyword(None, "What is held constant in place of the index; may be repeated."),
+    ]
+    constant_by: Annotated[
+        ConstantBy, Keyword("interpolation", "How neighbours are taken at a constant height.")
+    ]
     validate: Annotated[bool, Keyword(default=True)]
 
 
