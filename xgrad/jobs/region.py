@@ -152,6 +152,11 @@ def process(
         yield box
 
 
+def _read(array: Any, box: Box) -> AnyArray:
+    """A box of what is held constant, which may be lazy."""
+    return np.asarray(array[box] if hasattr(array, "read") else thin(array, box))
+
+
 def described(dims: Any, box: Box) -> str:
     """A region in words.
 
@@ -224,8 +229,9 @@ class _Region:
             others = [one for one in self.known if one[0] == held.name and one[1:] != key[1:]]
             for one in others[:-_KEPT]:
                 del self.known[one]
-            self.known[key] = self.attempt("read", held.name, box, lambda: held.array[box])
-        return np.asarray(self.known[key])
+            self.known[key] = self.attempt("read", held.name, box, lambda: _read(held.array, box))
+        found: AnyArray = self.known[key]
+        return found
 
     def write(self, target: Any, values: AnyArray) -> None:
         def store() -> None:

@@ -13,7 +13,7 @@ from xgrad._typing import AnyArray
 from xgrad.arrays import engines
 from xgrad.arrays.term import Held
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import names
+from xgrad.labels import formula_terms, names
 from xgrad.labels.near import did_you_mean
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
@@ -89,6 +89,8 @@ def _heights(
     obj: xr.DataArray | xr.Dataset, dim: Hashable, value: Any
 ) -> tuple[Hashable, xr.Variable]:
     known = obj.coords if isinstance(obj, xr.DataArray) else obj.variables
+    if isinstance(value, str) and value == formula_terms.ATTRIBUTE and value not in known:
+        value = formula_terms.decoded(obj, dim)
     if isinstance(value, str):
         if value not in known:
             raise CoordinateError(

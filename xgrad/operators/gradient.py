@@ -76,7 +76,8 @@ def gradient(
     constant : mapping, optional
         Per dimension, what is held constant in place of the index along it: a coordinate by name,
         or a DataArray, such as ``{"s_rho": "z_rho"}`` for derivatives at constant height on levels
-        that follow the bottom.  Anything will do that is strictly monotonic along the dimension:
+        that follow the bottom; or ``"formula_terms"``, by which CF says what the heights are made
+        of.  Anything will do that is strictly monotonic along the dimension:
         height, pressure, density.  Neighbouring columns are taken at the height of the cell itself,
         and where one does not reach it, the result is NaN, or one-sided with `skipna`.
     constant_by : {"interpolation", "linear", "chain"}, default: "interpolation"
