@@ -201,6 +201,14 @@ def test_motion(start: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough  # draws for seconds; test_fronts and others draw in the quick suite
+def test_constant_height(run: Run) -> None:
+    _, *rows = run("constant_height.py").splitlines()
+    chain, linear, cubic = (numbers(row)[0] for row in rows)
+    assert [row.split()[0] for row in rows] == ["chain", "linear", "interpolation"]
+    assert chain > 20 * linear > 20 * cubic > 0
+
+
+@pytest.mark.thorough  # draws for seconds; test_fronts and others draw in the quick suite
 def test_terrain_following(run: Run) -> None:
     title, *rows = run("terrain_following.py").splitlines()
     assert "degC m-1" in title
