@@ -66,7 +66,7 @@ def divergence(
         On a sphere, how the curvature terms are written.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -150,7 +150,7 @@ def curl(
         except that on a sphere east always comes before north.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
