@@ -131,6 +131,14 @@ def test_blobs(run: Run) -> None:
 
 
 @pytest.mark.thorough  # draws for seconds; the others draw in the quick suite
+def test_constant_height(run: Run) -> None:
+    _, *rows = run("constant_height.py")
+    chain, linear, cubic = (numbers(row)[0] for row in rows)
+    assert [row.split()[0] for row in rows] == ["chain", "linear", "interpolation"]
+    assert chain > 20 * linear > 20 * cubic > 0
+
+
+@pytest.mark.thorough  # draws for seconds; the others draw in the quick suite
 def test_terrain_following(run: Run) -> None:
     mean, own, accurate = (
         numbers(line.partition(":")[2])[0] for line in run("terrain_following.py")

@@ -40,7 +40,7 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         As for :func:`gradient`.
     window, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -95,7 +95,7 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
         As for :func:`gradient`.
     window, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.  The two dimensions of a curvilinear grid need axes at right
         angles; its longitude and latitude do not.
 
@@ -171,7 +171,7 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         As for :func:`gradient`, but the edges have the order of `accuracy`.
     window, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -249,7 +249,7 @@ def hessian(
         As for :func:`gradient`.
     window, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns

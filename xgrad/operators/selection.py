@@ -263,7 +263,8 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
         spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
         options = _under_dimensions(options, spacings)
     _refuse_fits_of_columns(spacings, place, options)
-    variables = {name: one for name, one in variables.items() if name not in _positions(options)}
+    used = _positions(obj, options)
+    variables = {name: variable for name, variable in variables.items() if name not in used}
     dims = [along.dim for along in spacings] + [own for one in jointly for own in one.dims]
     warn_of_unusable(obj, dims)
     for one in dims:
@@ -277,8 +278,10 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     return Selection(variables, spacings, options, place, jointly, called, single)
 
 
-def _positions(options: Options) -> list[Any]:
+def _positions(obj: Any, options: Options) -> list[Any]:
     """The variables of a Dataset that are positions or heights, and are not differentiated."""
+    if isinstance(obj, xr.DataArray):
+        return []
     every = [*(options.spacing or {}).values(), *(options.constant or {}).values()]
     return [one for one in every if isinstance(one, str)]
 

@@ -68,7 +68,7 @@ def divergence(
         As for :func:`gradient`.
     window, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -154,7 +154,7 @@ def curl(
         As for :func:`gradient`.
     window, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
