@@ -57,7 +57,7 @@ def asked(job: Job, *, checksum: bool) -> dict[str, str]:
     """What is asked for, and what else decides the numbers and their storage, by its name."""
     request = job.request
     given = sorted({**request.options, **request.own}.items())
-    found = {name: repr(value) for name, value in given if name != "spacing"}
+    found = {name: repr(value) for name, value in given if name not in ("spacing", "constant")}
     return found | {
         "operation": request.operation,
         "group": repr(request.opening.group),
@@ -76,7 +76,8 @@ def steps(job: Job) -> list[Any]:
         (one.name, one.how, one.attrs.get("units"), [_of_term(term) for term in one.terms])
         for one in sorted(job.results, key=lambda one: one.name)
     ]
-    return [each, job.request.options.get("spacing")]
+    options = job.request.options
+    return [each, options.get("spacing"), options.get("constant")]
 
 
 def _places(request: Request) -> str:
@@ -97,7 +98,8 @@ def _of_term(term: Term) -> tuple[Any, ...]:
     if isinstance(along, Positions):
         along = (along.name, along.period)
     within = None if term.of is None else _of_term(term.of)
-    return along, term.seam, factor, term.inside, term.component, within
+    held = term.held and (term.held.name, term.held.axis, term.held.by)
+    return along, term.seam, factor, term.inside, term.component, within, held
 
 
 def resumes(place: Workplace, own: dict[str, str], run: str, *, restart: bool) -> bool:

@@ -21,6 +21,7 @@ from xgrad.labels.pieces import overlapping
 from xgrad.labels.positions import leave_range
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.units import OF_TIME, as_one, quotient
+from xgrad.operators import constant
 from xgrad.operators.direction import Direction
 from xgrad.stencils.scheme import Scheme
 
@@ -67,7 +68,8 @@ def term_of(
     weight = factor_of(factor, variable, name)
     if isinstance(inside, xr.Variable):
         inside = factor_of(inside, variable, name)
-    return Term(name, axis, steps, scheme, along.seam, weight, inside, of=of)
+    held = constant.held_for(name, variable, along.dim, options, spread)
+    return Term(name, axis, steps, scheme, along.seam, weight, inside, of=of, held=held)
 
 
 def _scheme_of(along: Spacing, options: Options) -> Scheme:
@@ -255,13 +257,15 @@ def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme
     refuse_packed(f"variable {name!r}", variable.attrs)
     size = variable.sizes[along.dim]
     if size < scheme.needed:
-        what = f"`edge_order={scheme.edge_order}`"
-        if not scheme.is_numpys or scheme.boundary != ("one-sided", "one-sided"):
+        what, smaller = f"`edge_order={scheme.edge_order}`", ""
+        if scheme.fit is not None:
+            what, smaller = scheme.named, "give a smaller one, or "
+        elif not scheme.is_numpys or scheme.boundary != ("one-sided", "one-sided"):
             what = f"`order={scheme.order}` with `accuracy={scheme.accuracy}` and `boundary="
             what += f"{scheme.boundary}`"
         raise ValueError(
             f"dimension {along.dim!r} of {name!r} has size {size}; {what} needs at least "
-            f"{scheme.needed}; name other dimensions in `dim`"
+            f"{scheme.needed}; {smaller}name other dimensions in `dim`"
         )
     _check_duration(name, variable)
     _check_boundary(name, variable, along, scheme)
