@@ -29,7 +29,7 @@ t.attrs = {"units": "degC", "long_name": "temperature"}
 t.fdgrad.gradient("x", constant={"s": "z"}).dt_dx
 
 # %%
-# There are three ways.  ``"chain"`` subtracts :math:`\partial T/\partial z \; \partial z/\partial x`
+# There are three ways.  ``"chain"`` subtracts :math:`\partial T/\partial z \, \partial z/\partial x`
 # from the derivative along the level: two large terms that nearly cancel.  ``"linear"`` takes each
 # neighbouring column at the height of the cell, between two levels, and ``"interpolation"``, the
 # default, by the cubic through four.
