@@ -29,10 +29,10 @@ t.attrs = {"units": "degC", "long_name": "temperature"}
 t.fdgrad.gradient("x", constant={"s": "z"}).dt_dx
 
 # %%
-# There are three ways.  ``"chain"`` subtracts :math:`\partial T/\partial z \, \partial z/\partial x`
-# from the derivative along the level: two large terms that nearly cancel.  ``"linear"`` takes each
-# neighbouring column at the height of the cell, between two levels, and ``"interpolation"``, the
-# default, by the cubic through four.
+# There are three ways.  ``"chain"`` takes the derivative along the level and subtracts
+# :math:`\partial T/\partial z \; \partial z/\partial x`: two large terms that nearly cancel.
+# ``"linear"`` takes each neighbouring column at the height of the cell, between two levels, and
+# ``"interpolation"``, the default, by the cubic through four.
 
 ways = ["chain", "linear", "interpolation"]
 errors = {way: t.fdgrad.gradient("x", constant={"s": "z"}, constant_by=way).dt_dx for way in ways}
