@@ -1,65 +1,58 @@
-"""Error of a horizontal derivative over a seamount: three ways to hold the height constant.
-
-The levels follow the bottom, as in `terrain_following.py`, and temperature depends on height only,
-T(z) = 3 + 17 exp(z / D) with D = 400 m: its derivative along x at constant height is zero.  The
-script draws what each way gives instead, and prints the largest error, relative to the largest
-derivative along the levels.
-
-"chain" subtracts dT/dz dz/dx from the derivative along the level: two large terms that nearly
-cancel.  "linear" takes each neighbouring column at the height of the cell, between two levels, and
-"interpolation" by the cubic through four.
 """
+At constant height over a seamount
+==================================
 
-import argparse
-from pathlib import Path
+Along a level that follows the bottom, x and the height change together.  Held constant, the height
+of a cell is that of its neighbours too, and there are three ways to take them there.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.colors import SymLogNorm
 
-import xgrad  # noqa: F401  (registers `.fdgrad`)
+import xgrad  # registers .fdgrad
 
-LEVELS, COLUMNS = 30, 121
-WAYS = ["chain", "linear", "interpolation"]
+# %%
+# The temperature depends on height alone, so its derivative at constant height is zero.
 
+s = xr.DataArray((np.arange(30) + 0.5) / 30 - 1, dims="s")
+x = xr.DataArray(np.linspace(-60, 60, 121), dims="x", attrs={"units": "km"})
+h = 4000 - 3600 * np.exp(-((x / 20) ** 2))
+stretching = (1 - np.cosh(5 * s)) / (np.cosh(5) - 1)
+z = (h * (250 * s + h * stretching) / (250 + h)).transpose("s", "x")
+z.attrs = {"units": "m", "long_name": "height"}
 
-def section() -> xr.DataArray:
-    """Temperature in degC, on levels whose heights are a two-dimensional coordinate `z`."""
-    s = xr.DataArray((np.arange(LEVELS) + 0.5) / LEVELS - 1, dims="s")
-    x = xr.DataArray(np.linspace(-60e3, 60e3, COLUMNS), dims="x", attrs={"units": "m"})
-    h = 4000 - 3600 * np.exp(-((x / 20e3) ** 2))
-    stretching = (1 - np.cosh(5 * s)) / (np.cosh(5) - 1)
-    z = (h * (250 * s + h * stretching) / (250 + h)).transpose("s", "x")
-    t = 3 + 17 * np.exp(z / 400)
-    z.attrs = {"units": "m", "long_name": "height"}
-    t.attrs = {"units": "degC", "long_name": "temperature"}
-    return t.rename("t").assign_coords(s=s, x=x, z=z, h=h)
+t = (3 + 17 * np.exp(z / 400)).rename("t").assign_coords(s=s, x=x, z=z, h=h)
+t.attrs = {"units": "degC", "long_name": "temperature"}
+t.fdgrad.gradient("x", constant={"s": "z"}).dt_dx
 
+# %%
+# ``"chain"`` subtracts :math:`\partial T/\partial z \; \partial z/\partial x` from the derivative
+# along the level: two large terms that nearly cancel.  ``"linear"`` takes each neighbouring column
+# at the height of the cell, between two levels, and ``"interpolation"``, the default, by the cubic
+# through four.
 
-def main() -> None:
-    """Print the errors and draw the sections."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--figure", type=Path, default="constant_height.png")
-    figure = parser.parse_args().figure
-    t = section()
-    largest = abs(t.fdgrad.gradient("x").dt_dx).max().item()
-    print("largest error of dt_dx at constant z, relative to the largest along a level")
-    fig, axes = plt.subplots(1, 3, figsize=(11, 3.8), sharey=True, layout="constrained")
-    for ax, way in zip(axes, WAYS, strict=True):
-        found = t.fdgrad.gradient("x", constant={"s": "z"}, constant_by=way).dt_dx
-        print(f"{way:14} {abs(found).max().item() / largest:7.2%}")
-        drawn = ax.pcolormesh(
-            np.broadcast_to(t.x / 1e3, t.shape), t.z, 1e3 * found, shading="nearest",
-            cmap="RdBu_r", norm=SymLogNorm(1e-4, vmin=-0.2, vmax=0.2),
-        )  # fmt: skip
-        ax.plot(t.x / 1e3, t.z[::3].T, color="black", linewidth=0.3)
-        ax.fill_between(t.x / 1e3, -t.h, -4000, color="tab:grey")
-        ax.set(title=f'constant_by="{way}"', xlabel="x (km)", ylim=(-2500, 0), xlim=(-40, 40))
-    axes[0].set(ylabel="z (m)")
-    fig.colorbar(drawn, ax=axes, label="error of dT/dx, degC km⁻¹")
-    fig.savefig(figure, dpi=100)
+ways = ["chain", "linear", "interpolation"]
+errors = {way: t.fdgrad.gradient("x", constant={"s": "z"}, constant_by=way).dt_dx for way in ways}
+largest = abs(t.fdgrad.gradient("x").dt_dx).max()
 
+print("largest error, relative to the largest derivative along a level")
+for way, error in errors.items():
+    print(f"{way:14} {float(abs(error).max() / largest):7.2%}")
 
-if __name__ == "__main__":
-    main()
+# %%
+# The lines are every third level.  White is where a neighbouring column does not reach the height.
+
+fig, axs = plt.subplots(1, 3, figsize=(12, 4), sharey=True, layout="constrained")
+for ax, (way, error) in zip(axs, errors.items(), strict=True):
+    mesh = ax.pcolormesh(
+        np.broadcast_to(x, t.shape), z, error, shading="nearest",
+        cmap="RdBu_r", norm=SymLogNorm(1e-4, vmin=-0.2, vmax=0.2),
+    )  # fmt: skip
+    ax.plot(x, z[::3].T, color="black", linewidth=0.3)
+    ax.fill_between(x, -h, -4000, color="0.6")
+    ax.set(title=f'constant_by="{way}"', xlabel="x (km)", ylim=(-2500, 0), xlim=(-40, 40))
+axs[0].set_ylabel("z (m)")
+fig.colorbar(mesh, ax=axs, label="error of dT/dx (°C km⁻¹)")
+plt.show()

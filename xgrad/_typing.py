@@ -34,6 +34,9 @@ DatetimeUnitLike: TypeAlias = (
     ]
 )  # fmt: skip
 
+#: How much the cells of a fit count: all the same, or those that are near more.
+FitWeights: TypeAlias = Literal["uniform", "tricube"]
+
 #: Accuracy of the central stencil.
 Accuracy: TypeAlias = Literal[2, 4, 6, 8]
 

@@ -64,6 +64,8 @@ def to_zarr(
         dimensions to the names of components.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`xgrad.gradient`.
+    window, polyorder, weights
+        As for :func:`xgrad.gradient`.
     constant, constant_by, metric, radius
         As for :func:`xgrad.gradient`.
     form : {"advective", "flux"}, optional
@@ -183,6 +185,8 @@ def gradient_to_zarr(
         As for :func:`xgrad.gradient`.
     constant, constant_by, metric, radius
         As for :func:`xgrad.gradient`.
+    window, polyorder, weights
+        As for :func:`xgrad.gradient`.
 
     Returns
     -------
@@ -282,6 +286,8 @@ def plan_to_zarr(
     operation, source, target, variables, dim
         As for :func:`to_zarr`.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`xgrad.gradient`.
+    window, polyorder, weights
         As for :func:`xgrad.gradient`.
     constant, constant_by, metric, radius
         As for :func:`xgrad.gradient`.

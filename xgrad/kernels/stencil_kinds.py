@@ -156,7 +156,7 @@ class AnyStencil(OfAnAxis):
     @staticmethod
     def fits(scheme: Scheme) -> bool:
         """Any order and accuracy, with gaps as edges."""
-        return scheme.skipna and not scheme.is_numpys
+        return scheme.skipna and not scheme.is_numpys and scheme.fit is None
 
     @staticmethod
     def table_of(

@@ -12,6 +12,7 @@ import numpy as np
 
 from xgrad._typing import Accuracy, Boundary, ConstantBy, DatetimeUnit
 from xgrad.errors import CoordinateError
+from xgrad.labels import fits
 from xgrad.labels.cf import full_turn
 from xgrad.labels.ellipsoid import RADIUS
 from xgrad.labels.near import did_you_mean
@@ -51,6 +52,8 @@ class Options:
         Order of the derivative.
     spacing, boundary, period : mappings or single values
         Per dimension; the keys are names of dimensions or of the coordinates asked for.
+    window, polyorder, weights : mappings or single values
+        Per dimension, as `boundary`: the polynomial that is fitted; see :mod:`xgrad.labels.fits`.
     constant : mapping
         Per dimension, what is held constant in place of its index.
     edge_order, accuracy, skipna, validate, datetime_unit, metric, radius, constant_by
@@ -70,6 +73,9 @@ class Options:
     period: Any = None
     skipna: Any = False
     accuracy: Any = 2
+    window: Any = None
+    polyorder: Any = None
+    weights: Any = None
     validate: bool = True
     metric: Any = None
     radius: Any = None
@@ -79,7 +85,7 @@ class Options:
     def __post_init__(self) -> None:
         if not _is_one_of(self.edge_order, (1, 2)):
             raise ValueError(f"`edge_order` is {self.edge_order!r}; give 1 or 2")
-        if not _is_one_of(self.order, (1, 2, 3, 4)):
+        if not _is_one_of(self.order, (0, 1, 2, 3, 4)):
             raise ValueError(f"`order` is {self.order!r}; give 1, 2, 3 or 4")
         if not _is_one_of(self.accuracy, get_args(Accuracy)):
             raise ValueError(f"`accuracy` is {self.accuracy!r}; give 2, 4, 6 or 8")
@@ -156,13 +162,17 @@ class Options:
             If `spacing` or `period` is not a mapping.
         CoordinateError
             If an option names anything else.
+        ValueError
+            If options do not go together.
         """
         spacing = self.spacing if isinstance(self.spacing, Mapping) else {}
         positions = [value for value in spacing.values() if isinstance(value, str)]
         known = [*dict.fromkeys([*names, *dims, *positions])]
-        for argument in ("spacing", "boundary", "period"):
+        fits.require_one_way(self)
+        for argument in ("spacing", "period", "boundary", *fits.PER_DIM):
             given = getattr(self, argument)
-            if argument != "boundary" and given is not None and not isinstance(given, Mapping):
+            single = argument in ("spacing", "period") and given is not None
+            if single and not isinstance(given, Mapping):
                 raise TypeError(
                     f"`{argument}` is {given!r}; give a mapping such as {{{known[0]!r}: {given!r}}}"
                 )
@@ -176,8 +186,10 @@ class Options:
     def scheme(self, *names: Hashable) -> Scheme:
         """The scheme of the dimension that has one of `names`."""
         pair = self._boundary(names)
-        edge = int(self.edge_order)
-        return Scheme(int(self.order), int(self.accuracy), edge, bool(self.skipna), pair)
+        return Scheme(
+            int(self.order), int(self.accuracy), int(self.edge_order), bool(self.skipna), pair,
+            fit=fits.fit_of(self, names),
+        )  # fmt: skip
 
     def _boundary(self, names: tuple[Hashable, ...]) -> tuple[Boundary, Boundary]:
         given = self.boundary

@@ -183,10 +183,15 @@ def _refuse_schemes(
                 f"{name!r} has dtype {variable.dtype}, but times as data cannot be interpolated to "
                 "a constant height; subtract a time and divide by a unit first"
             )
-    if options.skipna and (options.accuracy != 2 or options.order != 1):
+    others = [
+        f"`{name}={getattr(options, name)!r}`"
+        for name, default in (("accuracy", 2), ("order", 1), ("window", None))
+        if getattr(options, name) not in (default, {})
+    ]
+    if options.skipna and others:
         raise ValueError(
-            f"`skipna=True` with `accuracy={options.accuracy}` and `order={options.order}` cannot "
-            "be combined with `constant`; leave out `skipna`"
+            f"`skipna=True` with {' and '.join(others)} cannot be combined with `constant`; leave "
+            "out `skipna`"
         )
     if options.constant_by == "chain" and options.order != 1:
         raise ValueError(

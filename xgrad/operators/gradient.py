@@ -73,6 +73,16 @@ def gradient(
     accuracy : {2, 4, 6, 8}, default: 2
         Order of accuracy.  From 4 on, the weights are Fornberg's, and the edges have the same
         order.
+    window : int or mapping of dimensions to int, optional
+        For noisy data: differentiate the polynomial that is fitted by least squares to so many
+        cells around each cell, an odd number, at their positions.  The outermost cells take the
+        polynomial of the outermost window.  On even positions the numbers are those of
+        ``scipy.signal.savgol_filter``.
+    polyorder : int or mapping of dimensions to int, optional
+        Order of the polynomials.  Default: 3, or the order of the derivative if that is greater.
+    weights : {"uniform", "tricube"} or mapping of dimensions to them, optional
+        How much the cells of a fit count: all the same (default), or by ``(1 - |d|³)³``, where d is
+        the distance from the cell relative to that of the farthest one.
     constant : mapping, optional
         Per dimension, what is held constant in place of the index along it: a coordinate by name,
         or a DataArray, such as ``{"s_rho": "z_rho"}`` for derivatives at constant height on levels
@@ -178,6 +188,8 @@ def derivative(
     constant_by, validate, units
         As for :func:`gradient`.  Above the first order, `edge_order` is ignored and the edges have
         the order of `accuracy`.
+    window, polyorder, weights
+        As for :func:`gradient`.
 
     Returns
     -------
@@ -260,6 +272,8 @@ def derivatives(obj: Any, dim: Dim, options: Options) -> list[Result]:
         raise ValueError(
             "`dim` is None; give the dimension of the derivative, or several for a mixed one"
         )
+    if not options.order:
+        raise ValueError("`order` is 0; give 1, 2, 3 or 4, or take `smooth` for the fit itself")
     asked = select(obj, dim, options)
     chain = tuple(asked.spacings)
     found = differentiable(obj, asked.variables, [chain], asked.options)

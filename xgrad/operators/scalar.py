@@ -38,6 +38,8 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         the named dimensions are used.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
+    window, polyorder, weights
+        As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
@@ -90,6 +92,8 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
         Dimensions ``(y, x)``, the one of the numerator first, like the axes of an image: rows,
         then columns.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.
+    window, polyorder, weights
         As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.  The two dimensions of a curvilinear grid need axes at right
@@ -165,6 +169,8 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         As for :func:`magnitude`.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`, but the edges have the order of `accuracy`.
+    window, polyorder, weights
+        As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
@@ -240,6 +246,8 @@ def hessian(
         Dimensions or coordinates to pair.  Default: all; with a metric, the horizontal ones, of a
         curvilinear grid its longitude and latitude.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.
+    window, polyorder, weights
         As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.

@@ -13,7 +13,7 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.arrays import engines
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import cf, mesh, names, quantities, transforms
+from xgrad.labels import cf, fits, mesh, names, quantities, transforms
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
@@ -21,6 +21,9 @@ from xgrad.operators import components, constant
 from xgrad.operators.along import dims_of, is_multidimensional, spacings_of
 from xgrad.operators.direction import Direction
 from xgrad.operators.variables import variables_of, warn_of_unusable
+
+# Options that may be given for each dimension, apart from `spacing`.
+_PER_DIM = ("boundary", "period", *fits.PER_DIM)
 
 # Modules for multi-dimensional coordinates and for places on the Earth are imported where they are
 # used: most gradients need neither.
@@ -259,10 +262,9 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
 
         spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
         options = _under_dimensions(options, spacings)
-    if isinstance(obj, xr.Dataset):  # its variables may be used as positions
-        every = [*(options.spacing or {}).values(), *(options.constant or {}).values()]
-        used = [value for value in every if isinstance(value, str)]
-        variables = {name: variable for name, variable in variables.items() if name not in used}
+    _refuse_fits_of_columns(spacings, place, options)
+    used = _positions(obj, options)
+    variables = {name: variable for name, variable in variables.items() if name not in used}
     dims = [along.dim for along in spacings] + [own for one in jointly for own in one.dims]
     warn_of_unusable(obj, dims)
     for one in dims:
@@ -276,6 +278,23 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     return Selection(variables, spacings, options, place, jointly, called, single)
 
 
+def _positions(obj: Any, options: Options) -> list[Any]:
+    """The variables of a Dataset that are positions or heights, and are not differentiated."""
+    if isinstance(obj, xr.DataArray):
+        return []
+    every = [*(options.spacing or {}).values(), *(options.constant or {}).values()]
+    return [one for one in every if isinstance(one, str)]
+
+
+def _refuse_fits_of_columns(spacings: list[Spacing], place: Place | None, options: Options) -> None:
+    for along in spacings:
+        names = along.dim, along.name
+        if along.positions is not None:
+            fits.refuse_columns(options, names, along.name)
+        elif place is not None and place.is_curvilinear and place.has(along.dim):
+            fits.refuse_columns(options, names, place.names[0])
+
+
 def _partials(
     obj: xr.DataArray | xr.Dataset,
     several: list[Hashable],
@@ -284,6 +303,9 @@ def _partials(
 ) -> list[Direction]:
     if not several:
         return []
+    for name in several:
+        for dim in obj.coords[name].dims:
+            fits.refuse_columns(options, (dim, name), name)
     from xgrad.operators import partial_derivatives  # noqa: PLC0415
 
     return partial_derivatives.directions(obj, several, place, options)
@@ -359,7 +381,7 @@ def _names(
         used = [d for d in used if d not in (options.constant or {})]
         if not used:
             raise ValueError(f"nothing to differentiate: {names.dtypes_of(obj)}")
-        given = (options.spacing, options.boundary, options.period)
+        given = [getattr(options, one) for one in (*_PER_DIM, "spacing")]
         named = {key for one in given if isinstance(one, Mapping) for key in one}
         single = [d for d in used if obj.sizes[d] == 1 and d not in named]
         if len(single) == len(used):
@@ -380,18 +402,18 @@ def _listed(dim: Dim) -> list[Hashable]:
 
 def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
     """Options with CF names resolved to real ones, and quantities of `spacing` as numbers."""
-    given = (options.spacing, options.boundary, options.period, options.constant)
-    if not any(isinstance(one, Mapping) for one in given):
+    given = {one: getattr(options, one) for one in _PER_DIM}
+    every = (options.spacing, options.constant, *given.values())
+    if not any(isinstance(one, Mapping) for one in every):
         return options
-    boundary = names.resolved_keys(obj, options.boundary, "boundary")
-    period = names.resolved_keys(obj, options.period, "period")
+    given = {name: names.resolved_keys(obj, one, name) for name, one in given.items()}
     spacing: Any = quantities.positions(names.resolved_spacing(obj, options.spacing))
     if isinstance(spacing, Mapping):
         spacing = {key: _by_label(obj, key, value, "spacing") for key, value in spacing.items()}
     held: Any = quantities.positions(names.resolved_keys(obj, options.constant, "constant"))
     if held is not None:
         held = {key: _by_label(obj, key, value, "constant") for key, value in held.items()}
-    return replace(options, spacing=spacing, boundary=boundary, period=period, constant=held)
+    return replace(options, spacing=spacing, constant=held, **given)
 
 
 def _under_dimensions(options: Options, spacings: list[Spacing]) -> Options:

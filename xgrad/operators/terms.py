@@ -257,13 +257,15 @@ def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme
     refuse_packed(f"variable {name!r}", variable.attrs)
     size = variable.sizes[along.dim]
     if size < scheme.needed:
-        what = f"`edge_order={scheme.edge_order}`"
-        if not scheme.is_numpys or scheme.boundary != ("one-sided", "one-sided"):
+        what, smaller = f"`edge_order={scheme.edge_order}`", ""
+        if scheme.fit is not None:
+            what, smaller = scheme.named, "give a smaller one, or "
+        elif not scheme.is_numpys or scheme.boundary != ("one-sided", "one-sided"):
             what = f"`order={scheme.order}` with `accuracy={scheme.accuracy}` and `boundary="
             what += f"{scheme.boundary}`"
         raise ValueError(
             f"dimension {along.dim!r} of {name!r} has size {size}; {what} needs at least "
-            f"{scheme.needed}; name other dimensions in `dim`"
+            f"{scheme.needed}; {smaller}name other dimensions in `dim`"
         )
     _check_duration(name, variable)
     _check_boundary(name, variable, along, scheme)

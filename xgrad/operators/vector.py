@@ -66,6 +66,8 @@ def divergence(
         On a sphere, how the curvature terms are written.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
+    window, polyorder, weights
+        As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
@@ -149,6 +151,8 @@ def curl(
         As for :func:`divergence`.  The dimensions form a right-handed system in the order given,
         except that on a sphere east always comes before north.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`gradient`.
+    window, polyorder, weights
         As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.

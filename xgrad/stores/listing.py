@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from xgrad.stores import entries
 _NUMBERS = re.compile(r"\d+")
 # What fsspec's object stores may say of the content of an object in a listing.
 _MARKS = ("ETag", "etag")
+_NOT_OF_CHUNKS = ("shape", "node_type", "storage_transformers")
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,14 @@ def fingerprint(array: Any, listing: Listing) -> str:
 
 
 def metadata_of(array: Any) -> str:
-    """The metadata of an array in one text, apart from its shape."""
-    own = {key: value for key, value in array.metadata.to_dict().items() if key != "shape"}
-    return repr(sorted(own.items(), key=str))
+    """What the metadata of an array say of its chunks, in one text.
+
+    Not its shape, nor what only versions of zarr write.
+    """
+    own = array.metadata.to_dict().items()
+    return json.dumps(
+        {key: value for key, value in own if key not in _NOT_OF_CHUNKS}, sort_keys=True, default=str
+    )
 
 
 def digest(group: Any, names: Iterable[Hashable], *, allow_missing: bool) -> str:
