@@ -66,8 +66,8 @@ def _in_numpy(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: 
     first, last, weights = first[more], last[more], weights[:, more]
     total = product(weights[0], cells[:, first])
     for k in range(1, len(weights)):
-        # Add at least three products, as the compiled loops do.
-        inside = ((first + k <= last) | (k < 3))[:, np.newaxis]
+        # Add at least three products, as the compiled loops for stencils of three cells do.
+        inside = ((first + k <= last) | (k < len(weights) == 3))[:, np.newaxis]
         added = less(total, -weights[k], cells[:, np.minimum(first + k, last)])
         total = np.where(inside, added, total)
     out[:, more] = total
