@@ -360,6 +360,7 @@ _WHAT: dict[Operation, str] = {
     "hessian": "Write all second derivatives of SRC to DST.",
     "divergence": "Write the divergence of a vector field in SRC to DST.",
     "curl": "Write the curl of a vector field in SRC to DST.",
+    "smooth": "Write polynomials fitted to SRC to DST.",
     "rotate": "Write turned components of a vector field in SRC to DST.",
 }
 

@@ -77,7 +77,8 @@ def gradient(
         For noisy data: differentiate the polynomial that is fitted by least squares to so many
         cells around each cell, an odd number, at their positions.  The outermost cells take the
         polynomial of the outermost window.  On even positions the numbers are those of
-        ``scipy.signal.savgol_filter``.
+        ``scipy.signal.savgol_filter``.  With `skipna` it is fitted to the cells of the window that
+        are there, and NaN where they are too few.
     polyorder : int or mapping of dimensions to int, optional
         Order of the polynomials.  Default: 3, or the order of the derivative if that is greater.
     weights : {"uniform", "tricube"} or mapping of dimensions to them, optional

@@ -62,8 +62,7 @@ def term_of(
     if variable.dtype.kind in "iu" and inside is None:
         scheme = scheme._replace(skipna=False)  # integers have no missing value
     if of is not None:
-        left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
-        scheme = scheme._replace(boundary=(left, right))
+        scheme = _of_a_derivative(scheme, of)
     axis = variable.get_axis_num(along.dim)
     weight = factor_of(factor, variable, name)
     if isinstance(inside, xr.Variable):
@@ -74,6 +73,14 @@ def term_of(
 
 def _scheme_of(along: Spacing, options: Options) -> Scheme:
     return options.scheme(along.name, along.dim)._replace(longest=along.longest)
+
+
+def _of_a_derivative(scheme: Scheme, of: Term) -> Scheme:
+    """The scheme of what is taken of another term: of a constant the derivative is 0."""
+    if of.scheme.order == 0:
+        return scheme
+    left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
+    return scheme._replace(boundary=(left, right))
 
 
 def terms_along(
