@@ -209,3 +209,14 @@ def test_terrain_following(run: Run) -> None:
     assert mean > 0.6 * 17 / 400
     assert 0 < own < 0.005 * 17 / 400
     assert 0 < accurate < 0.001 * 17 / 400
+
+
+def test_noisy_series(run: Run) -> None:
+    _, *lines = run("noisy_series.py").splitlines()
+    first, last = (dict(line.split() for line in lines[k : k + 3]) for k in (0, 4))
+    for errors in (first, last):
+        assert float(errors["xgrad"]) < 0.04 < 0.15 < float(errors["savgol_filter"])
+        assert float(errors["numpy.gradient"]) > 50
+    left = {window: (noise, rms) for window, noise, rms in map(numbers, lines[7:])}
+    assert min(left, key=lambda window: left[window][1]) == 161
+    assert left[161][0] < 0.011 < 0.02 < left[321][0]
