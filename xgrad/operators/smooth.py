@@ -36,7 +36,7 @@ def smooth(
         Dimension, or 1-D coordinate along it.  Along several, one fit is fitted after another.
     spacing, datetime_unit, boundary, period, skipna, validate, units
         As for :func:`gradient`.
-    window, polyorder, weights
+    window, bandwidth, polyorder, weights
         As for :func:`gradient`.  There must be a window for each of `dim`, and 0 is an order.
     edge_order, accuracy
         Those of differences, which a fit does not have.
