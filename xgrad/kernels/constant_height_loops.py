@@ -187,6 +187,19 @@ def steepness(
 @compiled
 def weigh(table: Any, pad: int, plane: int, reach: int, values: Any, out: Any) -> None:
     """Derivative over a plane from the values of the columns from ``-reach`` to ``reach``."""
+    if _is_quotient(table, pad, plane, out.shape[1]):
+        below, here, above = values[reach - 1], values[reach], values[reach + 1]
+        for i in range(out.shape[1]):
+            c = i if pad else plane
+            if table[FIRST, c] == 0:
+                below[:, i + pad] = here[:, i + pad]
+            if table[LAST, c] == 0:
+                above[:, i + pad] = here[:, i + pad]
+        for k in range(out.shape[0]):
+            for i in range(out.shape[1]):
+                step = table[STEP, i if pad else plane]
+                out[k, i] = (above[k, i + pad] - below[k, i + pad]) / step
+        return
     for k in range(out.shape[0]):
         for i in range(out.shape[1]):
             c, j = i if pad else plane, i + pad
@@ -198,6 +211,17 @@ def weigh(table: Any, pad: int, plane: int, reach: int, values: Any, out: Any) -
                 for m in range(1, high - low + 1):
                     total += table[WEIGHTS + m, c] * values[reach + low + m, k, j]
                 out[k, i] = total
+
+
+@compiled
+def _is_quotient(table: Any, pad: int, plane: int, lanes: int) -> bool:
+    """Whether all cells of a plane have a quotient of neighbours or of a neighbour and the cell."""
+    first, last = (0, lanes) if pad else (plane, plane + 1)
+    found: bool = first < last
+    for c in range(first, last):
+        near = table[FIRST, c] >= -1 and table[LAST, c] <= 1
+        found = found and table[STEP, c] != 0 and near
+    return found
 
 
 @compiled

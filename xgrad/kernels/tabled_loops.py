@@ -311,19 +311,18 @@ def differentiate(
     array([1., 2., 3.])
     """
     outer, n, inner = f.shape
+    first, last = table[FIRST].astype(np.intp), table[LAST].astype(np.intp)
     cell = np.arange(below.shape[1], below.shape[1] + n)
-    first, last = (cell + table[row].astype(np.intp) for row in (FIRST, LAST))
     # Compiled code does not check indices: a halo that is too thin would read foreign memory.
-    assert first.min() >= 0
-    assert last.max() < below.shape[1] + n + above.shape[1]
+    assert (cell + first).min() >= 0
+    assert (cell + last).max() < below.shape[1] + n + above.shape[1]
     # float32 weights of float64 data are exact in float64, which saves compiling a variant.
     common = np.result_type(f.real.dtype, table.dtype)
-    widest = 1 + int((table[LAST] - table[FIRST]).max())
+    widest = 1 + int((last - first).max())
     table = np.array(table[: WEIGHTS + max(3, widest)], common, order="C")
     table[WEIGHTS + 1 :] *= -1
     table.flags.writeable = False
-    central = table[FIRST] == -table[LAST]
-    half = int(table[LAST, central].max(initial=0))
+    half = int(last[first == -last].max(initial=0))
     short = inner == 1 or (inner < _SHORT_ROW and outer >= _MANY_PLANES)
     inside = slice(half, n - half) if short and half else slice(0, 0)
     wide = np.repeat(table[WEIGHTS : WEIGHTS + 2 * half + 1, inside], inner, axis=1)

@@ -18,12 +18,12 @@ from xgrad.labels.attributes import refuse_packed
 from xgrad.labels.names import dtypes_of
 from xgrad.labels.options import Options
 from xgrad.labels.pieces import overlapping
-from xgrad.labels.positions import leave_range
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.units import OF_TIME, as_one, quotient
 from xgrad.operators import constant
 from xgrad.operators.direction import Direction
 from xgrad.stencils.scheme import Scheme
+from xgrad.stencils.table import leave_range
 
 Factor = xr.Variable | float | None
 
