@@ -53,7 +53,7 @@ class Options:
         Order of the derivative.
     spacing, boundary, period : mappings or single values
         Per dimension; the keys are names of dimensions or of the coordinates asked for.
-    window, polyorder, weights : mappings or single values
+    window, bandwidth, polyorder, weights : mappings or single values
         Per dimension, as `boundary`: the polynomial that is fitted; see :mod:`xgrad.labels.fits`.
     constant : mapping
         Per dimension, what is held constant in place of its index.
@@ -75,6 +75,7 @@ class Options:
     skipna: Any = False
     accuracy: Any = 2
     window: Any = None
+    bandwidth: Any = None
     polyorder: Any = None
     weights: Any = None
     validate: bool = True

@@ -151,6 +151,34 @@ def coastal_table(
     return coastal
 
 
+def fitted_table(
+    steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None
+) -> AnyArray:
+    """Table of fits, and the steps within each stencil, for fits to fewer cells.
+
+    Parameters are those of :func:`table_of`; the scheme must have a fit.
+
+    Returns
+    -------
+    float64 array of shape (3 + w + w - 1, size)
+        The table, and below it the steps between the cells of each stencil.
+
+    Examples
+    --------
+    >>> from xgrad.stencils.scheme import Fit
+    >>> fitted_table(np.array([1.0, 2.0]), 3, Scheme(fit=Fit(1, 1)), "f8")[6:]
+    array([[1., 1., 1.],
+           [2., 2., 2.]])
+    """
+    table = table_of(steps, size, scheme, dtype, seam)
+    left, right = ghosts.steps(steps, scheme.boundary, scheme.half, seam)
+    inside = np.broadcast_to(np.asarray(steps, np.float64), size - 1)
+    along = np.concatenate([left, inside, right]).astype(np.float64)
+    first = len(left) + np.arange(size) + table[FIRST].astype(np.intp)
+    each = first + np.arange(len(table) - WEIGHTS - 1)[:, np.newaxis]
+    return np.concatenate([table, along[np.minimum(each, len(along) - 1)]])
+
+
 def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArray:
     """Steps around each cell, for stencils whose weights are computed cell by cell.
 
@@ -196,7 +224,9 @@ def _any_derivative(
     inside = np.broadcast_to(np.asarray(steps, np.float64), size - 1)
     all_steps = np.concatenate([left, inside, right]).astype(np.float64)
     first, count = _extents(all_steps, size, scheme, len(left), len(right))
-    widest = int(count.max()) if scheme.fit is None else scheme.fit.window
+    widest = int(count.max())
+    if scheme.fit is not None:  # wide enough not to be taken for numpy's
+        widest = scheme.fit.window if scheme.fit.width is None else max(5, scheme.fit.window)
     table = np.zeros((WEIGHTS + widest, size))
     table[FIRST], table[LAST] = first, first + count - 1
     where = len(left), first, count, table[WEIGHTS:]
