@@ -188,17 +188,7 @@ def steepness(
 def weigh(table: Any, pad: int, plane: int, reach: int, values: Any, out: Any) -> None:
     """Derivative over a plane from the values of the columns from ``-reach`` to ``reach``."""
     if _is_quotient(table, pad, plane, out.shape[1]):
-        below, here, above = values[reach - 1], values[reach], values[reach + 1]
-        for i in range(out.shape[1]):
-            c = i if pad else plane
-            if table[FIRST, c] == 0:
-                below[:, i + pad] = here[:, i + pad]
-            if table[LAST, c] == 0:
-                above[:, i + pad] = here[:, i + pad]
-        for k in range(out.shape[0]):
-            for i in range(out.shape[1]):
-                step = table[STEP, i if pad else plane]
-                out[k, i] = (above[k, i + pad] - below[k, i + pad]) / step
+        _divide(table, pad, plane, reach, values, out)
         return
     for k in range(out.shape[0]):
         for i in range(out.shape[1]):
@@ -211,6 +201,22 @@ def weigh(table: Any, pad: int, plane: int, reach: int, values: Any, out: Any) -
                 for m in range(1, high - low + 1):
                     total += table[WEIGHTS + m, c] * values[reach + low + m, k, j]
                 out[k, i] = total
+
+
+@compiled
+def _divide(table: Any, pad: int, plane: int, reach: int, values: Any, out: Any) -> None:
+    """Quotients over a plane; where one starts or ends at the cell, its value stands for both."""
+    below, here, above = values[reach - 1], values[reach], values[reach + 1]
+    for i in range(out.shape[1]):
+        c = i if pad else plane
+        if table[FIRST, c] == 0:
+            below[:, i + pad] = here[:, i + pad]
+        if table[LAST, c] == 0:
+            above[:, i + pad] = here[:, i + pad]
+    for k in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            step = table[STEP, i if pad else plane]
+            out[k, i] = (above[k, i + pad] - below[k, i + pad]) / step
 
 
 @compiled
@@ -242,15 +248,15 @@ def weigh_beside_gaps(table: Any, pad: int, plane: int, reach: int, values: Any,
 @compiled
 def differentiate(
     table: Any, gaps: bool, pad: int, reach: int, start: int, f: Any, z: Any, sign: Any,
-    ends: Any, slopes: Any, bends: Any, twists: Any, by: int, edge: int, out: Any,
+    ends: Any, slopes: Any, bends: Any, twists: Any, by: int, edge: int, values: Any, out: Any,
 ) -> None:  # fmt: skip
     """Differentiate the cells of a tile that have `reach` columns on either side.
 
     Neighbours are in the next planes if `pad` is 0, and in the next lanes if it is `reach`.  With
-    `gaps` the table is one for missing neighbours, as of :mod:`xgrad.kernels.gaps`.
+    `gaps` the table is one for missing neighbours, as of :mod:`xgrad.kernels.gaps`.  `values` is
+    room for ``2 * reach + 2`` planes.
     """
-    levels, lanes = out.shape[1], f.shape[2]
-    values, steep = np.empty((2 * reach + 1, levels, lanes)), np.empty((levels, lanes))
+    levels, steep = out.shape[1], values[2 * reach + 1]
     for p in range(out.shape[0]):
         own, here = p if pad else p + reach, slice(pad, pad + out.shape[2])
         if by == CHAIN:
