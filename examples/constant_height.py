@@ -2,8 +2,8 @@
 At constant height over a seamount
 ==================================
 
-Along a level that follows the bottom, x and the height change together.  Held constant, the height
-of a cell is that of its neighbours too, and there are three ways to take them there.
+On levels that follow the bottom, a derivative along ``x`` follows a level.  With ``constant`` it is
+taken at constant height.
 """
 
 import matplotlib.pyplot as plt
@@ -25,13 +25,14 @@ z.attrs = {"units": "m", "long_name": "height"}
 
 t = (3 + 17 * np.exp(z / 400)).rename("t").assign_coords(s=s, x=x, z=z, h=h)
 t.attrs = {"units": "degC", "long_name": "temperature"}
+
 t.fdgrad.gradient("x", constant={"s": "z"}).dt_dx
 
 # %%
-# ``"chain"`` subtracts :math:`\partial T/\partial z \; \partial z/\partial x` from the derivative
-# along the level: two large terms that nearly cancel.  ``"linear"`` takes each neighbouring column
-# at the height of the cell, between two levels, and ``"interpolation"``, the default, by the cubic
-# through four.
+# There are three ways.  ``"chain"`` takes the derivative along the level and subtracts
+# :math:`\partial T/\partial z \; \partial z/\partial x`: two large terms that nearly cancel.
+# ``"linear"`` takes each neighbouring column at the height of the cell, between two levels, and
+# ``"interpolation"``, the default, by the cubic through four.
 
 ways = ["chain", "linear", "interpolation"]
 errors = {way: t.fdgrad.gradient("x", constant={"s": "z"}, constant_by=way).dt_dx for way in ways}

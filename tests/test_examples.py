@@ -164,3 +164,16 @@ def test_cluster() -> None:
         env=environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "read 38 MB, wrote 38 MB" in done.stdout
+
+
+def test_noisy_series(run: Run) -> None:
+    lines = run("noisy_series.py")
+    first, last = (dict(line.split() for line in lines[k : k + 3]) for k in (1, 5))
+    for errors in (first, last):
+        assert float(errors["xgrad"]) < 0.04
+        assert float(errors["savgol_filter"]) > 0.15
+        assert float(errors["numpy.gradient"]) > 50
+    left = {window: (noise, rms) for window, noise, rms in map(numbers, lines[8:])}
+    assert min(left, key=lambda window: left[window][1]) == 161
+    assert left[161][0] < 0.011
+    assert left[321][0] > 0.02

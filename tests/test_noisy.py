@@ -80,12 +80,15 @@ def cases(draw: Any) -> tuple[xr.DataArray, dict[Any, int], dict[str, Any]]:
     f = noisy(*shape, seed=draw(st.integers(0, 99)), dtype=draw(st.sampled_from(["f4", "f8"])))
     dim = f.dims[int(np.argmax(shape))]
     chunks = {d: draw(st.integers(1, n)) for d, n in zip(f.dims, shape, strict=True)}
+    skipna = draw(st.booleans())
+    if skipna:
+        f = f.where(np.random.default_rng(1).random(shape) > draw(st.sampled_from([0.05, 0.4])))
     window = draw(st.sampled_from([3, 5, 7, 9, 11, 13]))
     side = st.sampled_from(SIDES)
     boundary = draw(st.one_of(side, st.tuples(side, side), st.just("periodic")))
     options = {
         "window": {dim: window}, "polyorder": draw(st.integers(1, window - 1)),
-        "boundary": {dim: boundary},
+        "boundary": {dim: boundary}, "skipna": skipna,
     }  # fmt: skip
     if boundary == "periodic":
         options["period"] = {dim: float(f[dim][-1] - f[dim][0]) + 0.4}

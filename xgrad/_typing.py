@@ -67,7 +67,7 @@ CoastalTable: TypeAlias = NDArray[np.floating[Any]]
 #: The operations of a store-to-store job.
 Operation: TypeAlias = Literal[
     "gradient", "derivative", "magnitude", "direction", "laplacian", "hessian", "divergence",
-    "curl", "rotate",
+    "curl", "rotate", "smooth",
 ]  # fmt: skip
 
 #: The order of a derivative.

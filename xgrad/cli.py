@@ -259,7 +259,7 @@ _READ_AS: dict[str, dict[str, Any]] = {
     "boundary": {"type": _PerDim(pairs=True), "metavar": "[DIM=]KIND[,KIND]"} | _REPEATED,
     **{
         name: {"type": _PerDim(for_all=True), "metavar": f"[DIM=]{value}"} | _REPEATED
-        for name, value in (("window", "CELLS"), ("polyorder", "ORDER"), ("weights", "KIND"))
+        for name, value in zip(PER_DIM, ("CELLS", "LENGTH", "ORDER", "KIND"), strict=True)
     },
     "period": {"type": _PerDim(), "multiple": True},
     "constant": {"type": _Component(), "multiple": True},
@@ -360,6 +360,7 @@ _WHAT: dict[Operation, str] = {
     "hessian": "Write all second derivatives of SRC to DST.",
     "divergence": "Write the divergence of a vector field in SRC to DST.",
     "curl": "Write the curl of a vector field in SRC to DST.",
+    "smooth": "Write polynomials fitted to SRC to DST.",
     "rotate": "Write turned components of a vector field in SRC to DST.",
 }
 

@@ -33,7 +33,9 @@ def test_options_may_differ_between_dimensions() -> None:
 @pytest.mark.parametrize("argument", ["polyorder", "weights"])
 def test_an_option_of_a_fit_needs_a_fit(argument: str) -> None:
     value: Any = {"polyorder": 2, "weights": "tricube"}[argument]
-    with pytest.raises(ValueError, match="but nothing is fitted; give a `window` too"):
+    with pytest.raises(
+        ValueError, match="but nothing is fitted; give a `window` or a `bandwidth` too"
+    ):
         require_one_way(Options(**{argument: value}))
     own = Options(window={"y": 9}, **{argument: {"x": value}})
     with pytest.raises(ValueError, match="is given for 'x', along which nothing is fitted"):

@@ -127,7 +127,8 @@ def _pieces(
 
     def some(part: slice) -> bool:
         box = (*whole[:cut], part, *whole[cut + 1 :])
-        return block.fold([one.cut(box) for one in pieces], how, out[box])
+        own = pieces if box == whole else [one.cut(box) for one in pieces]
+        return block.fold(own, how, out[box])
 
     return out.shape[cut], some
 

@@ -185,10 +185,26 @@ def steepness(
 
 
 @compiled
+def _divide(table: Any, pad: int, plane: int, values: Any, out: Any) -> None:
+    """Quotients over a plane, from the values of three columns; those of two have the middle."""
+    below, here, above = values[0], values[1], values[2]
+    for i in range(out.shape[1]):
+        c = i if pad else plane
+        if table[FIRST, c] == 0:
+            below[:, i + pad] = here[:, i + pad]
+        if table[LAST, c] == 0:
+            above[:, i + pad] = here[:, i + pad]
+    for k in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            step = table[STEP, i if pad else plane]
+            out[k, i] = (above[k, i + pad] - below[k, i + pad]) / step
+
+
+@compiled
 def weigh(table: Any, pad: int, plane: int, reach: int, values: Any, out: Any) -> None:
     """Derivative over a plane from the values of the columns from ``-reach`` to ``reach``."""
     if _is_quotient(table, pad, plane, out.shape[1]):
-        _divide(table, pad, plane, reach, values, out)
+        _divide(table, pad, plane, values[reach - 1 : reach + 2], out)
         return
     for k in range(out.shape[0]):
         for i in range(out.shape[1]):
@@ -201,22 +217,6 @@ def weigh(table: Any, pad: int, plane: int, reach: int, values: Any, out: Any) -
                 for m in range(1, high - low + 1):
                     total += table[WEIGHTS + m, c] * values[reach + low + m, k, j]
                 out[k, i] = total
-
-
-@compiled
-def _divide(table: Any, pad: int, plane: int, reach: int, values: Any, out: Any) -> None:
-    """Quotients over a plane; where one starts or ends at the cell, its value stands for both."""
-    below, here, above = values[reach - 1], values[reach], values[reach + 1]
-    for i in range(out.shape[1]):
-        c = i if pad else plane
-        if table[FIRST, c] == 0:
-            below[:, i + pad] = here[:, i + pad]
-        if table[LAST, c] == 0:
-            above[:, i + pad] = here[:, i + pad]
-    for k in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            step = table[STEP, i if pad else plane]
-            out[k, i] = (above[k, i + pad] - below[k, i + pad]) / step
 
 
 @compiled

@@ -1,7 +1,8 @@
-"""The options of a fit: `window`, `polyorder` and `weights` of each dimension, checked."""
+"""The options of a fit of each dimension, checked: window, bandwidth, polyorder and weights."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, get_args
 
@@ -13,7 +14,7 @@ from xgrad.labels.near import did_you_mean
 from xgrad.stencils.scheme import Fit
 
 #: The options that say which cells a polynomial is fitted to.
-SIZES = ("window",)
+SIZES = ("window", "bandwidth")
 
 #: All options of a fit that may be given for each dimension.
 PER_DIM = (*SIZES, "polyorder", "weights")
@@ -44,8 +45,17 @@ def fit_of(options: Any, names: tuple[Hashable, ...]) -> Fit | None:
     Fit(half=5, polyorder=3, tricube=False, width=None)
     >>> fit_of(Options(window={"x": 11}), ("y",)) is None
     True
+    >>> fit_of(Options(bandwidth=2.5), ("x",))
+    Fit(half=1, polyorder=3, tricube=False, width=inf)
     """
-    window = own(options.window, names)
+    window, bandwidth = own(options.window, names), own(options.bandwidth, names)
+    if window is not None and bandwidth is not None:
+        raise ValueError(
+            f"`window` is {window!r} and `bandwidth` is {bandwidth!r} for {names[0]!r}; give one "
+            "of them"
+        )
+    if bandwidth is not None:
+        return Fit(1, *_polynomial(options, names), math.inf)  # see :mod:`xgrad.labels.bandwidths`
     if window is None:
         _require_nothing_else(options, names)
         return None
@@ -73,7 +83,7 @@ def _require_nothing_else(options: Any, names: tuple[Hashable, ...]) -> None:
         if isinstance(given, Mapping) and own(given, names) is not None:
             raise ValueError(
                 f"`{argument}` is given for {names[0]!r}, along which nothing is fitted; give a "
-                f"`window` for {names[0]!r} too"
+                f"`window` or a `bandwidth` for {names[0]!r} too"
             )
 
 
@@ -124,7 +134,7 @@ def require_one_way(options: Any) -> None:
             if getattr(options, argument) is not None:
                 raise ValueError(
                     f"`{argument}` is {getattr(options, argument)!r}, but nothing is fitted; give "
-                    "a `window` too"
+                    "a `window` or a `bandwidth` too"
                 )
         return
     for argument, default in (("accuracy", 2), ("edge_order", 1)):

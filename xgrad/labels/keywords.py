@@ -94,6 +94,13 @@ class DerivativeOptions(TypedDict, total=False):
             "Differentiate the polynomial fitted to so many cells, an odd number; may be repeated.",
         ),
     ]
+    bandwidth: Annotated[
+        Any,
+        Keyword(
+            None,
+            "The same, but to all cells in an interval, such as 4h or 250; may be repeated.",
+        ),
+    ]
     polyorder: Annotated[
         int | Mapping[Any, int] | None,
         Keyword(None, "Order of the polynomial of a fit; may be repeated.  [default: 3]"),

@@ -21,6 +21,7 @@ from xgrad.labels.times import seconds, unit_of_time
 from xgrad.labels.units import OF_TIME
 from xgrad.stencils.scheme import Scheme
 
+_ACCURACIES = get_args(Accuracy)
 _NAMED = ("one-sided", "periodic", "extend", "reflect", "nan")
 
 
@@ -52,7 +53,7 @@ class Options:
         Order of the derivative.
     spacing, boundary, period : mappings or single values
         Per dimension; the keys are names of dimensions or of the coordinates asked for.
-    window, polyorder, weights : mappings or single values
+    window, bandwidth, polyorder, weights : mappings or single values
         Per dimension, as `boundary`: the polynomial that is fitted; see :mod:`xgrad.labels.fits`.
     constant : mapping
         Per dimension, what is held constant in place of its index.
@@ -74,6 +75,7 @@ class Options:
     skipna: Any = False
     accuracy: Any = 2
     window: Any = None
+    bandwidth: Any = None
     polyorder: Any = None
     weights: Any = None
     validate: bool = True
@@ -87,7 +89,7 @@ class Options:
             raise ValueError(f"`edge_order` is {self.edge_order!r}; give 1 or 2")
         if not _is_one_of(self.order, (0, 1, 2, 3, 4)):
             raise ValueError(f"`order` is {self.order!r}; give 1, 2, 3 or 4")
-        if not _is_one_of(self.accuracy, get_args(Accuracy)):
+        if not _is_one_of(self.accuracy, _ACCURACIES):
             raise ValueError(f"`accuracy` is {self.accuracy!r}; give 2, 4, 6 or 8")
         for argument in ("skipna", "validate"):
             given = getattr(self, argument)
@@ -199,7 +201,7 @@ class Options:
         if len(pair) != 2:
             raise ValueError(f"`boundary` is {given!r}; give one value or a (left, right) pair")
         for one in pair:
-            if not _is_number(one) and not (isinstance(one, str) and one in _NAMED):
+            if not (isinstance(one, str) and one in _NAMED) and not _is_number(one):
                 raise ValueError(
                     f"`boundary` is {one!r}; give a number or one of {_NAMED}"
                     f"{did_you_mean(one, _NAMED)}"

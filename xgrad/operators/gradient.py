@@ -77,12 +77,18 @@ def gradient(
         For noisy data: differentiate the polynomial that is fitted by least squares to so many
         cells around each cell, an odd number, at their positions.  The outermost cells take the
         polynomial of the outermost window.  On even positions the numbers are those of
-        ``scipy.signal.savgol_filter``.
+        ``scipy.signal.savgol_filter``.  With `skipna` it is fitted to the cells of the window that
+        are there, and NaN where they are too few.
+    bandwidth : number, time, quantity or mapping of dimensions to them, optional
+        In place of `window`: the polynomial is fitted to all cells within half of it on either
+        side, at an edge to those on one side.  A number is in the unit of the coordinate; times
+        are ``"4h"``, timedelta64 or quantities.  If some cells have too few neighbours, it is an
+        error; with ``validate=False`` these cells are NaN.
     polyorder : int or mapping of dimensions to int, optional
         Order of the polynomials.  Default: 3, or the order of the derivative if that is greater.
     weights : {"uniform", "tricube"} or mapping of dimensions to them, optional
         How much the cells of a fit count: all the same (default), or by ``(1 - |d|³)³``, where d is
-        the distance from the cell relative to that of the farthest one.
+        the distance from the cell relative to that of the farthest one, or to half of `bandwidth`.
     constant : mapping, optional
         Per dimension, what is held constant in place of the index along it: a coordinate by name,
         or a DataArray, such as ``{"s_rho": "z_rho"}`` for derivatives at constant height on levels
@@ -188,7 +194,7 @@ def derivative(
     constant_by, validate, units
         As for :func:`gradient`.  Above the first order, `edge_order` is ignored and the edges have
         the order of `accuracy`.
-    window, polyorder, weights
+    window, bandwidth, polyorder, weights
         As for :func:`gradient`.
 
     Returns

@@ -38,7 +38,7 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         the named dimensions are used.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
-    window, polyorder, weights
+    window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
@@ -93,7 +93,7 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
         then columns.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
-    window, polyorder, weights
+    window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.  The two dimensions of a curvilinear grid need axes at right
@@ -169,7 +169,7 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         As for :func:`magnitude`.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`, but the edges have the order of `accuracy`.
-    window, polyorder, weights
+    window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
@@ -247,7 +247,7 @@ def hessian(
         curvilinear grid its longitude and latitude.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
-    window, polyorder, weights
+    window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.

@@ -66,7 +66,7 @@ def divergence(
         On a sphere, how the curvature terms are written.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
-    window, polyorder, weights
+    window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
@@ -152,7 +152,7 @@ def curl(
         except that on a sphere east always comes before north.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
-    window, polyorder, weights
+    window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.

@@ -45,11 +45,6 @@ class Fit(NamedTuple):
         """Number of cells at an edge: the outermost window, or those that are near enough."""
         return self.window if self.width is None else self.half + 1
 
-    @property
-    def least(self) -> int:
-        """Number of cells that determine the polynomial."""
-        return self.polyorder + 1
-
 
 class Scheme(NamedTuple):
     """What defines a stencil, apart from the positions of the cells.
@@ -128,7 +123,8 @@ class Scheme(NamedTuple):
     @property
     def depth(self) -> int:
         """Number of halo cells; with edges inside, any cell may need a one-sided stencil."""
-        return self.reach if self.skipna or self.longest < math.inf else self.half
+        edges_inside = self.longest < math.inf or (self.skipna and self.fit is None)
+        return self.reach if edges_inside else self.half
 
     @property
     def face(self) -> int:

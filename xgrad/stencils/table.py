@@ -151,6 +151,34 @@ def coastal_table(
     return coastal
 
 
+def fitted_table(
+    steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None
+) -> AnyArray:
+    """Table of fits, and the steps within each stencil, for fits to fewer cells.
+
+    Parameters are those of :func:`table_of`; the scheme must have a fit.
+
+    Returns
+    -------
+    float64 array of shape (3 + w + w - 1, size)
+        The table, and below it the steps between the cells of each stencil.
+
+    Examples
+    --------
+    >>> from xgrad.stencils.scheme import Fit
+    >>> fitted_table(np.array([1.0, 2.0]), 3, Scheme(fit=Fit(1, 1)), "f8")[6:]
+    array([[1., 1., 1.],
+           [2., 2., 2.]])
+    """
+    table = table_of(steps, size, scheme, dtype, seam)
+    left, right = ghosts.steps(steps, scheme.boundary, scheme.half, seam)
+    inside = np.broadcast_to(np.asarray(steps, np.float64), size - 1)
+    along = np.concatenate([left, inside, right]).astype(np.float64)
+    first = len(left) + np.arange(size) + table[FIRST].astype(np.intp)
+    each = first + np.arange(len(table) - WEIGHTS - 1)[:, np.newaxis]
+    return np.concatenate([table, along[np.minimum(each, len(along) - 1)]])
+
+
 def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArray:
     """Steps around each cell, for stencils whose weights are computed cell by cell.
 
@@ -196,7 +224,9 @@ def _any_derivative(
     inside = np.broadcast_to(np.asarray(steps, np.float64), size - 1)
     all_steps = np.concatenate([left, inside, right]).astype(np.float64)
     first, count = _extents(all_steps, size, scheme, len(left), len(right))
-    widest = int(count.max()) if scheme.fit is None else scheme.fit.window
+    widest = int(count.max())
+    if scheme.fit is not None:  # wide enough not to be taken for numpy's
+        widest = scheme.fit.window if scheme.fit.width is None else max(5, scheme.fit.window)
     table = np.zeros((WEIGHTS + widest, size))
     table[FIRST], table[LAST] = first, first + count - 1
     where = len(left), first, count, table[WEIGHTS:]
@@ -339,3 +369,23 @@ def _fill_uneven(table: Table, steps: NDArray[np.floating[Any]], edge_order: int
     else:
         table[WEIGHTS:, 0] = closed_form.from_left(steps[0], steps[1])
         table[WEIGHTS:, -1] = closed_form.from_right(steps[-2], steps[-1])
+
+
+def leave_range(steps: AnyArray) -> AnyArray:
+    """At which inner positions numpy's formula for uneven steps over- or underflows.
+
+    The derivative is then imprecise, 0 or NaN, as it is in numpy.
+
+    Examples
+    --------
+    >>> leave_range(np.float32([1e-20, 1e-20, 1.0, 1e20]))
+    array([ True, False,  True])
+    """
+    info, sizes = np.finfo(steps.dtype), np.abs(steps)
+    if 2 * info.tiny**0.5 < sizes.min() and sizes.max() < info.max**0.5 / 2:
+        return np.zeros(max(0, steps.size - 1), bool)
+    with np.errstate(over="ignore", under="ignore"):
+        products = np.abs(closed_form.denominators(steps[:-1], steps[1:]))
+    info = np.finfo(products.dtype)
+    found: AnyArray = ((products < info.tiny) | (products > info.max)).any(axis=0)
+    return found
