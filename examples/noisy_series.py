@@ -74,7 +74,7 @@ def main() -> None:
     for window, left in residuals(f).items():
         rms = error(f.fdgrad.derivative("t", window=window).values, f.t.values)
         print(f"window {window:3}: residuals {left:.4f}, error of the derivative {rms:.3f}")
-    fig, axes = plt.subplots(1, 3, figsize=(10, 3), sharey=True, layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(10, 3.6), sharey=True, layout="constrained")
     for axis, window in zip(axes, (11, 41, 321), strict=True):
         axis.plot(f.t, f.fdgrad.derivative("t", window=window), lw=0.8)
         axis.plot(f.t, np.cos(f.t), "k--", lw=0.8)

@@ -211,12 +211,21 @@ def test_terrain_following(run: Run) -> None:
     assert 0 < accurate < 0.001 * 17 / 400
 
 
+@pytest.mark.thorough
 def test_noisy_series(run: Run) -> None:
     _, *lines = run("noisy_series.py").splitlines()
     first, last = (dict(line.split() for line in lines[k : k + 3]) for k in (0, 4))
     for errors in (first, last):
-        assert float(errors["xgrad"]) < 0.04 < 0.15 < float(errors["savgol_filter"])
+        assert float(errors["xgrad"]) < 0.04
+        assert float(errors["savgol_filter"]) > 0.15
         assert float(errors["numpy.gradient"]) > 50
-    left = {window: (noise, rms) for window, noise, rms in map(numbers, lines[7:])}
+    left = dict(
+        zip(
+            (5, 11, 21, 41, 81, 161, 321),
+            map(numbers, [line.replace(",", " ") for line in lines[7:]]),
+            strict=True,
+        )
+    )
     assert min(left, key=lambda window: left[window][1]) == 161
-    assert left[161][0] < 0.011 < 0.02 < left[321][0]
+    assert left[161][0] < 0.011
+    assert left[321][0] > 0.02
