@@ -12,7 +12,8 @@ from tests.helpers import same_bits
 from tests.kernels.helpers import DTYPES, values_of, whole
 from xgrad.arrays.term import Term
 from xgrad.kernels import tabled, tabled_loops
-from xgrad.stencils.scheme import Scheme
+from xgrad.stencils.scheme import Fit, Scheme
+from xgrad.stencils.table import table_of
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "F", "D"])
@@ -43,6 +44,32 @@ def test_numpys_loops_have_the_bits_of_the_compiled_ones(
                 with np.errstate(all="ignore"):
                     tabled.differentiate(parts[1], parts[0], parts[2], table, 1, found[-1])
             assert same_bits(found[0], found[1])
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_numpys_loops_have_the_bits_of_the_compiled_ones_for_fits(
+    dtype: str, monkeypatch: Any
+) -> None:
+    # The stencils of neighbouring cells are rarely alike here, nor those of two parts of the axis.
+    rng = np.random.default_rng(5)
+    steps = rng.random(299) + 0.1
+    fit = Fit(half=9, polyorder=0, width=2.5)
+    table = table_of(steps, 300, Scheme(order=0, fit=fit), np.dtype(dtype), None)
+    for shape in [(3, 300, 5), (40, 300, 3), (50, 300, 1)]:
+        cells = values_of(dtype, shape)
+        cells[rng.random(shape) < 0.02] = rng.choice([np.inf, -np.inf, np.nan, -0.0])
+        whole_axis = np.empty_like(cells)
+        monkeypatch.setattr(tabled, "are_loaded", lambda _: False)
+        nothing = cells[:, :0]
+        with np.errstate(all="ignore"):
+            tabled.differentiate(cells, nothing, nothing, table, 1, whole_axis)
+        monkeypatch.setattr(tabled, "are_loaded", lambda _: True)
+        for start, end in [(0, 300), (0, 12), (12, 15), (15, 300)]:
+            part, below, above = cells[:, start:end], cells[:, :start], cells[:, end:]
+            found = np.empty_like(part)
+            own = table[:, start:end]
+            tabled.differentiate(part, below, above, own, 1, found)
+            assert same_bits(found, whole_axis[:, start:end])
 
 
 def test_all_layouts_and_kinds_of_memory_share_six_compiled_variants() -> None:

@@ -8,7 +8,7 @@ whatever its memory order.  The cells that a stencil needs beyond the block are 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ _COMPILED = frozenset(np.dtype(code) for code in "fdFD")
 # cells in that time.
 _FEW_CELLS, _MANY_CELLS = 2**18, 2**22
 _cells_without = 0
+# From so many changes on along the axis, cells whose stencils reach as far are copied by index.
+_MANY_CHANGES = 64
 _WITH_NUMBA = ("xgrad.kernels.tabled_loops", "xgrad.kernels.fused")
 
 
@@ -60,28 +62,40 @@ def _reach(table: Table, offset: int) -> tuple[NDArray[np.intp], NDArray[np.intp
 def _in_numpy(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:
     """Use numpy's loops, for dtypes that numba does not support and for small arrays."""
     cells = np.concatenate([below, f, above], axis=1)
-    for run in _alike(table):
-        first, last = (below.shape[1] + int(table[row, run.start]) for row in (FIRST, LAST))
-        step, *weights = table[STEP:, run, np.newaxis]
-
-        def away(k: int, run: slice = run) -> AnyArray:
-            return cells[:, run.start + k : run.stop + k]
-
+    for alike in _alike(table):
+        one = alike.start if isinstance(alike, slice) else alike[0]
+        first, last = (below.shape[1] + int(table[row, one]) for row in (FIRST, LAST))
+        step, *weights = table[STEP:, alike, np.newaxis]
         if step[0] != 0:
-            out[:, run] = (away(last) - away(first)) / step
+            upper, lower = cells[:, _moved(alike, last)], cells[:, _moved(alike, first)]
+            out[:, alike] = (upper - lower) / step
             continue
-        total = product(weights[0], away(first))
+        total = product(weights[0], cells[:, _moved(alike, first)])
         # Add three products, as the compiled loops for stencils of three cells do.
         for k in range(1, 3 if len(weights) == 3 else 1 + last - first):
-            total = less(total, -weights[k], away(min(first + k, last)), total)
-        out[:, run] = total
+            away = _moved(alike, min(first + k, last))
+            total = less(total, -weights[k], cells[:, away], total)
+        out[:, alike] = total
 
 
-def _alike(table: Table) -> Iterator[slice]:
-    """Cells side by side whose stencils reach as far: those inside are slices of the array."""
-    changes = (np.diff(table[FIRST : LAST + 1]) != 0).any(axis=0) | np.diff(table[STEP] != 0)
-    ends = [0, *(1 + np.flatnonzero(changes)).tolist(), table.shape[1]]
-    return map(slice, ends[:-1], ends[1:])
+def _alike(table: Table) -> Iterable[slice | NDArray[np.intp]]:
+    """Cells whose stencils reach as far, side by side, so that they are slices of the array.
+
+    Where the cells of each stencil are those that are near enough, neighbours are rarely alike, and
+    cells far from one another are taken together.
+    """
+    kinds = np.stack([table[FIRST], table[LAST], table[STEP] != 0])
+    changes = 1 + np.flatnonzero((np.diff(kinds) != 0).any(axis=0))
+    if changes.size < _MANY_CHANGES:
+        ends = [0, *changes.tolist(), table.shape[1]]
+        return map(slice, ends[:-1], ends[1:])
+    _, kind = np.unique(kinds, axis=1, return_inverse=True)
+    order = np.argsort(kind, kind="stable")
+    return np.split(order, 1 + np.flatnonzero(np.diff(kind[order])))
+
+
+def _moved(alike: slice | NDArray[np.intp], by: int) -> slice | NDArray[np.intp]:
+    return slice(alike.start + by, alike.stop + by) if isinstance(alike, slice) else alike + by
 
 
 def _of_times(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:
