@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple, Self
 
@@ -68,9 +69,23 @@ class AtHeight(NamedTuple):
         if out.size == 0:
             return True
         del cells  # only those of the levels to differentiate
-        tiles = _Tiles.of(self)
-        good = [tiles.fill(cut, out[box]) for box, cut in tiles.each(self, out.shape)]
+        tiles, room = _Tiles.of(self), _Room()
+        good = [tiles.fill(cut, out[box], room) for box, cut in tiles.each(self, out.shape)]
         return all(good)
+
+
+class _Room:
+    """Memory for the arrays of one tile after another: fresh memory costs as much as the work."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, AnyArray] = {}
+
+    def of(self, name: str, shape: tuple[int, ...]) -> AnyArray:
+        """An array for a purpose, with any values."""
+        size = math.prod(shape)
+        if name not in self._arrays or self._arrays[name].size < size:
+            self._arrays[name] = np.empty(size)
+        return self._arrays[name][:size].reshape(shape)
 
 
 class _Tiles(NamedTuple):
@@ -124,41 +139,53 @@ class _Tiles(NamedTuple):
         for box in itertools.product(*parts):
             yield box, own.cut(box, self.axis)
 
-    def fill(self, own: AtHeight, out: AnyArray) -> bool:
+    def fill(self, own: AtHeight, out: AnyArray, room: _Room) -> bool:
         """Differentiate one tile."""
         if out.dtype.kind != "c":
-            return self._fill(own, out, "real")
-        real, imag = (self._fill(own, getattr(out, part), part) for part in ("real", "imag"))
+            return self._fill(own, out, "real", room)
+        parts = ("real", "imag")
+        real, imag = (self._fill(own, getattr(out, part), part, room) for part in parts)
         return real and imag
 
-    def _fill(self, own: AtHeight, out: AnyArray, part: str) -> bool:
+    def _fill(self, own: AtHeight, out: AnyArray, part: str, room: _Room) -> bool:
         from xgrad.kernels import constant_height_loops as loops  # noqa: PLC0415  it loads numba
 
         cells = own.cells if own.inside is None else own.cells.times(own.inside)
         shape = self._tile(cells.block).shape
-        f, z = self._filled(cells, shape, part), self._filled(own.heights, shape, "real")
+        f = self._filled(cells, part, room.of("data", self._sides(shape)))
+        z = self._filled(own.heights, "real", room.of("heights", f.shape))
         sign, ends = np.empty((f.shape[0], f.shape[2])), np.empty((f.shape[0], f.shape[2], 2), int)
-        slopes, bends, twists = (np.empty_like(f) for _ in range(3))
+        slopes, bends, twists = (room.of(name, f.shape) for name in ("1", "2", "3"))
         by, scheme = WAYS.index(own.by), own.stencil.scheme
         good = loops.prepare(f, z, sign, ends, slopes, bends, twists, by)
         levels = own.part or slice(0, f.shape[1])
         pad = self.reach if self.lanes == self.axis else 0
-        found = np.empty((shape[0], levels.stop - levels.start, shape[2]))
+        count = levels.stop - levels.start
+        found = room.of("found", (shape[0], count, shape[2]))
+        values = room.of("values", (2 * self.reach + 2, count, f.shape[2]))
         # One compiled variant for any part of a table.
         table = np.array(own.stencil.columns, np.float64, order="C")
         loops.differentiate(
             table, isinstance(own.stencil, Gaps), pad, self.reach,
-            levels.start, f, z, sign, ends, slopes, bends, twists, by, scheme.edge_order, found,
+            levels.start, f, z, sign, ends, slopes, bends, twists, by, scheme.edge_order, values,
+            found,
         )  # fmt: skip
         self._tile(out)[...] = found
         return bool(good)
 
-    def _filled(self, cells: Cells, shape: tuple[int, ...], part: str) -> AnyArray:
-        """A block with `reach` columns on either side, NaN where there are none."""
+    def _sides(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Sides of a tile with `reach` columns on either side."""
+        planes, levels, lanes = shape
+        more = 2 * self.reach
+        return (
+            (planes, levels, lanes + more)
+            if self.lanes == self.axis
+            else (planes + more, levels, lanes)
+        )
+
+    def _filled(self, cells: Cells, part: str, tile: AnyArray) -> AnyArray:
+        """A block with `reach` columns on either side, NaN where there are none, in `tile`."""
         reach, along = self.reach, 2 if self.lanes == self.axis else 0
-        sides = list(shape)
-        sides[along] += 2 * reach
-        tile = np.empty(sides)
         below, block, above = (getattr(self._tile(one), part) for one in cells.parts)
         n = block.shape[along]
         parts = ((0, reach, below), (reach, n, block), (reach + n, reach, above))

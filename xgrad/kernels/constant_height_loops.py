@@ -248,15 +248,15 @@ def weigh_beside_gaps(table: Any, pad: int, plane: int, reach: int, values: Any,
 @compiled
 def differentiate(
     table: Any, gaps: bool, pad: int, reach: int, start: int, f: Any, z: Any, sign: Any,
-    ends: Any, slopes: Any, bends: Any, twists: Any, by: int, edge: int, out: Any,
+    ends: Any, slopes: Any, bends: Any, twists: Any, by: int, edge: int, values: Any, out: Any,
 ) -> None:  # fmt: skip
     """Differentiate the cells of a tile that have `reach` columns on either side.
 
     Neighbours are in the next planes if `pad` is 0, and in the next lanes if it is `reach`.  With
-    `gaps` the table is one for missing neighbours, as of :mod:`xgrad.kernels.gaps`.
+    `gaps` the table is one for missing neighbours, as of :mod:`xgrad.kernels.gaps`.  `values` is
+    room for ``2 * reach + 2`` planes.
     """
-    levels, lanes = out.shape[1], f.shape[2]
-    values, steep = np.empty((2 * reach + 1, levels, lanes)), np.empty((levels, lanes))
+    levels, steep = out.shape[1], values[2 * reach + 1]
     for p in range(out.shape[0]):
         own, here = p if pad else p + reach, slice(pad, pad + out.shape[2])
         if by == CHAIN:

@@ -18,7 +18,7 @@ from xgrad.labels.options import Options
 from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
 from xgrad.operators import components, constant
-from xgrad.operators.along import dims_of, is_multidimensional, spacings_of
+from xgrad.operators.along import dims_of, independent, spacings_of
 from xgrad.operators.direction import Direction
 from xgrad.operators.variables import variables_of, warn_of_unusable
 
@@ -254,7 +254,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     _refuse_other_arrays(obj, asked, variables, options)
     if place is not None:
         options = with_the_globe(obj, place, asked, options)
-    several = [name for name in asked if partial and is_multidimensional(obj, name)]
+    several = independent(obj, asked) if partial else []
     spacings = spacings_of(obj, asked, several, options, place)
     jointly = _partials(obj, several, place, options)
     if place is not None:
