@@ -48,11 +48,12 @@ if __name__ == "__main__":
 def write(store: Path, n: int) -> str:
     """Write `n` times 64 chunks of 2 MB."""
     shape = (n * CHUNKS[0], 8 * CHUNKS[1], 8 * CHUNKS[2])
-    lines = (
-        da.from_array(np.linspace(0, 7, side).reshape([-1 if k == axis else 1 for k in range(3)]))
-        for axis, side in enumerate(shape)
-    )
-    field = sum(da.sin(line) for line in lines).astype("f4").rechunk(CHUNKS)
+
+    def waves(*index: Any) -> Any:
+        parts = zip(index, shape, strict=True)
+        return sum(np.sin(7 * k / (side - 1)) for k, side in parts).astype("f4")
+
+    field = da.fromfunction(waves, chunks=CHUNKS, shape=shape, dtype="f4")
     ds = xr.Dataset({"t": (("time", "y", "x"), field)}, {"time": np.arange(shape[0]) ** 1.1})
     ds.to_zarr(store, zarr_format=2)
     return str(store)
