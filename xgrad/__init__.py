@@ -8,6 +8,7 @@ from xgrad.accessor import fdgrad  # registers .fdgrad
 from xgrad.errors import ChunkError, CoordinateError, CoordinateWarning
 from xgrad.operators.gradient import derivative, gradient
 from xgrad.operators.scalar import direction, hessian, laplacian, magnitude
+from xgrad.operators.smooth import smooth
 
 if TYPE_CHECKING:
     from xgrad.jobs.api import gradient_to_zarr, plan_to_zarr, to_zarr
@@ -30,6 +31,7 @@ __all__ = [
     "magnitude",
     "plan_to_zarr",
     "rotate",
+    "smooth",
     "to_zarr",
     "without_final_task",
 ]

@@ -34,6 +34,9 @@ DatetimeUnitLike: TypeAlias = (
     ]
 )  # fmt: skip
 
+#: How much the cells of a fit count: all the same, or those that are near more.
+FitWeights: TypeAlias = Literal["uniform", "tricube"]
+
 #: Accuracy of the central stencil.
 Accuracy: TypeAlias = Literal[2, 4, 6, 8]
 
@@ -64,7 +67,7 @@ CoastalTable: TypeAlias = NDArray[np.floating[Any]]
 #: The operations of a store-to-store job.
 Operation: TypeAlias = Literal[
     "gradient", "derivative", "magnitude", "direction", "laplacian", "hessian", "divergence",
-    "curl", "rotate",
+    "curl", "rotate", "smooth",
 ]  # fmt: skip
 
 #: The order of a derivative.
@@ -73,6 +76,12 @@ Order: TypeAlias = Literal[1, 2, 3, 4]
 #: How the curvature terms of a divergence or curl on a sphere are written: with ``tan(φ)``, or as a
 #: flux.
 Form: TypeAlias = Literal["advective", "flux"]
+
+#: ``{dim: what is held constant in place of its index}``, by name or as a DataArray.
+ConstantLike: TypeAlias = Mapping[Any, Any] | None
+
+#: How a neighbouring column is taken at the height of a cell.
+ConstantBy: TypeAlias = Literal["interpolation", "linear", "chain"]
 
 #: How the progress of a job is shown on stderr.
 Progress: TypeAlias = Literal["auto", "bar", "log", "none"]

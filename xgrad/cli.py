@@ -23,6 +23,7 @@ from xgrad import demo as demonstration
 from xgrad._interrupt import interrupted
 from xgrad._typing import Operation, Progress, To
 from xgrad.jobs.api import plan_to_zarr, to_zarr
+from xgrad.labels.fits import PER_DIM
 from xgrad.labels.keywords import Keyword, OperationOptions, keywords_of
 from xgrad.operators.operations import OPERATIONS
 from xgrad.stores.on_disk import is_replacing
@@ -158,12 +159,12 @@ class _PerDim(click.ParamType[Any]):
 
     name = "DIM=VALUE"
 
-    def __init__(self, *, pairs: bool = False) -> None:
-        self.pairs = pairs
+    def __init__(self, *, pairs: bool = False, for_all: bool = False) -> None:
+        self.pairs, self.for_all = pairs, for_all or pairs
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         dim, separator, rest = str(value).rpartition("=")
-        if not rest or (separator and not dim) or not (separator or self.pairs):
+        if not rest or (separator and not dim) or not (separator or self.for_all):
             self.fail(f"{value!r} is not of the form DIM=VALUE", param, ctx)
         values = [self._number(one) for one in (rest.split(",") if self.pairs else [rest])]
         return dim, values[0] if len(values) == 1 else tuple(values)
@@ -198,15 +199,15 @@ def _each_once(option: str, given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _mapping(given: tuple[tuple[str, Any], ...]) -> Any:
+def _mapping(option: str, given: tuple[tuple[str, Any], ...]) -> Any:
     """One value for all dimensions, or a mapping of the named dimensions to their values."""
     if any(not dim for dim, _ in given):
         if len(given) > 1:
             raise click.UsageError(
-                "--boundary is given several times, once without DIM=; give DIM= each time"
+                f"{option} is given several times, once without DIM=; give DIM= each time"
             )
         return given[0][1]
-    return _each_once("--boundary", given)
+    return _each_once(option, given)
 
 
 class _OpenOption(click.ParamType[Any]):
@@ -250,13 +251,18 @@ def main() -> None:
     """Compute gradients of arrays larger than memory, with the numbers of numpy.gradient."""
 
 
+_REPEATED = {"multiple": True}
+
 # How to parse the keywords whose type alone does not say so.
 _READ_AS: dict[str, dict[str, Any]] = {
     "spacing": {"type": _PerDim(), "multiple": True},
-    "boundary": {
-        "type": _PerDim(pairs=True), "multiple": True, "metavar": "[DIM=]KIND[,KIND]",
+    "boundary": {"type": _PerDim(pairs=True), "metavar": "[DIM=]KIND[,KIND]"} | _REPEATED,
+    **{
+        name: {"type": _PerDim(for_all=True), "metavar": f"[DIM=]{value}"} | _REPEATED
+        for name, value in zip(PER_DIM, ("CELLS", "LENGTH", "ORDER", "KIND"), strict=True)
     },
     "period": {"type": _PerDim(), "multiple": True},
+    "constant": {"type": _Component(), "multiple": True},
     "datetime_unit": {"metavar": "UNIT"},
     "metric": {"metavar": "METRIC"},
     "radius": {"type": float, "metavar": "METRES"},
@@ -354,6 +360,7 @@ _WHAT: dict[Operation, str] = {
     "hessian": "Write all second derivatives of SRC to DST.",
     "divergence": "Write the divergence of a vector field in SRC to DST.",
     "curl": "Write the curl of a vector field in SRC to DST.",
+    "smooth": "Write polynomials fitted to SRC to DST.",
     "rotate": "Write turned components of a vector field in SRC to DST.",
 }
 
@@ -385,26 +392,21 @@ def _command(operation: Operation, what: str) -> click.Command:
 
 def _run(operation: Operation, source: tuple[str, ...], target: str, **options: Any) -> None:
     """Run a job, or print its plan."""
-    boundary, security = (
-        options.pop("boundary"),
-        (options.pop(f"tls_{name}") for name in ("ca_file", "cert", "key")),
-    )
+    security = [options.pop(f"tls_{name}") for name in ("ca_file", "cert", "key")]
     variables = options.pop("variables", None) or None
     dim = options.pop("dims", None) or None
     if "components" in options:
         dim = _each_once("--component", options.pop("components"))
-    options |= {
-        name: int(options[name]) for name in ("edge_order", "accuracy", "order") if name in options
-    }
-    options |= {
-        name: _each_once(f"--{name}", options[name])
-        for name in ("spacing", "period")
-        if name in options
-    }
+    for name in set(options) & {"edge_order", "accuracy", "order"}:
+        options[name] = int(options[name])
+    for name in set(options) & {"spacing", "period", "constant"}:
+        options[name] = _each_once(f"--{name}", options[name])
+    for name in set(options) & {"boundary", *PER_DIM}:
+        default = keywords_of(OperationOptions)[name][1].default
+        options[name] = _mapping(f"--{name}", options[name]) if options[name] else default
     options |= {
         "chunks": _each_once("--chunks", itertools.chain(*options["chunks"])),
         "open_options": _each_once("--open", options["open_options"]),
-        "boundary": _mapping(boundary) if boundary else "one-sided",
         "security": certificates(*security),
     }
     if options.pop("dry_run"):

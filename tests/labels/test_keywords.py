@@ -22,7 +22,7 @@ FIELD, PLAIN = keywords.LabelledFieldOptions, keywords.LabelledOptions
 JOB, ANY_JOB = keywords.JobOptions, keywords.OperationOptions
 FUNCTIONS = {
     "gradient": FIELD, "derivative": PLAIN, "magnitude": FIELD, "direction": FIELD,
-    "laplacian": FIELD, "hessian": FIELD, "divergence": FIELD, "curl": FIELD,
+    "laplacian": FIELD, "hessian": FIELD, "smooth": PLAIN, "divergence": FIELD, "curl": FIELD,
     "to_zarr": ANY_JOB, "gradient_to_zarr": JOB, "plan_to_zarr": ANY_JOB,
 }  # fmt: skip
 METHODS = [

@@ -9,7 +9,7 @@ from tests.helpers import nothing_computed
 from xgrad.labels import summary
 
 METHODS = ["curl", "derivative", "direction", "divergence", "gradient", "hessian", "laplacian"]
-METHODS += ["magnitude", "rotate", "to_zarr"]
+METHODS += ["magnitude", "rotate", "smooth", "to_zarr"]
 CURVED = xr.Dataset(
     {
         "t": (("time", "y", "x"), np.zeros((2, 3, 4)), {"grid_mapping": "crs"}),

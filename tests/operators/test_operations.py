@@ -29,6 +29,7 @@ from xgrad.operators.operations import OPERATIONS
         ("derivative", ["x", "y"], {"order": 2, "accuracy": 4}),
         ("direction", ["y", "x"], {"edge_order": 2}),
         ("hessian", ["x", "z"], {}),
+        ("smooth", ["x", "z"], {"window": {"x": 7, "z": 3}, "polyorder": 2}),
     ],
 )
 @pytest.mark.parametrize("zarr_format", [pytest.param(2, marks=pytest.mark.thorough), 3])

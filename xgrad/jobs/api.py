@@ -64,7 +64,9 @@ def to_zarr(
         dimensions to the names of components.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`xgrad.gradient`.
-    metric, radius
+    window, bandwidth, polyorder, weights
+        As for :func:`xgrad.gradient`.
+    constant, constant_by, metric, radius
         As for :func:`xgrad.gradient`.
     form : {"advective", "flux"}, optional
         Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.
@@ -179,7 +181,11 @@ def gradient_to_zarr(
     progress : {"auto", "bar", "log", "none"} or bool, default: False
         What stderr shows: a bar with the remaining time, a line a minute, or nothing.  ``"auto"``
         and ``True`` choose a bar on a terminal and lines elsewhere.
-    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate, metric, radius
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`xgrad.gradient`.
+    constant, constant_by, metric, radius
+        As for :func:`xgrad.gradient`.
+    window, bandwidth, polyorder, weights
         As for :func:`xgrad.gradient`.
 
     Returns
@@ -281,7 +287,9 @@ def plan_to_zarr(
         As for :func:`to_zarr`.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`xgrad.gradient`.
-    metric, radius
+    window, bandwidth, polyorder, weights
+        As for :func:`xgrad.gradient`.
+    constant, constant_by, metric, radius
         As for :func:`xgrad.gradient`.
     form : {"advective", "flux"}, optional
         Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from xgrad._typing import AnyArray, Steps
+from xgrad._typing import WEIGHTS, AnyArray, Steps
 from xgrad.kernels import tabled
-from xgrad.kernels.cells import Box, Cells, thin
+from xgrad.kernels.cells import Box, Cells, along, thin
 from xgrad.kernels.layout import result_dtype
 from xgrad.stencils import table as tables
 from xgrad.stencils.columns import Columns, Repeating, Windowed
@@ -106,8 +106,8 @@ class Tabled(OfAnAxis):
 
     @staticmethod
     def fits(scheme: Scheme) -> bool:
-        """Any order and accuracy, if gaps are not treated as edges."""
-        return not scheme.skipna
+        """Any order and accuracy, and fits to a window, if gaps are not treated as edges."""
+        return not scheme.skipna and (scheme.fit is None or scheme.fit.width is None)
 
     @staticmethod
     def table_of(
@@ -156,7 +156,7 @@ class AnyStencil(OfAnAxis):
     @staticmethod
     def fits(scheme: Scheme) -> bool:
         """Any order and accuracy, with gaps as edges."""
-        return scheme.skipna and not scheme.is_numpys
+        return scheme.skipna and not scheme.is_numpys and scheme.fit is None
 
     @staticmethod
     def table_of(
@@ -172,6 +172,36 @@ class AnyStencil(OfAnAxis):
 
         steps = np.concatenate([self.columns[:, 0], self.columns[-1, 1:]])
         any_stencil.in_steps(cells.parts, steps, cells.axis, self.scheme, out)
+        return True
+
+
+class Fitted(OfAnAxis):
+    """Fits to the cells that are there, or to those that are near enough."""
+
+    @staticmethod
+    def fits(scheme: Scheme) -> bool:
+        """Fits to fewer cells beside others than elsewhere."""
+        return scheme.fit is not None and (scheme.skipna or scheme.fit.width is not None)
+
+    @staticmethod
+    def table_of(
+        steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any
+    ) -> AnyArray:
+        """See :func:`xgrad.stencils.table.fitted_table`."""
+        return tables.fitted_table(steps, size, scheme, dtype, seam)
+
+    def apply(self, cells: Cells, out: AnyArray) -> bool:
+        """The sums of :class:`Tabled`, and fits to fewer cells where these are NaN."""
+        columns, (below, block, above) = self.columns, cells.parts
+        n_rows = WEIGHTS + (len(columns) - WEIGHTS + 1) // 2
+        table, steps = columns[:n_rows], columns[n_rows:]
+        tabled.differentiate(block, below, above, table, cells.axis, out)
+        # Too few cells are near enough: which NaN a sum of NaN is depends on the loop.
+        out[along(cells.axis, np.isnan(table[WEIGHTS]))] = np.nan
+        if self.scheme.skipna:
+            from xgrad.kernels import fitted  # noqa: PLC0415
+
+            fitted.to_those_there(cells.parts, table, steps, cells.axis, self.scheme, out)
         return True
 
 
@@ -212,7 +242,7 @@ class OwnPositions(NamedTuple):
 
 
 #: All kinds, tried from the last to the first.
-KINDS: list[type[OfAnAxis]] = [Tabled, Gaps, AnyStencil]
+KINDS: list[type[OfAnAxis]] = [Tabled, Gaps, AnyStencil, Fitted]
 
 
 def kind_of(scheme: Scheme) -> type[OfAnAxis]:

@@ -71,8 +71,8 @@ def _in_numpy(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: 
             out[:, run] = (away(last) - away(first)) / step
             continue
         total = product(weights[0], away(first))
-        # Add at least three products, as the compiled loops do.
-        for k in range(1, min(len(weights), max(3, 1 + last - first))):
+        # Add three products, as the compiled loops for stencils of three cells do.
+        for k in range(1, 3 if len(weights) == 3 else 1 + last - first):
             total = less(total, -weights[k], away(min(first + k, last)), total)
         out[:, run] = total
 

@@ -30,7 +30,7 @@ _CELLS_OF_A_SUM = 2**11
 
 
 @compiled
-def _source(below: Any, f: Any, above: Any, j: int) -> Any:
+def place_of(below: Any, f: Any, above: Any, j: int) -> Any:
     """Find the array and index of row `j`: below the block if negative, above it from `n` on."""
     if j < 0:
         return below, below.shape[1] + j
@@ -43,15 +43,15 @@ def _source(below: Any, f: Any, above: Any, j: int) -> Any:
 def _end_rows(table: Any, below: Any, f: Any, above: Any, j: int, out: Any) -> None:
     """Differentiate row `j` of all planes, whose stencil of up to three cells may reach beyond."""
     first, last = j + int(table[FIRST, j]), j + int(table[LAST, j])
-    lo, j_lo = _source(below, f, above, first)
-    hi, j_hi = _source(below, f, above, last)
+    lo, j_lo = place_of(below, f, above, first)
+    hi, j_hi = place_of(below, f, above, last)
     step = table[STEP, j]
     if step != 0:
         for o in range(f.shape[0]):
             for i in range(f.shape[2]):
                 out[o, j, i] = quotient(hi[o, j_hi, i] - lo[o, j_lo, i], step)
         return
-    mid, j_mid = _source(below, f, above, first + 1)
+    mid, j_mid = place_of(below, f, above, first + 1)
     a, b, c = table[WEIGHTS, j], table[WEIGHTS + 1, j], table[WEIGHTS + 2, j]
     for o in range(f.shape[0]):
         for i in range(f.shape[2]):
@@ -131,25 +131,35 @@ def _differentiate(table: Any, wide: Any, below: Any, f: Any, above: Any, out: A
 
 
 @compiled
-def _sum_row(weights: Any, cells: Any, line: Any, out: Any) -> None:
-    """``out[i] = w[0] * cells[0, i] - w[1] * cells[1, i] - ...``, some cells at a time."""
+def _sum_row(
+    weights: Any, cells: Any, first: int, gap: int, line: Any, out: Any, at: int, size: int
+) -> None:
+    """``out[i] = w[0] * cells[i] - w[1] * cells[gap + i] - ...``, some cells at a time.
+
+    Memory is flat: the row starts at `first` in `cells`, and at `at` in `out`.
+    """
     count = weights.size
-    for start in range(0, out.size, line.size):
-        end = min(start + line.size, out.size)
-        part, total = out[start:end], line[: end - start]
-        p, q, r = cells[0, start:end], cells[1, start:end], cells[2, start:end]
+    for start in range(0, size, line.size):
+        n = min(line.size, size - start)
+        here = first + start
+        part, total = out[at + start : at + start + n], line[:n]
+        p, q = cells[here : here + n], cells[here + gap : here + gap + n]
+        r = cells[here + 2 * gap : here + 2 * gap + n]
         a, b, c = weights[0], weights[1], weights[2]
-        for i in range(part.size):
+        for i in range(n):
             total[i] = less(less(product(a, p[i]), b, q[i]), c, r[i])
         for k in range(3, count - 1, 2):
-            p, q, a, b = cells[k, start:end], cells[k + 1, start:end], weights[k], weights[k + 1]
-            for i in range(part.size):
+            here = first + start + k * gap
+            p, q = cells[here : here + n], cells[here + gap : here + gap + n]
+            a, b = weights[k], weights[k + 1]
+            for i in range(n):
                 total[i] = less(less(total[i], a, p[i]), b, q[i])
         if count % 2 == 0:
-            p, a = cells[count - 1, start:end], weights[count - 1]
-            for i in range(part.size):
+            here = first + start + (count - 1) * gap
+            p, a = cells[here : here + n], weights[count - 1]
+            for i in range(n):
                 total[i] = less(total[i], a, p[i])
-        for i in range(part.size):
+        for i in range(n):
             part[i] = total[i]
 
 
@@ -220,7 +230,7 @@ def _sum_end_row(
         for start in range(0, f.shape[2], line.size):
             size = min(line.size, f.shape[2] - start)
             for k in range(first, last + 1):
-                source, row = _source(below, f, above, k)
+                source, row = place_of(below, f, above, k)
                 weight, cells = table[WEIGHTS + k - first, j], source[o, row, start:]
                 if k == first:
                     for i in range(size):
@@ -242,7 +252,7 @@ def _sum_end_cells(
         size = min(line.size, f.shape[0] - start)
         for i in range(f.shape[2]):
             for k in range(first, last + 1):
-                source, row = _source(below, f, above, k)
+                source, row = place_of(below, f, above, k)
                 weight, cells = table[WEIGHTS + k - first, j], source[start:, row, i]
                 if k == first:
                     for o in range(size):
@@ -255,7 +265,7 @@ def _sum_end_cells(
 
 
 @compiled
-def _sum_stencils(
+def _sum_stencils(  # noqa: C901, PLR0912
     table: Any, wide: Any, half: int, below: Any, f: Any, above: Any, line: Any, out: Any
 ) -> None:
     """Differentiate a block with stencils of more than three cells: `half` on either side."""
@@ -278,13 +288,16 @@ def _sum_stencils(
                 _five_rows(table, f, here.start, here.stop, out)
             continue
         for o in range(here.start, here.stop):
-            if wide.size:
-                inside = out[o].reshape(-1)[half * inner : (n - half) * inner]
-                _sum_plane(wide, f[o].reshape(-1), inner, line, inside)
+            plane, total, size = f[o].reshape(-1), out[o].reshape(-1), (n - 2 * half) * inner
+            if wide.shape[1] == 1:  # all the same
+                _sum_row(wide[:, 0], plane, 0, inner, line, total, half * inner, size)
+            elif wide.size:
+                _sum_plane(wide, plane, inner, line, total[half * inner : half * inner + size])
             else:
                 for j in range(half, n - half):
                     weights = table[WEIGHTS : WEIGHTS + central, j]
-                    _sum_row(weights, f[o, j - half : j + half + 1], line, out[o, j])
+                    start = (j - half) * inner
+                    _sum_row(weights, plane, start, inner, line, total, j * inner, inner)
 
 
 def differentiate(
@@ -318,15 +331,20 @@ def differentiate(
     assert (cell + last).max() < below.shape[1] + n + above.shape[1]
     # float32 weights of float64 data are exact in float64, which saves compiling a variant.
     common = np.result_type(f.real.dtype, table.dtype)
-    widest = 1 + int((last - first).max())
+    three, widest = len(table) == WEIGHTS + 3, 1 + int((last - first).max())
     table = np.array(table[: WEIGHTS + max(3, widest)], common, order="C")
     table[WEIGHTS + 1 :] *= -1
     table.flags.writeable = False
     half = int(last[first == -last].max(initial=0))
+    inside = slice(half, max(half, n - half))
+    if not three and ((first[inside] != -half).any() or (last[inside] != half).any()):
+        half = 0  # a fit to the cells that are near enough
     short = inner == 1 or (inner < _SHORT_ROW and outer >= _MANY_PLANES)
     inside = slice(half, n - half) if short and half else slice(0, 0)
-    wide = np.repeat(table[WEIGHTS : WEIGHTS + 2 * half + 1, inside], inner, axis=1)
-    if len(table) == WEIGHTS + 3:
+    wide = table[WEIGHTS : WEIGHTS + 2 * half + 1, inside]
+    is_even = half > 2 and wide.shape[1] > 0 and bool((wide == wide[:, :1]).all())
+    wide = np.ascontiguousarray(wide[:, :1]) if is_even else np.repeat(wide, inner, axis=1)
+    if three:
         _differentiate(table, wide, below, f, above, out)
     else:
         line = np.empty(_CELLS_OF_A_SUM, np.result_type(f.dtype, table.dtype))

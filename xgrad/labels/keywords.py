@@ -22,8 +22,11 @@ from typing import (
 from xgrad._typing import (
     Accuracy,
     BoundaryLike,
+    ConstantBy,
+    ConstantLike,
     DatetimeUnitLike,
     EdgeOrder,
+    FitWeights,
     Form,
     Metric,
     Order,
@@ -84,6 +87,39 @@ class DerivativeOptions(TypedDict, total=False):
     ]
     skipna: Annotated[bool, Keyword(default=False, help="Treat a missing neighbour as an edge.")]
     accuracy: Annotated[Accuracy, Keyword(2, "Order of accuracy; from 4 on, at the edges too.")]
+    window: Annotated[
+        int | Mapping[Any, int] | None,
+        Keyword(
+            None,
+            "Differentiate the polynomial fitted to so many cells, an odd number; may be repeated.",
+        ),
+    ]
+    bandwidth: Annotated[
+        Any,
+        Keyword(
+            None,
+            "The same, but to all cells in an interval, such as 4h or 250; may be repeated.",
+        ),
+    ]
+    polyorder: Annotated[
+        int | Mapping[Any, int] | None,
+        Keyword(None, "Order of the polynomial of a fit; may be repeated.  [default: 3]"),
+    ]
+    weights: Annotated[
+        FitWeights | Mapping[Any, FitWeights] | None,
+        Keyword(
+            None,
+            "How much the cells of a fit count: uniform, or tricube for near ones more; may be "
+            "repeated.  [default: uniform]",
+        ),
+    ]
+    constant: Annotated[
+        ConstantLike,
+        Keyword(None, "What is held constant in place of the index; may be repeated."),
+    ]
+    constant_by: Annotated[
+        ConstantBy, Keyword("interpolation", "How neighbours are taken at a constant height.")
+    ]
     validate: Annotated[bool, Keyword(default=True)]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
 
-from xgrad._typing import Accuracy, Boundary, DatetimeUnit
+from xgrad._typing import Accuracy, Boundary, ConstantBy, DatetimeUnit
 from xgrad.errors import CoordinateError
+from xgrad.labels import fits
 from xgrad.labels.cf import full_turn
 from xgrad.labels.ellipsoid import RADIUS
 from xgrad.labels.near import did_you_mean
@@ -52,7 +53,11 @@ class Options:
         Order of the derivative.
     spacing, boundary, period : mappings or single values
         Per dimension; the keys are names of dimensions or of the coordinates asked for.
-    edge_order, accuracy, skipna, validate, datetime_unit, metric, radius
+    window, bandwidth, polyorder, weights : mappings or single values
+        Per dimension, as `boundary`: the polynomial that is fitted; see :mod:`xgrad.labels.fits`.
+    constant : mapping
+        Per dimension, what is held constant in place of its index.
+    edge_order, accuracy, skipna, validate, datetime_unit, metric, radius, constant_by
         See :func:`xgrad.gradient`.
 
     Examples
@@ -69,14 +74,20 @@ class Options:
     period: Any = None
     skipna: Any = False
     accuracy: Any = 2
+    window: Any = None
+    bandwidth: Any = None
+    polyorder: Any = None
+    weights: Any = None
     validate: bool = True
     metric: Any = None
     radius: Any = None
+    constant: Any = None
+    constant_by: Any = "interpolation"
 
     def __post_init__(self) -> None:
         if not _is_one_of(self.edge_order, (1, 2)):
             raise ValueError(f"`edge_order` is {self.edge_order!r}; give 1 or 2")
-        if not _is_one_of(self.order, (1, 2, 3, 4)):
+        if not _is_one_of(self.order, (0, 1, 2, 3, 4)):
             raise ValueError(f"`order` is {self.order!r}; give 1, 2, 3 or 4")
         if not _is_one_of(self.accuracy, _ACCURACIES):
             raise ValueError(f"`accuracy` is {self.accuracy!r}; give 2, 4, 6 or 8")
@@ -86,6 +97,7 @@ class Options:
                 raise TypeError(f"`{argument}` is {given!r}; give True or False")
         object.__setattr__(self, "datetime_unit", unit_of_time(self.datetime_unit))
         self._check_metric()
+        self._check_constant()
 
     def _check_metric(self) -> None:
         if self.radius is None:
@@ -102,6 +114,28 @@ class Options:
         )
         if not number or not (math.isfinite(self.radius) and self.radius > 0):
             raise ValueError(f"`radius` is {self.radius!r}; give a positive number of metres")
+
+    def _check_constant(self) -> None:
+        if self.constant is not None and not isinstance(self.constant, Mapping):
+            raise TypeError(
+                f"`constant` is a {type(self.constant).__name__}; give a mapping of a dimension to "
+                "what is held constant, such as {'s_rho': 'z_rho'}"
+            )
+        ways = get_args(ConstantBy)
+        if self.constant_by not in ways:
+            raise ValueError(
+                f"`constant_by` is {self.constant_by!r}; give one of {ways}"
+                f"{did_you_mean(self.constant_by, ways)}"
+            )
+        if not self.constant and self.constant_by != ways[0]:
+            raise ValueError(
+                f"`constant_by` is {self.constant_by!r} without `constant`; give `constant`, or "
+                "leave it out"
+            )
+
+    def holding(self, constant: Mapping[Hashable, Any]) -> Options:
+        """The same, with what is held constant."""
+        return replace(self, constant=dict(constant))
 
     @property
     def length_of_radius(self) -> float:
@@ -130,13 +164,17 @@ class Options:
             If `spacing` or `period` is not a mapping.
         CoordinateError
             If an option names anything else.
+        ValueError
+            If options do not go together.
         """
         spacing = self.spacing if isinstance(self.spacing, Mapping) else {}
         positions = [value for value in spacing.values() if isinstance(value, str)]
         known = [*dict.fromkeys([*names, *dims, *positions])]
-        for argument in ("spacing", "boundary", "period"):
+        fits.require_one_way(self)
+        for argument in ("spacing", "period", "boundary", *fits.PER_DIM):
             given = getattr(self, argument)
-            if argument != "boundary" and given is not None and not isinstance(given, Mapping):
+            single = argument in ("spacing", "period") and given is not None
+            if single and not isinstance(given, Mapping):
                 raise TypeError(
                     f"`{argument}` is {given!r}; give a mapping such as {{{known[0]!r}: {given!r}}}"
                 )
@@ -150,8 +188,10 @@ class Options:
     def scheme(self, *names: Hashable) -> Scheme:
         """The scheme of the dimension that has one of `names`."""
         pair = self._boundary(names)
-        edge = int(self.edge_order)
-        return Scheme(int(self.order), int(self.accuracy), edge, bool(self.skipna), pair)
+        return Scheme(
+            int(self.order), int(self.accuracy), int(self.edge_order), bool(self.skipna), pair,
+            fit=fits.fit_of(self, names),
+        )  # fmt: skip
 
     def _boundary(self, names: tuple[Hashable, ...]) -> tuple[Boundary, Boundary]:
         given = self.boundary

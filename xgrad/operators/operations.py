@@ -20,6 +20,7 @@ from xgrad.operators.gradient import derivatives, gradients
 from xgrad.operators.result import Result
 from xgrad.operators.rotation import rotations
 from xgrad.operators.scalar import directions, hessians, laplacians, magnitudes
+from xgrad.operators.smooth import smooths
 from xgrad.operators.vector import curls, divergences
 
 
@@ -67,5 +68,6 @@ OPERATIONS: dict[str, Entry] = {
     "hessian": Entry(hessians),
     "divergence": Entry(divergences, own="form", of_a_vector=True),
     "curl": Entry(curls, own="form", of_a_vector=True),
+    "smooth": Entry(smooths, DerivativeOptions),
     "rotate": Entry(_rotations, PlaceOptions, own="to", of_a_vector=True),
 }

@@ -14,6 +14,7 @@ from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
+from xgrad.operators import constant
 from xgrad.operators.direction import Direction
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import single
@@ -37,7 +38,9 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         the named dimensions are used.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
-    metric, radius, units
+    window, bandwidth, polyorder, weights
+        As for :func:`gradient`.
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -90,7 +93,9 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
         then columns.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
-    metric, radius, units
+    window, bandwidth, polyorder, weights
+        As for :func:`gradient`.
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.  The two dimensions of a curvilinear grid need axes at right
         angles; its longitude and latitude do not.
 
@@ -143,6 +148,7 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
         )
         terms = _first_derivatives(name, along, asked)
         one = _result(name, "gradient_direction", text, terms, along, asked, how="angle")
+        text = str(one.attrs["long_name"])
         found.append(one._replace(attrs=described(variable, text, "radian")))
     return found
 
@@ -163,7 +169,9 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         As for :func:`magnitude`.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`, but the edges have the order of `accuracy`.
-    metric, radius, units
+    window, bandwidth, polyorder, weights
+        As for :func:`gradient`.
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -239,7 +247,9 @@ def hessian(
         curvilinear grid its longitude and latitude.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`gradient`.
-    metric, radius, units
+    window, bandwidth, polyorder, weights
+        As for :func:`gradient`.
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -358,5 +368,6 @@ def _result(
     variable = asked.variables[name]
     units = common_units([(variable, one) for one in along], asked.options)
     called = what if name is None else f"{name}_{what}"
-    attrs = described(variable, text, units)
+    held = constant.words(variable, [dim for one in along for dim in one.dims], asked.options)
+    attrs = described(variable, text + held, units)
     return Result(called, {name: variable}, tuple(terms), attrs, **how)

@@ -13,14 +13,17 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.arrays import engines
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import cf, mesh, names, quantities, transforms
+from xgrad.labels import cf, fits, mesh, names, quantities, transforms
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
-from xgrad.operators import components
-from xgrad.operators.along import dims_of, is_multidimensional, spacings_of
+from xgrad.operators import components, constant
+from xgrad.operators.along import dims_of, independent, spacings_of
 from xgrad.operators.direction import Direction
 from xgrad.operators.variables import variables_of, warn_of_unusable
+
+# Options that may be given for each dimension, apart from `spacing`.
+_PER_DIM = ("boundary", "period", *fits.PER_DIM)
 
 # Modules for multi-dimensional coordinates and for places on the Earth are imported where they are
 # used: most gradients need neither.
@@ -251,7 +254,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     _refuse_other_arrays(obj, asked, variables, options)
     if place is not None:
         options = with_the_globe(obj, place, asked, options)
-    several = [name for name in asked if partial and is_multidimensional(obj, name)]
+    several = independent(obj, asked) if partial else []
     spacings = spacings_of(obj, asked, several, options, place)
     jointly = _partials(obj, several, place, options)
     if place is not None:
@@ -259,19 +262,37 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
 
         spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
         options = _under_dimensions(options, spacings)
-    if isinstance(obj, xr.Dataset):  # its variables may be used as positions
-        used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
-        variables = {name: variable for name, variable in variables.items() if name not in used}
+    _refuse_fits_of_columns(spacings, place, options)
+    used = _positions(obj, options)
+    variables = {name: variable for name, variable in variables.items() if name not in used}
     dims = [along.dim for along in spacings] + [own for one in jointly for own in one.dims]
     warn_of_unusable(obj, dims)
     for one in dims:
         if not any(one in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {one!r}: {names.dtypes_of(obj)}")
     mesh.refuse(obj, variables, dims)
+    options = constant.resolved(obj, variables, spacings, jointly, options)
     _require_a_time(variables, spacings, options)
     own = iter(spacings)
     called = [name if name in several else next(own).name for name in asked]
     return Selection(variables, spacings, options, place, jointly, called, single)
+
+
+def _positions(obj: Any, options: Options) -> list[Any]:
+    """The variables of a Dataset that are positions or heights, and are not differentiated."""
+    if isinstance(obj, xr.DataArray):
+        return []
+    every = [*(options.spacing or {}).values(), *(options.constant or {}).values()]
+    return [one for one in every if isinstance(one, str)]
+
+
+def _refuse_fits_of_columns(spacings: list[Spacing], place: Place | None, options: Options) -> None:
+    for along in spacings:
+        names = along.dim, along.name
+        if along.positions is not None:
+            fits.refuse_columns(options, names, along.name)
+        elif place is not None and place.is_curvilinear and place.has(along.dim):
+            fits.refuse_columns(options, names, place.names[0])
 
 
 def _partials(
@@ -282,6 +303,9 @@ def _partials(
 ) -> list[Direction]:
     if not several:
         return []
+    for name in several:
+        for dim in obj.coords[name].dims:
+            fits.refuse_columns(options, (dim, name), name)
     from xgrad.operators import partial_derivatives  # noqa: PLC0415
 
     return partial_derivatives.directions(obj, several, place, options)
@@ -367,9 +391,10 @@ def _every_name(
     obj: xr.DataArray | xr.Dataset, variables: Mapping[Hashable, xr.Variable], options: Options
 ) -> tuple[list[Hashable], list[Hashable]]:
     used = [d for d in obj.dims if any(d in variable.dims for variable in variables.values())]
+    used = [d for d in used if d not in (options.constant or {})]
     if not used:
         raise ValueError(f"nothing to differentiate: {names.dtypes_of(obj)}")
-    given = (options.spacing, options.boundary, options.period)
+    given = [getattr(options, one) for one in (*_PER_DIM, "spacing")]
     named = {key for one in given if isinstance(one, Mapping) for key in one}
     single = [d for d in used if obj.sizes[d] == 1 and d not in named]
     if len(single) == len(used):
@@ -383,14 +408,18 @@ def _listed(dim: Dim) -> list[Hashable]:
 
 def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
     """Options with CF names resolved to real ones, and quantities of `spacing` as numbers."""
-    if not any(isinstance(o, Mapping) for o in (options.spacing, options.boundary, options.period)):
+    given = {one: getattr(options, one) for one in _PER_DIM}
+    every = (options.spacing, options.constant, *given.values())
+    if not any(isinstance(one, Mapping) for one in every):
         return options
-    boundary = names.resolved_keys(obj, options.boundary, "boundary")
-    period = names.resolved_keys(obj, options.period, "period")
+    given = {name: names.resolved_keys(obj, one, name) for name, one in given.items()}
     spacing: Any = quantities.positions(names.resolved_spacing(obj, options.spacing))
     if isinstance(spacing, Mapping):
-        spacing = {key: _by_label(obj, key, value) for key, value in spacing.items()}
-    return replace(options, spacing=spacing, boundary=boundary, period=period)
+        spacing = {key: _by_label(obj, key, value, "spacing") for key, value in spacing.items()}
+    held: Any = quantities.positions(names.resolved_keys(obj, options.constant, "constant"))
+    if held is not None:
+        held = {key: _by_label(obj, key, value, "constant") for key, value in held.items()}
+    return replace(options, spacing=spacing, constant=held, **given)
 
 
 def _under_dimensions(options: Options, spacings: list[Spacing]) -> Options:
@@ -402,7 +431,7 @@ def _under_dimensions(options: Options, spacings: list[Spacing]) -> Options:
     return replace(options, boundary=boundary)
 
 
-def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
+def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any, argument: str) -> Any:
     """Positions in the order of the labels of the data, if they have labels."""
     if not isinstance(value, xr.DataArray):
         return value
@@ -417,8 +446,8 @@ def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
             label = getattr(label, "item", lambda label=label: label)()
             why = "lack" if missing.any() else "repeat"
             raise CoordinateError(
-                f"`spacing` for {key!r}: positions {value.name!r} {why} the label {label!r} along "
-                f"{dim!r}; give positions for all labels of the data, or drop the coordinate "
+                f"`{argument}` for {key!r}: positions {value.name!r} {why} the label {label!r} "
+                f"along {dim!r}; give positions for all labels of the data, or drop the coordinate "
                 f"{dim!r} of the positions to match them by place"
             )
         value = value.isel({dim: theirs.get_indexer(wanted)})

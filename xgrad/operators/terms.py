@@ -13,6 +13,7 @@ from xgrad._typing import AnyArray
 from xgrad.arrays.combine import require_known_chunks
 from xgrad.arrays.term import Positions, Term
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
+from xgrad.labels import bandwidths
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.attributes import refuse_packed
 from xgrad.labels.names import dtypes_of
@@ -20,6 +21,7 @@ from xgrad.labels.options import Options
 from xgrad.labels.pieces import overlapping
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.units import OF_TIME, as_one, quotient
+from xgrad.operators import constant
 from xgrad.operators.direction import Direction
 from xgrad.stencils.scheme import Scheme
 from xgrad.stencils.table import leave_range
@@ -57,21 +59,30 @@ def term_of(
         complain = refuse if options.validate else None
         positions = spread(along.positions, variable.dims, name)
         steps = Positions(positions, along.period, along.name, complain)
-    scheme = _scheme_of(along, options)
+    scheme = _scheme_of(variable, along, options)
     if variable.dtype.kind in "iu" and inside is None:
         scheme = scheme._replace(skipna=False)  # integers have no missing value
     if of is not None:
-        left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
-        scheme = scheme._replace(boundary=(left, right))
+        scheme = _of_a_derivative(scheme, of)
     axis = variable.get_axis_num(along.dim)
     weight = factor_of(factor, variable, name)
     if isinstance(inside, xr.Variable):
         inside = factor_of(inside, variable, name)
-    return Term(name, axis, steps, scheme, along.seam, weight, inside, of=of)
+    held = constant.held_for(name, variable, along.dim, options, spread)
+    return Term(name, axis, steps, scheme, along.seam, weight, inside, of=of, held=held)
 
 
-def _scheme_of(along: Spacing, options: Options) -> Scheme:
-    return options.scheme(along.name, along.dim)._replace(longest=along.longest)
+def _scheme_of(variable: xr.Variable, along: Spacing, options: Options) -> Scheme:
+    scheme = options.scheme(along.name, along.dim)._replace(longest=along.longest)
+    return bandwidths.resolved(scheme, along, variable.sizes[along.dim], options)
+
+
+def _of_a_derivative(scheme: Scheme, of: Term) -> Scheme:
+    """The scheme of what is taken of another term: of a constant the derivative is 0."""
+    if of.scheme.order == 0:
+        return scheme
+    left, right = (side if isinstance(side, str) else 0 for side in scheme.boundary)
+    return scheme._replace(boundary=(left, right))
 
 
 def terms_along(
@@ -214,7 +225,7 @@ def differentiable(
         raise ValueError(f"nothing to differentiate along all of {dims}: {dtypes_of(obj)}")
     for name, k in pairs:
         for along in chains[k]:
-            _check(name, variables[name], along, _scheme_of(along, options))
+            _check(name, variables[name], along, _scheme_of(variables[name], along, options))
     for name, k in pairs:
         own = tuple(along.name for along in chains[k]) if names is None else names[k]
         called = derivative_name(name, *own, order=options.order)
@@ -255,13 +266,15 @@ def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme
     refuse_packed(f"variable {name!r}", variable.attrs)
     size = variable.sizes[along.dim]
     if size < scheme.needed:
-        what = f"`edge_order={scheme.edge_order}`"
-        if not scheme.is_numpys or scheme.boundary != ("one-sided", "one-sided"):
+        what, smaller = f"`edge_order={scheme.edge_order}`", ""
+        if scheme.fit is not None:
+            what, smaller = scheme.named, "give a smaller one, or "
+        elif not scheme.is_numpys or scheme.boundary != ("one-sided", "one-sided"):
             what = f"`order={scheme.order}` with `accuracy={scheme.accuracy}` and `boundary="
             what += f"{scheme.boundary}`"
         raise ValueError(
             f"dimension {along.dim!r} of {name!r} has size {size}; {what} needs at least "
-            f"{scheme.needed}; name other dimensions in `dim`"
+            f"{scheme.needed}; {smaller}name other dimensions in `dim`"
         )
     _check_duration(name, variable)
     _check_boundary(name, variable, along, scheme)
@@ -312,10 +325,13 @@ def _check_boundary(name: Hashable, variable: xr.Variable, along: Spacing, schem
 
 def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:
     positions = along.positions
-    if variable.dtype.kind in "mM" and (scheme.skipna or positions is not None):
+    if variable.dtype.kind in "mM" and (
+        scheme.skipna or positions is not None or "bandwidth" in scheme.named
+    ):
         raise TypeError(
             f"{name!r} has dtype {variable.dtype}, but times as data cannot be combined with "
-            "`skipna` or multi-dimensional coordinates; subtract a time and divide by a unit first"
+            "`skipna`, `bandwidth` or multi-dimensional coordinates; subtract a time and divide by "
+            "a unit first"
         )
     if positions is None:
         return

@@ -129,7 +129,7 @@ def window(all_steps: Any, cell: int, first: int, steps: Any, x: Any, scale: flo
 
 
 @compiled
-def _unscaled(weight: float, scale: float, order: int, largest: float) -> float:
+def unscaled(weight: float, scale: float, order: int, largest: float) -> float:
     """A weight for distances that are not scaled; infinite if float64 cannot hold it."""
     found = weight
     for _ in range(order):
@@ -183,4 +183,4 @@ def fill(steps: Any, order: int, offset: int, first: Any, count: Any, out: Any) 
             largest = max(largest, abs(table[order, k]))
         for k in range(n):
             weight = table[order, k]
-            out[k, i] = _unscaled(weight, scale, order, largest) if is_known else 1.0
+            out[k, i] = unscaled(weight, scale, order, largest) if is_known else 1.0

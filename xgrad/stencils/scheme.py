@@ -8,13 +8,51 @@ from typing import NamedTuple
 from xgrad._typing import Boundary
 
 
+class Fit(NamedTuple):
+    """A polynomial that is fitted to the cells around each cell, whose derivative is wanted.
+
+    Attributes
+    ----------
+    half : int
+        Number of cells on each side of a cell in the middle; the most of any cell, if `width` is
+        given.
+    polyorder : int
+        Order of the polynomial.
+    tricube : bool
+        Whether a cell counts by ``(1 - |d|³)³``, with its distance d from the cell relative to that
+        of the farthest one, or to `width`.
+    width : float or None
+        The polynomial is fitted to the cells that are at most so far away.
+
+    Examples
+    --------
+    >>> Fit(half=5, polyorder=3).window
+    11
+    """
+
+    half: int
+    polyorder: int
+    tricube: bool = False
+    width: float | None = None
+
+    @property
+    def window(self) -> int:
+        """Number of cells that a polynomial is fitted to, far from the edges."""
+        return 2 * self.half + 1
+
+    @property
+    def edge(self) -> int:
+        """Number of cells at an edge: the outermost window, or those that are near enough."""
+        return self.window if self.width is None else self.half + 1
+
+
 class Scheme(NamedTuple):
     """What defines a stencil, apart from the positions of the cells.
 
     Attributes
     ----------
     order : int
-        Order of the derivative, 1 to 4.
+        Order of the derivative, 1 to 4; 0 for the value of a fit.
     accuracy : int
         Order of accuracy, 2, 4, 6 or 8.
     edge_order : int
@@ -27,6 +65,8 @@ class Scheme(NamedTuple):
     longest : float
         The longest step between neighbours: a longer one is an edge of both cells.  Only for
         columns that have their own positions.
+    fit : Fit or None
+        The polynomial that is differentiated, in place of `accuracy` and `edge_order`.
 
     Examples
     --------
@@ -36,6 +76,8 @@ class Scheme(NamedTuple):
     (2, 5)
     >>> Scheme(order=2, boundary=("reflect", "nan")).face
     2
+    >>> Scheme(fit=Fit(half=3, polyorder=2)).edge
+    7
     """
 
     order: int = 1
@@ -44,20 +86,33 @@ class Scheme(NamedTuple):
     skipna: bool = False
     boundary: tuple[Boundary, Boundary] = ("one-sided", "one-sided")
     longest: float = math.inf
+    fit: Fit | None = None
 
     @property
     def is_numpys(self) -> bool:
         """Whether this is the stencil of `numpy.gradient`."""
-        return self.order == 1 and self.accuracy == 2
+        return self.order == 1 and self.accuracy == 2 and self.fit is None
+
+    @property
+    def named(self) -> str:
+        """The option that decides how many cells a stencil has, as the user gave it."""
+        if self.fit is None:
+            return f"`accuracy={self.accuracy}`"
+        width = self.fit.width
+        return f"`window={self.fit.window}`" if width is None else f"`bandwidth={2 * width:g}`"
 
     @property
     def half(self) -> int:
         """Number of cells on each side of a central stencil."""
+        if self.fit is not None:
+            return self.fit.half
         return (self.order - 1) // 2 + self.accuracy // 2
 
     @property
     def edge(self) -> int:
         """Number of cells of a one-sided stencil."""
+        if self.fit is not None:
+            return self.fit.edge
         return self.edge_order + 1 if self.is_numpys else self.order + self.accuracy
 
     @property
@@ -68,7 +123,8 @@ class Scheme(NamedTuple):
     @property
     def depth(self) -> int:
         """Number of halo cells; with edges inside, any cell may need a one-sided stencil."""
-        return self.reach if self.skipna or self.longest < math.inf else self.half
+        edges_inside = self.longest < math.inf or (self.skipna and self.fit is None)
+        return self.reach if edges_inside else self.half
 
     @property
     def face(self) -> int:
@@ -86,4 +142,5 @@ class Scheme(NamedTuple):
         """Smallest number of cells along the dimension."""
         periodic = "periodic" in self.boundary
         one_sided = "one-sided" in self.boundary
-        return max(2, self.face, one_sided * self.edge, periodic * (2 * self.half + 1))
+        fitted = 0 if self.fit is None else self.fit.edge
+        return max(2, self.face, one_sided * self.edge, periodic * (2 * self.half + 1), fitted)

@@ -151,6 +151,34 @@ def coastal_table(
     return coastal
 
 
+def fitted_table(
+    steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None
+) -> AnyArray:
+    """Table of fits, and the steps within each stencil, for fits to fewer cells.
+
+    Parameters are those of :func:`table_of`; the scheme must have a fit.
+
+    Returns
+    -------
+    float64 array of shape (3 + w + w - 1, size)
+        The table, and below it the steps between the cells of each stencil.
+
+    Examples
+    --------
+    >>> from xgrad.stencils.scheme import Fit
+    >>> fitted_table(np.array([1.0, 2.0]), 3, Scheme(fit=Fit(1, 1)), "f8")[6:]
+    array([[1., 1., 1.],
+           [2., 2., 2.]])
+    """
+    table = table_of(steps, size, scheme, dtype, seam)
+    left, right = ghosts.steps(steps, scheme.boundary, scheme.half, seam)
+    inside = np.broadcast_to(np.asarray(steps, np.float64), size - 1)
+    along = np.concatenate([left, inside, right]).astype(np.float64)
+    first = len(left) + np.arange(size) + table[FIRST].astype(np.intp)
+    each = first + np.arange(len(table) - WEIGHTS - 1)[:, np.newaxis]
+    return np.concatenate([table, along[np.minimum(each, len(along) - 1)]])
+
+
 def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArray:
     """Steps around each cell, for stencils whose weights are computed cell by cell.
 
@@ -192,24 +220,49 @@ def _any_derivative(
     steps: Steps, size: int, scheme: Scheme, beyond: tuple[AnyArray, AnyArray]
 ) -> Table:
     """Central stencils where they fit; elsewhere the one-sided stencil at the edge."""
-    from xgrad.stencils import fornberg  # noqa: PLC0415  it loads numba
-
     left, right = beyond
     inside = np.broadcast_to(np.asarray(steps, np.float64), size - 1)
     all_steps = np.concatenate([left, inside, right]).astype(np.float64)
+    first, count = _extents(all_steps, size, scheme, len(left), len(right))
+    widest = int(count.max())
+    if scheme.fit is not None:  # wide enough not to be taken for numpy's
+        widest = scheme.fit.window if scheme.fit.width is None else max(5, scheme.fit.window)
+    table = np.zeros((WEIGHTS + widest, size))
+    table[FIRST], table[LAST] = first, first + count - 1
+    where = len(left), first, count, table[WEIGHTS:]
+    if scheme.fit is None:
+        from xgrad.stencils import fornberg  # noqa: PLC0415  it loads numba
+
+        fornberg.fill(all_steps, scheme.order, *where)
+    else:
+        from xgrad.stencils import least_squares  # noqa: PLC0415
+
+        fit = scheme.fit
+        width = fit.width or 0.0
+        least_squares.fill(all_steps, scheme.order, fit.polyorder, fit.tricube, width, *where)
+    _refuse_infinite(table, all_steps[len(left) :], scheme)
+    return table
+
+
+def _extents(
+    all_steps: AnyArray, size: int, scheme: Scheme, n_left: int, n_right: int
+) -> tuple[AnyArray, AnyArray]:
+    """The first cell of each stencil, relative to its own cell, and the number of its cells."""
+    if scheme.fit is not None and scheme.fit.width is not None:
+        from xgrad.stencils import least_squares  # noqa: PLC0415
+
+        below, above = np.empty((2, size), np.intp)
+        least_squares.neighbours(all_steps, n_left, scheme.fit.width, below, above)
+        return -below, below + above + 1
     cells = np.arange(size)
     first = np.full(size, -scheme.half)
     count = np.full(size, 2 * scheme.half + 1)
-    before = cells - scheme.half < -len(left)
-    after = cells + scheme.half > size - 1 + len(right)
+    before = cells - scheme.half < -n_left
+    after = cells + scheme.half > size - 1 + n_right
     first[before] = -cells[before]
     count[before | after] = scheme.edge
     first[after] = size - scheme.edge - cells[after]
-    table = np.zeros((WEIGHTS + int(count.max()), size))
-    table[FIRST], table[LAST] = first, first + count - 1
-    fornberg.fill(all_steps, scheme.order, len(left), first, count, table[WEIGHTS:])
-    _refuse_infinite(table, all_steps[len(left) :], scheme)
-    return table
+    return first, count
 
 
 def _refuse_infinite(table: Table, steps: AnyArray, scheme: Scheme) -> None:
@@ -220,9 +273,8 @@ def _refuse_infinite(table: Table, steps: AnyArray, scheme: Scheme) -> None:
         near = abs(steps[max(0, i + int(table[FIRST, i])) : i + int(table[LAST, i])])
         alike = near.min() > near.max() * 1e-20
         raise CoordinateError(
-            f"the weights of `order={scheme.order}` with `accuracy={scheme.accuracy}` at index {i} "
-            f"do not fit into float64, because the steps there are {near.min():g} to "
-            f"{near.max():g}; "
+            f"the weights of `order={scheme.order}` with {scheme.named} at index {i} do not fit "
+            f"into float64, because the steps there are {near.min():g} to {near.max():g}; "
             + ("count the positions in another unit" if alike else "leave out some of the cells")
         )
 

@@ -1,0 +1,92 @@
+"""The polynomials that are fitted to noisy data, themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+from typing import Any, TypeVar, Unpack
+
+import xarray as xr
+
+from xgrad.arrays.term import Term
+from xgrad.labels import fits
+from xgrad.labels.keywords import LabelledOptions, spelled_out
+from xgrad.labels.options import Options
+from xgrad.operators.evaluate import like, on_numbers
+from xgrad.operators.result import Result
+from xgrad.operators.selection import Selection, select
+from xgrad.operators.terms import differentiable, refuse_times, term_of
+
+_Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
+
+
+@spelled_out(LabelledOptions)
+def smooth(
+    obj: _Object, dim: Hashable | Iterable[Hashable], **options: Unpack[LabelledOptions]
+) -> _Object:
+    """Values of the polynomials that are fitted to noisy data.
+
+    It shows what :func:`gradient` differentiates if it has the same `window`.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        As for :func:`gradient`, but not times.
+    dim : hashable or iterable of hashable
+        Dimension, or 1-D coordinate along it.  Along several, one fit is fitted after another.
+    spacing, datetime_unit, boundary, period, skipna, validate, units
+        As for :func:`gradient`.
+    window, bandwidth, polyorder, weights
+        As for :func:`gradient`.  There must be a window for each of `dim`, and 0 is an order.
+    edge_order, accuracy
+        Those of differences, which a fit does not have.
+
+    Returns
+    -------
+    DataArray or Dataset
+        Of the type, names, attributes, shape and chunks of `obj`; in a Dataset, the variables that
+        have `dim`.
+
+    Raises
+    ------
+    CoordinateError, ChunkError, TypeError, ValueError, ImportError
+        As :func:`gradient`.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> da = xr.DataArray([0.0, 3.0, 0.0, 3.0], coords={"x": [0.0, 1.0, 2.0, 3.0]}, name="t")
+    >>> smooth(da, "x", window=3, polyorder=1).values.round(12)
+    array([1., 1., 2., 2.])
+    """
+    found: _Object = on_numbers(
+        obj, options, lambda plain, own: like(plain, smooths(plain, dim, own))
+    )
+    return found
+
+
+def smooths(obj: Any, dim: Any, options: Options) -> list[Result]:
+    """Check the arguments of :func:`smooth` and describe its results; compute nothing."""
+    if dim is None:
+        raise ValueError("`dim` is None; give the dimension to smooth along, or several")
+    asked = select(obj, dim, replace(options, order=0))
+    for along in asked.spacings:
+        if fits.fit_of(asked.options, (along.name, along.dim)) is None:
+            raise ValueError(
+                f"nothing is fitted along {along.name!r}; give a `window`, such as "
+                f"`window={{{along.name!r}: 11}}`, or leave {along.name!r} out of `dim`"
+            )
+    chain = tuple(asked.spacings)
+    found = differentiable(obj, asked.variables, [chain], asked.options)
+    return [_smoothed(name, asked) for _, name, _ in found]
+
+
+def _smoothed(name: Hashable, asked: Selection) -> Result:
+    variable = asked.variables[name]
+    refuse_times(name, variable)
+    term: Term | None = None
+    for along in asked.spacings:
+        term = term_of(name, variable, along, asked.options, of=term)
+    assert term is not None
+    called: Any = name  # a DataArray may have none
+    return Result(called, {name: variable}, (term,), dict(variable.attrs))
