@@ -45,3 +45,18 @@ def test_of_two_nan_the_first_remains(dtype: str) -> None:
     both = less(_complex(one, other), -1.0, _complex(other, one))
     assert same_bytes(both.real, one)
     assert same_bytes(both.imag, other)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "c8", "c16"])
+@pytest.mark.parametrize("sides", [(), (1,), (7,), (5, 1), (5, 7)])
+def test_weights_may_vary_along_any_axis(dtype: str, sides: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    one, other = (wild(rng, (3, 5, 14), dtype)[..., ::2] for _ in range(2))
+    a, b = (np.float64(rng.normal(size=sides)) for _ in range(2))
+    with np.errstate(all="ignore"):
+        found = less(product(a, one), b, other)
+        for at in np.ndindex(one.shape):
+            alone = [np.broadcast_to(each, one.shape)[at] for each in (a, one, b, other)]
+            first, second = (np.atleast_1d(alone[k]) for k in (1, 3))
+            expected = less(product(alone[0], first), alone[2], second)
+            assert same_bytes(found[at], expected[0])

@@ -16,8 +16,6 @@ import numpy as np
 def product(weight: Any, cell: Any) -> Any:
     """Weight times cell, as numpy multiplies a real and a complex number.
 
-    Along the last axis the weight is the same.
-
     Examples
     --------
     >>> product(2.0, np.array([1 + 2j]))
@@ -25,7 +23,8 @@ def product(weight: Any, cell: Any) -> Any:
     """
     if not np.iscomplexobj(cell):
         return weight * cell
-    numbers = weight * _parts(cell)
+    varies = np.ndim(weight) > 0 and np.shape(weight)[-1] > 1
+    numbers = (np.repeat(weight, 2, axis=-1) if varies else weight) * _parts(cell)
     found = numbers.view(np.result_type(numbers.dtype, np.complex64))
     found.real -= 0.0 * cell.imag
     found.imag -= -0.0 * cell.real
@@ -53,5 +52,5 @@ def less(total: Any, weight: Any, cell: Any, out: Any = None) -> Any:
 
 
 def _parts(cells: Any) -> Any:
-    """Real and imaginary parts side by side, of the same memory."""
-    return cells.view(cells.real.dtype)
+    """Real and imaginary parts side by side, of the same memory if it is contiguous."""
+    return np.ascontiguousarray(cells).view(cells.real.dtype)
