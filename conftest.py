@@ -24,7 +24,8 @@ from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 from tests.command import commands_of_all_tests, end_session
 from tests.engines import chunk_managers_restored
 
-collect_ignore = ["docs/conf.py"]  # settings of Sphinx, without doctests
+# Settings of Sphinx, and what it makes of the examples, which tests/test_examples.py runs.
+collect_ignore = ["docs/conf.py", "docs/gallery", "docs/_build"]
 
 # These start processes, and take longest.  They come first, so that no processor waits for the last
 # one (see --no-loadscope-reorder in pyproject.toml).

@@ -1,7 +1,7 @@
 """Side-by-side tables of xgrad and its peers, all from one run.
 
 ``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [derived]
-[vorticity] [curved] [larger] [graphs] [waiting] [chunks] [tasks] [start]``: needs
+[vorticity] [curved] [height] [larger] [graphs] [waiting] [chunks] [tasks] [start]``: needs
 ``pip install -e ".[benchmarks]"``.  Every figure is the median of several rounds in which the
 contenders take turns, so that a slow minute of the machine affects them all.
 """
@@ -27,7 +27,7 @@ import numpy as np
 import zarr
 from dask.utils import parse_bytes
 
-from benchmarks import curved_grids, larger, vorticity_job
+from benchmarks import constant_height, curved_grids, larger, vorticity_job
 from benchmarks.contenders import (
     CONTENDERS,
     DERIVED,
@@ -281,6 +281,28 @@ NAMES = {
 WHO = {"job": "xgrad's job", "dask-array": "xgrad, dask-array"}
 
 
+def at_constant_height(rounds: int) -> None:
+    """One horizontal derivative over a seamount, at constant height and along the levels."""
+    q = constant_height.section()
+    row("along", "what", "ms", "/ plain", "/ interpolation")
+    row(*["---"] * 5)
+    for dim in "xy":
+        took = medians(constant_height.contenders(q, dim), min(3, rounds))
+        for what, ms in took.items():
+            ratios = (f"{ms / took[other]:.1f}" for other in ("plain", "interpolation"))
+            row(dim, what, f"{ms:.1f}", *ratios)
+    print()
+    row("chunks", "what", "peak, chunks of the data")
+    row(*["---"] * 3)
+    q = constant_height.section(ny=400)
+    for chunks in ({"y": 25, "x": 100}, {"s": 10, "y": 50, "x": 100}):
+        cells = {**q.sizes, **chunks}
+        n_bytes = q.dtype.itemsize * int(np.prod(list(cells.values())))
+        for what, options in (("plain", {}), ("interpolation", constant_height.HELD)):
+            peak = peak_of(constant_height.lazily(q, chunks, **options))
+            row(str(cells), what, f"{peak / n_bytes:.1f}")
+
+
 def larger_than_memory(rounds: int) -> None:
     """Seconds and memory of lazy gradients, and memory for four times as many chunks of 2 MB."""
     row("1024 chunks, 2 threads", "who", "seconds", "of xarray's", "peak over base, MB",
@@ -429,8 +451,8 @@ def main() -> None:
         "tables",
         nargs="*",
         default=[],
-        help="memory, options, store, derived, vorticity, curved, larger, graphs, waiting, chunks, "
-        "tasks, start",
+        help="memory, options, store, derived, vorticity, curved, height, larger, graphs, waiting, "
+        "chunks, tasks, start",
     )
     parser.add_argument("--store-size", type=parse_bytes, default="1.6GB")
     parser.add_argument("--rounds", type=int, default=7)
@@ -443,6 +465,7 @@ def main() -> None:
         "derived": lambda: derived(options.rounds),
         "vorticity": lambda: vorticity_on_a_store(options.rounds),
         "curved": lambda: on_curved_grids(options.rounds),
+        "height": lambda: at_constant_height(options.rounds),
         "larger": lambda: larger_than_memory(options.rounds),
         "graphs": lambda: with_many_chunks(options.rounds),
         "waiting": lambda: waiting(options.rounds),

@@ -1,9 +1,11 @@
 """Settings of Sphinx: ``sphinx-build -W -n --keep-going -b html docs docs/_build/html``."""
 
+import logging
 import os
 from importlib.metadata import version as _version
 
 import sphinx_autosummary_accessors
+import xarray as xr
 
 import xgrad  # noqa: F401  (registers the accessors that the reference documents)
 
@@ -21,6 +23,7 @@ extensions = [
     "sphinx_autosummary_accessors",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
 templates_path = [sphinx_autosummary_accessors.templates_path]
@@ -28,7 +31,7 @@ templates_path = [sphinx_autosummary_accessors.templates_path]
 html_theme = "furo"
 html_title = f"xgrad {release}"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["xgrad.css"]
 
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "dollarmath"]
@@ -36,6 +39,29 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 # A block is copied without its prompts and its output.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+# What `-b linkcheck` cannot ask for.  `python docs/links.py` checks the links within the pages.
+linkcheck_ignore = [r"https://github\.com/ORGANISATION/.*", r"https?://localhost.*"]
+
+# Sphinx would print what pint says of the units that cf_xarray adds to its registry.
+logging.getLogger("pint").setLevel("ERROR")
+
+# The gallery shows objects of xarray without all their numbers.
+xr.set_options(display_expand_data=False)
+
+# Every script in examples/ becomes a page, a script and a notebook to download, and a thumbnail.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "backreferences_dir": "gallery/backreferences",  # so that pages can show thumbnails
+    "filename_pattern": r"\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "download_all_examples": False,
+    "image_srcset": ["2x"],
+    "remove_config_comments": True,
+    "show_signature": False,
+    "write_computation_times": False,
+}
 
 # The docstrings name the types in words.
 autodoc_typehints = "none"

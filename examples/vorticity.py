@@ -1,102 +1,80 @@
-"""Relative vorticity of the wind of a reanalysis, and the shear on either side of the jets.
-
-With the wind u eastward and v northward on a sphere of radius R::
-
-    zeta = 1/(R cos(lat)) dv/dlon - 1/R du/dlat + u tan(lat)/R
-
-(Holton and Hakim, *An Introduction to Dynamic Meteorology*, 5th edition, 2013, section 4.2).  This
-is `xgrad.curl(u=u, v=v, metric="sphere")`: longitude is treated as periodic, and the row at a pole
-gets the limit.
-
-The data are ERA-Interim means of January at 200 and 850 hPa, every 0.75 degrees.  The table shows
-the strongest westerly of each hemisphere at 200 hPa, and the vorticity beside it on its meridian,
-averaged from 3 to 8 degrees of latitude to the north and to the south.  North of a westerly jet the
-wind weakens to the left, so the shear turns it to the left: the vorticity is positive there, and
-negative to the south.  The positive side is cyclonic in the northern hemisphere, and the negative
-side in the southern: in both, the side towards the pole.
-
-At 850 hPa the mountains stand out: there the pressure surface is below the ground, and the wind on
-it is extrapolated.
 """
+Vorticity, divergence and deformation on the globe
+==================================================
 
-import argparse
-import os
-import warnings
-from pathlib import Path
+``curl`` and ``divergence`` with ``metric="sphere"`` include the terms of the curvature, and join
+the longitudes at the seam.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 
-import xgrad
+import xgrad  # registers .fdgrad
 
-DATA = os.environ.get("XGRAD_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
-HEMISPHERES = {"northern": slice(90, 0), "southern": slice(0, -90)}  # latitude descends
+# %%
+# Each hemisphere has a jet that meanders, and air flows from one half of the tropics to the other.
+# The wind comes from a stream function and a velocity potential, whose gradients are taken eastward
+# and northward.
 
+globe = xr.Dataset(
+    coords={
+        "latitude": ("latitude", np.arange(89.5, -90, -1), {"units": "degrees_north"}),
+        "longitude": ("longitude", np.arange(-180, 180.0), {"units": "degrees_east"}),
+    }
+)
+lat, lon = globe.latitude, globe.longitude
+phi, lam = np.deg2rad(lat), np.deg2rad(lon)
+meander = 10 * np.cos(6 * lam) * np.sin(2 * phi) ** 2
+north, south = (lat - 40 - meander) / 12, (lat + 40 + meander) / 12
+stream = -4e7 * (np.tanh(north) + np.tanh(south))
+potential = -3e7 * np.cos(phi) ** 4 * np.sin(lam)
 
-def wind_of_january() -> xr.Dataset:
-    """Wind at both levels: from a local file, or else from xarray's tutorial data."""
-    file = Path(DATA, "eraint_uvz.nc")
-    with warnings.catch_warnings():
-        # The values are packed as integers, but the file declares NaN as their fill value.
-        warnings.simplefilter("ignore", xr.SerializationWarning)
-        ds = xr.open_dataset(file) if file.exists() else xr.tutorial.open_dataset("eraint_uvz")
-    return ds[["u", "v"]].sel(month=1, level=[200, 850], drop=True).load()
+along = ["longitude", "latitude"]
+turning = stream.rename("s").fdgrad.gradient(along, metric="sphere")
+flowing = potential.rename("p").fdgrad.gradient(along, metric="sphere")
+wind = xr.Dataset(
+    {
+        "u": flowing.dp_dlongitude - turning.ds_dlatitude,
+        "v": flowing.dp_dlatitude + turning.ds_dlongitude,
+    }
+)
+wind.u.attrs = {"standard_name": "eastward_wind", "units": "m s-1"}
+wind.v.attrs = {"standard_name": "northward_wind", "units": "m s-1"}
 
+# %%
+# The vorticity knows its CF name and its unit, because the components know theirs.
 
-def jet(u: xr.DataArray) -> tuple[float, float, float]:
-    """Latitude, longitude and speed of the strongest westerly."""
-    latitude, longitude = u.stack(at=u.dims).idxmax().item()
-    return float(latitude), float(longitude), float(u.max())
+vorticity = wind.fdgrad.curl(u="u", v="v", metric="sphere", units="1e-5 s-1")
+vorticity
 
+# %%
+# Divergence is the other call.  The two components of the deformation need no formula with a
+# tangent of the latitude: they differ from vorticity and divergence by a northward derivative.
 
-def main() -> None:
-    """Print the table and draw the maps."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--figure", type=Path, default="vorticity.png")
-    figure = parser.parse_args().figure
-    wind = wind_of_january()
-    vorticity = xgrad.curl(u=wind.u, v=wind.v, metric="sphere")
-    jets = {}
-    print(f"jets at 200 hPa; vorticity in 1e-5 {vorticity.units}")
-    for hemisphere, half in HEMISPHERES.items():
-        latitude, longitude, speed = jets[hemisphere] = jet(wind.u.sel(level=200, latitude=half))
-        meridian = vorticity.sel(level=200, longitude=longitude)
-        north = meridian.sel(latitude=slice(latitude + 8, latitude + 3)).mean().item()
-        south = meridian.sel(latitude=slice(latitude - 3, latitude - 8)).mean().item()
-        print(
-            f"{hemisphere}: {speed:.1f} m s-1 at {latitude:.2f} N, {longitude:.2f} E; "
-            f"north of it {1e5 * north:.2f}, south of it {1e5 * south:.2f}"
-        )
+divergence = wind.fdgrad.divergence(u="u", v="v", metric="sphere", units="1e-5 s-1")
+northward = wind.fdgrad.gradient("latitude", metric="sphere", units="1e-5 s-1")
+stretching = divergence - 2 * northward.dv_dlatitude
+shearing = vorticity + 2 * northward.du_dlatitude
+deformation = np.hypot(stretching, shearing)
 
-    fig, axes = plt.subplots(2, 1, figsize=(11, 10), sharex=True, layout="constrained")
-    for ax, (level, largest) in zip(axes, {200: 8, 850: 4}.items(), strict=True):
-        now, zeta = wind.sel(level=level), vorticity.sel(level=level)
-        mesh = ax.pcolormesh(
-            zeta.longitude, zeta.latitude, 1e5 * zeta, vmin=-largest, vmax=largest, cmap="RdBu_r"
-        )
-        fig.colorbar(mesh, ax=ax, label="vorticity (10⁻⁵ s⁻¹)", pad=0.01)
-        few = now.isel(latitude=slice(8, -8, 8), longitude=slice(4, None, 12))
-        arrows = ax.quiver(
-            few.longitude, few.latitude, few.u, few.v, scale=2000 if level == 200 else 600,
-            width=0.0012,
-        )  # fmt: skip
-        ax.quiverkey(
-            arrows, 0.9, 1.04, 50 if level == 200 else 15,
-            f"{50 if level == 200 else 15} m s⁻¹", labelpos="E",
-        )  # fmt: skip
-        ax.set(title=f"January, {level} hPa", ylabel="latitude (°N)", ylim=(-85, 85))
-        ax.set(xticks=range(-180, 181, 60), yticks=range(-60, 61, 30))
-    speed = np.hypot(wind.u, wind.v).sel(level=200)
-    axes[0].contour(
-        speed.longitude, speed.latitude, speed, [40, 60], colors="darkgreen", linewidths=1.2
-    )
-    for latitude, longitude, _speed in jets.values():
-        axes[0].plot(longitude, latitude, "*", color="gold", markeredgecolor="black", markersize=15)
-    axes[0].set_title("January, 200 hPa; green: 40 and 60 m s⁻¹, stars: the jets")
-    axes[1].set_xlabel("longitude (°E)")
-    fig.savefig(figure, dpi=100)
+# %%
+# The maps have equal areas.
 
-
-if __name__ == "__main__":
-    main()
+fig, axs = plt.subplots(
+    2, 2, figsize=(11, 7), layout="compressed", subplot_kw={"projection": "mollweide"}
+)
+speed = np.hypot(wind.u, wind.v)
+panels = {
+    "Wind speed (m s⁻¹)": (speed, {"cmap": "viridis", "vmin": 0}),
+    "Vorticity (10⁻⁵ s⁻¹)": (vorticity, {"cmap": "RdBu_r", "vmin": -8, "vmax": 8}),
+    "Divergence (10⁻⁵ s⁻¹)": (divergence, {"cmap": "PuOr_r", "vmin": -0.6, "vmax": 0.6}),
+    "Deformation (10⁻⁵ s⁻¹)": (deformation, {"cmap": "magma_r", "vmin": 0}),
+}
+for ax, (title, (values, style)) in zip(axs.flat, panels.items(), strict=True):
+    mesh = ax.pcolormesh(lam, phi, values, **style)
+    fig.colorbar(mesh, ax=ax, location="bottom", shrink=0.7, pad=0.04)
+    ax.set_title(title)
+    ax.set(xticks=[], yticks=np.deg2rad([-60, -30, 0, 30, 60]))
+    ax.grid(color="0.5", linewidth=0.4)
+plt.show()

@@ -82,6 +82,10 @@ MORE_OPTIONS: list[tuple[list[str], Any]] = [
     ),
     (["--skipna", "--accuracy", "4"], {"skipna": True, "accuracy": 4}),
     (["--spacing", "y=0.5", "--spacing", "x=height"], {"spacing": {"y": 0.5, "x": "height"}}),
+    (
+        ["--constant", "time=levels", "--constant-by", "linear"],
+        {"constant": {"time": "levels"}, "constant_by": "linear"},
+    ),
 ]
 
 
@@ -89,7 +93,10 @@ MORE_OPTIONS: list[tuple[list[str], Any]] = [
 def test_options_that_numpy_does_not_have(commands: Session, source: Path, tmp_path: Path) -> None:
     with xr.open_zarr(source) as given:
         height = ("x", np.arange(100) ** 1.1)
-        given.assign_coords(height=height).load().to_zarr(tmp_path / "high.zarr", zarr_format=2)
+        levels = given.t.dims, np.arange(48.0)[:, None, None] + 0.1 * np.sin(given.t.values)
+        given.assign_coords(height=height, levels=levels).load().to_zarr(
+            tmp_path / "high.zarr", zarr_format=2
+        )
     common = ["gradient", tmp_path / "high.zarr", tmp_path / "out.zarr", "--dim", "y", "--dim", "x"]
     with xr.open_zarr(tmp_path / "high.zarr") as given:
         for arguments, options in MORE_OPTIONS:

@@ -100,3 +100,30 @@ def test_the_dateline_is_not_an_edge(reanalysis: xr.Dataset, dtype: str) -> None
     cut = z.fdgrad.magnitude(dims, metric="sphere", boundary={"longitude": "one-sided"})
     different = ((cut != found) & found.notnull()).any(["month", "level", "latitude"])
     assert np.flatnonzero(different).tolist() == [0, z.sizes["longitude"] - 1]
+
+
+def test_at_constant_pressure_hybrid_levels_have_the_gradient_of_pressure_levels(
+    reanalysis: xr.Dataset,
+) -> None:
+    wind = reanalysis[["u", "z"]].sel(month=1, drop=True).isel(latitude=slice(20, -20))
+    wind = wind.astype("f8").sortby("level")
+    # The parabola through the three levels: on any other levels, its values are known.
+    parabolas = wind.u.polyfit("level", 2).polyfit_coefficients
+    low = wind.z.sel(level=850)
+    ps = 700 + 150 * (low - low.min()) / (low.max() - low.min())
+    b = xr.DataArray(np.linspace(0, 1, 12) ** 1.5, dims="hybrid")
+    p = (200 * (1 - b) + b * ps).drop_vars("level").transpose("hybrid", ...)
+    u = xr.polyval(p, parabolas).rename("u").transpose(*p.dims).assign_coords(p=p)
+    held = u.fdgrad.gradient(
+        ["longitude", "latitude"], metric="sphere", constant={"hybrid": "p"}, skipna=True
+    )
+    plain = u.fdgrad.gradient(["longitude", "latitude"], metric="sphere")
+    each = parabolas.rename("u").fdgrad.gradient(["longitude", "latitude"], metric="sphere")
+    for name, found in held.items():
+        exact = xr.polyval(p, each[name]).transpose(*p.dims)
+        inner = {dim: slice(1, -1) for dim in ("latitude", "longitude", "hybrid")}
+        both = abs(found - exact).isel(inner).where(abs(exact.isel(inner)) > 0)
+        scale = float(abs(exact).max())
+        # Where a neighbour lacks this pressure, the derivative has the other side only.
+        assert float((both < 1e-10 * scale).mean()) > 0.9
+        assert float(abs(plain[name] - exact).max()) > 0.01 * scale

@@ -77,6 +77,12 @@ Order: TypeAlias = Literal[1, 2, 3, 4]
 #: flux.
 Form: TypeAlias = Literal["advective", "flux"]
 
+#: ``{dim: what is held constant in place of its index}``, by name or as a DataArray.
+ConstantLike: TypeAlias = Mapping[Any, Any] | None
+
+#: How a neighbouring column is taken at the height of a cell.
+ConstantBy: TypeAlias = Literal["interpolation", "linear", "chain"]
+
 #: How the progress of a job is shown on stderr.
 Progress: TypeAlias = Literal["auto", "bar", "log", "none"]
 

@@ -262,6 +262,7 @@ _READ_AS: dict[str, dict[str, Any]] = {
         for name, value in zip(PER_DIM, ("CELLS", "LENGTH", "ORDER", "KIND"), strict=True)
     },
     "period": {"type": _PerDim(), "multiple": True},
+    "constant": {"type": _Component(), "multiple": True},
     "datetime_unit": {"metavar": "UNIT"},
     "metric": {"metavar": "METRIC"},
     "radius": {"type": float, "metavar": "METRES"},
@@ -398,7 +399,7 @@ def _run(operation: Operation, source: tuple[str, ...], target: str, **options: 
         dim = _each_once("--component", options.pop("components"))
     for name in set(options) & {"edge_order", "accuracy", "order"}:
         options[name] = int(options[name])
-    for name in set(options) & {"spacing", "period"}:
+    for name in set(options) & {"spacing", "period", "constant"}:
         options[name] = _each_once(f"--{name}", options[name])
     for name in set(options) & {"boundary", *PER_DIM}:
         default = keywords_of(OperationOptions)[name][1].default

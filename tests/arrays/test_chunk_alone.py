@@ -32,7 +32,7 @@ def test_the_chunks_are_those_of_the_whole(boundary: Any, accuracy: Any, skipna:
     whole = combine.differentiate(F, 0.5, 0, scheme, seam)
     stencil = of_axis(0.5, 24, scheme, F.dtype, seam)
     way = Way(0, 0, scheme.face, scheme)
-    outputs = {7: Output((Part(0, way, None, None, None),), "sum", np.dtype("f8"))}
+    outputs = {7: Output((Part(0, way, None, None, ()),), "sum", np.dtype("f8"))}
     # Each block under a key of its own, as those of an array in memory.
     keys = {(0, block): f"block {block[0]}" for block in BLOCKS}
     sources = Sources(keys, tuple(keys.values()))
@@ -44,7 +44,7 @@ def test_the_chunks_are_those_of_the_whole(boundary: Any, accuracy: Any, skipna:
 
 
 def test_slots_stand_for_values_that_arrive_with_the_task() -> None:
-    parts = (Part(0, None, Slot(1), None, None), Part(0, None, -2.0, None, None))
+    parts = (Part(0, None, Slot(1), None, ()), Part(0, None, -2.0, None, ()))
     outputs = {0: Output(parts, "sum", np.dtype("f8"))}
     sources = Sources({(0, (0,)): "f"}, ("f",))
     found = compute(

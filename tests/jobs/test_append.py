@@ -345,19 +345,24 @@ def test_an_object_store_says_that_it_is_incomplete(bucket: Bucket, folder: Path
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", ["disk", "workers", "icechunk"])
-def test_twenty_appends_with_random_kills_equal_one_full_run(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["disk", "workers", "s3", "icechunk"])
+def test_twenty_appends_with_random_kills_equal_one_full_run(
+    kind: str, bucket: Bucket, tmp_path: Path
+) -> None:
     rng, source = seeded(), tmp_path / "in.zarr"
     case = Case(data(np.cumsum(rng.random(90) + 0.1), gaps=0.1), (), chunks={"time": 2})
-    target = f"icechunk:{tmp_path / 'out.zarr'}" if kind == "icechunk" else tmp_path / "out.zarr"
-    command = ["gradient", source, target, "--append", "time"]
+    targets: dict[str, Any] = {
+        "s3": "s3://bucket/killed.zarr", "icechunk": f"icechunk:{tmp_path / 'out.zarr'}",
+    }  # fmt: skip
+    command = ["gradient", source, targets.get(kind, tmp_path / "out.zarr"), "--append", "time"]
     command += ["--workers", 2] if kind == "workers" else []
+    env = bucket.environment if kind == "s3" else None
     before, killed, length = 0, 0, 3.0
     for n in [4 * k + 10 for k in range(20)]:
         write(case, source, before, n)
         before = n
         for _ in range(3):
-            process, start = started(*command), time.perf_counter()
+            process, start = started(*command, env=env), time.perf_counter()
             try:
                 process.communicate(timeout=rng.uniform(0.3, 1.1) * length)
             except subprocess.TimeoutExpired:
@@ -367,11 +372,14 @@ def test_twenty_appends_with_random_kills_equal_one_full_run(kind: str, tmp_path
             else:
                 assert process.returncode == 0
                 length = time.perf_counter() - start
-        assert run(*command).returncode == 0
+        assert run(*command, env=env).returncode == 0
     xgrad.to_zarr("gradient", source, tmp_path / "full.zarr")
     if kind == "icechunk":
         xgrad.to_zarr("gradient", source, f"icechunk:{tmp_path / 'full'}")
         assert _values(tmp_path / "out.zarr") == _values(tmp_path / "full")
+    elif kind == "s3":
+        require_same(bucket.get("killed.zarr", tmp_path / "seen"), tmp_path / "full.zarr")
+        assert not bucket.keys("killed.zarr.partial")
     else:
         require_same(tmp_path / "out.zarr", tmp_path / "full.zarr")
     assert killed >= 10

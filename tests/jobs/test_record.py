@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 import xarray as xr
 import zarr
 
 import xgrad
-from tests.jobs.growing import Case, data, job, write
+from tests.jobs.growing import Case, data, job, require_same, write
 from xgrad.jobs import record
+from xgrad.stores.lasting import digest
 
 
 def attribute(store: Path) -> Any:
@@ -54,3 +58,103 @@ def test_a_record_travels_with_what_is_read_and_vouches_for_nothing_else(tmp_pat
         )
     with pytest.raises(ValueError, match="'du_dx' in `target` has changed"):
         job(case, tmp_path / "in.zarr", tmp_path / "twice.zarr", append="time")
+
+
+def test_a_store_of_an_earlier_version_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case(data(20)[["u"]], (12, 20), along="time")
+    write(case, tmp_path / "in.zarr", 0, 12)
+    job(case, tmp_path / "in.zarr", tmp_path / "out.zarr")
+    assert importlib.metadata.version("xgrad") not in attribute(tmp_path / "out.zarr")
+    write(case, tmp_path / "in.zarr", 12, 20)
+    assert job(case, tmp_path / "in.zarr", tmp_path / "out.zarr", append="time").reused > 0.3
+    job(case, tmp_path / "in.zarr", tmp_path / "full.zarr")
+    require_same(tmp_path / "out.zarr", tmp_path / "full.zarr")
+    # One that computes otherwise does not mix its results with the others.
+    monkeypatch.setattr(record, "ARITHMETIC", record.ARITHMETIC + 1)
+    message = r"differs in the version of the results; .*compute everything with `overwrite`"
+    with pytest.raises(ValueError, match=message):
+        job(case, tmp_path / "in.zarr", tmp_path / "out.zarr", append="time")
+
+
+def _values(dtype: str, shape: tuple[int, ...] = (17, 16, 15)) -> Any:
+    """Numbers that every machine makes alike."""
+    return (np.arange(np.prod(shape)) * 7919 % 1009 - 500).reshape(shape).astype(dtype) / 8
+
+
+def _results() -> dict[str, Any]:
+    """Results of all kinds: names, attributes and bits, or six digits where a sine is in them."""
+    uneven = np.arange(17.0) ** 2 / 4
+    dates = np.datetime64("2000-01-01", "s") + np.arange(17) * np.timedelta64(21600, "s")
+    place = {"lat": np.arange(16) * 5.0 - 30, "lon": np.arange(15) * 24.0}
+    dims = ("time", "lat", "lon")
+    given = xr.Dataset(
+        {name: (dims, _values(kind), {"units": "K"}) for name, kind in [("u", "f4"), ("v", "f8")]},
+        {"time": uneven, **place},
+    )
+    gaps = given.where(given.v % 7 != 0)
+    flow, level = {"lon": "u", "lat": "v"}, ["lat", "lon"]
+    around: Any = {"boundary": {"lon": "periodic"}, "period": {"lon": 360.0}}
+    exact = [
+        given.fdgrad.gradient(), given.astype("i2").fdgrad.gradient("time", edge_order=2),
+        given.assign_coords(time=dates).fdgrad.gradient("time", datetime_unit="h"),
+        *(given.fdgrad.gradient(accuracy=accuracy) for accuracy in (4, 6, 8)),
+        *(gaps.fdgrad.gradient(skipna=True, accuracy=accuracy) for accuracy in (2, 4)),
+        given.fdgrad.gradient("lon", **around),
+        given.fdgrad.gradient("time", boundary=("extend", 3.0)),
+        given.fdgrad.gradient("lat", boundary=("reflect", "nan")),
+        *(given.fdgrad.derivative("time", order=order) for order in (1, 2, 3, 4)),
+        given.fdgrad.magnitude(level), given.fdgrad.laplacian(["time", "lat"]),
+        given.fdgrad.hessian(level), given.fdgrad.divergence(flow), given.fdgrad.curl(flow),
+    ]  # fmt: skip
+    rounded = [
+        given.fdgrad.direction(level), given.fdgrad.gradient(level, metric="sphere"),
+        given.fdgrad.laplacian(level, metric="ellipsoid"),
+        given.fdgrad.divergence(flow, metric="sphere"), given.fdgrad.curl(flow, metric="sphere"),
+    ]  # fmt: skip
+    found = {}
+    for k, one in enumerate([*exact, *rounded]):
+        for name, each in (one if isinstance(one, xr.Dataset) else one.to_dataset()).items():
+            values = np.where(np.isnan(each.values), np.nan, each.values)
+            if k >= len(exact):
+                values = np.round(values / np.nanmax(abs(values)), 6) + 0.0
+            found[f"{k} {name}"] = [
+                sorted(each.attrs.items()),
+                each.dims,
+                values.astype(each.dtype),
+            ]
+    return found
+
+
+def test_results_are_those_of_the_version_of_the_results() -> None:
+    """If this fails because results are to change, raise `ARITHMETIC` and put the digest here."""
+    expected = {1: "9c083df654077bf5"}
+    assert digest(_results()) == expected[record.ARITHMETIC]
+
+
+def test_a_job_is_described_as_in_stores_of_this_version_of_the_results(tmp_path: Path) -> None:
+    """If this fails, stores that were made before do not grow: describe jobs as before.
+
+    Where that cannot be, raise `ARITHMETIC`, so that the message says why, and put the digest here.
+    """
+    whole = np.arange(24.0).reshape(6, 4)
+    level = np.add.outer(np.arange(6.0) ** 2, np.zeros(4))
+    coords: Any = {"time": np.arange(6.0), "x": np.arange(4.0), "level": (("time", "x"), level)}
+    given = xr.Dataset({"u": (("time", "x"), whole), "v": (("time", "x"), 2 * whole)}, coords)
+    given.to_zarr(tmp_path / "in.zarr", zarr_format=2, consolidated=False)
+    found = []
+    for k, (operation, dim, options) in enumerate(
+        [
+            ("gradient", None, {"accuracy": 4, "boundary": "extend"}),
+            ("hessian", ["time", "x"], {}),
+            ("curl", {"time": "u", "x": "v"}, {}),
+            ("gradient", "time", {"spacing": {"time": "level"}}),
+            ("gradient", "x", {"boundary": "periodic", "period": {"x": 4.0}}),
+        ]
+    ):
+        target: Any = tmp_path / f"{k}.zarr"
+        xgrad.to_zarr(cast(Any, operation), tmp_path / "in.zarr", target, dim=dim, **options)
+        found.append(json.loads(attribute(target))["job"])
+    expected = {1: "c0f1a2b7ec54fef9"}
+    assert digest(found) == expected[record.ARITHMETIC], found

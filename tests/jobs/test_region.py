@@ -12,8 +12,10 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import xgrad
 from tests.helpers import same_bits, same_bytes, wild
-from tests.jobs.helpers import OPTIONS, SMALL, compare, small
+from tests.jobs.helpers import OPTIONS, SMALL, assert_equal, compare, small
+from tests.operators.seas import seamount
 from xgrad.jobs.api import gradient_to_zarr
 from xgrad.jobs.assignment import loaded
 
@@ -163,3 +165,51 @@ def test_chunks_of_only_nan_are_written(tmp_path: Path) -> None:
     gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", dim="x")
     array: Any = zarr.open_group(tmp_path / "out.zarr")["dt_dx"]
     assert array.nchunks_initialized == array.nchunks == 4
+
+
+@pytest.mark.parametrize(
+    ("operation", "options"),
+    [
+        ("gradient", {"dim": ["x", "y"], "skipna": True}),
+        ("laplacian", {"dim": ["x", "y"]}),
+        pytest.param("gradient", {"dim": "time"}, marks=pytest.mark.thorough),
+        pytest.param(
+            "derivative", {"dim": ["x", "y"], "constant_by": "linear"}, marks=pytest.mark.thorough
+        ),
+        pytest.param(
+            "magnitude", {"dim": ["x", "y"], "constant_by": "chain"}, marks=pytest.mark.thorough
+        ),
+    ],
+)
+@pytest.mark.parametrize("in_time", [True, False])
+def test_a_job_holds_heights_constant(
+    operation: str, options: dict[str, Any], tmp_path: Path, *, in_time: bool
+) -> None:
+    z = seamount(0.5, 17, 6, levels=8)
+    t = xr.DataArray([0.0, 1.0, 2.0], {"time": [0.0, 1.0, 2.0]}, "time")
+    q = (np.exp(z / 700) * np.sin(z.x / 9e3 + z.y / 5e3) * (1 + t)).transpose("time", ...)
+    z = (z * (1 + 0.01 * t)).transpose("time", ...) if in_time else z
+    ds = xr.Dataset({"q": q}).assign_coords(z=z).drop_attrs()
+    stored = ds.chunk(time=1, s=3, y=2, x=5)
+    stored.to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    options = options | {"constant": {"s": "z"}}
+    target = tmp_path / "out.zarr"
+    xgrad.to_zarr(operation, tmp_path / "in.zarr", target, **options)
+    expected = getattr(ds.fdgrad, operation)(**options)
+    assert_equal(target, expected)
+    with xr.open_zarr(target) as found:
+        assert all(one.encoding["chunks"] == (1, 3, 2, 5) for one in found.data_vars.values())
+
+
+def test_a_job_takes_heights_as_an_array_and_makes_those_of_formula_terms(tmp_path: Path) -> None:
+    z = seamount(0.5, 17, levels=8)
+    ds = xr.Dataset({"q": np.exp(z / 700)}).drop_attrs()
+    bottom = z.isel(s=0, drop=True) / ds.s[0]
+    attrs = {"standard_name": "ocean_sigma_coordinate"}
+    terms = {"formula_terms": "sigma: s eta: eta depth: depth"}
+    ds = ds.assign_coords(s=ds.s.assign_attrs(attrs, **terms), eta=0.0, depth=bottom)
+    ds.chunk(s=3, x=5).to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    for constant in (z.drop_vars(["x", "s"]), "formula_terms"):
+        target = tmp_path / f"{isinstance(constant, str)}.zarr"
+        xgrad.to_zarr("gradient", tmp_path / "in.zarr", target, dim="x", constant={"s": constant})
+        assert_equal(target, ds.fdgrad.gradient("x", constant={"s": constant}))

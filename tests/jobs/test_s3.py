@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 import xgrad
 from tests.command import Session, fails, session, started, stopped
 from tests.jobs.bucket import Bucket
 from tests.jobs.helpers import assert_equal, dataset, kill_when
+from xgrad.stores import listing
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +157,29 @@ def test_two_processes_do_not_write_one_target_on_s3(bucket: Bucket, tmp_path: P
               env=bucket.environment)  # fmt: skip
     _, shown = first.communicate()
     assert first.returncode == 0, shown
+
+
+@pytest.mark.thorough
+def test_a_listing_takes_no_more_memory_for_more_chunks(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in bucket.environment.items():
+        monkeypatch.setenv(name, value)
+    peaks, marks = [], []
+    for n in (40, 80):
+        url = f"s3://bucket/listed{n}.zarr"
+        array: Any = zarr.create_array(
+            url, shape=(n, 50), chunks=(1, 1), dtype="f4", fill_value=0, compressors=None
+        )
+        for i, j in np.ndindex(n, 50):
+            bucket.client.put_object(Bucket="bucket", Key=f"listed{n}.zarr/c/{i}/{j}", Body=b"abcd")
+        tracemalloc.start()
+        found = listing.listed(array)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert found.n_missing == 0
+        assert found.is_marked
+        marks.append(found.slabs[0][:40])
+    # A page at a time, also in the server, which is in this process.
+    assert peaks[1] < 1.3 * peaks[0]
+    assert marks[0] == marks[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,14 @@ from xgrad._typing import FIRST, LAST, STEP, WEIGHTS
 from xgrad.errors import CoordinateError
 from xgrad.stencils import closed_form
 from xgrad.stencils.scheme import Scheme
-from xgrad.stencils.table import coastal_table, first_derivative, of_products, table_of, windows
+from xgrad.stencils.table import (
+    coastal_table,
+    first_derivative,
+    leave_range,
+    of_products,
+    table_of,
+    windows,
+)
 
 
 @pytest.mark.parametrize("edge_order", [1, 2])
@@ -137,3 +145,18 @@ def test_windows_hold_the_steps_around_each_cell() -> None:
     along = np.concatenate([ghosts, steps, np.full(scheme.depth, np.nan)])
     for cell in range(6):
         assert same_bits(found[:, cell], along[cell : cell + 2 * scheme.depth])
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@given(st.integers(-1100, 1000), st.integers(-1100, 1000))
+def test_steps_leave_the_range_if_a_denominator_loses_digits(dtype: str, a: int, b: int) -> None:
+    info = np.finfo(dtype)
+    with np.errstate(over="ignore"):
+        h1, h2 = np.ldexp(np.ones(2), [a, b]).astype(dtype)
+    if not (0 < h1 < np.inf and 0 < h2 < np.inf):
+        return
+    exact = [Fraction(float(x)) for x in (h1, h2)]
+    total = sum(exact)
+    products = [exact[0] * total, exact[0] * exact[1], exact[1] * total]
+    inside = all(Fraction(float(info.tiny)) <= p <= Fraction(float(info.max)) for p in products)
+    assert leave_range(np.array([h1, h2])).tolist() == [not inside]

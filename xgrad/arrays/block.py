@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from xgrad._typing import AnyArray
 from xgrad.arrays.term import How
+from xgrad.errors import CoordinateWarning, warn
 from xgrad.kernels import tabled
+from xgrad.kernels.constant_height import AtHeight
 from xgrad.kernels.layout import tiles
 from xgrad.kernels.piece import Piece
 
@@ -83,11 +85,27 @@ def _fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
     good: list[bool] = []
     # Overflow and infinity minus infinity show in the result, as in the kernels: no warnings.
     with np.errstate(all="ignore"):
-        for tile in tiles(tuple(slice(0, n) for n in out.shape), out.strides, _CELLS_OF_A_TILE):
+        strides = [0 if k in _whole(pieces) else step for k, step in enumerate(out.strides)]
+        for tile in tiles(tuple(slice(0, n) for n in out.shape), tuple(strides), _CELLS_OF_A_TILE):
             sums = (_sum(one.cut(tile).values(work, good) for one in terms) for terms in components)
             out[tile] = _FOLDED[how](sums)
             _settle(out[tile])
     return all(good)
+
+
+def _whole(pieces: Sequence[Piece]) -> set[int]:
+    """The axes along which columns are needed as a whole."""
+    return {one.stencil.levels for one in pieces if isinstance(one.stencil, AtHeight)}
+
+
+def report(pieces: Iterable[Piece]) -> None:
+    """Warn that columns of what is held constant are not monotonic."""
+    for name in {one.stencil.name for one in pieces if isinstance(one.stencil, AtHeight)}:
+        warn(
+            f"{name!r}, which `constant` holds, is not strictly monotonic in some of its columns, "
+            "or has a missing value inside: derivatives there are NaN",
+            CoordinateWarning,
+        )
 
 
 def fold_pair(one: Sequence[Piece], other: Sequence[Piece], outs: Sequence[AnyArray]) -> bool:

@@ -11,7 +11,7 @@ from xgrad._typing import AnyArray
 from xgrad.arrays import block
 from xgrad.arrays.block_cache import BlockCache, Face, Index
 from xgrad.arrays.halo import at_both_edges, of_factor, surrounded
-from xgrad.arrays.term import How
+from xgrad.arrays.term import Held, How, of_block
 from xgrad.kernels.cells import Cells, along
 from xgrad.kernels.piece import Piece
 from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions, Stencil
@@ -184,9 +184,11 @@ class Part(NamedTuple):
         As in the term; a slot for an array.
     component : int or None
         As in the term.
-    inside : Slot, tuple of three slots or None
-        Stands for what the cells are multiplied by, with the cells beside them: as one value, or as
-        the blocks below, here and above.
+    known : tuple of (Slot, tuple of three slots, or Way)
+        For each array whose cells are needed as those of the data are: what stands for it with the
+        cells beside it, as one value or as the blocks below, here and above; or how it is read.
+    held : Held or None
+        What is held constant.
     columns : OfColumns or None
         If the columns have their own positions.
     """
@@ -195,14 +197,15 @@ class Part(NamedTuple):
     way: Way | None
     factor: Any
     component: int | None
-    inside: Slot | tuple[Slot, Slot, Slot] | None
+    known: tuple[Slot | tuple[Slot, Slot, Slot] | Way, ...]
+    held: Held | None = None
     columns: OfColumns | None = None
 
     @property
     def ways(self) -> list[Way]:
         """How the data are read, and the positions."""
         there = None if self.columns is None else self.columns.there
-        return [one for one in (self.way, there) if isinstance(one, Way)]
+        return [one for one in (self.way, there, *self.known) if isinstance(one, Way)]
 
 
 class Output(NamedTuple):
@@ -283,7 +286,8 @@ def compute(
         pieces = [_piece(part, next(own), blocks, place, faces, slots) for part in one.parts]
         like = blocks[one.parts[0].source]
         found[k] = np.empty_like(like, dtype=one.dtype, subok=False)
-        block.fold(pieces, one.how, found[k])
+        if not block.fold(pieces, one.how, found[k]):
+            block.report(pieces)
     return found
 
 
@@ -314,13 +318,17 @@ def _piece(
     factor = slots[part.factor.number] if isinstance(part.factor, Slot) else part.factor
     if part.way is None:
         return Piece(Cells.alone(f), None, factor, part.component)
-    inside, known, way = part.inside, None, part.way
-    if isinstance(inside, Slot):
-        known = slots[inside.number]
-    elif inside is not None:
-        given = [slots[one.number] for one in inside]
-        known = way.known(given, place, of_factor(way.scheme), ghosts.values)
+    way, known = part.way, []
+    for one in part.known:
+        if isinstance(one, Slot):
+            known.append(slots[one.number])
+        elif isinstance(one, Way):
+            known.append(one.cells(blocks[one.source], place, faces))
+        else:
+            given = [slots[each.number] for each in one]
+            known.append(way.known(given, place, of_factor(way.scheme), ghosts.values))
     own: Stencil | None = stencil
     if part.columns is not None:
         own = part.columns.stencil(way, place, blocks, faces, slots)
-    return Piece(way.cells(f, place, faces), own, factor, part.component, known)
+    piece = of_block(way.cells(f, place, faces), own, known, part.held)
+    return piece._replace(factor=factor, component=part.component)

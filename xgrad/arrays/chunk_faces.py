@@ -17,6 +17,8 @@ from dask.layers import ArrayValuesDep
 from xgrad._typing import AnyArray
 from xgrad.arrays import chunks
 from xgrad.arrays.engines import module_of
+from xgrad.arrays.in_chunks import Chunks
+from xgrad.arrays.term import Term
 from xgrad.stencils.scheme import Scheme
 
 # Extra tasks that the last chunks along an axis wait for: fewer have less effect, more no further.
@@ -46,6 +48,21 @@ def merged(
         sizes[axis] = chunks.merged(sizes[axis], least=face, least_at_ends=at_ends)
     # dask's overlap loses empty chunks at a seam.
     return tuple(chunks.merged(own, least=1, least_at_ends=1) if 0 in own else own for own in sizes)
+
+
+def of_terms(given: tuple[tuple[int, ...], ...], terms: Iterable[Term]) -> Chunks:
+    """Merge the chunks that are too short for some terms, and those of columns needed whole.
+
+    Examples
+    --------
+    >>> of_terms(((2, 2), (4,)), [Term("f", 1, 1.0, held=Held(None, 0))])
+    ((4,), (4,))
+    """
+    every = list(terms)
+    whole = {term.held.axis for term in every if term.held is not None}
+    sizes = tuple((sum(own),) if k in whole else own for k, own in enumerate(given))
+    needs = [(term.axis, term.scheme, term.face) for term in every if term.axis is not None]
+    return merged(sizes, needs)
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,10 @@ class TermPlan(NamedTuple):
         The term.
     stencil : OfAnAxis or None
         The stencil, unless the columns have their own positions.
-    factor, product : array, number or None
+    factor : array, number or None
         As in the term, in the chunks of the data if lazy.
+    known : tuple of (array or int)
+        Those of the term, in the chunks of the data if lazy, or as the number of a source.
     columns : tuple
         Empty, or the positions, lazy or as the number of a source, and the extreme steps.
     """
@@ -46,7 +48,7 @@ class TermPlan(NamedTuple):
     term: Term
     stencil: OfAnAxis | None
     factor: Any
-    product: Any
+    known: tuple[Any, ...]
     columns: tuple[Any, ...] = ()
 
     @property
@@ -56,8 +58,9 @@ class TermPlan(NamedTuple):
 
     @property
     def read(self) -> list[int]:
-        """The sources that are read: that of the data, and that of wide positions."""
-        return [one for one in (self.source, *self.columns[:1]) if isinstance(one, int)]
+        """The sources that are read: that of the data, and those of wide positions and heights."""
+        every = (self.source, *self.columns[:1], *self.known)
+        return [one for one in every if isinstance(one, int)]
 
 
 def _planned(
@@ -69,12 +72,14 @@ def _planned(
         columns = _columns(term, array.shape, chunks, engine, number)
     elif term.axis is not None:
         stencil = term.stencil(array.shape[term.axis], array.dtype)
-    factor, product = term.factor, term.product
+    source, factor = number(array), term.factor
     if np.ndim(factor):
         factor = in_chunks(factor, chunks, engine)
-    if is_lazy(product):
-        product = in_chunks(product, chunks, engine)
-    return TermPlan(number(array), term, stencil, factor, product, columns)
+    known = [in_chunks(one, chunks, engine) if is_lazy(one) else np.asarray(one)
+             for one in term.known]  # fmt: skip
+    if term.held is not None and is_wide(term.held.array, array.shape):
+        known[-1] = number(known[-1])
+    return TermPlan(source, term, stencil, factor, tuple(known), columns)
 
 
 def _columns(
@@ -135,11 +140,12 @@ class Plan(NamedTuple):
         terms = [
             own._replace(
                 factor=getattr(own.factor, "name", own.factor),
-                product=getattr(own.product, "name", own.product),
+                known=tuple(getattr(one, "name", one) for one in own.known),
                 columns=tuple(getattr(one, "name", one) for one in own.columns),
                 term=own.term._replace(
-                    factor=None, inside=None if own.product is not None else own.term.inside,
+                    factor=None, inside=own.term.inside if own.term.product is None else None,
                     along=own.period if own.columns else own.term.along,
+                    held=own.term.held and own.term.held.bare,
                 ),
             )
             for one in self.outputs
@@ -178,7 +184,7 @@ class Plan(NamedTuple):
     def factors(self) -> list[Any]:
         """The lazy arrays that chunks wait for: factors, thin positions and extreme steps."""
         terms = [own for one in self.outputs for own in one.terms]
-        every = [one for own in terms for one in (own.factor, own.product, *own.columns)]
+        every = [one for own in terms for one in (own.factor, *own.known, *own.columns)]
         return [one for one in every if is_lazy(one)]
 
     def levels(self, of_source: Callable[[Any], int | None]) -> int | None:

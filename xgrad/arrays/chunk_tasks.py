@@ -152,10 +152,11 @@ class ChunkTasks:
             own = self.plan.outputs[k].terms[n]
             if is_lazy(own.factor):
                 yield _block_key(own.factor, index)
-            if is_lazy(own.product):
-                yield from self._around(own.product, own.term, index)
-            elif own.product is not None:
-                yield self._known(k, n, own.term, index)
+            for number, one in enumerate(own.known):
+                if is_lazy(one):
+                    yield from self._around(one, own.term, index)
+                elif not isinstance(one, int):
+                    yield self._known((k, n, number), one, own.term, index)
             if own.columns:
                 x, *ends = own.columns
                 if is_lazy(x):
@@ -182,17 +183,17 @@ class ChunkTasks:
     def _box(self, index: Index) -> tuple[slice, ...]:
         return tuple(slice(b[i], b[i + 1]) for b, i in zip(self.bounds, index, strict=True))
 
-    def _known(self, k: int, n: int, term: Term, index: Index) -> Any:
-        """The key of the known factor of a chunk and of the cells beside it."""
-        product, axis = term.product, term.axis
+    def _known(self, which: tuple[int, ...], known: AnyArray, term: Term, index: Index) -> Any:
+        """The key of what is known over a chunk and of the cells beside it."""
+        axis = term.axis
         assert axis is not None
-        place = tuple(0 if side == 1 else i for i, side in zip(index, product.shape, strict=True))
-        key = (f"{self.name}-known", k, n, *place)
+        place = tuple(0 if side == 1 else i for i, side in zip(index, known.shape, strict=True))
+        key = (f"{self.name}-known", *which, *place)
         if key not in self.tasks:
             box = self._box(index)
 
             def beside(cells: slice) -> AnyArray:
-                return thin(product, (*box[:axis], cells, *box[axis + 1 :]))
+                return thin(known, (*box[:axis], cells, *box[axis + 1 :]))
 
             size, scheme = self.plan.sources[0].shape[axis], of_factor(term.scheme)
             cells = surrounded(
@@ -212,22 +213,27 @@ def _output(plan: OutputPlan, slots: Iterator[int]) -> Output:
     """What chunks compute of a result; slots for arrays are numbered in the order of the terms."""
     parts = []
     for planned in plan.terms:
-        source, term, _, factor, product, columns = planned
+        source, term, _, factor, known, columns = planned
         way = None if term.axis is None else Way(source, term.axis, term.face, term.scheme)
         own = Slot(next(slots)) if is_lazy(factor) else factor
-        inside: Any = None
-        if is_lazy(product):
-            inside = _three(slots)
-        elif product is not None:
-            inside = Slot(next(slots))
+        beside = tuple(_beside(one, way, slots) for one in known)
         positions = None
         if columns and way is not None:
             there = _three(slots) if is_lazy(columns[0]) else way._replace(
                 source=columns[0]
             )  # fmt: skip
             positions = OfColumns(there, Slot(next(slots)), Slot(next(slots)), planned.period)
-        parts.append(Part(source, way, own, term.component, inside, positions))
+        held = None if term.held is None else term.held.bare
+        parts.append(Part(source, way, own, term.component, beside, held, positions))
     return Output(tuple(parts), plan.how, plan.dtype)
+
+
+def _beside(known: Any, way: Way | None, slots: Iterator[int]) -> Any:
+    """Where the cells of something known are."""
+    if isinstance(known, int):
+        assert way is not None
+        return way._replace(source=known, scheme=of_factor(way.scheme))
+    return _three(slots) if is_lazy(known) else Slot(next(slots))
 
 
 def _three(slots: Iterator[int]) -> tuple[Slot, Slot, Slot]:

@@ -6,10 +6,9 @@ need, and one function does the arithmetic.  So eager and lazy results have the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from xgrad._typing import Steps
 from xgrad.arrays import eager, engines
@@ -23,6 +22,7 @@ def combine(arrays: Mapping[Hashable, Any], terms: Sequence[Term], how: How = "s
 
     Examples
     --------
+    >>> import numpy as np
     >>> f = np.array([[0.0, 4.0], [3.0, 7.0]])
     >>> combine({"f": f}, [Term("f", 0, 1.0), Term("f", 1, 1.0)], "norm")
     array([[5., 5.],
@@ -73,9 +73,10 @@ def _unchained(one: Combination) -> Combination:
     """The combination, checked, with what its terms are taken of computed."""
     for array in one.arrays.values():
         engines.refuse_other_kinds("the data", array)
-    for array in (*one.arrays.values(), *one.lazy):
+    lazy = one.lazy
+    for array in (*one.arrays.values(), *lazy):
         require_known_chunks("the data", array)
-    engines.refuse_a_mixture(one.lazy)
+    engines.refuse_a_mixture(lazy)
     assert one.dtype is not None  # values of its dtype can be subtracted
     return one if all(term.of is None for term in one.terms) else unchained(one, combine)
 
@@ -97,9 +98,10 @@ def require_known_chunks(what: str, array: Any) -> None:
 
     Examples
     --------
+    >>> import numpy as np
     >>> require_known_chunks("the data", np.zeros(3))
     """
-    if any(np.isnan(size) for size in array.shape):
+    if any(map(math.isnan, array.shape)):
         raise ChunkError(
             f"the chunk sizes of {what} are unknown, so its edges cannot be found; call "
             "`.compute_chunk_sizes()` on the dask array first"
@@ -130,6 +132,7 @@ def differentiate(
 
     Examples
     --------
+    >>> import numpy as np
     >>> differentiate(np.array([0.0, 1.0, 4.0, 9.0]), 1.0, 0, Scheme(edge_order=2))
     array([0., 2., 4., 6.])
     """

@@ -9,7 +9,7 @@ import numpy as np
 from xgrad._typing import AnyArray
 from xgrad.arrays import block, buffers, column_ends
 from xgrad.arrays.halo import at_both_edges, of_factor
-from xgrad.arrays.term import Combination, How, Positions, Term, as_float
+from xgrad.arrays.term import Combination, How, Positions, Term, as_float, of_block
 from xgrad.arrays.threads import in_threads
 from xgrad.kernels.cells import Cells
 from xgrad.kernels.piece import Piece
@@ -58,6 +58,8 @@ def _combine(one: Combination) -> AnyArray:
         for term in terms:
             if isinstance(term.along, Positions) and term.along.complain is not None:
                 column_ends.checked(term)
+            if term.held is not None and term.held.complain is not None:
+                term.held.complain()
     return out
 
 
@@ -76,7 +78,7 @@ def _share_derivatives(one: Combination, other: Combination) -> bool:
 
 
 def _is_along_index(term: Term) -> bool:
-    return isinstance(term.along, float) and term.inside is None
+    return isinstance(term.along, float) and term.inside is None and term.held is None
 
 
 def _combine_pair(first: Combination, second: Combination) -> list[AnyArray]:
@@ -96,16 +98,18 @@ def _combine_pair(first: Combination, second: Combination) -> list[AnyArray]:
     return outs
 
 
-def _longest(out: AnyArray) -> int:
-    """The axis whose parts are contiguous in memory."""
-    return max(range(out.ndim), key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
+def _longest(out: AnyArray, terms: Sequence[Term] = ()) -> int:
+    """The axis whose parts are contiguous in memory, but none whose columns a term needs whole."""
+    whole = {term.held.axis for term in terms if term.held is not None}
+    axes = [k for k in range(out.ndim) if k not in whole]
+    return max(axes, key=lambda k: (out.shape[k] > 1) * abs(out.strides[k]))
 
 
 def _pieces(
     arrays: Mapping[Hashable, AnyArray], terms: Sequence[Term], how: How, out: AnyArray
 ) -> tuple[int, Callable[[slice], bool]]:
     """Return how many pieces threads can share, and a function that computes some of them."""
-    cut = _longest(out)
+    cut = _longest(out, terms)
     first = terms[0]
     alone = len(terms) == 1 and how == "sum" and first.factor is None
     if alone and first.axis == cut and isinstance(first.along, Positions):
@@ -123,7 +127,8 @@ def _pieces(
 
     def some(part: slice) -> bool:
         box = (*whole[:cut], part, *whole[cut + 1 :])
-        return block.fold([one.cut(box) for one in pieces], how, out[box])
+        own = pieces if box == whole else [one.cut(box) for one in pieces]
+        return block.fold(own, how, out[box])
 
     return out.shape[cut], some
 
@@ -136,10 +141,10 @@ def _over_all(term: Term, array: AnyArray, cut: int | None) -> Piece:
     cells = at_both_edges(array, axis, scheme, face, ghosts.values)
     if not isinstance(term.along, Positions):
         stencil = term.stencil(array.shape[axis], array.dtype)
-        inside = None
-        if term.product is not None:
-            inside = at_both_edges(term.product, axis, of_factor(scheme), face, ghosts.values)
-        return Piece(cells, stencil, term.factor, term.component, inside)
+        known = [at_both_edges(np.asarray(one), axis, of_factor(scheme), face, ghosts.values)
+                 for one in term.known]  # fmt: skip
+        piece = of_block(cells, stencil, known, term.held)
+        return piece._replace(factor=term.factor, component=term.component)
     x, period = as_float(np.asarray(term.along.array)), term.along.period
     there = at_both_edges(x, axis, scheme, face, ghosts.positions)
     # Parts that are cut along the axis do not hold whole columns.

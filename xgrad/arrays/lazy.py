@@ -60,6 +60,7 @@ def _can_read_halos(one: Combination, *, any_source: bool) -> bool:
     if any(term.of for term in one.terms):
         return False
     positions = [x.array for x in (term.along for term in one.terms) if isinstance(x, Positions)]
+    positions += [term.held.array for term in one.terms if term.held is not None]
     wide = [x for x in positions if is_wide(x, lazy[0].shape)]
     if any(x.chunks != lazy[0].chunks for x in wide):
         return False

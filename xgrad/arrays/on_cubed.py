@@ -16,7 +16,7 @@ import numpy as np
 
 from xgrad._typing import AnyArray
 from xgrad.arrays import block
-from xgrad.arrays.chunk_faces import merged
+from xgrad.arrays.chunk_faces import of_terms
 from xgrad.arrays.engines import is_lazy
 from xgrad.arrays.halo import sides, surrounded
 from xgrad.arrays.in_chunks import Chunks
@@ -74,7 +74,9 @@ def combine(one: Combination) -> Any:
 def _refuse_what_cannot_be_planned(one: Combination) -> None:
     why = None
     for term in one.terms:
-        if isinstance(term.along, Positions):
+        if term.held is not None:
+            why = f"{term.held.name!r} is held constant: tasks need whole columns"
+        elif isinstance(term.along, Positions):
             name = term.along.name
             why = f"the positions {name!r} have several dimensions: tasks need whole columns"
         elif is_lazy(term.factor) or is_lazy(term.inside):
@@ -145,10 +147,9 @@ class _Work:
             )
             for term in one.terms
         )
-        needs = [(term.axis, term.scheme, term.face) for term in one.terms if term.axis is not None]
         chunks = tuple(map(tuple, first.chunks))
         dtypes = tuple(array.dtype for array in arrays.values())
-        return cls(terms, one.how, dtypes, one.dtype, chunks, merged(chunks, needs))
+        return cls(terms, one.how, dtypes, one.dtype, chunks, of_terms(chunks, one.terms))
 
     @property
     def shape(self) -> tuple[int, ...]:

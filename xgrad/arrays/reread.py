@@ -16,7 +16,7 @@ from dask._task_spec import Alias, GraphNode
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
 from xgrad.arrays.block_cache import Index
-from xgrad.arrays.chunk_faces import merged
+from xgrad.arrays.chunk_faces import of_terms
 from xgrad.arrays.chunk_plan import Plan
 from xgrad.arrays.chunk_tasks import ChunkTasks
 from xgrad.arrays.on_demand import OnDemand
@@ -35,9 +35,7 @@ def combine_all(wanted: Sequence[Combination]) -> list[da.Array]:
         too short for a stencil are merged, and the results are cut into the original chunks again.
     """
     given = next(a.chunks for a in wanted[0].arrays.values() if isinstance(a, da.Array))
-    needs = [(term.axis, term.scheme, term.face) for one in wanted for term in one.terms
-             if term.axis is not None]  # fmt: skip
-    plan = Plan.of(wanted, merged(given, needs))
+    plan = Plan.of(wanted, of_terms(given, (term for one in wanted for term in one.terms)))
     token, factors = plan.token, plan.factors
     base = f"xgrad-chunk-{token}"
     data = {name: own for source in plan.sources for name, own in roots(source).items()}

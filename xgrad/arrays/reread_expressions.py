@@ -23,7 +23,7 @@ from dask_array.slicing import SliceSlicesIntegers
 
 from xgrad.arrays import expressions
 from xgrad.arrays.block_cache import Index
-from xgrad.arrays.chunk_faces import merged
+from xgrad.arrays.chunk_faces import of_terms
 from xgrad.arrays.chunk_plan import Plan
 from xgrad.arrays.chunk_tasks import ChunkTasks
 from xgrad.arrays.engines import is_lazy
@@ -41,9 +41,7 @@ def combine_all(wanted: Sequence[Combination]) -> list[Any]:
         As there, of arrays of dask-array.
     """
     given = next(array.chunks for array in wanted[0].arrays.values() if is_lazy(array))
-    needs = [(term.axis, term.scheme, term.face) for one in wanted for term in one.terms
-             if term.axis is not None]  # fmt: skip
-    plan = Plan.of(wanted, merged(given, needs))
+    plan = Plan.of(wanted, of_terms(given, (term for one in wanted for term in one.terms)))
     work = _Work(plan, plan.levels(levels))
     blocks = tuple(map(range, plan.numblocks))
     results = [new_collection(_Chunks(work, k, blocks)) for k in range(len(wanted))]

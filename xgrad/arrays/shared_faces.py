@@ -11,11 +11,20 @@ import numpy as np
 
 from xgrad._typing import AnyArray
 from xgrad.arrays import block, column_ends
-from xgrad.arrays.chunk_faces import Halo, merged
+from xgrad.arrays.chunk_faces import Halo, of_terms
 from xgrad.arrays.engines import is_expression, is_lazy, module_of
 from xgrad.arrays.halo import at_both_edges, between_faces, of_factor
 from xgrad.arrays.in_chunks import Chunks, in_chunks
-from xgrad.arrays.term import Combination, How, Positions, Term, as_float, dtype_of
+from xgrad.arrays.term import (
+    Combination,
+    Held,
+    How,
+    Positions,
+    Term,
+    as_float,
+    dtype_of,
+    of_block,
+)
 from xgrad.kernels.cells import Cells, along
 from xgrad.kernels.piece import Piece
 from xgrad.kernels.stencil_kinds import OfAnAxis, OwnPositions
@@ -39,8 +48,7 @@ def combine(one: Combination) -> Any:
     first = one.lazy[0]
     engine: Any = module_of(first)
     given = _chunks_of(one, first)
-    needs = [(term.axis, term.scheme, term.face) for term in terms if term.axis is not None]
-    sizes = merged(given, needs)
+    sizes = of_terms(given, terms)
     operands = {name: in_chunks(array, sizes, engine) for name, array in arrays.items()}
     index = tuple(range(len(given)))
     arguments: list[Any] = [part for array in operands.values() for part in (array, index)]
@@ -87,15 +95,18 @@ class _OnAxis:
         Whether the chunk spans the whole axis, so that it needs no neighbours.
     scheme : Scheme
         That of the stencil, which arrives with the chunk.
-    has_product : bool
-        Whether a known factor of the data arrives with the chunk.
+    n_known : int
+        How many arrays arrive with the chunk whose cells are needed as those of the data are.
+    held : Held or None
+        What is held constant.
     """
 
     axis: int
     face: int
     is_whole: bool
     scheme: Scheme
-    has_product: bool
+    n_known: int
+    held: Held | None
 
     @classmethod
     def of(cls, term: Term, array: Any, index: tuple[int, ...]) -> tuple[_OnAxis, list[Any]]:
@@ -105,11 +116,12 @@ class _OnAxis:
         stencil = term.stencil(array.shape[axis], array.dtype)
         own = [_stencils(stencil, array.chunks[axis], axis, module_of(array)), (axis,)]
         is_whole = array.numblocks[axis] == 1
-        way = cls(axis, term.face, is_whole, stencil.scheme, term.product is not None)
+        held = None if term.held is None else term.held.bare
+        way = cls(axis, term.face, is_whole, stencil.scheme, len(term.known), held)
         halos = [] if is_whole else way._halo(array, index)
-        if term.product is not None:
-            product = in_chunks(term.product, array.chunks, module_of(array))
-            halos += [product, index, *([] if is_whole else way._halo(product, index)[:2])]
+        for one in term.known:
+            known = in_chunks(one, array.chunks, module_of(array))
+            halos += [known, index, *([] if is_whole else way._halo(known, index)[:2])]
         return way, [*own, *halos]
 
     def _halo(self, array: Any, index: tuple[int, ...]) -> list[Any]:
@@ -125,14 +137,15 @@ class _OnAxis:
         else:
             faces, sides = next(given), next(given)
             cells = between_faces(f, faces, sides, axis, scheme, face, ghosts.values)
-        if not self.has_product:
-            return Piece(cells, stencil)
-        product, own = next(given), of_factor(scheme)
-        if self.is_whole:
-            known = at_both_edges(product, axis, own, face, ghosts.values)
-        else:
-            known = between_faces(product, next(given), sides, axis, own, face, ghosts.values)
-        return Piece(cells, stencil, inside=known)
+        known, own = [], of_factor(scheme)
+        for _ in range(self.n_known):
+            one = next(given)
+            if self.is_whole:
+                known.append(at_both_edges(one, axis, own, face, ghosts.values))
+            else:
+                beside = next(given)
+                known.append(between_faces(one, beside, sides, axis, own, face, ghosts.values))
+        return of_block(cells, stencil, known, self.held)
 
 
 def _stencils(stencil: OfAnAxis, chunks: tuple[int, ...], axis: int, engine: Any) -> Any:
@@ -230,5 +243,6 @@ def _block(
     like = blocks[names[0]]
     dtype = dtype_of([blocks[recipe.operand].dtype for recipe in recipes], how)
     out = np.empty_like(like, dtype=dtype, subok=False)
-    block.fold(pieces, how, out)
+    if not block.fold(pieces, how, out):
+        block.report(pieces)
     return out

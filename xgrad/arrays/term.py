@@ -6,7 +6,7 @@ does not hold its data, so it is the same for all three.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,8 +14,11 @@ import numpy as np
 from xgrad._typing import AnyArray, Steps
 from xgrad.arrays.engines import is_lazy
 from xgrad.kernels import stencil_kinds
+from xgrad.kernels.cells import Cells
+from xgrad.kernels.constant_height import AtHeight
 from xgrad.kernels.layout import result_dtype
-from xgrad.kernels.stencil_kinds import OfAnAxis
+from xgrad.kernels.piece import Piece
+from xgrad.kernels.stencil_kinds import OfAnAxis, Stencil
 from xgrad.stencils.scheme import Scheme
 
 #: How terms are combined: their sum, the root of the sum of their squares, or the angle
@@ -45,6 +48,35 @@ class Positions(NamedTuple):
     complain: Callable[[AnyArray], None] | None = None
 
 
+class Held(NamedTuple):
+    """What is held constant in place of the index along an axis: heights, pressures or the like.
+
+    Attributes
+    ----------
+    array : numpy.ndarray, dask.array.Array, or an array that is read box by box
+        With as many dimensions as the data, and length 1 along those it does not depend on.
+    axis : int
+        The axis that columns are along.
+    by : {"interpolation", "linear", "chain"}
+        How the value of a neighbouring column at the height of a cell is found.
+    name : hashable
+        Name of the coordinate.
+    complain : callable or None
+        Called if some columns are not strictly monotonic; these become NaN.
+    """
+
+    array: Any
+    axis: int
+    by: str = "interpolation"
+    name: Hashable = None
+    complain: Callable[[], None] | None = None
+
+    @property
+    def bare(self) -> Held:
+        """The same without the array, which tasks get by itself."""
+        return self._replace(array=None, complain=None)
+
+
 class Term(NamedTuple):
     """``factor * d operand / d axis``, or ``factor * operand``.
 
@@ -72,6 +104,8 @@ class Term(NamedTuple):
     of : Term or None
         A term of the same operand, whose values are taken instead of the operand's: the first
         derivative of a mixed one.
+    held : Held or None
+        What is held constant in place of the index along another axis.
     """
 
     operand: Hashable
@@ -83,6 +117,7 @@ class Term(NamedTuple):
     inside: Any = None
     component: int | None = None
     of: Term | None = None
+    held: Held | None = None
 
     @property
     def chain(self) -> list[Term]:
@@ -101,6 +136,8 @@ class Term(NamedTuple):
         assert not isinstance(self.along, Positions)
         if isinstance(self.along, OfAnAxis):
             return self.along
+        if self.held is not None:
+            dtype = np.dtype(np.float64)  # in which columns are interpolated
         found = stencil_kinds.of_axis(self.along, size, self.scheme, dtype, self.seam)
         return found.of_products(self.inside) if np.ndim(self.inside) == 1 else found
 
@@ -108,6 +145,12 @@ class Term(NamedTuple):
     def product(self) -> Any:
         """`inside`, if it is as wide as the data; None if the stencil takes it up."""
         return self.inside if np.ndim(self.inside) > 1 else None
+
+    @property
+    def known(self) -> list[Any]:
+        """The arrays whose cells beside a block are needed as those of the data are."""
+        heights = None if self.held is None else self.held.array
+        return [one for one in (self.product, heights) if one is not None]
 
 
 class Combination(NamedTuple):
@@ -139,9 +182,34 @@ class Combination(NamedTuple):
             one.array if isinstance(one, Positions) else one
             for term in self.terms
             for step in term.chain
-            for one in (step.along, step.factor, step.inside)
+            for one in (step.along, step.factor, step.inside, step.held and step.held.array)
         ]
         return [one for one in (*self.arrays.values(), *others) if is_lazy(one)]
+
+
+def of_block(
+    cells: Cells, stencil: Stencil | None, known: Sequence[Cells], held: Held | None
+) -> Piece:
+    """A derivative over a block, without its factor.
+
+    Parameters
+    ----------
+    cells : Cells
+        The data.
+    stencil : Stencil
+        That of the block.
+    known : sequence of Cells
+        The known factor within the derivative if there is one, then the heights if some are held.
+    held : Held or None
+        What is held constant.  Its array is not used.
+    """
+    if held is None:
+        return Piece(cells, stencil, inside=next(iter(known), None))
+    assert isinstance(stencil, OfAnAxis)
+    *inside, heights = known
+    within = next(iter(inside), None)
+    own = AtHeight(stencil, cells, heights, held.axis, held.by, within, name=held.name)
+    return Piece(cells, own)
 
 
 def dtype_of(dtypes: Iterable[np.dtype[Any]], how: How) -> np.dtype[Any]:

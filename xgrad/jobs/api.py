@@ -66,7 +66,7 @@ def to_zarr(
         As for :func:`xgrad.gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`xgrad.gradient`.
-    metric, radius
+    constant, constant_by, metric, radius
         As for :func:`xgrad.gradient`.
     form : {"advective", "flux"}, optional
         Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.
@@ -181,7 +181,9 @@ def gradient_to_zarr(
     progress : {"auto", "bar", "log", "none"} or bool, default: False
         What stderr shows: a bar with the remaining time, a line a minute, or nothing.  ``"auto"``
         and ``True`` choose a bar on a terminal and lines elsewhere.
-    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate, metric, radius
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
+        As for :func:`xgrad.gradient`.
+    constant, constant_by, metric, radius
         As for :func:`xgrad.gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`xgrad.gradient`.
@@ -287,7 +289,7 @@ def plan_to_zarr(
         As for :func:`xgrad.gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`xgrad.gradient`.
-    metric, radius
+    constant, constant_by, metric, radius
         As for :func:`xgrad.gradient`.
     form : {"advective", "flux"}, optional
         Of a divergence or a curl on a sphere, see :func:`xgrad.divergence`.

@@ -56,7 +56,13 @@ def opened(request: Request, retries: int) -> int:
 def arrays(store: Any, results: Sequence[Result]) -> dict[str, Any]:
     """Arrays of the target.  Chunks of fill values are written, as a missing one is not done."""
     group: Any = zarr.open_group(store, mode="r+", use_consolidated=False)
-    return {one.name: group[one.name].with_config({"write_empty_chunks": True}) for one in results}
+    found = {one.name: group[one.name] for one in results}
+    # `with_config` is newer than the oldest zarr that is supported.
+    config: Any = {"write_empty_chunks": True}
+    return {
+        name: zarr.Array(zarr.AsyncArray(array.metadata, array.store_path, config))
+        for name, array in found.items()
+    }
 
 
 @dataclass(frozen=True)

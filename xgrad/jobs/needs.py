@@ -85,6 +85,7 @@ class Needs:
         read = [_of_variable(job, name, variable) for name, variable in group.origins.items()]
         stored, decoding, out, more, source = (max(one[k] for one in read) for k in range(5))
         own = {a.name: a.array for t in group.terms if isinstance(a := t.along, Positions)}
+        own |= {h.name: h.array for t in group.terms if (h := t.held) is not None}
         # Positions, their halos and the strips cut from them.
         positions = sum(3 * max(8, one.dtype.itemsize) for one in own.values())
         # What terms of a result are taken of is in memory as a whole.

@@ -9,7 +9,7 @@ import errno
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ import xarray as xr
 from xgrad._typing import AnyArray
 from xgrad.arrays import block
 from xgrad.arrays.halo import of_factor, surrounded
-from xgrad.arrays.term import Positions, Term, as_float
+from xgrad.arrays.term import Positions, Term, as_float, of_block
 from xgrad.jobs.cutting import Box
 from xgrad.kernels.cells import Cells, along, thin
 from xgrad.kernels.piece import Piece
@@ -33,6 +33,8 @@ _Returned = TypeVar("_Returned")
 _HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS}
 # Seconds before the second attempt.  Each pause is twice as long as the one before.
 _PAUSE = 0.1
+# Boxes of heights that are kept for the next region.
+_KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,11 @@ def process(
         yield box
 
 
+def _read(array: Any, box: Box) -> AnyArray:
+    """A box of what is held constant, which may be lazy."""
+    return np.asarray(array[box] if hasattr(array, "read") else thin(array, box))
+
+
 def described(dims: Any, box: Box) -> str:
     """A region in words.
 
@@ -212,6 +219,20 @@ class _Region:
         read: AnyArray = self.attempt("read", term.along.name, box, lambda: array[box])
         return np.asarray(as_float(read))
 
+    def heights(self, term: Term, box: Box) -> AnyArray:
+        """What is held constant in a box; the next region may have the same."""
+        held = term.held
+        assert held is not None
+        sides = zip(box, held.array.shape, strict=True)
+        key = (held.name, *((part.start, part.stop) for part, side in sides if side > 1))
+        if key not in self.known:
+            others = [one for one in self.known if one[0] == held.name and one[1:] != key[1:]]
+            for one in others[:-_KEPT]:
+                del self.known[one]
+            self.known[key] = self.attempt("read", held.name, box, lambda: _read(held.array, box))
+        found: AnyArray = self.known[key]
+        return found
+
     def write(self, target: Any, values: AnyArray) -> None:
         def store() -> None:
             target[self.box] = encoded(values, self.work.fill_value)
@@ -273,7 +294,8 @@ def _computed(one: Result, neighbours: _Neighbours) -> AnyArray:
     pieces = [_piece(term, neighbours, region.box) for term in region.work.prepared[one.name]]
     like = neighbours.core[one.terms[0].operand]
     out = np.empty_like(like, dtype=one.dtype, subok=False)
-    block.fold(pieces, one.how, out)
+    if not block.fold(pieces, one.how, out):
+        block.report(pieces)
     if one.seconds != 1:
         out /= one.seconds
     return out
@@ -292,24 +314,28 @@ def _piece(own: Prepared, neighbours: _Neighbours, box: Box) -> Piece:
 
     cells = _surrounded(core, term, region, box, beside, ghosts.values)
     if own.stencil is not None:
-        cut, inside = own.stencil.cut(box, axis), _inside(term, region, box)
+        cut, known = own.stencil.cut(box, axis), _known(term, region, box)
         stencil = region.attempt("read", "positions", box, cut.held)
-        return Piece(cells, stencil, factor, term.component, inside)
+        piece = of_block(cells, stencil, known, term.held)
+        return piece._replace(factor=factor, component=term.component)
     return Piece(cells, _own_positions(term, region, box), factor, term.component)
 
 
-def _inside(term: Term, region: _Region, box: Box) -> Cells | None:
-    """The known factor of the data in a box and beside it."""
-    product, axis = term.product, term.axis
-    if product is None:
-        return None
+def _known(term: Term, region: _Region, box: Box) -> list[Cells]:
+    """The known factor of the data, and the heights that are held, in a box and beside it."""
+    axis = term.axis
     assert axis is not None
+    as_factor = term._replace(scheme=of_factor(term.scheme))
+    found = []
+    for known in term.known:
+        read = partial(region.heights, term) if known is not term.product else partial(thin, known)
 
-    def beside(other: slice) -> AnyArray:
-        return thin(product, (*box[:axis], other, *box[axis + 1 :]))
+        def beside(other: slice, read: Callable[[Box], AnyArray] = read) -> AnyArray:
+            return read((*box[:axis], other, *box[axis + 1 :]))
 
-    known = term._replace(scheme=of_factor(term.scheme))
-    return _surrounded(beside(box[axis]), known, region, box, beside, ghosts.values)
+        own = beside(box[axis])
+        found.append(_surrounded(own, as_factor, region, box, beside, ghosts.values))
+    return found
 
 
 def _surrounded(

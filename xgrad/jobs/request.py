@@ -149,6 +149,8 @@ class Group:
             ends = [term.scheme.edge - term.scheme.depth for term in along]
             around = any("periodic" in term.scheme.boundary for term in along)
             least = max([face, *ends])
+            if any(term.held is not None and term.held.axis == k for term in self.terms):
+                least = size  # whole columns
             found.append(Axis(size, self.written[k], self.stored[k], face, least, around))
         return found
 
@@ -187,6 +189,13 @@ class Job:
         spacing = options.get("spacing")
         if isinstance(spacing, Mapping) and np.ndim(spacing.get(dim, 0)) == 1:
             options["spacing"] = {**spacing, dim: spacing[dim][:cells]}
+        constant = options.get("constant")
+        if constant is not None:
+            options["constant"] = {
+                key: value.isel({dim: slice(cells)}, missing_dims="ignore")
+                if isinstance(value, xr.DataArray) else value
+                for key, value in constant.items()
+            }  # fmt: skip
         request = replace(self.request, options=cast(FieldOptions, options))
         return Job(request, self.source.until(dim, cells))
 
@@ -211,7 +220,9 @@ class Job:
                     f"a result would be called {one.name!r}, but {fault}; rename the dimension or "
                     "the variable in the source"
                 )
-        positions = (self.request.options.get("spacing") or {}).values()
+        options = self.request.options
+        given = (options.get("spacing") or {}, options.get("constant") or {})
+        positions = [one for mapping in given for one in mapping.values()]
         used = {*self.read, *(one for one in positions if isinstance(one, str))}
         for name in self.request.variables or ():
             if name not in used:
@@ -237,6 +248,8 @@ class Job:
         own = dict.fromkeys(name for one in self.results for name in one.variables)
         alongs = [step.along for one in self.results for term in one.terms for step in term.chain]
         named = dict.fromkeys(along.name for along in alongs if isinstance(along, Positions))
+        steps = [step for one in self.results for term in one.terms for step in term.chain]
+        named |= dict.fromkeys(step.held.name for step in steps if step.held is not None)
         return [*own, *(name for name in named if name in self.data.variables)]
 
     @cached_property

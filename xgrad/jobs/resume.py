@@ -18,17 +18,19 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from dask.tokenize import tokenize
 from numpy.typing import NDArray
 
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Box
 from xgrad.jobs.request import Group, Job, Request
+from xgrad.stores import lasting
 from xgrad.stores.urls import absolute, shown
 from xgrad.stores.workplace import Workplace, mark, marked
 
 #: What is shown by its name only.
 _CONTENT, COORDINATES = "content of the source", "coordinates"
+#: What a version of xgrad makes of the same job.
+RESULTS = "version of the results"
 #: What is never shown, as it may hold a secret.
 OPENING = "options with which the source is opened"
 # It may change although an object is made in the same way: random numbers have no other name.
@@ -42,10 +44,11 @@ def identity(job: Job, *, allow_missing: bool, checksum: bool) -> dict[str, str]
     request = job.request
     return asked(job, checksum=checksum) | {
         "journal": _JOURNAL,
+        "version": version("xgrad"),
         "source": _places(request),
         "opening": repr(sorted(request.opening.keywords.items(), key=str)),
         "engine": repr(request.opening.engine),
-        COORDINATES: tokenize(steps(job), job.source.digest_of_coords(job.template().coords)),
+        COORDINATES: lasting.digest(steps(job), job.source.digest_of_coords(job.template().coords)),
         _content(job): job.source.digest(job.read, allow_missing=allow_missing),
     }
 
@@ -54,9 +57,8 @@ def asked(job: Job, *, checksum: bool) -> dict[str, str]:
     """What is asked for, and what else decides the numbers and their storage, by its name."""
     request = job.request
     given = sorted({**request.options, **request.own}.items())
-    found = {name: repr(value) for name, value in given if name != "spacing"}
+    found = {name: repr(value) for name, value in given if name not in ("spacing", "constant")}
     return found | {
-        "version": version("xgrad"),
         "operation": request.operation,
         "group": repr(request.opening.group),
         "fill_value": repr({group.name: group.fill_value for group in job.groups}),
@@ -68,14 +70,14 @@ def asked(job: Job, *, checksum: bool) -> dict[str, str]:
     }
 
 
-def steps(job: Job) -> str:
-    """A text that changes with the steps, factors and units of the results."""
+def steps(job: Job) -> list[Any]:
+    """The steps, factors and units of the results."""
     each = [
         (one.name, one.how, one.attrs.get("units"), [_of_term(term) for term in one.terms])
         for one in sorted(job.results, key=lambda one: one.name)
     ]
-    found: str = tokenize(each, job.request.options.get("spacing"))
-    return found
+    options = job.request.options
+    return [each, options.get("spacing"), options.get("constant")]
 
 
 def _places(request: Request) -> str:
@@ -89,14 +91,24 @@ def _content(job: Job) -> str:
     return _CONTENT if job.request.given is None else _OBJECT
 
 
-def _of_term(term: Term) -> tuple[Any, ...]:
-    """What a term depends on besides the values of its operand and of its positions."""
-    factor = None if term.factor is None else np.asarray(term.factor)
+def _of_term(term: Term) -> dict[str, Any]:
+    """What a term depends on besides the values of its operand and of its positions.
+
+    Without what it has not, so that a version in which terms have more says the same of it.
+    """
     along: Any = term.along
     if isinstance(along, Positions):
         along = (along.name, along.period)
-    within = None if term.of is None else _of_term(term.of)
-    return along, term.seam, factor, term.inside, term.component, within
+    found = {
+        "along": along,
+        "seam": term.seam,
+        "factor": None if term.factor is None else np.asarray(term.factor),
+        "inside": term.inside,
+        "component": term.component,
+        "of": None if term.of is None else _of_term(term.of),
+        "held": term.held and (term.held.name, term.held.axis, term.held.by),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def resumes(place: Workplace, own: dict[str, str], run: str, *, restart: bool) -> bool:
@@ -147,11 +159,16 @@ def remember(place: Workplace, own: dict[str, str]) -> None:
 
 
 def _require_same(before: dict[str, str], own: dict[str, str]) -> None:
-    if before != own:
-        raise ValueError(
-            f"`target` holds an unfinished job that differs in {different(before, own)}; repeat "
-            "its options to resume it, or start over with `restart`"
-        )
+    if before == own:
+        return
+    differing = {key for key in {*before, *own} if before.get(key) != own.get(key)}
+    # No options bring back a source that has changed.
+    is_changed = differing <= {COORDINATES, _CONTENT, _OBJECT} and differing != {COORDINATES}
+    remedy = "" if is_changed else "repeat its options to resume it, or "
+    raise ValueError(
+        f"`target` holds an unfinished job that differs in {different(before, own)}; {remedy}start "
+        "over with `restart`"
+    )
 
 
 def different(before: Mapping[str, str], own: Mapping[str, str]) -> str:
@@ -164,7 +181,7 @@ def different(before: Mapping[str, str], own: Mapping[str, str]) -> str:
     """
 
     def words(key: str) -> str:
-        if key in (COORDINATES, _CONTENT, _OBJECT, OPENING):
+        if key in (COORDINATES, _CONTENT, _OBJECT, OPENING, RESULTS):
             return f"the {key}"
         return f"`{key}` ({before.get(key, 'not given')} then, {own.get(key, 'not given')} now)"
 

@@ -116,11 +116,14 @@ class _Pair:
         old, new = self.old.term, self.new.term
         form = [
             (one.operand, one.axis, one.scheme, one.component, one.of is None,
+             one.held and (one.held.name, one.held.axis, one.held.by),
              type(one.along) is Positions, np.ndim(one.factor), np.ndim(one.inside))
             for one in (old, new)
         ]  # fmt: skip
         if form[0] != form[1] or (self.within is not None and self.within.differs):
             return True
+        if old.held is not None and old.held.axis == self.axis:
+            return True  # columns are needed whole
         if isinstance(old.along, Positions):
             # Whether a column is in order and even is decided over all of it.
             return old.axis == self.axis or _place(old) != _place(new)

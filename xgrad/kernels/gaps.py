@@ -30,7 +30,7 @@ _CELLS_AT_ONCE = 2**16
 
 
 @compiled
-def _near(
+def of_near(
     a: Any, b: Any, c: Any, step: Any, left: Any, right: Any, lo: Any, mid: Any, hi: Any
 ) -> Any:
     """Central difference between two valid neighbours, quotient to the only valid one, or NaN."""
@@ -45,7 +45,7 @@ def _near(
 
 
 @compiled
-def _weighed(near: Any, a: Any, b: Any, c: Any, lo: Any, mid: Any, hi: Any, beyond: Any) -> Any:
+def of_three(near: Any, a: Any, b: Any, c: Any, lo: Any, mid: Any, hi: Any, beyond: Any) -> Any:
     """Second-order stencil if its cells are valid and `beyond` is missing; otherwise `near`."""
     reaches = lo == lo and mid == mid and hi == hi and beyond != beyond  # noqa: PLR0124
     return a * lo + b * mid + c * hi if reaches else near
@@ -60,14 +60,14 @@ def _coast_rows(table: Any, depth: int, f: Any, out: Any) -> None:
             lo, mid, hi, row = f[o, j - 1], f[o, j], f[o, j + 1], out[o, j]
             if depth == 1:
                 for i in range(row.size):
-                    row[i] = _near(a, b, c, step, left, right, lo[i], mid[i], hi[i])
+                    row[i] = of_near(a, b, c, step, left, right, lo[i], mid[i], hi[i])
             else:
                 ll, hh = f[o, j - 2], f[o, j + 2]
                 w6, w7, w8, w9, w10, w11 = w[6], w[7], w[8], w[9], w[10], w[11]
                 for i in range(row.size):
-                    near = _near(a, b, c, step, left, right, lo[i], mid[i], hi[i])
-                    near = _weighed(near, w6, w7, w8, mid[i], hi[i], hh[i], lo[i])
-                    row[i] = _weighed(near, w9, w10, w11, ll[i], lo[i], mid[i], hi[i])
+                    near = of_near(a, b, c, step, left, right, lo[i], mid[i], hi[i])
+                    near = of_three(near, w6, w7, w8, mid[i], hi[i], hh[i], lo[i])
+                    row[i] = of_three(near, w9, w10, w11, ll[i], lo[i], mid[i], hi[i])
 
 
 @compiled
@@ -95,11 +95,11 @@ def _coast_ends(
         for k in range(2 * depth + 1):
             _gather(below, f, above, j + k - depth, i, cells[k])
         for o in range(planes):
-            found[o] = _near(a, b, c, step, left, right, lo[o], mid[o], hi[o])
+            found[o] = of_near(a, b, c, step, left, right, lo[o], mid[o], hi[o])
         if depth == 2:
             for o in range(planes):
-                near = _weighed(found[o], w[6], w[7], w[8], mid[o], hi[o], hh[o], lo[o])
-                found[o] = _weighed(near, w[9], w[10], w[11], ll[o], lo[o], mid[o], hi[o])
+                near = of_three(found[o], w[6], w[7], w[8], mid[o], hi[o], hh[o], lo[o])
+                found[o] = of_three(near, w[9], w[10], w[11], ll[o], lo[o], mid[o], hi[o])
         for o in range(planes):
             out[o, j, i] = found[o]
 
@@ -114,17 +114,17 @@ def _coast_inside(w: Any, depth: int, f: Any, out: Any) -> None:
         lo, mid, hi = plane[reach - inner :], plane[reach:], plane[reach + inner :]
         if depth == 1:
             for i in range(m):
-                row[i] = _near(
+                row[i] = of_near(
                     w[0, i], w[1, i], w[2, i], w[3, i], w[4, i], w[5, i], lo[i], mid[i], hi[i]
                 )
         else:
             hh = plane[2 * reach :]
             for i in range(m):
-                near = _near(
+                near = of_near(
                     w[0, i], w[1, i], w[2, i], w[3, i], w[4, i], w[5, i], lo[i], mid[i], hi[i]
                 )
-                near = _weighed(near, w[6, i], w[7, i], w[8, i], mid[i], hi[i], hh[i], lo[i])
-                row[i] = _weighed(near, w[9, i], w[10, i], w[11, i], plane[i], lo[i], mid[i], hi[i])
+                near = of_three(near, w[6, i], w[7, i], w[8, i], mid[i], hi[i], hh[i], lo[i])
+                row[i] = of_three(near, w[9, i], w[10, i], w[11, i], plane[i], lo[i], mid[i], hi[i])
 
 
 @compiled

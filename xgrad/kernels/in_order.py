@@ -16,6 +16,8 @@ import numpy as np
 def product(weight: Any, cell: Any) -> Any:
     """Weight times cell, as numpy multiplies a real and a complex number.
 
+    Along the last axis the weight is the same.
+
     Examples
     --------
     >>> product(2.0, np.array([1 + 2j]))
@@ -23,13 +25,17 @@ def product(weight: Any, cell: Any) -> Any:
     """
     if not np.iscomplexobj(cell):
         return weight * cell
-    return _joined(
-        weight * cell.real - 0.0 * cell.imag, weight * cell.imag - -0.0 * cell.real, weight, cell
-    )
+    numbers = weight * _parts(cell)
+    found = numbers.view(np.result_type(numbers.dtype, np.complex64))
+    found.real -= 0.0 * cell.imag
+    found.imag -= -0.0 * cell.real
+    return found
 
 
-def less(total: Any, weight: Any, cell: Any) -> Any:
+def less(total: Any, weight: Any, cell: Any, out: Any = None) -> Any:
     """Total minus weight times cell: the weight is a negative one.
+
+    The result may be written into `out`, which may be the total.
 
     Examples
     --------
@@ -37,13 +43,15 @@ def less(total: Any, weight: Any, cell: Any) -> Any:
     11.0
     """
     if not np.iscomplexobj(cell):
-        return total - weight * cell
-    one = product(-weight, cell)
+        return total - weight * cell if out is None else np.subtract(total, weight * cell, out=out)
+    taken = _parts(product(-weight, cell))
     # Times -1 and not with a sign, which would change that of NaN.
-    return _joined(total.real - one.real * -1, total.imag - one.imag * -1, total, one)
+    taken *= -1
+    out = np.empty_like(total) if out is None else out
+    np.subtract(_parts(total), taken, out=_parts(out))
+    return out
 
 
-def _joined(real: Any, imag: Any, one: Any, other: Any) -> Any:
-    found = np.empty(np.shape(real), np.result_type(one, other))
-    found.real, found.imag = real, imag
-    return found
+def _parts(cells: Any) -> Any:
+    """Real and imaginary parts side by side, of the same memory."""
+    return cells.view(cells.real.dtype)

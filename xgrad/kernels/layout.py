@@ -25,7 +25,7 @@ def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     >>> result_dtype(np.dtype(">f4")), result_dtype(np.dtype("u1"))
     (dtype('>f4'), dtype('float64'))
     """
-    if np.issubdtype(dtype, np.inexact):
+    if dtype.kind in "fc":
         return dtype
     if dtype.kind in "iumM":
         return np.dtype(np.float64)
@@ -64,9 +64,8 @@ class Planes(NamedTuple):
 
     def view(self, array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
         """View (or, if impossible, copy) as read-only (outer, n, inner) of `dtype`."""
-        shape = [array.shape[k] for k in self.order]
-        laid_out = np.require(array.transpose(self.order), dtype, ["C", "A"])
-        flat = laid_out.reshape(self._sides(shape))
+        moved = array.transpose(self.order)
+        flat = _laid_out(moved, dtype).reshape(self._sides(moved.shape))
         # One compiled variant serves writable and read-only memory alike.
         flat.flags.writeable = False
         return flat
@@ -83,8 +82,7 @@ class Planes(NamedTuple):
             if moved.shape[k] > 1:
                 break
             full[k] = 1
-        spread = np.require(np.broadcast_to(moved, full), dtype, ["C", "A"])
-        flat = spread.reshape(self._sides(full))
+        flat = _laid_out(np.broadcast_to(moved, full), dtype).reshape(self._sides(full))
         flat.flags.writeable = False
         return flat
 
@@ -104,6 +102,12 @@ class Planes(NamedTuple):
     def _sides(self, shape: Any) -> tuple[int, int, int]:
         n = self.n_before
         return math.prod(shape[:n]), shape[n], math.prod(shape[n + 1 :])
+
+
+def _laid_out(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
+    """The array in C order, aligned and of `dtype`: itself if it is (`np.require` is slower)."""
+    found: AnyArray = np.asarray(array, dtype, order="C")
+    return found if found.flags.aligned else found.copy()
 
 
 def tiles(

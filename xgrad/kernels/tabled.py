@@ -8,6 +8,7 @@ whatever its memory order.  The cells that a stencil needs beyond the block are 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,18 +60,28 @@ def _reach(table: Table, offset: int) -> tuple[NDArray[np.intp], NDArray[np.intp
 def _in_numpy(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:
     """Use numpy's loops, for dtypes that numba does not support and for small arrays."""
     cells = np.concatenate([below, f, above], axis=1)
-    first, last = _reach(table, below.shape[1])
-    step, weights = table[STEP, :, np.newaxis], table[WEIGHTS:, :, np.newaxis]
-    two, more = table[STEP] != 0, table[STEP] == 0
-    out[:, two] = (cells[:, last[two]] - cells[:, first[two]]) / step[two]
-    first, last, weights = first[more], last[more], weights[:, more]
-    total = product(weights[0], cells[:, first])
-    for k in range(1, len(weights)):
-        # Add at least three products, as the compiled loops for stencils of three cells do.
-        inside = ((first + k <= last) | (k < len(weights) == 3))[:, np.newaxis]
-        added = less(total, -weights[k], cells[:, np.minimum(first + k, last)])
-        total = np.where(inside, added, total)
-    out[:, more] = total
+    for run in _alike(table):
+        first, last = (below.shape[1] + int(table[row, run.start]) for row in (FIRST, LAST))
+        step, *weights = table[STEP:, run, np.newaxis]
+
+        def away(k: int, run: slice = run) -> AnyArray:
+            return cells[:, run.start + k : run.stop + k]
+
+        if step[0] != 0:
+            out[:, run] = (away(last) - away(first)) / step
+            continue
+        total = product(weights[0], away(first))
+        # Add three products, as the compiled loops for stencils of three cells do.
+        for k in range(1, 3 if len(weights) == 3 else 1 + last - first):
+            total = less(total, -weights[k], away(min(first + k, last)), total)
+        out[:, run] = total
+
+
+def _alike(table: Table) -> Iterator[slice]:
+    """Cells side by side whose stencils reach as far: those inside are slices of the array."""
+    changes = (np.diff(table[FIRST : LAST + 1]) != 0).any(axis=0) | np.diff(table[STEP] != 0)
+    ends = [0, *(1 + np.flatnonzero(changes)).tolist(), table.shape[1]]
+    return map(slice, ends[:-1], ends[1:])
 
 
 def _of_times(table: Table, below: AnyArray, f: AnyArray, above: AnyArray, out: AnyArray) -> None:

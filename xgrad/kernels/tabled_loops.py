@@ -324,31 +324,27 @@ def differentiate(
     array([1., 2., 3.])
     """
     outer, n, inner = f.shape
+    first, last = table[FIRST].astype(np.intp), table[LAST].astype(np.intp)
     cell = np.arange(below.shape[1], below.shape[1] + n)
-    first, last = (cell + table[row].astype(np.intp) for row in (FIRST, LAST))
     # Compiled code does not check indices: a halo that is too thin would read foreign memory.
-    assert first.min() >= 0
-    assert last.max() < below.shape[1] + n + above.shape[1]
+    assert (cell + first).min() >= 0
+    assert (cell + last).max() < below.shape[1] + n + above.shape[1]
     # float32 weights of float64 data are exact in float64, which saves compiling a variant.
     common = np.result_type(f.real.dtype, table.dtype)
-    n_cells = 1 + table[LAST] - table[FIRST]
-    widest = int(n_cells.max())
-    # Stencils of fewer cells than the narrowest central one are those of fits at an edge.
-    is_plain = len(table) == WEIGHTS + 3 or bool((n_cells[table[STEP] == 0] > 2).all())
+    three, widest = len(table) == WEIGHTS + 3, 1 + int((last - first).max())
     table = np.array(table[: WEIGHTS + max(3, widest)], common, order="C")
     table[WEIGHTS + 1 :] *= -1
     table.flags.writeable = False
-    central = table[FIRST] == -table[LAST]
-    half = int(table[LAST, central].max(initial=0))
-    inner_ones = table[[FIRST, LAST], half : max(half, n - half)]
-    is_plain = is_plain and bool((abs(inner_ones) == half).all())
-    half = half if is_plain else 0
+    half = int(last[first == -last].max(initial=0))
+    inside = slice(half, max(half, n - half))
+    if not three and ((first[inside] != -half).any() or (last[inside] != half).any()):
+        half = 0  # a fit to the cells that are near enough
     short = inner == 1 or (inner < _SHORT_ROW and outer >= _MANY_PLANES)
     inside = slice(half, n - half) if short and half else slice(0, 0)
     wide = table[WEIGHTS : WEIGHTS + 2 * half + 1, inside]
     is_even = half > 2 and wide.shape[1] > 0 and bool((wide == wide[:, :1]).all())
     wide = np.ascontiguousarray(wide[:, :1]) if is_even else np.repeat(wide, inner, axis=1)
-    if len(table) == WEIGHTS + 3 and is_plain:
+    if three:
         _differentiate(table, wide, below, f, above, out)
     else:
         line = np.empty(_CELLS_OF_A_SUM, np.result_type(f.dtype, table.dtype))

@@ -22,6 +22,8 @@ from typing import (
 from xgrad._typing import (
     Accuracy,
     BoundaryLike,
+    ConstantBy,
+    ConstantLike,
     DatetimeUnitLike,
     EdgeOrder,
     FitWeights,
@@ -110,6 +112,13 @@ class DerivativeOptions(TypedDict, total=False):
             "How much the cells of a fit count: uniform, or tricube for near ones more; may be "
             "repeated.  [default: uniform]",
         ),
+    ]
+    constant: Annotated[
+        ConstantLike,
+        Keyword(None, "What is held constant in place of the index; may be repeated."),
+    ]
+    constant_by: Annotated[
+        ConstantBy, Keyword("interpolation", "How neighbours are taken at a constant height.")
     ]
     validate: Annotated[bool, Keyword(default=True)]
 

@@ -166,16 +166,16 @@ def without_dangling(result: _Labelled) -> _Labelled:
     >>> without_dangling(da).x.attrs
     {'units': 'm'}
     """
-    variables: dict[Hashable, xr.Variable] = dict(result.coords.variables)
-    known: set[Hashable] = set(variables)
     if isinstance(result, xr.Dataset):
-        variables |= result.variables
-        known |= {*variables, *_names("", result.attrs.get("external_variables"))}
+        variables: dict[Hashable, xr.Variable] = dict(result.variables)
+        known = {*variables, *_names("", result.attrs.get("external_variables"))}
     else:
+        variables = dict(result.coords.variables)
+        known = set(variables)
         variables[result.name] = result.variable
     for variable in variables.values():
         for given in (variable.attrs, variable.encoding):
-            for key in list(_links_in(given)):
+            for key in list(_links_in(given)) if given else ():
                 if key != _KEPT and not known.issuperset(_names(key, given[key])):
                     del given[key]
     return result

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
 
-from xgrad._typing import Accuracy, Boundary, DatetimeUnit
+from xgrad._typing import Accuracy, Boundary, ConstantBy, DatetimeUnit
 from xgrad.errors import CoordinateError
 from xgrad.labels import fits
 from xgrad.labels.cf import full_turn
@@ -21,6 +21,7 @@ from xgrad.labels.times import seconds, unit_of_time
 from xgrad.labels.units import OF_TIME
 from xgrad.stencils.scheme import Scheme
 
+_ACCURACIES = get_args(Accuracy)
 _NAMED = ("one-sided", "periodic", "extend", "reflect", "nan")
 
 
@@ -54,7 +55,9 @@ class Options:
         Per dimension; the keys are names of dimensions or of the coordinates asked for.
     window, bandwidth, polyorder, weights : mappings or single values
         Per dimension, as `boundary`: the polynomial that is fitted; see :mod:`xgrad.labels.fits`.
-    edge_order, accuracy, skipna, validate, datetime_unit, metric, radius
+    constant : mapping
+        Per dimension, what is held constant in place of its index.
+    edge_order, accuracy, skipna, validate, datetime_unit, metric, radius, constant_by
         See :func:`xgrad.gradient`.
 
     Examples
@@ -78,13 +81,15 @@ class Options:
     validate: bool = True
     metric: Any = None
     radius: Any = None
+    constant: Any = None
+    constant_by: Any = "interpolation"
 
     def __post_init__(self) -> None:
         if not _is_one_of(self.edge_order, (1, 2)):
             raise ValueError(f"`edge_order` is {self.edge_order!r}; give 1 or 2")
         if not _is_one_of(self.order, (0, 1, 2, 3, 4)):
             raise ValueError(f"`order` is {self.order!r}; give 1, 2, 3 or 4")
-        if not _is_one_of(self.accuracy, get_args(Accuracy)):
+        if not _is_one_of(self.accuracy, _ACCURACIES):
             raise ValueError(f"`accuracy` is {self.accuracy!r}; give 2, 4, 6 or 8")
         for argument in ("skipna", "validate"):
             given = getattr(self, argument)
@@ -92,6 +97,7 @@ class Options:
                 raise TypeError(f"`{argument}` is {given!r}; give True or False")
         object.__setattr__(self, "datetime_unit", unit_of_time(self.datetime_unit))
         self._check_metric()
+        self._check_constant()
 
     def _check_metric(self) -> None:
         if self.radius is None:
@@ -108,6 +114,28 @@ class Options:
         )
         if not number or not (math.isfinite(self.radius) and self.radius > 0):
             raise ValueError(f"`radius` is {self.radius!r}; give a positive number of metres")
+
+    def _check_constant(self) -> None:
+        if self.constant is not None and not isinstance(self.constant, Mapping):
+            raise TypeError(
+                f"`constant` is a {type(self.constant).__name__}; give a mapping of a dimension to "
+                "what is held constant, such as {'s_rho': 'z_rho'}"
+            )
+        ways = get_args(ConstantBy)
+        if self.constant_by not in ways:
+            raise ValueError(
+                f"`constant_by` is {self.constant_by!r}; give one of {ways}"
+                f"{did_you_mean(self.constant_by, ways)}"
+            )
+        if not self.constant and self.constant_by != ways[0]:
+            raise ValueError(
+                f"`constant_by` is {self.constant_by!r} without `constant`; give `constant`, or "
+                "leave it out"
+            )
+
+    def holding(self, constant: Mapping[Hashable, Any]) -> Options:
+        """The same, with what is held constant."""
+        return replace(self, constant=dict(constant))
 
     @property
     def length_of_radius(self) -> float:
@@ -173,7 +201,7 @@ class Options:
         if len(pair) != 2:
             raise ValueError(f"`boundary` is {given!r}; give one value or a (left, right) pair")
         for one in pair:
-            if not _is_number(one) and not (isinstance(one, str) and one in _NAMED):
+            if not (isinstance(one, str) and one in _NAMED) and not _is_number(one):
                 raise ValueError(
                     f"`boundary` is {one!r}; give a number or one of {_NAMED}"
                     f"{did_you_mean(one, _NAMED)}"

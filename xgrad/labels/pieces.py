@@ -60,7 +60,7 @@ def overlapping(values: Any) -> Iterator[tuple[int, AnyArray]]:
     >>> [(start, piece.tolist()) for start, piece in overlapping(np.arange(3))]
     [(0, [0, 1, 2])]
     """
-    last = np.empty(0)
+    last = None
     for start, part in pieces(values):
-        yield start - len(last), np.concatenate([last.astype(part.dtype), part])
+        yield (start, part) if last is None else (start - 1, np.concatenate([last, part]))
         last = part[-1:]

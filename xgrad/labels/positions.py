@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xgrad._typing import AnyArray, Steps
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels.pieces import OF_A_PIECE, overlapping, pieces
-from xgrad.stencils import circle, closed_form
+from xgrad.stencils import circle
 
 # A whole turn of a longitude.
 _DEGREES = 360.0
@@ -94,12 +94,14 @@ def steps_between(
             f"{what} has dtype {values.dtype}, which cannot be positions; give numbers or times "
             "with `spacing`"
         )
-    refuse_first(~np.isfinite(values), values, what, "is not finite")
-    steps = _unrolled(differences(values, what), period)
+    steps = _one_way(values)
+    if steps is None:
+        refuse_first(~np.isfinite(values), values, what, "is not finite")
+        steps = _unrolled(differences(values, what), period)
+        steps = _the_short_way(steps, turn) if period is None and turn is not None else steps
+        require_monotonic(steps > 0, steps < 0, values, what)
     if period is None and turn is not None:
-        steps = _the_short_way(steps, turn)
         _refuse_the_long_way(steps, turn, values, what)
-    require_monotonic(steps > 0, steps < 0, values, what)
     return reduced(steps)
 
 
@@ -189,7 +191,7 @@ def reduced(steps: NDArray[np.floating[Any]]) -> Steps:
     >>> reduced(np.array([2.0, 2.0]))
     np.float64(2.0)
     """
-    even = steps.size > 0 and bool((steps == steps[0]).all())
+    even = steps.size > 0 and steps[0] == steps[-1] and bool((steps == steps[0]).all())
     return steps[0] if even else steps
 
 
@@ -236,23 +238,6 @@ def require_monotonic(
         f"{what} {why} at index {start + i} and {start + i + 1} (values {values[i]} and "
         f"{values[i + 1]}); {remedy}"
     )
-
-
-def leave_range(steps: AnyArray) -> AnyArray:
-    """At which inner positions numpy's formula for uneven steps over- or underflows.
-
-    The derivative is then imprecise, 0 or NaN, as it is in numpy.
-
-    Examples
-    --------
-    >>> leave_range(np.float32([1e-20, 1e-20, 1.0, 1e20]))
-    array([ True, False,  True])
-    """
-    with np.errstate(over="ignore", under="ignore"):
-        products = np.abs(closed_form.denominators(steps[:-1], steps[1:]))
-    info = np.finfo(products.dtype)
-    found: AnyArray = ((products < info.tiny) | (products > info.max)).any(axis=0)
-    return found
 
 
 class Line(NamedTuple):

@@ -202,7 +202,7 @@ def _held(obj: Any) -> Iterator[tuple[Hashable, Any]]:
     elif isinstance(obj, xr.Variable):
         yield "", obj._data
     if isinstance(obj, xr.Dataset | xr.DataArray):
-        yield from ((name, coord.variable._data) for name, coord in obj.coords.items())
+        yield from ((name, one._data) for name, one in obj.coords.variables.items())
 
 
 def _registry(obj: Any) -> Any:
@@ -227,7 +227,7 @@ def _is_all_quantities(obj: xr.DataArray | xr.Dataset) -> bool:
 
 
 def _quantified(obj: xr.DataArray | xr.Dataset) -> list[Hashable]:
-    return [name for name, coord in obj.coords.items() if is_quantity(coord.variable._data)]
+    return [name for name, one in obj.coords.variables.items() if is_quantity(one._data)]
 
 
 def _stripped(obj: Any) -> Any:

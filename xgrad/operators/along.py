@@ -34,10 +34,35 @@ def is_multidimensional(obj: xr.DataArray | xr.Dataset, name: Hashable) -> bool:
     return len(_dims_of(obj, name)) > 1
 
 
+def independent(obj: xr.DataArray | xr.Dataset, asked: list[Hashable]) -> list[Hashable]:
+    """The names that are independent variables, each with the others held fixed.
+
+    These are the multi-dimensional coordinates, and if there are fewer than they have dimensions,
+    the one-dimensional ones that complete them, such as ``x`` beside a height ``z(s, x)``.
+
+    Examples
+    --------
+    >>> coords = {"x": [0.0, 1.0], "z": (("s", "x"), [[0.0, 1.0], [2.0, 3.0]])}
+    >>> da = xr.DataArray([[0.0, 1.0], [2.0, 3.0]], coords, ("s", "x"))
+    >>> independent(da, ["x", "z"]), independent(da, ["x"])
+    (['x', 'z'], [])
+    """
+    several = [name for name in asked if is_multidimensional(obj, name)]
+    if not several:
+        return []
+    dims = obj.coords[several[0]].dims
+    lines = [name for name in asked if len(own := _dims_of(obj, name)) == 1 and own[0] in dims]
+    completes = len(several) < len(dims) == len(several) + len(lines)
+    return [name for name in asked if name in several or (completes and name in lines)]
+
+
 def _dims_of(obj: xr.DataArray | xr.Dataset, name: Hashable) -> tuple[Hashable, ...]:
     """The dimensions of a coordinate; none for a dimension without one."""
-    variables = obj.coords.variables  # obj.coords[name] would take ten times as long
-    return variables[name].dims if name in variables else ()
+    if name not in obj.coords:
+        return ()
+    # `obj.coords[name]`, and all variables of the coordinates of a Dataset, take ten times as long.
+    variables = obj.variables if isinstance(obj, xr.Dataset) else obj.coords.variables
+    return variables[name].dims
 
 
 def spacings_of(

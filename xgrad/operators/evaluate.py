@@ -59,8 +59,15 @@ def labelled(
         )
         for one, data in zip(every, values(every), strict=True)
     }
-    attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
-    return xr.Dataset(found, obj.coords, attrs)
+    if isinstance(obj, xr.Dataset):
+        return xr.Dataset(found, obj.coords, obj.attrs)
+    if len(found) > 1:
+        return xr.Dataset(found, obj.coords)
+    # The coordinates fit already: merging them with one result takes as long as a small gradient.
+    ((name, only),) = found.items()
+    alone = obj.copy(deep=False, data=only.data).to_dataset(name=name)
+    alone.variables[name].attrs, alone.variables[name].encoding = only.attrs, only.encoding
+    return alone
 
 
 def like(obj: xr.DataArray | xr.Dataset, results: Iterable[Result]) -> Any:

@@ -14,6 +14,7 @@ from xgrad.labels.keywords import LabelledFieldOptions, LabelledOptions, spelled
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import seconds
+from xgrad.operators import constant
 from xgrad.operators.direction import Direction
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.result import Result
@@ -88,6 +89,16 @@ def gradient(
     weights : {"uniform", "tricube"} or mapping of dimensions to them, optional
         How much the cells of a fit count: all the same (default), or by ``(1 - |d|³)³``, where d is
         the distance from the cell relative to that of the farthest one, or to half of `bandwidth`.
+    constant : mapping, optional
+        Per dimension, what is held constant in place of the index along it: a coordinate by name,
+        or a DataArray, such as ``{"s_rho": "z_rho"}`` for derivatives at constant height on levels
+        that follow the bottom; or ``"formula_terms"``, by which CF says what the heights are made
+        of.  Anything will do that is strictly monotonic along the dimension:
+        height, pressure, density.  Neighbouring columns are taken at the height of the cell itself,
+        and where one does not reach it, the result is NaN, or one-sided with `skipna`.
+    constant_by : {"interpolation", "linear", "chain"}, default: "interpolation"
+        How: by the cubic through the four levels around that height (fewer at most where a column
+        has fewer), by the line between the two, or by the chain rule along the levels.
     validate : bool, default: True
         Check that multi-dimensional coordinates in memory are strictly monotonic.  Columns that
         are not raise an error; with False they give NaN.
@@ -178,7 +189,9 @@ def derivative(
         Dimension, or 1-D coordinate along it.  Several give the mixed derivative.
     order : {1, 2, 3, 4}, default: 1
         Order of the derivative along each of `dim`.
-    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate, units
+    spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, constant
+        As for :func:`gradient`.
+    constant_by, validate, units
         As for :func:`gradient`.  Above the first order, `edge_order` is ignored and the edges have
         the order of `accuracy`.
     window, bandwidth, polyorder, weights
@@ -330,5 +343,8 @@ def attributes(
         what, which = f"{_ORDINALS[options.order]}derivative", ""
     else:
         what, which = "mixed derivative", f", order {options.order} in each" * (options.order > 1)
-    text = f"{what} of {label_of(name, variable)} with respect to {respect}{which}"
+    every = [along.spacings if isinstance(along, Direction) else (along,) for along in chain]
+    dims = [one.dim for along in every for one in along]
+    held = constant.words(variable, dims, options)
+    text = f"{what} of {label_of(name, variable)} with respect to {respect}{which}{held}"
     return described(variable, text, units_of(variable, chain, options))

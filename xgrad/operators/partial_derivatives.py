@@ -110,8 +110,10 @@ def directions(
     CoordinateError
         If there are too few or too many, they have different dimensions, or are not numeric.
     """
+    wide = max((obj.coords[name] for name in names), key=lambda coord: coord.ndim)
     coords = [obj.coords[name] for name in names]
-    dims = coords[0].dims
+    coords = [one.broadcast_like(wide) if one.ndim < wide.ndim else one for one in coords]
+    dims = wide.dims
     _check(coords, place, options)
     if place is not None and place.is_curvilinear and set(names) == set(place.names):
         return _on_earth(place, names, options)
@@ -122,7 +124,7 @@ def directions(
                 "have no period on a plane; give another `boundary`, or `metric='sphere'`"
             )
     frame = _once(lambda own: Frame.on_plane(coords, own), options)
-    spacings = tuple(index_along(dim, coords[0].sizes[dim], options) for dim in dims)
+    spacings = tuple(index_along(dim, wide.sizes[dim], options) for dim in dims)
     labels = [label_of(coord.name, coord.variable) for coord in coords]
     return [
         Direction(coord.name, label, coord.attrs.get("units"), spacings, frame=frame)
@@ -145,7 +147,7 @@ def _check(coords: Sequence[xr.DataArray], place: Place | None, options: Options
                 "must hold numbers"
             )
     for key in options.boundary if isinstance(options.boundary, Mapping) else ():
-        if key in names:
+        if key in names and key not in dims:
             raise CoordinateError(
                 f"`boundary` names {key!r}, which has dimensions {dims}; name the dimension whose "
                 "edges are meant"

@@ -14,6 +14,7 @@ from xgrad.arrays.term import Term
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
+from xgrad.operators import constant
 from xgrad.operators.direction import Direction
 from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.gradient import single
@@ -39,7 +40,7 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -94,7 +95,7 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.  The two dimensions of a curvilinear grid need axes at right
         angles; its longitude and latitude do not.
 
@@ -147,6 +148,7 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
         )
         terms = _first_derivatives(name, along, asked)
         one = _result(name, "gradient_direction", text, terms, along, asked, how="angle")
+        text = str(one.attrs["long_name"])
         found.append(one._replace(attrs=described(variable, text, "radian")))
     return found
 
@@ -169,7 +171,7 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         As for :func:`gradient`, but the edges have the order of `accuracy`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -247,7 +249,7 @@ def hessian(
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -366,5 +368,6 @@ def _result(
     variable = asked.variables[name]
     units = common_units([(variable, one) for one in along], asked.options)
     called = what if name is None else f"{name}_{what}"
-    attrs = described(variable, text, units)
+    held = constant.words(variable, [dim for one in along for dim in one.dims], asked.options)
+    attrs = described(variable, text + held, units)
     return Result(called, {name: variable}, tuple(terms), attrs, **how)

@@ -17,8 +17,8 @@ from xgrad.labels import cf, fits, mesh, names, quantities, transforms
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
-from xgrad.operators import components
-from xgrad.operators.along import dims_of, is_multidimensional, spacings_of
+from xgrad.operators import components, constant
+from xgrad.operators.along import dims_of, independent, spacings_of
 from xgrad.operators.direction import Direction
 from xgrad.operators.variables import variables_of, warn_of_unusable
 
@@ -254,7 +254,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     _refuse_other_arrays(obj, asked, variables, options)
     if place is not None:
         options = with_the_globe(obj, place, asked, options)
-    several = [name for name in asked if partial and is_multidimensional(obj, name)]
+    several = independent(obj, asked) if partial else []
     spacings = spacings_of(obj, asked, several, options, place)
     jointly = _partials(obj, several, place, options)
     if place is not None:
@@ -263,19 +263,27 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
         spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
         options = _under_dimensions(options, spacings)
     _refuse_fits_of_columns(spacings, place, options)
-    if isinstance(obj, xr.Dataset):  # its variables may be used as positions
-        used = [value for value in (options.spacing or {}).values() if isinstance(value, str)]
-        variables = {name: variable for name, variable in variables.items() if name not in used}
+    used = _positions(obj, options)
+    variables = {name: variable for name, variable in variables.items() if name not in used}
     dims = [along.dim for along in spacings] + [own for one in jointly for own in one.dims]
     warn_of_unusable(obj, dims)
     for one in dims:
         if not any(one in variable.dims for variable in variables.values()):
             raise ValueError(f"nothing to differentiate along {one!r}: {names.dtypes_of(obj)}")
     mesh.refuse(obj, variables, dims)
+    options = constant.resolved(obj, variables, spacings, jointly, options)
     _require_a_time(variables, spacings, options)
     own = iter(spacings)
     called = [name if name in several else next(own).name for name in asked]
     return Selection(variables, spacings, options, place, jointly, called, single)
+
+
+def _positions(obj: Any, options: Options) -> list[Any]:
+    """The variables of a Dataset that are positions or heights, and are not differentiated."""
+    if isinstance(obj, xr.DataArray):
+        return []
+    every = [*(options.spacing or {}).values(), *(options.constant or {}).values()]
+    return [one for one in every if isinstance(one, str)]
 
 
 def _refuse_fits_of_columns(spacings: list[Spacing], place: Place | None, options: Options) -> None:
@@ -368,16 +376,8 @@ def _names(
     If it is None, these are all dimensions but those of one cell, which come second, unless an
     option names them or there are no others.
     """
-    used = [d for d in obj.dims if any(d in variable.dims for variable in variables.values())]
     if dim is None:
-        if not used:
-            raise ValueError(f"nothing to differentiate: {names.dtypes_of(obj)}")
-        given = [getattr(options, one) for one in (*_PER_DIM, "spacing")]
-        named = {key for one in given if isinstance(one, Mapping) for key in one}
-        single = [d for d in used if obj.sizes[d] == 1 and d not in named]
-        if len(single) == len(used):
-            return used, []
-        return [d for d in used if d not in single], single
+        return _every_name(obj, variables, options)
     found = [names.resolved(obj, name) for name in _listed(dim)]
     if not found:
         raise CoordinateError(f"`dim` is empty; {names.choices(obj)}")
@@ -387,6 +387,21 @@ def _names(
     return found, []
 
 
+def _every_name(
+    obj: xr.DataArray | xr.Dataset, variables: Mapping[Hashable, xr.Variable], options: Options
+) -> tuple[list[Hashable], list[Hashable]]:
+    used = [d for d in obj.dims if any(d in variable.dims for variable in variables.values())]
+    used = [d for d in used if d not in (options.constant or {})]
+    if not used:
+        raise ValueError(f"nothing to differentiate: {names.dtypes_of(obj)}")
+    given = [getattr(options, one) for one in (*_PER_DIM, "spacing")]
+    named = {key for one in given if isinstance(one, Mapping) for key in one}
+    single = [d for d in used if obj.sizes[d] == 1 and d not in named]
+    if len(single) == len(used):
+        return used, []
+    return [d for d in used if d not in single], single
+
+
 def _listed(dim: Dim) -> list[Hashable]:
     return list(dim) if isinstance(dim, Iterable) and not isinstance(dim, str) else [dim]
 
@@ -394,13 +409,17 @@ def _listed(dim: Dim) -> list[Hashable]:
 def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Options:
     """Options with CF names resolved to real ones, and quantities of `spacing` as numbers."""
     given = {one: getattr(options, one) for one in _PER_DIM}
-    if not any(isinstance(one, Mapping) for one in (options.spacing, *given.values())):
+    every = (options.spacing, options.constant, *given.values())
+    if not any(isinstance(one, Mapping) for one in every):
         return options
     given = {name: names.resolved_keys(obj, one, name) for name, one in given.items()}
     spacing: Any = quantities.positions(names.resolved_spacing(obj, options.spacing))
     if isinstance(spacing, Mapping):
-        spacing = {key: _by_label(obj, key, value) for key, value in spacing.items()}
-    return replace(options, spacing=spacing, **given)
+        spacing = {key: _by_label(obj, key, value, "spacing") for key, value in spacing.items()}
+    held: Any = quantities.positions(names.resolved_keys(obj, options.constant, "constant"))
+    if held is not None:
+        held = {key: _by_label(obj, key, value, "constant") for key, value in held.items()}
+    return replace(options, spacing=spacing, constant=held, **given)
 
 
 def _under_dimensions(options: Options, spacings: list[Spacing]) -> Options:
@@ -412,7 +431,7 @@ def _under_dimensions(options: Options, spacings: list[Spacing]) -> Options:
     return replace(options, boundary=boundary)
 
 
-def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
+def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any, argument: str) -> Any:
     """Positions in the order of the labels of the data, if they have labels."""
     if not isinstance(value, xr.DataArray):
         return value
@@ -427,8 +446,8 @@ def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any) -> Any:
             label = getattr(label, "item", lambda label=label: label)()
             why = "lack" if missing.any() else "repeat"
             raise CoordinateError(
-                f"`spacing` for {key!r}: positions {value.name!r} {why} the label {label!r} along "
-                f"{dim!r}; give positions for all labels of the data, or drop the coordinate "
+                f"`{argument}` for {key!r}: positions {value.name!r} {why} the label {label!r} "
+                f"along {dim!r}; give positions for all labels of the data, or drop the coordinate "
                 f"{dim!r} of the positions to match them by place"
             )
         value = value.isel({dim: theirs.get_indexer(wanted)})

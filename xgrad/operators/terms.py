@@ -19,11 +19,12 @@ from xgrad.labels.attributes import refuse_packed
 from xgrad.labels.names import dtypes_of
 from xgrad.labels.options import Options
 from xgrad.labels.pieces import overlapping
-from xgrad.labels.positions import leave_range
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.units import OF_TIME, as_one, quotient
+from xgrad.operators import constant
 from xgrad.operators.direction import Direction
 from xgrad.stencils.scheme import Scheme
+from xgrad.stencils.table import leave_range
 
 Factor = xr.Variable | float | None
 
@@ -67,7 +68,8 @@ def term_of(
     weight = factor_of(factor, variable, name)
     if isinstance(inside, xr.Variable):
         inside = factor_of(inside, variable, name)
-    return Term(name, axis, steps, scheme, along.seam, weight, inside, of=of)
+    held = constant.held_for(name, variable, along.dim, options, spread)
+    return Term(name, axis, steps, scheme, along.seam, weight, inside, of=of, held=held)
 
 
 def _scheme_of(variable: xr.Variable, along: Spacing, options: Options) -> Scheme:

@@ -16,7 +16,7 @@ from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.near import did_you_mean
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
-from xgrad.operators import metric_terms
+from xgrad.operators import constant, metric_terms
 from xgrad.operators.components import is_along_the_grid, on_grid, require_growth, together
 from xgrad.operators.direction import Direction
 from xgrad.operators.evaluate import labelled, on_numbers
@@ -68,7 +68,7 @@ def divergence(
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -154,7 +154,7 @@ def curl(
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
-    metric, radius, units
+    constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
@@ -399,6 +399,8 @@ class _Field:
         text = f"{called} of {', '.join(labels[:-1])} and {labels[-1]}"
         if len(labels) == 1:
             text = f"{called} of {labels[0]}"
+        dims = [self.first.dims[term.axis] for term in terms if term.axis is not None]
+        text += constant.words(self.first, dims, self.options)
         return Result(name, used, tuple(terms), described(self.first, text, units) | own)
 
     def _called(self, name: str, units: str | None) -> tuple[str, dict[Hashable, Any]]:

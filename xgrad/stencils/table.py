@@ -369,3 +369,23 @@ def _fill_uneven(table: Table, steps: NDArray[np.floating[Any]], edge_order: int
     else:
         table[WEIGHTS:, 0] = closed_form.from_left(steps[0], steps[1])
         table[WEIGHTS:, -1] = closed_form.from_right(steps[-2], steps[-1])
+
+
+def leave_range(steps: AnyArray) -> AnyArray:
+    """At which inner positions numpy's formula for uneven steps over- or underflows.
+
+    The derivative is then imprecise, 0 or NaN, as it is in numpy.
+
+    Examples
+    --------
+    >>> leave_range(np.float32([1e-20, 1e-20, 1.0, 1e20]))
+    array([ True, False,  True])
+    """
+    info, sizes = np.finfo(steps.dtype), np.abs(steps)
+    if 2 * info.tiny**0.5 < sizes.min() and sizes.max() < info.max**0.5 / 2:
+        return np.zeros(max(0, steps.size - 1), bool)
+    with np.errstate(over="ignore", under="ignore"):
+        products = np.abs(closed_form.denominators(steps[:-1], steps[1:]))
+    info = np.finfo(products.dtype)
+    found: AnyArray = ((products < info.tiny) | (products > info.max)).any(axis=0)
+    return found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from zarr.core.sync import sync
@@ -19,6 +20,11 @@ from xgrad.stores import entries
 _NUMBERS = re.compile(r"\d+")
 # What fsspec's object stores may say of the content of an object in a listing.
 _MARKS = ("ETag", "etag")
+# How many objects of a listing are in memory: those of a page of S3.
+_AT_ONCE = 1000
+#: Name of a chunk, its size, and what tells that it changed, "" if that is unknown.
+_Key: TypeAlias = tuple[str, str, str]
+_NOT_OF_CHUNKS = ("shape", "node_type", "storage_transformers")
 
 
 @dataclass(frozen=True)
@@ -139,9 +145,14 @@ def fingerprint(array: Any, listing: Listing) -> str:
 
 
 def metadata_of(array: Any) -> str:
-    """The metadata of an array in one text, apart from its shape."""
-    own = {key: value for key, value in array.metadata.to_dict().items() if key != "shape"}
-    return repr(sorted(own.items(), key=str))
+    """What the metadata of an array say of its chunks, in one text.
+
+    Not its shape, nor what only versions of zarr write.
+    """
+    own = array.metadata.to_dict().items()
+    return json.dumps(
+        {key: value for key, value in own if key not in _NOT_OF_CHUNKS}, sort_keys=True, default=str
+    )
 
 
 def digest(group: Any, names: Iterable[Hashable], *, allow_missing: bool) -> str:
@@ -203,8 +214,8 @@ def hash_of(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def _keys(array: Any) -> Iterator[tuple[str, str, str]]:
-    """Name of each chunk of an array, its size, and what tells that it changed, "" if unknown."""
+def _keys(array: Any) -> Iterator[_Key]:
+    """The chunks of an array, in no order."""
     store, path = array.store_path.store, array.store_path.path
     folder = getattr(store, "root", None)
     if isinstance(folder, Path):
@@ -214,10 +225,12 @@ def _keys(array: Any) -> Iterator[tuple[str, str, str]]:
                 status = entry.stat()
                 yield entry.path[start:], str(status.st_size), str(status.st_mtime_ns)
         return
-    for key, size, mark in sync(_collected(store, f"{path}/" if path else "")):
-        name = key[len(path) :].lstrip("/")
-        if _is_chunk(name.rpartition("/")[2]):
-            yield name, size, mark
+    found = _objects(store, f"{path}/" if path else "")
+    while batch := sync(_next(found)):
+        for key, size, mark in batch:
+            name = key[len(path) :].lstrip("/")
+            if _is_chunk(name.rpartition("/")[2]):
+                yield name, size, mark
 
 
 def _is_chunk(name: str) -> bool:
@@ -225,17 +238,35 @@ def _is_chunk(name: str) -> bool:
     return not name.startswith(".") and not name.endswith((".json", ".partial"))
 
 
-async def _collected(store: Any, prefix: str) -> list[tuple[str, str, str]]:
+async def _next(found: AsyncIterator[_Key]) -> list[_Key]:
+    """Some more of a listing, which is never in memory as a whole."""
+    batch = []
+    async for one in found:
+        batch.append(one)
+        if len(batch) == _AT_ONCE:
+            break
+    return batch
+
+
+async def _objects(store: Any, prefix: str) -> AsyncIterator[_Key]:
     if not isinstance(store, FsspecStore):
-        return [(key, "", "") async for key in store.list_prefix(prefix)]
+        async for key in store.list_prefix(prefix):
+            yield key, "", ""
+        return
     # As its list_prefix does, which drops all but the names.
     root = f"{store.path.rstrip('/')}/" if store.path.strip("/") else ""  # that of references
-    found = await store.fs._find(f"{root}{prefix}", detail=True, withdirs=False)
-    return [
-        (
-            key.removeprefix(root),
-            str(details.get("size")),
-            next((str(details[mark]) for mark in _MARKS if details.get(mark)), ""),
-        )
-        for key, details in found.items()
-    ]
+    async for key, details in _details(store.fs, f"{root}{prefix}"):
+        mark = next((str(details[mark]) for mark in _MARKS if details.get(mark)), "")
+        yield key.removeprefix(root), str(details.get("size")), mark
+
+
+async def _details(fs: Any, prefix: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+    """Objects that begin with a prefix, page by page on S3."""
+    if hasattr(fs, "_iterdir"):
+        bucket, _, rest = prefix.partition("/")
+        async for one in fs._iterdir(bucket, delimiter="", prefix=rest):
+            if not one["name"].endswith("/"):  # what stands for a folder
+                yield one["name"], one
+        return
+    for key, details in (await fs._find(prefix, detail=True, withdirs=False)).items():
+        yield key, details

@@ -14,9 +14,8 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
-from dask.tokenize import tokenize
 
-from xgrad.stores import listing
+from xgrad.stores import lasting, listing
 from xgrad.stores.agreement import require_the_same_values
 from xgrad.stores.opening import Opening, dataset, indexed
 from xgrad.stores.several import combined
@@ -140,7 +139,7 @@ class Source:
             else:
                 own = listing.digest(group, wanted, allow_missing=allow_missing)
                 found.append(own + state_of(group.store_path.store))
-        return found[0] if len(found) == 1 else tokenize(found)
+        return found[0] if len(found) == 1 else lasting.digest(found)
 
     def digest_of_coords(self, coords: Mapping[Any, xr.DataArray]) -> str:
         """A text that changes when coordinates do: small ones are compared by their values.
@@ -149,23 +148,17 @@ class Source:
         read them.
         """
         large = [name for name, coord in sorted(coords.items(), key=str) if coord.nbytes > _IN_FULL]
-        return tokenize(_in_full(coords), self.digest(large, allow_missing=True))
+        return lasting.digest(in_full(coords), self.digest(large, allow_missing=True))
 
 
-def digest_of_small(coords: Mapping[Any, xr.DataArray]) -> str:
-    """A text that changes when coordinates of at most 16 MiB do, by their values.
+def in_full(coords: Mapping[Any, xr.DataArray]) -> list[Any]:
+    """Coordinates of at most 16 MiB, with their values.
 
     Examples
     --------
-    >>> one, other = (xr.Dataset(coords={"x": [0.0, end]}).coords for end in (1, 2))
-    >>> digest_of_small(one) == digest_of_small(other)
-    False
+    >>> in_full(xr.Dataset(coords={"x": ("x", [0.0, 1.0], {"units": "m"})}).coords)
+    [('x', ('x',), [('units', 'm')], array([0., 1.]))]
     """
-    found: str = tokenize(_in_full(coords))
-    return found
-
-
-def _in_full(coords: Mapping[Any, xr.DataArray]) -> list[Any]:
     small = []
     for name, coord in sorted(coords.items(), key=str):
         if coord.nbytes <= _IN_FULL:

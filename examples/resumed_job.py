@@ -1,0 +1,85 @@
+"""
+A job that is killed and resumed
+================================
+
+A job goes from store to store within a limit of memory.  Whatever stops it, the same command
+resumes it.  Under the name of the target there is nothing or the complete result.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numcodecs
+import numpy as np
+import xarray as xr
+
+import xgrad  # registers .fdgrad
+
+# %%
+# A store of 19 MB in 120 chunks, compressed hard.
+
+folder = Path(tempfile.mkdtemp())
+values = np.random.default_rng(0).normal(size=(30, 400, 400)).astype("f4")
+source = xr.Dataset({"t": (("time", "y", "x"), values, {"units": "K"})})
+hard = {"t": {"compressors": numcodecs.Zlib(9)}}
+_ = source.chunk(time=1, y=200, x=200).to_zarr(folder / "in.zarr", zarr_format=2, encoding=hard)
+
+# %%
+# The command is ``xgrad gradient in.zarr out.zarr --dim time``.  Until it is done, its work is in
+# ``out.zarr.partial``.
+
+
+def run(enough: float = np.inf) -> list[tuple[float, float]]:
+    """Run the command, kill it when it has written enough, and return the MB over the seconds."""
+    command = ["gradient", "in.zarr", "out.zarr", "--dim", "time", "--progress", "log"]
+    seen, start = [(0.0, written())], time.perf_counter()
+    with subprocess.Popen([sys.executable, "-m", "xgrad", *command], cwd=folder) as process:
+        while process.poll() is None:
+            seen.append((time.perf_counter() - start, written()))
+            if seen[-1][1] > enough:
+                process.kill()  # SIGKILL: the process cannot tidy up
+            time.sleep(0.02)
+    print(f"exit status {process.returncode}")
+    return seen
+
+
+def written() -> float:
+    """MB on disk, of a job that may be moving its files."""
+    files = [*folder.glob("out.zarr*/**/[0-9]*.*.*")]
+    return sum(file.stat().st_size for file in files if file.exists()) / 1e6
+
+
+# %%
+# It is killed after 5 MB.
+
+killed = run(enough=5)
+print(sorted(path.name for path in folder.iterdir()))
+
+# %%
+# The same command again.  It keeps what is done and computes the rest.
+
+resumed = run()
+print(sorted(path.name for path in folder.iterdir()))
+
+# %%
+# The result is that of an undisturbed run, bit for bit.
+
+result = xr.open_zarr(folder / "out.zarr").dt_dtime
+print(result.values.tobytes() == source.t.fdgrad.derivative("time").values.tobytes())
+result
+
+# %%
+# What is on disk over the time of both runs.  Each begins with the start of Python and the plan.
+
+fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
+for label, seen in {"killed": killed, "resumed": resumed}.items():
+    seconds, megabytes = np.transpose(seen)
+    ax.plot(seconds, megabytes, label=label, linewidth=2)
+ax.plot(*killed[-1], "x", color="C0", markersize=12, markeredgewidth=3)
+ax.set(xlabel="time since the command began (s)", ylabel="on disk (MB)", ylim=(0, None))
+ax.legend()
+plt.show()

@@ -1,0 +1,50 @@
+"""Compiled loops over columns: the polynomial through the levels around a height."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.interpolate import BarycentricInterpolator
+
+from xgrad.kernels import constant_height_loops as loops
+
+
+def column(f: Any, z: Any, heights: Any, by: int) -> Any:
+    """A column at other heights: that of the next lane."""
+    n = len(f)
+    data, there = (np.stack([one, other], axis=1)[np.newaxis] for one, other in (
+        (np.zeros(n), f), (heights, z)))  # fmt: skip
+    made: Any = [np.empty_like(data) for _ in range(3)]
+    sign, ends = np.empty((1, 2)), np.empty((1, 2, 2), int)
+    loops.prepare(data, there, sign, ends, *made, by)
+    out = np.full((n, 2), np.nan)
+    loops.beside(data, there, sign, ends, *made, by, 0, 0, 1, slice(0, 1), 0, out)
+    return out[:, 0]
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+@pytest.mark.parametrize("n", [2, 3, 4, 9])
+def test_a_column_is_the_polynomial_through_the_nearest_levels(n: int, turned: int) -> None:
+    rng = np.random.default_rng(n)
+    z, f = np.cumsum(rng.random(n) + 0.1)[::turned], rng.normal(size=n)
+    heights = np.sort(rng.uniform(z.min() - 0.2, z.max() + 0.2, n))
+    found = column(f, z, heights, loops.CUBIC)
+    up = np.argsort(z)
+    z, f = z[up], f[up]
+    for height, value in zip(heights, found, strict=True):
+        if not z[0] <= height <= z[-1]:
+            assert np.isnan(value)
+            continue
+        below = min(int(np.searchsorted(z, height, "right")) - 1, n - 2)
+        start = int(np.clip(below - 1, 0, max(0, n - 4)))
+        near = slice(start, start + 4)
+        assert value == pytest.approx(BarycentricInterpolator(z[near], f[near])(height), rel=1e-9)
+
+
+def test_a_height_of_a_level_gives_its_value() -> None:
+    rng = np.random.default_rng(1)
+    z, f = np.cumsum(rng.random(9) + 0.1), rng.normal(size=9)
+    for by in (loops.CUBIC, loops.LINEAR):
+        np.testing.assert_array_equal(column(f, z, z, by), f)
