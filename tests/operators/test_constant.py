@@ -304,6 +304,11 @@ def test_a_column_on_land_is_missing_without_a_word() -> None:
         ({"s": "z"}, {"dim": "s"}, "`constant` is given for 's', which is differentiated along"),
         ({"s": "z"}, {"skipna": True, "accuracy": 4}, "leave out `skipna`"),
         ({"s": "z"}, {"skipna": True, "window": 5}, "`window=5` cannot .* leave out `skipna`"),
+        (
+            {"s": "z"},
+            {"skipna": True, "bandwidth": 5},
+            "`bandwidth=5` cannot .* leave out `skipna`",
+        ),
         ({"s": "z"}, {"constant_by": "cubic"}, "give one of .*'interpolation'"),
         ({}, {"constant_by": "chain"}, "'chain' without `constant`"),
         ({"s": "words"}, {}, "must hold numbers"),

@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from xgrad.errors import CoordinateError
-from xgrad.labels import names, transforms
+from xgrad.labels import fits, names, transforms
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.attributes import refuse_packed
 from xgrad.labels.options import Options
@@ -120,6 +120,16 @@ def spacings_of(
             raise CoordinateError(f"`dim` and `spacing` name {along.name!r} twice: {asked}")
         seen.add(along.name)
     return spacings
+
+
+def refuse_fits_of_columns(spacings: list[Spacing], place: Place | None, options: Options) -> None:
+    """Refuse a fit along positions of several dimensions, or along those of a curvilinear grid."""
+    for along in spacings:
+        names = along.dim, along.name
+        if along.positions is not None:
+            fits.refuse_columns(options, names, along.name)
+        elif place is not None and place.is_curvilinear and place.has(along.dim):
+            fits.refuse_columns(options, names, place.names[0])
 
 
 def _spacing(

@@ -13,7 +13,7 @@ from xgrad._typing import AnyArray
 from xgrad.arrays import engines
 from xgrad.arrays.term import Held
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import formula_terms, names
+from xgrad.labels import fits, formula_terms, names
 from xgrad.labels.near import did_you_mean
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
@@ -185,7 +185,7 @@ def _refuse_schemes(
             )
     others = [
         f"`{name}={getattr(options, name)!r}`"
-        for name, default in (("accuracy", 2), ("order", 1), ("window", None))
+        for name, default in (("accuracy", 2), ("order", 1), *((one, None) for one in fits.SIZES))
         if getattr(options, name) not in (default, {})
     ]
     if options.skipna and others:

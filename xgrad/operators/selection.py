@@ -18,7 +18,13 @@ from xgrad.labels.options import Options
 from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
 from xgrad.operators import components, constant
-from xgrad.operators.along import by_label, dims_of, independent, spacings_of
+from xgrad.operators.along import (
+    by_label,
+    dims_of,
+    independent,
+    refuse_fits_of_columns,
+    spacings_of,
+)
 from xgrad.operators.direction import Direction
 from xgrad.operators.variables import variables_of, warn_of_unusable
 
@@ -262,7 +268,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
 
         spacings = [curvilinear_grid.in_metres(place, along, options) for along in spacings]
         options = _under_dimensions(options, spacings)
-    _refuse_fits_of_columns(spacings, place, options)
+    refuse_fits_of_columns(spacings, place, options)
     used = _positions(obj, options)
     variables = {name: variable for name, variable in variables.items() if name not in used}
     dims = [along.dim for along in spacings] + [own for one in jointly for own in one.dims]
@@ -284,15 +290,6 @@ def _positions(obj: Any, options: Options) -> list[Any]:
         return []
     every = [*(options.spacing or {}).values(), *(options.constant or {}).values()]
     return [one for one in every if isinstance(one, str)]
-
-
-def _refuse_fits_of_columns(spacings: list[Spacing], place: Place | None, options: Options) -> None:
-    for along in spacings:
-        names = along.dim, along.name
-        if along.positions is not None:
-            fits.refuse_columns(options, names, along.name)
-        elif place is not None and place.is_curvilinear and place.has(along.dim):
-            fits.refuse_columns(options, names, place.names[0])
 
 
 def _partials(
