@@ -210,3 +210,26 @@ def _positions(
 
 def _data_of(obj: xr.DataArray | xr.Dataset) -> Iterable[Hashable]:
     return obj.data_vars if isinstance(obj, xr.Dataset) else ()
+
+
+def by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any, argument: str) -> Any:
+    """Positions in the order of the labels of the data, if they have labels."""
+    if not isinstance(value, xr.DataArray):
+        return value
+    for dim, index in value.xindexes.items():
+        own = obj.xindexes.get(dim)
+        if dim not in value.dims or own is None or transforms.same_labels(index, own):
+            continue
+        theirs, wanted = (one.coords[dim].to_index() for one in (value, obj))
+        missing = ~wanted.isin(theirs)
+        if missing.any() or not theirs.is_unique:
+            label: Any = wanted[missing][0] if missing.any() else theirs[theirs.duplicated()][0]
+            label = getattr(label, "item", lambda label=label: label)()
+            why = "lack" if missing.any() else "repeat"
+            raise CoordinateError(
+                f"`{argument}` for {key!r}: positions {value.name!r} {why} the label {label!r} "
+                f"along {dim!r}; give positions for all labels of the data, or drop the coordinate "
+                f"{dim!r} of the positions to match them by place"
+            )
+        value = value.isel({dim: theirs.get_indexer(wanted)})
+    return value

@@ -13,12 +13,12 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.arrays import engines
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import cf, fits, mesh, names, quantities, transforms
+from xgrad.labels import cf, fits, mesh, names, quantities
 from xgrad.labels.options import Options
 from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
 from xgrad.operators import components, constant
-from xgrad.operators.along import dims_of, independent, spacings_of
+from xgrad.operators.along import by_label, dims_of, independent, spacings_of
 from xgrad.operators.direction import Direction
 from xgrad.operators.variables import variables_of, warn_of_unusable
 
@@ -415,10 +415,10 @@ def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Optio
     given = {name: names.resolved_keys(obj, one, name) for name, one in given.items()}
     spacing: Any = quantities.positions(names.resolved_spacing(obj, options.spacing))
     if isinstance(spacing, Mapping):
-        spacing = {key: _by_label(obj, key, value, "spacing") for key, value in spacing.items()}
+        spacing = {key: by_label(obj, key, value, "spacing") for key, value in spacing.items()}
     held: Any = quantities.positions(names.resolved_keys(obj, options.constant, "constant"))
     if held is not None:
-        held = {key: _by_label(obj, key, value, "constant") for key, value in held.items()}
+        held = {key: by_label(obj, key, value, "constant") for key, value in held.items()}
     return replace(options, spacing=spacing, constant=held, **given)
 
 
@@ -429,26 +429,3 @@ def _under_dimensions(options: Options, spacings: list[Spacing]) -> Options:
     dims = {along.name: along.dim for along in spacings}
     boundary = {dims.get(key, key): value for key, value in options.boundary.items()}
     return replace(options, boundary=boundary)
-
-
-def _by_label(obj: xr.DataArray | xr.Dataset, key: Hashable, value: Any, argument: str) -> Any:
-    """Positions in the order of the labels of the data, if they have labels."""
-    if not isinstance(value, xr.DataArray):
-        return value
-    for dim, index in value.xindexes.items():
-        own = obj.xindexes.get(dim)
-        if dim not in value.dims or own is None or transforms.same_labels(index, own):
-            continue
-        theirs, wanted = (one.coords[dim].to_index() for one in (value, obj))
-        missing = ~wanted.isin(theirs)
-        if missing.any() or not theirs.is_unique:
-            label: Any = wanted[missing][0] if missing.any() else theirs[theirs.duplicated()][0]
-            label = getattr(label, "item", lambda label=label: label)()
-            why = "lack" if missing.any() else "repeat"
-            raise CoordinateError(
-                f"`{argument}` for {key!r}: positions {value.name!r} {why} the label {label!r} "
-                f"along {dim!r}; give positions for all labels of the data, or drop the coordinate "
-                f"{dim!r} of the positions to match them by place"
-            )
-        value = value.isel({dim: theirs.get_indexer(wanted)})
-    return value
