@@ -166,6 +166,7 @@ def test_cluster() -> None:
     assert "read 38 MB, wrote 38 MB" in done.stdout
 
 
+@pytest.mark.thorough  # draws for seconds; the others draw in the quick suite
 def test_noisy_series(run: Run) -> None:
     lines = run("noisy_series.py")
     first, last = (dict(line.split() for line in lines[k : k + 3]) for k in (1, 5))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -130,3 +131,30 @@ def test_results_are_those_of_the_version_of_the_results() -> None:
     """If this fails because results are to change, raise `ARITHMETIC` and put the digest here."""
     expected = {1: "9c083df654077bf5"}
     assert digest(_results()) == expected[record.ARITHMETIC]
+
+
+def test_a_job_is_described_as_in_stores_of_this_version_of_the_results(tmp_path: Path) -> None:
+    """If this fails, stores that were made before do not grow: describe jobs as before.
+
+    Where that cannot be, raise `ARITHMETIC`, so that the message says why, and put the digest here.
+    """
+    whole = np.arange(24.0).reshape(6, 4)
+    level = np.add.outer(np.arange(6.0) ** 2, np.zeros(4))
+    coords: Any = {"time": np.arange(6.0), "x": np.arange(4.0), "level": (("time", "x"), level)}
+    given = xr.Dataset({"u": (("time", "x"), whole), "v": (("time", "x"), 2 * whole)}, coords)
+    given.to_zarr(tmp_path / "in.zarr", zarr_format=2, consolidated=False)
+    found = []
+    for k, (operation, dim, options) in enumerate(
+        [
+            ("gradient", None, {"accuracy": 4, "boundary": "extend"}),
+            ("hessian", ["time", "x"], {}),
+            ("curl", {"time": "u", "x": "v"}, {}),
+            ("gradient", "time", {"spacing": {"time": "level"}}),
+            ("gradient", "x", {"boundary": "periodic", "period": {"x": 4.0}}),
+        ]
+    ):
+        target: Any = tmp_path / f"{k}.zarr"
+        xgrad.to_zarr(cast(Any, operation), tmp_path / "in.zarr", target, dim=dim, **options)
+        found.append(json.loads(attribute(target))["job"])
+    expected = {1: "c0f1a2b7ec54fef9"}
+    assert digest(found) == expected[record.ARITHMETIC], found

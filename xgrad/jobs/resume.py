@@ -91,15 +91,24 @@ def _content(job: Job) -> str:
     return _CONTENT if job.request.given is None else _OBJECT
 
 
-def _of_term(term: Term) -> tuple[Any, ...]:
-    """What a term depends on besides the values of its operand and of its positions."""
-    factor = None if term.factor is None else np.asarray(term.factor)
+def _of_term(term: Term) -> dict[str, Any]:
+    """What a term depends on besides the values of its operand and of its positions.
+
+    Without what it has not, so that a version in which terms have more says the same of it.
+    """
     along: Any = term.along
     if isinstance(along, Positions):
         along = (along.name, along.period)
-    within = None if term.of is None else _of_term(term.of)
-    held = term.held and (term.held.name, term.held.axis, term.held.by)
-    return along, term.seam, factor, term.inside, term.component, within, held
+    found = {
+        "along": along,
+        "seam": term.seam,
+        "factor": None if term.factor is None else np.asarray(term.factor),
+        "inside": term.inside,
+        "component": term.component,
+        "of": None if term.of is None else _of_term(term.of),
+        "held": term.held and (term.held.name, term.held.axis, term.held.by),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def resumes(place: Workplace, own: dict[str, str], run: str, *, restart: bool) -> bool:

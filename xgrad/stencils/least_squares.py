@@ -191,6 +191,10 @@ def fill(
     tricube, width
         As for :func:`counted`.
 
+    Notes
+    -----
+    The weights are NaN where too few positions count.
+
     Examples
     --------
     >>> out = np.empty((5, 1))
@@ -219,7 +223,9 @@ def fill(
             out[:n, i] = 1.0
             continue
         counted(x[:n], tricube, width * scale, counts[:n])
-        weights(x[:n], counts[:n], polyorder, order, q[:, :n], at, found[:n])
+        if not weights(x[:n], counts[:n], polyorder, order, q[:, :n], at, found[:n]):
+            out[:n, i] = np.nan
+            continue
         largest = 0.0
         for k in range(n):
             largest = max(largest, abs(found[k]))
