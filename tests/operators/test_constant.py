@@ -341,6 +341,8 @@ def test_other_bad_input_is_refused() -> None:
         q.drop_vars("z").fdgrad.gradient("x", constant={"s": few.drop_vars("s")})
     with pytest.raises(xgrad.CoordinateError, match="does not have"):
         q.isel(y=0).drop_vars("z").fdgrad.gradient("x", constant={"s": q.z})
+    with pytest.raises(ValueError, match="only derivatives hold something constant"):
+        q.fdgrad.smooth("x", window=5, **HELD)
     with pytest.raises(TypeError, match="times as data"):
         q.astype("m8[s]").fdgrad.gradient("x", **HELD)
 

@@ -38,7 +38,7 @@ def smooth(
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.  There must be a window for each of `dim`, and 0 is an order.
-    edge_order, accuracy
+    edge_order, accuracy, constant, constant_by
         Those of differences, which a fit does not have.
 
     Returns
@@ -69,6 +69,11 @@ def smooths(obj: Any, dim: Any, options: Options) -> list[Result]:
     """Check the arguments of :func:`smooth` and describe its results; compute nothing."""
     if dim is None:
         raise ValueError("`dim` is None; give the dimension to smooth along, or several")
+    if options.constant:
+        raise ValueError(
+            f"`constant` names {list(options.constant)}, but only derivatives hold something "
+            "constant; leave it out"
+        )
     asked = select(obj, dim, replace(options, order=0))
     for along in asked.spacings:
         if fits.fit_of(asked.options, (along.name, along.dim)) is None:
