@@ -374,15 +374,7 @@ def _names(
     option names them or there are no others.
     """
     if dim is None:
-        used = [d for d in obj.dims if any(d in variable.dims for variable in variables.values())]
-        if not used:
-            raise ValueError(f"nothing to differentiate: {names.dtypes_of(obj)}")
-        given = (options.spacing, options.boundary, options.period)
-        named = {key for one in given if isinstance(one, Mapping) for key in one}
-        single = [d for d in used if obj.sizes[d] == 1 and d not in named]
-        if len(single) == len(used):
-            return used, []
-        return [d for d in used if d not in single], single
+        return _every_name(obj, variables, options)
     found = [names.resolved(obj, name) for name in _listed(dim)]
     if not found:
         raise CoordinateError(f"`dim` is empty; {names.choices(obj)}")
@@ -390,6 +382,21 @@ def _names(
         if name in found[:i]:
             raise CoordinateError(f"`dim` names {name!r} twice: {_listed(dim)}")
     return found, []
+
+
+def _every_name(
+    obj: xr.DataArray | xr.Dataset, variables: Mapping[Hashable, xr.Variable], options: Options
+) -> tuple[list[Hashable], list[Hashable]]:
+    used = [d for d in obj.dims if any(d in variable.dims for variable in variables.values())]
+    used = [d for d in used if d not in (options.constant or {})]
+    if not used:
+        raise ValueError(f"nothing to differentiate: {names.dtypes_of(obj)}")
+    given = [getattr(options, one) for one in (*_PER_DIM, "spacing")]
+    named = {key for one in given if isinstance(one, Mapping) for key in one}
+    single = [d for d in used if obj.sizes[d] == 1 and d not in named]
+    if len(single) == len(used):
+        return used, []
+    return [d for d in used if d not in single], single
 
 
 def _listed(dim: Dim) -> list[Hashable]:
