@@ -80,7 +80,7 @@ CASES: dict[str, tuple[Case, bool]] = {
 
 
 # What the quick profile has; the others are much the same.
-QUICK = ("uneven", "no longer even", "shards", "kept cells that are fewer than a halo")
+QUICK = ("uneven", "no longer even", "shards")
 
 
 @pytest.mark.parametrize(

@@ -249,6 +249,8 @@ FINISH: dict[Callable[[Any], None], list[str]] = {
     swath: ["--group", "geophysical_data"], packed: [], projected: [], profile: [], single: [],
     months: ["--no-decode-times"], roms_old: ["--no-decode-times"],
 }  # fmt: skip
+# What the quick profile has: one regular grid, one curvilinear grid, one group, packed data.
+QUICK = (cmip, roms, swath, packed, single)
 NOTES = {
     single: [
         "dimensions ['time'] of size 1 are left out",
@@ -281,7 +283,13 @@ def eager(source: Path, options: list[str]) -> xr.Dataset:
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate dimension names")
-@pytest.mark.parametrize("make", FINISH, ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(one, marks=[] if one in QUICK else pytest.mark.thorough, id=one.__name__)
+        for one in FINISH
+    ],
+)
 def test_a_layout_finishes_with_the_values_of_the_accessor(
     make: Callable[[Any], None], commands: Session, tmp_path: Path
 ) -> None:

@@ -181,7 +181,7 @@ def test_chunks_of_only_nan_are_written(tmp_path: Path) -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("in_time", [True, False])
+@pytest.mark.parametrize("in_time", [True, pytest.param(False, marks=pytest.mark.thorough)])
 def test_a_job_holds_heights_constant(
     operation: str, options: dict[str, Any], tmp_path: Path, *, in_time: bool
 ) -> None:

@@ -55,6 +55,7 @@ def of_terms(given: tuple[tuple[int, ...], ...], terms: Iterable[Term]) -> Chunk
 
     Examples
     --------
+    >>> from xgrad.arrays.term import Held
     >>> of_terms(((2, 2), (4,)), [Term("f", 1, 1.0, held=Held(None, 0))])
     ((4,), (4,))
     """
