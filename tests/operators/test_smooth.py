@@ -39,7 +39,8 @@ def test_the_derivative_of_a_parabola_through_a_fit_is_that_of_the_fit() -> None
     assert np.allclose(same, slope[:15], rtol=1e-9)
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "c16"])
+# Loops for wide stencils of complex numbers take seconds to compile.
+@pytest.mark.parametrize("dtype", ["f4", "f8", pytest.param("c16", marks=pytest.mark.thorough)])
 def test_name_attributes_dtype_and_chunks_are_those_of_the_data(dtype: str) -> None:
     f = noisy(23, 4, dtype=dtype)
     found = f.fdgrad.smooth("t", window=7)
