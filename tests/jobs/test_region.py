@@ -213,3 +213,22 @@ def test_a_job_takes_heights_as_an_array_and_makes_those_of_formula_terms(tmp_pa
         target = tmp_path / f"{isinstance(constant, str)}.zarr"
         xgrad.to_zarr("gradient", tmp_path / "in.zarr", target, dim="x", constant={"s": constant})
         assert_equal(target, ds.fdgrad.gradient("x", constant={"s": constant}))
+
+
+def test_a_job_of_some_variables_holds_heights_that_are_another(tmp_path: Path) -> None:
+    z = seamount(0.5, 17, 3, levels=8).drop_attrs()
+    ds = xr.Dataset({"q": np.exp(z / 700), "r": z**2, "z": z})
+    ds.chunk(s=3, x=5).to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    more: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("gradient", {"dim": "x", "variables": ["q"]}),
+        ("divergence", {"dim": {"x": "q", "y": "r"}}),
+    )
+    for operation, own in more:
+        target, held = tmp_path / f"{operation}.zarr", {"constant": {"s": "z"}}
+        xgrad.to_zarr(operation, tmp_path / "in.zarr", target, **own, **held)
+        expected = (
+            ds[["q", "z"]].fdgrad.gradient("x", **held)
+            if operation == "gradient"
+            else ds.fdgrad.divergence(own["dim"], **held).to_dataset()
+        )
+        assert_equal(target, expected)

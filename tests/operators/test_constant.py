@@ -167,6 +167,31 @@ def test_missing_values_at_the_end_of_a_column_end_it() -> None:
     assert float(abs(found).max()) < 1e-12 * float(abs(q.fdgrad.gradient("x").dq_dx).max())
 
 
+@pytest.mark.parametrize("by", ["interpolation", "linear", "chain"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_on_flat_levels_a_missing_value_does_not_spread_along_its_column(
+    value: float, by: str
+) -> None:
+    z = seamount(0.3, 9, levels=8)
+    q = of_height(z, np.sin(z)).assign_coords(z=z.isel(x=0, drop=True) + 0 * z)
+    q[4, 3] = value
+    held = q.fdgrad.gradient("x", **HELD, constant_by=by).dq_dx
+    np.testing.assert_array_equal(held, q.fdgrad.gradient("x").dq_dx)
+
+
+@pytest.mark.parametrize("by", ["interpolation", "linear", "chain"])
+@pytest.mark.parametrize("level", [0, -1])
+def test_infinite_heights_are_missing(level: int, by: str) -> None:
+    q = of_height(z := seamount(0.3, 9, levels=8), np.sin(z / 500))
+    found, expected = (
+        q.assign_coords(z=z.where(z != z[level, 3], value)).fdgrad.gradient(
+            "x", **HELD, constant_by=by
+        )
+        for value in (np.inf if level else -np.inf, np.nan)
+    )
+    assert same_bits(found.dq_dx, expected.dq_dx)
+
+
 @pytest.mark.parametrize("levels", [2, 3])
 def test_fewer_than_four_levels_are_used_as_they_come(levels: int) -> None:
     z = seamount(0.3, 31, levels=levels)
@@ -222,6 +247,15 @@ def test_operators_are_made_of_derivatives_at_constant_height() -> None:
     np.testing.assert_allclose(q.fdgrad.laplacian(["x", "y"], **HELD), second, rtol=1e-12)
 
 
+def test_heights_may_be_a_variable_of_the_dataset() -> None:
+    q = field().isel(time=0)
+    ds = xr.Dataset({"u": q, "v": q * q})
+    for operator in ("divergence", "curl"):
+        found = getattr(ds.reset_coords("z").fdgrad, operator)({"x": "u", "y": "v"}, **HELD)
+        assert same_bits(found, getattr(ds.fdgrad, operator)({"x": "u", "y": "v"}, **HELD))
+        assert "z" not in found.coords
+
+
 def on_earth(kind: str) -> xr.DataArray:
     """Heights over places on a sphere, and a field that depends on height and latitude only."""
     z = seamount(0.05, 21, 9, levels=10)
@@ -248,6 +282,13 @@ def test_on_the_earth_too_a_function_of_height_has_no_derivative(kind: str) -> N
     bent = q.fdgrad.laplacian(["lon", "lat"], metric="sphere", **HELD)
     along = q.fdgrad.laplacian(["lon", "lat"], metric="sphere")
     assert float(abs(bent).max()) < 1e-11 * float(abs(along).max())
+
+
+def test_distances_along_a_curvilinear_grid_are_refused() -> None:
+    q = on_earth("curvilinear")
+    for one in (q, q.chunk(x=4)):
+        with pytest.raises(xgrad.CoordinateError, match="name the longitude and the latitude"):
+            one.fdgrad.gradient("x", metric="sphere", **HELD)
 
 
 @pytest.mark.parametrize("kind", ["sphere", "curvilinear"])

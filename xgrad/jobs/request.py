@@ -19,6 +19,7 @@ from xgrad.jobs.given import Given
 from xgrad.jobs.region import Work
 from xgrad.labels import links
 from xgrad.labels.keywords import FieldOptions
+from xgrad.labels.names import of_positions
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import labelled
 from xgrad.operators.operations import OPERATIONS
@@ -200,7 +201,7 @@ class Job:
         return Job(request, self.source.until(dim, cells))
 
     def _chosen(self, names: tuple[str, ...]) -> xr.Dataset:
-        """The variables of these names, by default all."""
+        """The variables of these names, and those that are positions or heights, by default all."""
         every = self.source.data
         argument = "dim" if OPERATIONS[self.request.operation].of_a_vector else "variables"
         for name in names:
@@ -209,7 +210,9 @@ class Job:
                     f"`{argument}` names {name!r}, which the source lacks; it has "
                     f"{list(every.data_vars)}"
                 )
-        return links.only(every, names) if names else every
+        options = self.request.options
+        positions = of_positions(every, options.get("spacing"), options.get("constant"))
+        return links.only(every, [*names, *positions]) if names else every
 
     def _require_names(self) -> None:
         """Refuse names that a store cannot have, and variables that nothing is computed from."""

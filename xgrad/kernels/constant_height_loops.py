@@ -66,9 +66,13 @@ def _slopes(f: Any, z: Any, sign: Any, slopes: Any, least: Any, flaw: Any) -> No
 def _ends(f: Any, z: Any, sign: Any, slopes: Any, ends: Any) -> bool:
     """Find the first and the last level of a column with a value; False if it is not monotonic.
 
-    A column that is not monotonic between them loses its heights, and so do its cells.
+    A column that is not monotonic between them loses its heights, and so do its cells.  Infinite
+    heights are missing.
     """
     n: int = z.size
+    for k in range(n):
+        if np.isinf(z[k]):
+            z[k] = np.nan
     first, last = 0, n - 1
     while first < n and not (f[first] == f[first] and z[first] == z[first]):
         first += 1
@@ -148,7 +152,8 @@ def beside(
                 if by == CUBIC:
                     far = c - to if c > bottom[i] else min(c + to + to, top[i])
                     slope += (t - zs[c + to]) * (bs[c] + (t - zs[far]) * ts[c])
-                value = fs[c] + (t - zs[c]) * slope
+                # At a level the others do not count: they may be missing.
+                value = fs[c] + (t - zs[c]) * slope if t > zs[c] else fs[c]
             out[k, i] = value
 
 
@@ -162,7 +167,10 @@ def along_level(
         for i in range(cells.start, cells.stop):
             j = i + shift
             there = z[other, start + k, j] * (sign[own, i] * sign[other, j])
-            out[k, i] = f[other, start + k, j] + (z[own, start + k, i] - there) * steep[k, i]
+            rise = z[own, start + k, i] - there
+            out[k, i] = f[other, start + k, j]
+            if rise != 0:
+                out[k, i] += rise * steep[k, i]
 
 
 @compiled

@@ -197,3 +197,15 @@ def dtypes_of(obj: _Labelled) -> str:
             f"named alone, as in `ds[[{belonging[0]!r}]]`, or in `variables`"
         )
     return text
+
+
+def of_positions(obj: xr.Dataset, *given: Any) -> list[Hashable]:
+    """The variables that `spacing` or `constant` names: positions or heights.
+
+    Examples
+    --------
+    >>> of_positions(xr.Dataset({"q": 1.0, "z": 2.0}), None, {"s": "z", "x": 5.0})
+    ['z']
+    """
+    every = [one for mapping in given if isinstance(mapping, Mapping) for one in mapping.values()]
+    return [one for one in every if isinstance(one, str) and one in obj.data_vars]

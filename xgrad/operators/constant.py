@@ -201,7 +201,7 @@ def _refuse_schemes(
 
 
 def held_for(
-    name: Hashable, variable: xr.Variable, dim: Hashable, options: Options, spread: Any
+    name: Hashable, variable: xr.Variable, along: Spacing, options: Options, spread: Any
 ) -> Held | None:
     """What is held constant in a derivative of a variable along a dimension.
 
@@ -211,15 +211,16 @@ def held_for(
         Name of the variable.
     variable : Variable
         The data.
-    dim : hashable
-        The dimension of the derivative.
+    along : Spacing
+        What is differentiated along.
     options : Options
         From :func:`resolved`.
     spread : callable
         Expands the heights to the dimensions of the data.
     """
     for one in (options.constant or {}).values():
-        if one.holds(variable, dim):
+        if one.holds(variable, along.dim):
+            _refuse_distances(one, along)
             extra = [d for d in one.heights.dims if d not in variable.dims]
             if extra:
                 raise CoordinateError(
@@ -232,6 +233,16 @@ def held_for(
             complain = partial(_complain, one, bool(options.validate))
             return Held(array, axis, by, one.name, complain)
     return None
+
+
+def _refuse_distances(one: Constant, along: Spacing) -> None:
+    """Refuse distances along a curvilinear grid: each row has a stencil of its own."""
+    if along.positions is not None:
+        raise CoordinateError(
+            f"`constant` for {one.dim!r}: {one.name!r} cannot be held along the distances on the "
+            f"Earth that `metric` takes along {along.dim!r}, which differ from row to row; name "
+            "the longitude and the latitude in `dim` for the derivatives eastward and northward"
+        )
 
 
 def words(variable: xr.Variable, dims: Iterable[Hashable], options: Options) -> str:

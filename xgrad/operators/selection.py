@@ -288,8 +288,7 @@ def _positions(obj: Any, options: Options) -> list[Any]:
     """The variables of a Dataset that are positions or heights, and are not differentiated."""
     if isinstance(obj, xr.DataArray):
         return []
-    every = [*(options.spacing or {}).values(), *(options.constant or {}).values()]
-    return [one for one in every if isinstance(one, str)]
+    return names.of_positions(obj, options.spacing, options.constant)
 
 
 def _partials(

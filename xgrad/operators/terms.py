@@ -68,7 +68,7 @@ def term_of(
     weight = factor_of(factor, variable, name)
     if isinstance(inside, xr.Variable):
         inside = factor_of(inside, variable, name)
-    held = constant.held_for(name, variable, along.dim, options, spread)
+    held = constant.held_for(name, variable, along, options, spread)
     return Term(name, axis, steps, scheme, along.seam, weight, inside, of=of, held=held)
 
 

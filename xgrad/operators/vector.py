@@ -13,6 +13,7 @@ from xgrad.errors import CoordinateError
 from xgrad.labels import cf, flow_names, links, vertical
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
+from xgrad.labels.names import of_positions
 from xgrad.labels.near import did_you_mean
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
@@ -111,7 +112,7 @@ def divergence_of(
         (found,) = divergences(plain, components, own, form)
         return labelled(plain, [found])[found.name]
 
-    result: xr.DataArray = on_numbers(_only(obj, components), options, one)
+    result: xr.DataArray = on_numbers(_only(obj, components, options), options, one)
     return result
 
 
@@ -191,7 +192,9 @@ def curl_of(
         results = labelled(plain, found)
         return results[found[0].name] if len(found) == 1 else results
 
-    result: xr.DataArray | xr.Dataset = on_numbers(_only(obj, components), options, all_of_it)
+    result: xr.DataArray | xr.Dataset = on_numbers(
+        _only(obj, components, options), options, all_of_it
+    )
     return result
 
 
@@ -215,12 +218,19 @@ def curls(
     ]
 
 
-def _only(obj: xr.Dataset, components: Any) -> xr.Dataset:
-    """Drop all other variables, which may be quantities or on other grids."""
+def _only(obj: xr.Dataset, components: Any, options: Mapping[str, Any]) -> xr.Dataset:
+    """Drop all other variables, which may be quantities or on other grids, but for positions."""
     if not isinstance(components, Mapping) or not all(n in obj for n in components.values()):
         return obj  # an error is raised later
     names = list(components.values())
-    return links.only(links.as_coordinates(obj, names), names)
+    positions = of_positions(obj, options.get("spacing"), options.get("constant"))
+    return links.only(links.as_coordinates(obj, names), [*names, *positions])
+
+
+def _with_positions(obj: xr.Dataset, names: list[Hashable], options: Options) -> xr.Dataset:
+    """The components, with the variables that are positions or heights as coordinates."""
+    positions = of_positions(obj, options.spacing, options.constant)
+    return obj.set_coords([one for one in positions if one not in names])[names]
 
 
 def _attributes_along(obj: xr.Dataset, along: Spacing, options: Options) -> Mapping[Any, Any]:
@@ -249,7 +259,8 @@ class _Field:
             raise ValueError(f"`form` is {form!r}; give 'advective' or 'flux'")
         self.form = form
         names = list(dict.fromkeys(components.values()))
-        self.asked = select(obj[names], list(components), options, partial=True)
+        field = _with_positions(obj, names, options)
+        self.asked = select(field, list(components), options, partial=True)
         self.asked.refuse_a_track("divergence or curl")
         self.asked.warn_of_degrees(obj, "divergence or curl")
         self.options = self.asked.options
