@@ -35,11 +35,11 @@ _ = chunked.to_zarr(folder / "in.zarr", zarr_format=2, encoding=hard)
 
 
 def run(enough: float = np.inf) -> list[tuple[float, float]]:
-    """Run the command, kill it when it has written enough; return seconds and MB on disk."""
-    options = ["--dim", "time", "--progress", "log"]
-    command = [sys.executable, "-m", "xgrad", "gradient", "in.zarr", "out.zarr", *options]
+    """Run the command until it has written enough; return seconds and MB on disk."""
+    command = ["gradient", "in.zarr", "out.zarr", "--dim", "time", "--progress", "log"]
+    python = [sys.executable, "-m", "xgrad"]
     seen, start = [(0.0, written())], time.perf_counter()
-    with subprocess.Popen(command, cwd=folder) as process:
+    with subprocess.Popen([*python, *command], cwd=folder) as process:
         while process.poll() is None:
             seen.append((time.perf_counter() - start, written()))
             if seen[-1][1] > enough:
