@@ -44,8 +44,8 @@ if __name__ == "__main__":
     read, wrote = report.bytes_read / 1e6, report.bytes_written / 1e6
     print(f"read {read:.0f} MB, wrote {wrote:.0f} MB")
 
-    # Each bar is a task: a run of regions, one after another.  The first on each worker is long: it
-    # loads the libraries and the compiled loops.
+    # Each bar is a task: a run of regions, one after another.  The first
+    # on each worker is long: it loads the libraries and the compiled loops.
     tasks = [task for task in stream.data if task["status"] == "OK"]
     workers = sorted({task["worker"] for task in tasks})
     fig, ax = plt.subplots(figsize=(7, 2.4), layout="constrained")
