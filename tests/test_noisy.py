@@ -188,7 +188,7 @@ def test_on_a_sphere_a_fit_is_scaled_like_a_difference() -> None:
 
 
 @pytest.mark.parametrize("operation", ["divergence", "curl"])
-@pytest.mark.parametrize("size", [{"window": 5}, {"bandwidth": 7e6}])
+@pytest.mark.parametrize("size", [{"window": 5}, {"bandwidth": 70}])
 def test_the_flux_form_is_the_fit_of_the_product(operation: str, size: Any) -> None:
     lat, lon = np.linspace(-60, 60, 9), np.linspace(0, 330, 12)
     coords = {"lat": ("lat", lat, {"units": "degrees_north"}),
