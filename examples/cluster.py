@@ -20,7 +20,8 @@ import xgrad
 def make(store: Path) -> None:
     """Write 38 MB of temperature in chunks of a day."""
     rng = np.random.default_rng(0)
-    t = xr.DataArray(rng.normal(280, 5, (60, 400, 400)).astype("f4"), dims=("time", "y", "x"))
+    values = rng.normal(280, 5, (60, 400, 400)).astype("f4")
+    t = xr.DataArray(values, dims=("time", "y", "x"))
     t.to_dataset(name="t").chunk(time=1).to_zarr(store, zarr_format=2)
 
 
@@ -37,11 +38,14 @@ if __name__ == "__main__":
         Client(cluster),
         get_task_stream() as stream,
     ):
-        report = xgrad.to_zarr("magnitude", folder / "in.zarr", folder / "out.zarr", dim=["y", "x"])
+        source, target = folder / "in.zarr", folder / "out.zarr"
+        report = xgrad.to_zarr("magnitude", source, target, dim=["y", "x"])
     print(report)
-    print(f"read {report.bytes_read / 1e6:.0f} MB, wrote {report.bytes_written / 1e6:.0f} MB")
+    read, wrote = report.bytes_read / 1e6, report.bytes_written / 1e6
+    print(f"read {read:.0f} MB, wrote {wrote:.0f} MB")
 
-    # Each bar is a task: a run of regions, one after another.
+    # Each bar is a task: a run of regions, one after another.  The first
+    # on each worker is long: it loads the libraries and the compiled loops.
     tasks = [task for task in stream.data if task["status"] == "OK"]
     workers = sorted({task["worker"] for task in tasks})
     fig, ax = plt.subplots(figsize=(7, 2.4), layout="constrained")
@@ -53,7 +57,9 @@ if __name__ == "__main__":
     ]
     first = min(start for _, start, _ in spans)
     for worker, start, stop in spans:
-        ax.barh(worker, stop - start, left=start - first, color=f"C{worker}", edgecolor="white")
-    ax.set(yticks=range(len(workers)), yticklabels=[f"worker {i + 1}" for i in range(len(workers))])
+        style = {"color": f"C{worker}", "edgecolor": "white"}
+        ax.barh(worker, stop - start, left=start - first, **style)
+    names = [f"worker {i + 1}" for i in range(len(workers))]
+    ax.set(yticks=range(len(workers)), yticklabels=names)
     ax.set(xlabel="time since the first task began (s)")
     plt.show()

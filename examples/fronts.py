@@ -56,21 +56,20 @@ print(f"without a gradient: {int(lost.sum())}, with skipna=True: {int(left.sum()
 
 grey, blue = ListedColormap(["0.6"]), ListedColormap(["deepskyblue"])
 
-fig, axs = plt.subplots(1, 3, figsize=(12, 4.6), layout="compressed")
+fig, axs = plt.subplots(1, 3, figsize=(10, 4.2), layout="compressed")
 panels = {
     "Temperature (°C)": (sst, {"cmap": "cividis"}),
     "Gradient, °C (100 km)⁻¹": (fronts, {"cmap": "magma_r", "vmin": 0, "vmax": 11}),
     "Without skipna": (plain, {"cmap": "magma_r", "vmin": 0, "vmax": 11}),
 }
-for ax, (title, (values, style)) in zip(axs, panels.items(), strict=True):
+for ax, (values, style) in zip(axs, panels.values(), strict=True):
     mesh = values.plot(ax=ax, add_colorbar=False, **style)
     land.where(land).plot(ax=ax, cmap=grey, add_colorbar=False)
     fig.colorbar(mesh, ax=ax, location="bottom", shrink=0.9)
-    ax.set_title(title)
 lost.where(lost).plot(ax=axs[2], cmap=blue, add_colorbar=False)
 axs[2].set(xlim=(-76, -69), ylim=(37, 42.5))
-for ax in axs:
-    ax.set(xlabel="longitude (°E)", ylabel="latitude (°N)")
+for ax, title in zip(axs, panels, strict=True):
+    ax.set(title=title, xlabel="longitude (°E)", ylabel="latitude (°N)")
     ax.set_aspect(1.3)  # a degree of latitude is 1.3 times as long as one of longitude here
 axs[2].plot([], [], "s", color="deepskyblue", label="sea without a gradient")
 axs[2].legend(loc="upper left")

@@ -7,7 +7,7 @@ both reasons:
 
 .. math:: \frac{\partial T}{\partial t} = -\mathbf{u} \cdot \nabla T + Q
 
-The heating Q is what is left when the advection is taken from the tendency.
+The tendency without the advection is the heating Q.
 """
 
 import matplotlib.pyplot as plt
@@ -47,7 +47,8 @@ heating = tendency - advection
 tendency
 
 # %%
-# The terms on the second day.  The two large ones cancel, and the heating is left.
+# The terms on the second day, with contours of 16 and 17 °C.  The two large ones cancel, and the
+# heating is left, on a scale ten times as fine.
 
 noon = {"time": "2024-06-02T12:00"}
 panels = {
@@ -58,9 +59,8 @@ panels = {
 fig, axs = plt.subplots(3, 1, figsize=(6.5, 9), layout="compressed", sharex=True)
 for ax, (title, values) in zip(axs, panels.items(), strict=True):
     largest = 0.3 if values is heating else 3
-    mesh = ax.pcolormesh(
-        t.x / 1000, t.y / 1000, values.sel(noon), cmap="RdBu_r", vmin=-largest, vmax=largest
-    )
+    style = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}
+    mesh = ax.pcolormesh(t.x / 1000, t.y / 1000, values.sel(noon), **style)
     ax.contour(t.x / 1000, t.y / 1000, t.sel(noon), [16, 17], colors="0.3", linewidths=0.8)
     fig.colorbar(mesh, ax=ax, label="°C day⁻¹")
     ax.set(title=title, ylabel="y (km)", aspect="equal")
@@ -68,8 +68,8 @@ axs[-1].set_xlabel("x (km)")
 plt.show()
 
 # %%
-# How well it closes is a matter of the differences.  The eddy is 30 km wide and the cells are 4 km,
-# so fourth order pays.
+# How well the budget closes depends on the differences.  Cells of 4 km resolve an eddy of 30 km
+# well, so a higher accuracy pays.
 
 inside = {"time": slice(3, -3), "y": slice(3, -3), "x": slice(3, -3)}
 for accuracy in (2, 4, 6):

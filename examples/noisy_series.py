@@ -25,7 +25,8 @@ f.fdgrad.derivative("t", window=41)
 # %%
 # The root-mean-square error of three ways, with all cells and with a tenth of them missing.
 # ``savgol_filter`` knows even positions only, so it gets the mean step; it and ``numpy.gradient``
-# get the cells that are there.
+# get the series without its gaps.  Two times that are a millionth apart dominate the error of
+# ``numpy.gradient``.
 
 
 def error(found, at):
@@ -39,15 +40,15 @@ for what, own in (
 ):
     left = own.dropna("t")
     step = float(left.t.diff("t").mean())
+    fit = own.fdgrad.derivative("t", window=41, skipna=True)
     print(f"{what}:")
     print(f"  numpy.gradient {error(np.gradient(left, left.t), left.t):8.3f}")
     print(f"  savgol_filter  {error(savgol_filter(left, 41, 3, 1, step), left.t):8.3f}")
-    print(f"  xgrad          {error(own.fdgrad.derivative('t', window=41, skipna=True), t):8.3f}")
+    print(f"  xgrad          {error(fit, t):8.3f}")
 
 # %%
 # The residuals help to choose the window: their standard deviation is that of the noise as long as
-# the fit follows the signal.  A fit of four numbers takes a part of the noise with it, hence the
-# root.
+# the fit follows the signal.  The root corrects for the noise that a fit of four numbers absorbs.
 
 for window in [5, 11, 21, 41, 81, 161, 321]:
     residuals = f - f.fdgrad.smooth("t", window=window)
@@ -58,10 +59,10 @@ for window in [5, 11, 21, 41, 81, 161, 321]:
 # %%
 # A window that is too short leaves noise, and one that is too long flattens the signal.
 
-fig, axs = plt.subplots(1, 3, figsize=(12, 3.6), sharey=True, layout="constrained")
-for ax, window in zip(axs, (11, 41, 321), strict=True):
-    ax.plot(t, f.fdgrad.derivative("t", window=window), linewidth=0.8, label="fit")
-    ax.plot(t, np.cos(t), "k--", linewidth=0.8, label="exact")
+fig, axs = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True, layout="constrained")
+for ax, window in zip(axs, (11, 161, 641), strict=True):
+    ax.plot(t, np.cos(t), color="0.75", linewidth=5, label="exact")
+    ax.plot(t, f.fdgrad.derivative("t", window=window), linewidth=1, label="fit")
     ax.set(title=f"window={window}", xlabel="t", ylim=(-2, 2))
 axs[0].set_ylabel("df/dt")
 axs[0].legend(loc="lower left")

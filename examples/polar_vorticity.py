@@ -2,7 +2,7 @@
 Vorticity on a polar stereographic grid
 =======================================
 
-Products of sea ice and satellites have ``x`` and ``y`` in metres, but often eastward and northward
+Satellite and sea ice products have ``x`` and ``y`` in metres, but often eastward and northward
 components.  With a CRS as ``metric``, ``curl`` knows where the cells are and which way is east.
 """
 
@@ -18,7 +18,8 @@ import xgrad
 
 CRS = "EPSG:3413"
 side = np.arange(-4.5e6, 4.6e6, 5e4)
-grid = xr.Dataset(coords={"y": ("y", side[::-1], {"units": "m"}), "x": ("x", side, {"units": "m"})})
+metres = {"units": "m"}
+grid = xr.Dataset(coords={"y": ("y", side[::-1], metres), "x": ("x", side, metres)})
 x, y = grid.x, grid.y
 r, angle = np.hypot(x, y), np.arctan2(y, x)
 rim = 2.2e6 + 3e5 * np.cos(5 * angle) * np.tanh(r / 2e6) ** 5
@@ -42,8 +43,8 @@ vorticity = wind.fdgrad.curl(u="u", v="v", metric=CRS)
 vorticity
 
 # %%
-# A function that takes the components for those along ``x`` and ``y`` gives another field.  The
-# arrows are the wind, turned to the grid by ``rotate``.
+# Differentiated as if they were components along ``x`` and ``y``, they give a wrong field, on the
+# right.  ``rotate`` turns them to the grid for the arrows.
 
 mistaken = xgrad.curl({"x": wind.u, "y": wind.v})
 turned = wind.fdgrad.rotate(u="u", v="v", to="grid", metric=CRS)
@@ -53,11 +54,8 @@ places = pyproj.Transformer.from_crs(CRS, pyproj.CRS(CRS).geodetic_crs, always_x
 _, latitude = places.transform(*np.meshgrid(x, y))
 
 fig, axs = plt.subplots(1, 2, figsize=(11, 6), sharey=True, layout="compressed")
-for ax, (title, values) in zip(
-    axs,
-    {'curl(…, metric="EPSG:3413")': vorticity, "Taken along x and y: wrong": mistaken}.items(),
-    strict=True,
-):
+panels = {'curl(…, metric="EPSG:3413")': vorticity, "Taken along x and y: wrong": mistaken}
+for ax, (title, values) in zip(axs, panels.items(), strict=True):
     mesh = ax.pcolormesh(x / 1e6, y / 1e6, 1e5 * values, cmap="RdBu_r", vmin=-6, vmax=6)
     circles = ax.contour(x / 1e6, y / 1e6, latitude, [60, 80], colors="0.4", linewidths=0.7)
     ax.clabel(circles, fmt="%d° N", fontsize=9)
@@ -69,7 +67,7 @@ fig.colorbar(mesh, ax=axs, location="bottom", shrink=0.6, label="vorticity (10�
 plt.show()
 
 # %%
-# It equals the Laplacian of the stream function, with the pole inside the grid.
+# The vorticity agrees with the Laplacian of the stream function, at the pole too.
 
 laplacian = stream.fdgrad.laplacian(metric=CRS)
 off = abs(vorticity - laplacian).max() / abs(laplacian).max()

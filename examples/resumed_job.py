@@ -3,7 +3,7 @@ A job that is killed and resumed
 ================================
 
 A job goes from store to store within a limit of memory.  Whatever stops it, the same command
-resumes it.  Under the name of the target there is nothing or the complete result.
+resumes it.  The target appears when it is complete, never before.
 """
 
 import subprocess
@@ -20,13 +20,14 @@ import xarray as xr
 import xgrad  # registers .fdgrad
 
 # %%
-# A store of 19 MB in 120 chunks, compressed hard.
+# A store of 19 MB in 120 chunks.  Strong compression makes the job slow enough to kill.
 
 folder = Path(tempfile.mkdtemp())
 values = np.random.default_rng(0).normal(size=(30, 400, 400)).astype("f4")
 source = xr.Dataset({"t": (("time", "y", "x"), values, {"units": "K"})})
 hard = {"t": {"compressors": numcodecs.Zlib(9)}}
-_ = source.chunk(time=1, y=200, x=200).to_zarr(folder / "in.zarr", zarr_format=2, encoding=hard)
+chunked = source.chunk(time=1, y=200, x=200)
+_ = chunked.to_zarr(folder / "in.zarr", zarr_format=2, encoding=hard)
 
 # %%
 # The command is ``xgrad gradient in.zarr out.zarr --dim time``.  Until it is done, its work is in
@@ -34,10 +35,11 @@ _ = source.chunk(time=1, y=200, x=200).to_zarr(folder / "in.zarr", zarr_format=2
 
 
 def run(enough: float = np.inf) -> list[tuple[float, float]]:
-    """Run the command, kill it when it has written enough, and return the MB over the seconds."""
+    """Run the command until it has written enough; return seconds and MB on disk."""
     command = ["gradient", "in.zarr", "out.zarr", "--dim", "time", "--progress", "log"]
+    python = [sys.executable, "-m", "xgrad"]
     seen, start = [(0.0, written())], time.perf_counter()
-    with subprocess.Popen([sys.executable, "-m", "xgrad", *command], cwd=folder) as process:
+    with subprocess.Popen([*python, *command], cwd=folder) as process:
         while process.poll() is None:
             seen.append((time.perf_counter() - start, written()))
             if seen[-1][1] > enough:
@@ -54,7 +56,7 @@ def written() -> float:
 
 
 # %%
-# It is killed after 5 MB.
+# Kill it after 5 MB.
 
 killed = run(enough=5)
 print(sorted(path.name for path in folder.iterdir()))
@@ -73,7 +75,8 @@ print(result.values.tobytes() == source.t.fdgrad.derivative("time").values.tobyt
 result
 
 # %%
-# What is on disk over the time of both runs.  Each begins with the start of Python and the plan.
+# Both runs: the first is killed at the cross, and the second begins with what that left.  The flat
+# parts are the start of Python and the plan.
 
 fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
 for label, seen in {"killed": killed, "resumed": resumed}.items():

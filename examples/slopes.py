@@ -2,7 +2,7 @@
 Slope and aspect of terrain
 ===========================
 
-Slope is the angle of the magnitude of the gradient; aspect is the compass direction downhill.
+Slope is the steepest angle of the ground; aspect is the compass direction downhill.
 """
 
 import matplotlib.pyplot as plt
@@ -24,19 +24,22 @@ rough = np.fft.irfft2(spectrum * np.exp(2j * np.pi * rng.random(kx.shape)), s=(s
 metres = {"units": "m"}
 height = xr.DataArray(
     1200 + 350 * rough / rough.std(),
-    {"y": ("y", step * np.arange(size)[::-1], metres), "x": ("x", step * np.arange(size), metres)},
+    {
+        "y": ("y", step * np.arange(size)[::-1], metres),
+        "x": ("x", step * np.arange(size), metres),
+    },
     ("y", "x"),
     "height",
     metres,
 )
 
 # %%
-# The coordinates have the size of the cells and the sense of the rows, so nothing else is needed.
-# ``direction`` is the angle from its second dimension towards its first: ``("x", "y")`` counts from
-# north towards east, as a compass does.  Downhill is uphill of ``-height``.
+# The size of the cells and the order of the rows come from the coordinates.  ``direction`` counts
+# from its second dimension towards its first: with ``("x", "y")`` from north towards east, as a
+# compass does.  The gradient of ``-height`` points downhill.
 
 slope = np.rad2deg(np.arctan(height.fdgrad.magnitude()))
-aspect = np.rad2deg((-height).fdgrad.direction(("x", "y"))) % 360
+aspect = (-height).fdgrad.direction(("x", "y"), units="degree") % 360
 aspect
 
 # %%
@@ -46,7 +49,7 @@ uphill = height.fdgrad.gradient()
 lit = 1 + (uphill.dheight_dx - uphill.dheight_dy) / np.sqrt(2)
 shade = lit / np.sqrt(2 * (1 + uphill.dheight_dx**2 + uphill.dheight_dy**2))
 
-fig, axs = plt.subplots(1, 3, figsize=(12, 4.6), sharey=True, layout="compressed")
+fig, axs = plt.subplots(1, 3, figsize=(10, 4.2), sharey=True, layout="compressed")
 km = {"x": height.x / 1000, "y": height.y / 1000}
 panels = {
     "Relief (elevation in m)": (height, {"cmap": "cividis", "alpha": 0.5}),

@@ -2,8 +2,8 @@
 Vorticity, divergence and deformation on the globe
 ==================================================
 
-``curl`` and ``divergence`` with ``metric="sphere"`` include the terms of the curvature, and join
-the longitudes at the seam.
+With ``metric="sphere"``, ``curl`` and ``divergence`` include the curvature of the Earth, and join
+the longitudes at the dateline.
 """
 
 import matplotlib.pyplot as plt
@@ -43,14 +43,14 @@ wind.u.attrs = {"standard_name": "eastward_wind", "units": "m s-1"}
 wind.v.attrs = {"standard_name": "northward_wind", "units": "m s-1"}
 
 # %%
-# The vorticity knows its CF name and its unit, because the components know theirs.
+# The components have CF names and units, so the vorticity gets its own.
 
 vorticity = wind.fdgrad.curl(u="u", v="v", metric="sphere", units="1e-5 s-1")
 vorticity
 
 # %%
-# Divergence is the other call.  The two components of the deformation need no formula with a
-# tangent of the latitude: they differ from vorticity and divergence by a northward derivative.
+# ``divergence`` takes the same arguments.  The deformation follows from both: each of its two
+# components differs from one of them by twice a northward derivative.
 
 divergence = wind.fdgrad.divergence(u="u", v="v", metric="sphere", units="1e-5 s-1")
 northward = wind.fdgrad.gradient("latitude", metric="sphere", units="1e-5 s-1")
@@ -59,7 +59,7 @@ shearing = vorticity + 2 * northward.du_dlatitude
 deformation = np.hypot(stretching, shearing)
 
 # %%
-# The maps have equal areas.
+# The maps are equal-area.
 
 fig, axs = plt.subplots(
     2, 2, figsize=(11, 7), layout="compressed", subplot_kw={"projection": "mollweide"}

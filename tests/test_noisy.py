@@ -73,6 +73,15 @@ def test_a_fit_is_that_of_numpys_lstsq(weights: Any) -> None:
         assert np.isclose(found[i], best[1], rtol=1e-10)
 
 
+@pytest.mark.parametrize("size", [{"window": 9}, {"bandwidth": 0.8 + 1e-11}])
+def test_rounded_positions_give_no_weight_to_the_outermost_cells(size: Any) -> None:
+    x = np.arange(33) * 0.1
+    f = xr.DataArray(np.where(np.arange(33) % 4, np.nan, x**2), {"x": x}, "x")
+    options: Any = {"polyorder": 1, "weights": "tricube", "skipna": True, "validate": False}
+    found = f.fdgrad.derivative("x", **options, **size)
+    assert np.isnan(found[4:-4]).all()  # one cell, and those at the edge of the tricube
+
+
 @st.composite
 def cases(draw: Any) -> tuple[xr.DataArray, dict[Any, int], dict[str, Any]]:
     """Data, chunks and options."""
@@ -178,6 +187,25 @@ def test_on_a_sphere_a_fit_is_scaled_like_a_difference() -> None:
     assert f.fdgrad.laplacian(window=7, metric="sphere").shape == f.shape
 
 
+@pytest.mark.parametrize("operation", ["divergence", "curl"])
+@pytest.mark.parametrize("size", [{"window": 5}, {"bandwidth": 70}])
+def test_the_flux_form_is_the_fit_of_the_product(operation: str, size: Any) -> None:
+    lat, lon = np.linspace(-60, 60, 9), np.linspace(0, 330, 12)
+    coords = {"lat": ("lat", lat, {"units": "degrees_north"}),
+              "lon": ("lon", lon, {"units": "degrees_east"})}  # fmt: skip
+    f = xr.DataArray(np.random.default_rng(0).normal(size=(9, 12)), coords, ("lat", "lon"))
+    flow, options = xr.Dataset({"u": f, "v": 2 * f + 1}), {**size, "polyorder": 2}
+    cosine = np.cos(np.radians(f.lat))
+    east = flow.fdgrad.gradient("lon", metric="sphere", **options)
+    north = (flow * cosine).fdgrad.gradient("lat", metric="sphere", **options) / cosine
+    expected = {"divergence": east.du_dlon + north.dv_dlat, "curl": east.dv_dlon - north.du_dlat}
+    for one in (flow, flow.chunk(lat=2, lon=5)):
+        found = getattr(one.fdgrad, operation)(
+            u="u", v="v", form="flux", metric="sphere", **options
+        )
+        assert np.allclose(found, expected[operation].transpose("lat", "lon"), rtol=1e-9, atol=0)
+
+
 @pytest.mark.parametrize("operation", ["gradient", "laplacian"])
 def test_a_job_and_a_command_have_the_same_bits(
     operation: Any, commands: Session, tmp_path: Path
@@ -223,6 +251,12 @@ def test_a_store_that_grows_is_that_of_a_full_job(tmp_path: Path) -> None:
         ({"window": 41}, {"window": 39}, "size 40; `window=41` needs at least 41; give a smaller"),
         ({"window": 2.5}, {"window": 5.0}, "`window` is 2.5; give a whole number of 3 or more"),
         ({"window": True}, {"window": 5}, "`window` is True; give a whole number"),
+        ({"window": np.timedelta64(5, "h")}, {"window": 5}, "give a whole number of 3 or more"),
+        (
+            {"window": 5, "polyorder": np.timedelta64(2, "D")},
+            {"window": 5, "polyorder": 2},
+            "give a whole number of 0 or more",
+        ),
         ({"window": 9, "polyorder": 0}, {"window": 9, "polyorder": 1}, "give `polyorder=1`"),
         ({"window": 9, "accuracy": 4}, {"window": 9}, "leave `accuracy` out"),
         ({"window": 9, "edge_order": 2}, {"window": 9}, "leave `edge_order` out"),

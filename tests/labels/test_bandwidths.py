@@ -77,6 +77,25 @@ def test_a_quantity_is_converted() -> None:
         f.fdgrad.derivative("x", bandwidth=pint.Quantity(6.0, "s"))
 
 
+@pytest.mark.parametrize("options", [
+    {"metric": "sphere"}, {"metric": "sphere", "radius": 1.0}, {"metric": "ellipsoid"},
+])  # fmt: skip
+def test_with_a_metric_a_number_is_in_degrees(options: Any) -> None:
+    lat, lon = np.arange(-60.0, 62, 10), np.arange(0.0, 111, 10)
+    coords = {"lat": ("lat", lat, {"units": "degrees_north"}),
+              "lon": ("lon", lon, {"units": "degrees_east"})}  # fmt: skip
+    f = xr.DataArray(np.random.default_rng(0).normal(size=(13, 12)), coords, ("lat", "lon"), "f")
+    found = f.fdgrad.gradient(bandwidth=40.0, polyorder=2, **options)
+    window = f.fdgrad.gradient(window=5, polyorder=2, **options)
+    inside = {"lat": slice(2, -2), "lon": slice(2, -2)}
+    xr.testing.assert_allclose(found.isel(inside), window.isel(inside), rtol=1e-12)
+    if "radius" not in options:
+        length = pint.Quantity(40 * np.radians(6378.2), "km")
+        same = f.fdgrad.gradient("lon", bandwidth=length, polyorder=2, metric="ellipsoid")
+        expected = f.fdgrad.gradient("lon", bandwidth=40.0, polyorder=2, metric="ellipsoid")
+        assert same_bits(same.df_dlon.values, expected.df_dlon.values)
+
+
 def test_on_even_positions_a_bandwidth_is_a_window() -> None:
     f = noisy().assign_coords(x=np.arange(40) * 0.1)
     found = f.fdgrad.derivative("x", bandwidth={"x": 0.8}, polyorder=2)

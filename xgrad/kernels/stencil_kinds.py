@@ -190,11 +190,26 @@ class Fitted(OfAnAxis):
         """See :func:`xgrad.stencils.table.fitted_table`."""
         return tables.fitted_table(steps, size, scheme, dtype, seam)
 
+    @property
+    def _parts(self) -> tuple[AnyArray, AnyArray]:
+        """The table of :class:`Tabled`, and the steps below it."""
+        columns = self.columns
+        n_rows = WEIGHTS + (len(columns) - WEIGHTS + 1) // 2
+        return columns[:n_rows], columns[n_rows:]
+
+    def of_products(self, known: AnyArray) -> Self:
+        """See :func:`xgrad.stencils.table.of_products`; not for fits to the cells that are there.
+
+        Their weights are computed again without the factor.
+        """
+        if self.scheme.skipna:
+            return super().of_products(known)
+        table, steps = self._parts
+        return replace(self, table=np.concatenate([tables.of_products(table, known), steps]))
+
     def apply(self, cells: Cells, out: AnyArray) -> bool:
         """The sums of :class:`Tabled`, and fits to fewer cells where these are NaN."""
-        columns, (below, block, above) = self.columns, cells.parts
-        n_rows = WEIGHTS + (len(columns) - WEIGHTS + 1) // 2
-        table, steps = columns[:n_rows], columns[n_rows:]
+        (table, steps), (below, block, above) = self._parts, cells.parts
         tabled.differentiate(block, below, above, table, cells.axis, out)
         # Too few cells are near enough: which NaN a sum of NaN is depends on the loop.
         out[along(cells.axis, np.isnan(table[WEIGHTS]))] = np.nan

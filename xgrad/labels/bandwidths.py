@@ -96,8 +96,10 @@ def _require_enough(cells: Any, fit: Fit, what: str) -> None:
 
 
 def _distance(given: Any, along: Spacing, options: Options, what: str) -> float:
-    """A bandwidth in the unit of the positions."""
+    """A bandwidth in the unit of the steps."""
+    unit = along.unit
     if is_quantity(given):
+        unit = 1.0
         units = OF_TIME[options.unit_of_time] if along.is_time else along.units
         given = number_in(given, units, f"`bandwidth` of {along.name!r}")
     elif along.is_time:
@@ -108,7 +110,7 @@ def _distance(given: Any, along: Spacing, options: Options, what: str) -> float:
         raise TypeError(f"{what}; give a number")
     if np.iscomplexobj(given) or not (math.isfinite(given) and given > 0):
         raise ValueError(f"{what}; give a positive number")
-    return float(given)
+    return float(given) * unit
 
 
 def _time(given: Any, what: str) -> float:

@@ -119,7 +119,8 @@ def _polynomial(options: Any, names: tuple[Hashable, ...]) -> tuple[int, bool]:
 
 
 def _integer(argument: str, given: Any, least: int) -> int:
-    whole = isinstance(given, int | np.integer) and not isinstance(given, bool | np.bool_)
+    not_a_number = bool | np.bool_ | np.timedelta64  # which numpy takes for an integer
+    whole = isinstance(given, int | np.integer) and not isinstance(given, not_a_number)
     if not whole and isinstance(given, float | np.floating) and float(given).is_integer():
         whole = True
     if not whole or given < least:

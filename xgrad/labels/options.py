@@ -27,7 +27,7 @@ _NAMED = ("one-sided", "periodic", "extend", "reflect", "nan")
 
 def _is_one_of(value: Any, choices: tuple[int, ...]) -> bool:
     number = isinstance(value, int | float | np.integer | np.floating)
-    return number and not isinstance(value, bool) and value in choices
+    return number and not isinstance(value, bool | np.timedelta64) and value in choices
 
 
 def _is_number(value: Any) -> bool:

@@ -133,7 +133,9 @@ class Place(NamedTuple):
         steps = along.steps if isinstance(along.steps, float) else np.float64(along.steps)
         lengths = self._meridian if self.is_northward(along.dim) else self._equator
         seam = None if along.seam is None else float(np.mean(lengths(float(along.seam) * unit)))
-        return along._replace(steps=lengths(steps * unit), seam=seam, units="m")
+        found = lengths(steps * unit)
+        longest = float(np.max(found / steps, initial=0.0))  # degrees of an ellipsoid differ
+        return along._replace(steps=found, seam=seam, units="m", unit=longest)
 
     def _equator(self, steps: Any) -> Any:
         return steps * self.figure.semi_major

@@ -44,6 +44,8 @@ class Spacing(NamedTuple):
         Of a periodic dimension, the step from its last cell to the first of the next period.
     longest : float
         With `positions`: a longer step is an edge of both cells.
+    unit : float
+        Length of one unit of the coordinate in `units`: of a degree, if `units` are metres.
     """
 
     dim: Hashable
@@ -56,6 +58,7 @@ class Spacing(NamedTuple):
     period: float | None = None
     seam: Any = None
     longest: float = math.inf
+    unit: float = 1.0
 
 
 def along_index(dim: Hashable) -> Spacing:

@@ -81,7 +81,8 @@ def gradient(
         are there, and NaN where they are too few.
     bandwidth : number, time, quantity or mapping of dimensions to them, optional
         In place of `window`: the polynomial is fitted to all cells within half of it on either
-        side, at an edge to those on one side.  A number is in the unit of the coordinate; times
+        side, at an edge to those on one side.  A number is in the unit of the coordinate, such as
+        degrees with a `metric` too, whose quantities are lengths, eastward at the equator; times
         are ``"4h"``, timedelta64 or quantities.  If some cells have too few neighbours, it is an
         error; with ``validate=False`` these cells are NaN.
     polyorder : int or mapping of dimensions to int, optional

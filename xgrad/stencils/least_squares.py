@@ -16,6 +16,10 @@ from xgrad.stencils.fornberg import unscaled, window
 # A polynomial that is shorter than this, relative to the one before, is made of rounding errors.
 _NOTHING = 1e-10
 
+# A distance that is nearer than this to the width, relative to it, is the width but for rounding
+# errors: its weight would be rounding errors too, by which a polynomial must not be determined.
+_AT_THE_WIDTH = 2e-9
+
 
 @compiled
 def _orthogonal(q: Any, at: Any, k: int, order: int) -> float:
@@ -136,7 +140,7 @@ def counted(x: Any, tricube: bool, width: float, counts: Any) -> None:
         near = 1.0
         if tricube:
             away = abs(x[j]) / farthest
-            near = max(0.0, 1 - away * away * away)
+            near = 1 - away * away * away if away <= 1 - _AT_THE_WIDTH else 0.0
         counts[j] = near * near * near
 
 
