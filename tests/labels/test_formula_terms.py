@@ -92,3 +92,22 @@ def test_what_cannot_be_made_is_refused() -> None:
     few = ds.assign_coords(lev=ds.lev.assign_attrs(formula_terms="s: lev eta: eta"))
     with pytest.raises(xgrad.CoordinateError, match=r"without the terms \['c', 'depth'"):
         few.fdgrad.gradient("x", **held)
+
+
+@pytest.mark.parametrize(
+    ("kind", "term", "units"),
+    [("ocean_sigma_coordinate", "eta", ("meters", "m", "cm")),
+     ("atmosphere_hybrid_sigma_pressure_coordinate", "p0", ("pascal", "Pa", "hPa"))],
+)  # fmt: skip
+def test_terms_in_different_units_are_refused(
+    kind: str, term: str, units: tuple[str, str, str]
+) -> None:
+    ds, (alike, own, other) = dataset(kind), units
+    for name in ("depth", "ps", "eta", "p0"):
+        ds[name].attrs["units"] = own
+    expected = formula_terms.decoded(ds, "lev")
+    ds[term].attrs["units"] = alike
+    assert same_bits(formula_terms.decoded(ds, "lev"), expected)
+    ds[term].attrs["units"] = other
+    with pytest.raises(xgrad.CoordinateError, match=f"different units.*{other}.*convert them"):
+        formula_terms.decoded(ds, "lev")

@@ -10,6 +10,7 @@ import xarray as xr
 
 from xgrad.errors import CoordinateError
 from xgrad.labels.near import did_you_mean
+from xgrad.labels.units import as_one
 
 #: What stands for heights that are made from the attribute.
 ATTRIBUTE = "formula_terms"
@@ -44,6 +45,11 @@ def _hybrid_height(of: _Terms) -> Any:
     return of["a"] + of["b"] * of["orog"]
 
 
+# Terms of heights, and of pressures, which are added up as they are.
+_ADDED = {
+    "height": ("eta", "depth", "depth_c", "a", "orog"), "pressure": ("ap", "p0", "ps", "ptop"),
+}  # fmt: skip
+
 # By standard_name: the formula, its terms, and what it makes: name, units and direction.
 _HEIGHT, _PRESSURE = ("height", "m", "up"), ("pressure", "Pa", "down")
 _FORMULAS: dict[str, tuple[Callable[[_Terms], Any], tuple[str, ...], tuple[str, str, str]]] = {
@@ -69,7 +75,8 @@ def decoded(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> xr.DataArray:
     Raises
     ------
     CoordinateError
-        If there is no such coordinate, its formula is not known, or a term is missing.
+        If there is no such coordinate, its formula is not known, a term is missing, or terms have
+        different units.
 
     Examples
     --------
@@ -98,10 +105,21 @@ def decoded(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> xr.DataArray:
             f"terms {missing} of {kind!r}; add them to the attribute, or give the heights as a "
             "DataArray"
         )
+    _require_same_units(dim, {one: terms[one] for one in _ADDED[called] if one in needed})
     found = formula(terms)
     attrs = {"units": terms["ps"].attrs.get("units", units) if called == "pressure" else units}
     made: xr.DataArray = found.drop_vars([one for one in found.coords if one not in found.dims])
     return made.rename(called).drop_attrs(deep=False).assign_attrs(attrs, positive=positive)
+
+
+def _require_same_units(dim: Hashable, added: _Terms) -> None:
+    """Refuse to add up terms in different units, unless they are not given."""
+    given = {key: str(term.attrs["units"]) for key, term in added.items() if "units" in term.attrs}
+    if len({as_one(text) for text in given.values()}) > 1:
+        raise CoordinateError(
+            f"`constant` for {dim!r} is 'formula_terms', but its terms have different units, "
+            f"{given}; convert them to the same one"
+        )
 
 
 def _coordinate(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> tuple[Hashable, str]:
