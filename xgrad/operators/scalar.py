@@ -143,8 +143,7 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
             )
         y, x = names
         text = (
-            f"direction of the gradient of {label_of(name, variable)}, "
-            f"counted from {x} towards {y}"
+            f"direction of the gradient of {label_of(name, variable)}, counted from {x} towards {y}"
         )
         terms = _first_derivatives(name, along, asked)
         one = _result(name, "gradient_direction", text, terms, along, asked, how="angle")
