@@ -13,7 +13,7 @@ from xgrad._typing import AnyArray
 from xgrad.kernels.cells import Box, Cells
 from xgrad.kernels.stencil_kinds import Gaps, OfAnAxis
 
-# Cells of a tile: what is made of them stays in the cache of a core.
+# Cells of a tile: its arrays stay in the cache of a core.
 _CELLS_OF_A_TILE = 2**15
 # Lanes of a tile whose neighbours are in other planes.
 _LANES = 64
@@ -23,7 +23,7 @@ WAYS = ("interpolation", "linear", "chain")
 
 
 class AtHeight(NamedTuple):
-    """The derivative along an axis with the height held constant, in place of the level.
+    """The derivative along an axis with the height held constant instead of the level.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ from xgrad.stencils.scheme import Scheme
 # Cells of some planes, which stay in the cache from one row to the next.
 _CELLS_AT_ONCE = 2**20
 
-# If the missing cells leave less than this of a polynomial, it is made anew from the others.
+# If the missing cells leave less than this of a polynomial, it is computed again from the others.
 _LITTLE = 0.01
 
 # Patterns of missing cells whose weights are kept, as the same one often occurs again: a pattern of

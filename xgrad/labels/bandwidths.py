@@ -39,7 +39,7 @@ def resolved(scheme: Scheme, along: Spacing, size: int, options: Options) -> Sch
     Raises
     ------
     TypeError, ValueError, CoordinateError
-        If the bandwidth is no positive distance along these positions, or leaves cells with too
+        If the bandwidth is not a positive distance along these positions, or leaves cells with too
         few neighbours.
 
     Examples

@@ -1,4 +1,4 @@
-"""CF's ``formula_terms``: heights and pressures of levels, from the terms that they are made of."""
+"""CF's ``formula_terms``: heights and pressures of levels, computed from their terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is held constant in place of the index along a dimension: heights, pressures, densities."""
+"""What is held constant instead of the index along a dimension: heights, pressures, densities."""
 
 from __future__ import annotations
 

@@ -91,12 +91,13 @@ def gradient(
         How much the cells of a fit count: all the same (default), or by ``(1 - |d|³)³``, where d is
         the distance from the cell relative to that of the farthest one, or to half of `bandwidth`.
     constant : mapping, optional
-        Per dimension, what is held constant in place of the index along it: a coordinate by name,
-        or a DataArray, such as ``{"s_rho": "z_rho"}`` for derivatives at constant height on levels
-        that follow the bottom; or ``"formula_terms"``, by which CF says what the heights are made
-        of.  Anything will do that is strictly monotonic along the dimension:
-        height, pressure, density.  Neighbouring columns are taken at the height of the cell itself,
-        and where one does not reach it, the result is NaN, or one-sided with `skipna`.
+        Per dimension, what to hold constant instead of the index along it: a coordinate by name, or
+        a DataArray, such as ``{"s_rho": "z_rho"}`` for derivatives at constant height on levels
+        that follow the bottom; or ``"formula_terms"`` for the heights that this attribute of CF
+        defines.
+        Anything that is strictly monotonic along the dimension works: height, pressure, density.
+        Neighbouring columns are taken at the height of the cell itself; where one does not reach
+        it, the result is NaN, or one-sided with `skipna`.
     constant_by : {"interpolation", "linear", "chain"}, default: "interpolation"
         How: by the cubic through the four levels around that height (fewer at most where a column
         has fewer), by the line between the two, or by the chain rule along the levels.

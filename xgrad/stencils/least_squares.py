@@ -13,7 +13,7 @@ import numpy as np
 from xgrad._jit import compiled
 from xgrad.stencils.fornberg import unscaled, window
 
-# A polynomial that is shorter than this, relative to the one before, is made of rounding errors.
+# A polynomial that is shorter than this, relative to the one before, consists of rounding errors.
 _NOTHING = 1e-10
 
 # A distance that is nearer than this to the width, relative to it, is the width but for rounding
