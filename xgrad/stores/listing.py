@@ -8,9 +8,11 @@ import re
 from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+from fsspec.asyn import AsyncFileSystem
+from fsspec.asyn import sync as run_in
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore
 
@@ -24,6 +26,7 @@ _MARKS = ("ETag", "etag")
 _AT_ONCE = 1000
 #: Name of a chunk, its size, and what tells that it changed, "" if that is unknown.
 _Key: TypeAlias = tuple[str, str, str]
+_Entry = TypeVar("_Entry")
 _NOT_OF_CHUNKS = ("shape", "node_type", "storage_transformers")
 
 
@@ -238,7 +241,35 @@ def _is_chunk(name: str) -> bool:
     return not name.startswith(".") and not name.endswith((".json", ".partial"))
 
 
-async def _next(found: AsyncIterator[_Key]) -> list[_Key]:
+def pages(fs: Any, prefix: str) -> Iterator[list[str]]:
+    """Paths of all objects that begin with a prefix, some at a time.
+
+    They may be removed meanwhile.  A million of them at once would take a gigabyte.
+
+    Parameters
+    ----------
+    fs : AbstractFileSystem
+        Of fsspec.
+    prefix : str
+        With a slash at its end.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> fs = fsspec.filesystem("memory")
+    >>> fs.pipe_file("/of-pages/a/0", b"")
+    >>> list(pages(fs, "/of-pages/"))
+    [['/of-pages/a/0']]
+    """
+    if not isinstance(fs, AsyncFileSystem):
+        yield fs.find(prefix)
+        return
+    found = _details(fs, prefix)
+    while page := run_in(fs.loop, _next, found):
+        yield [path for path, _ in page]
+
+
+async def _next(found: AsyncIterator[_Entry]) -> list[_Entry]:
     """Some more of a listing, which is never in memory as a whole."""
     batch = []
     async for one in found:

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 
 import fsspec
 
+from xgrad.stores.listing import pages
 from xgrad.stores.object_lock import ObjectLock
 from xgrad.stores.urls import cause, is_remote, shown
 from xgrad.stores.workplace import (
@@ -49,10 +50,7 @@ class _Prefix:
     def begin(self, zarr_format: int, run: str) -> None:
         self._take_over(run)
         # The metadata of the root say that the store may be removed, so they go last.
-        every = self.fs.find(self.root)
-        below = [path for path in every if path.rpartition("/")[0] != self.root]
-        if below:
-            self.fs.rm(below)
+        self._remove(lambda path: path.rpartition("/")[0] != self.root)
         make_root(self.store, zarr_format, run)
 
     def grow(self, zarr_format: int, run: str, keeps: Keeps) -> None:
@@ -60,14 +58,19 @@ class _Prefix:
         self._take_over(run)
         # Readers learn that the store is unfinished before anything of it changes.
         self._set_attributes(lambda own: own | {INCOMPLETE: run})
-        prefix = f"{self.root}/"
-        dropped = []
-        for path in self.fs.find(self.root):
-            array, _, key = path.removeprefix(prefix).partition("/")
-            if path.rpartition("/")[2] not in METADATA and not keeps(array, key):
-                dropped.append(path)
-        if dropped:
-            self.fs.rm(dropped)
+
+        def is_dropped(path: str) -> bool:
+            array, _, key = path.removeprefix(f"{self.root}/").partition("/")
+            return path.rpartition("/")[2] not in METADATA and not keeps(array, key)
+
+        self._remove(is_dropped)
+
+    def _remove(self, is_dropped: Callable[[str], bool]) -> None:
+        """Remove some objects of the store, page by page."""
+        for page in pages(self.fs, f"{self.root}/"):
+            dropped = list(filter(is_dropped, page))
+            if dropped:
+                self.fs.rm(dropped)
 
     def _take_over(self, run: str) -> None:
         """Say that xgrad has begun a store here, and that there is nothing to resume."""
@@ -113,7 +116,8 @@ class _Prefix:
     def finished(self) -> Iterable[str]:
         if not self.fs.exists(self._marks):
             return []
-        return [unquote(path.rsplit("/", 1)[1]) for path in self.fs.find(self._marks)]
+        found = (path for page in pages(self.fs, f"{self._marks}/") for path in page)
+        return [unquote(path.rsplit("/", 1)[1]) for path in found]
 
     def publish(self, record: str = "") -> None:
         self.lock.renew()
