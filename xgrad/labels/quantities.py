@@ -146,7 +146,7 @@ def positions(spacing: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
     return {dim: _position(dim, value) for dim, value in spacing.items()}
 
 
-def number_in(quantity: Any, units: Any, what: str) -> float:
+def number_in(quantity: Any, units: Any, what: str, of: str = "its positions") -> float:
     """The magnitude of a quantity in a unit.
 
     Parameters
@@ -157,6 +157,8 @@ def number_in(quantity: Any, units: Any, what: str) -> float:
         Unit as the CF conventions write it, if it is known.
     what : str
         The quantity in words, for the message.
+    of : str, default: "its positions"
+        What has this unit.
 
     Raises
     ------
@@ -173,7 +175,7 @@ def number_in(quantity: Any, units: Any, what: str) -> float:
     unit = _unit(units, registry)
     if unit is None or not unit.unit.is_compatible_with(quantity.units):
         raise ValueError(
-            f"{what} is {quantity}, but the unit of its positions is {units!r}; give a quantity "
+            f"{what} is {quantity}, but the unit of {of} is {units!r}; give a quantity "
             "that converts to this unit, or a number"
         )
     return float(quantity.to(unit.unit).magnitude / float(unit.scale))

@@ -16,6 +16,7 @@ from xgrad.operators.evaluate import like, on_numbers
 from xgrad.operators.result import Result
 from xgrad.operators.selection import Selection, select
 from xgrad.operators.terms import differentiable, refuse_times, term_of
+from xgrad.operators.uncertainty import with_errors
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -38,6 +39,8 @@ def smooth(
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.  There must be a window for each of `dim`, and 0 is an order.
+    uncertainty, sigma
+        As for :func:`gradient`, for one dimension.
     edge_order, accuracy, constant, constant_by
         Those of differences, which a fit does not have.
 
@@ -45,7 +48,7 @@ def smooth(
     -------
     DataArray or Dataset
         Of the type, names, attributes, shape and chunks of `obj`; in a Dataset, the variables that
-        have `dim`.
+        have `dim`.  With `uncertainty`, a Dataset of the fit and its standard error.
 
     Raises
     ------
@@ -83,7 +86,8 @@ def smooths(obj: Any, dim: Any, options: Options) -> list[Result]:
             )
     chain = tuple(asked.spacings)
     found = differentiable(obj, asked.variables, [chain], asked.options)
-    return [_smoothed(name, asked) for _, name, _ in found]
+    results = [_smoothed(name, asked) for _, name, _ in found]
+    return with_errors(obj, results, asked.options)
 
 
 def _smoothed(name: Hashable, asked: Selection) -> Result:
