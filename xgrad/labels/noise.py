@@ -39,7 +39,8 @@ def check(options: Any) -> None:
     sigma = options.sigma
     if sigma is None:
         return
-    number = sigma.magnitude if is_quantity(sigma) else sigma
+    # The magnitude may be an array without dimensions, which pint 0.26 makes of a number.
+    number = np.asarray(sigma.magnitude)[()] if is_quantity(sigma) else sigma
     real = isinstance(number, int | float | np.integer | np.floating)
     if not real or isinstance(number, bool | np.timedelta64):
         raise TypeError(
