@@ -8,13 +8,13 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
 
 DOCS = Path(__file__).parent
 PICTURE = DOCS / "images" / "fronts.png"
 
 if __name__ == "__main__":
-    matplotlib.use("Agg")
+    mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     plt.show = lambda: plt.savefig(PICTURE)
