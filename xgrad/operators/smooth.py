@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Unpack
 import xarray as xr
 
 from xgrad.arrays.term import Term
-from xgrad.labels import fits
+from xgrad.labels import fits, quantities
 from xgrad.labels.keywords import LabelledOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import like, on_numbers
@@ -62,6 +62,7 @@ def smooth(
     >>> smooth(da, "x", window=3, polyorder=1).values.round(12)
     array([1., 1., 2., 2.])
     """
+    quantities.refuse_offsets(obj, options.get("units"))
     found: _Object = on_numbers(
         obj, options, lambda plain, own: like(plain, smooths(plain, dim, own))
     )
