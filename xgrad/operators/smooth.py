@@ -35,8 +35,10 @@ def smooth(
         As for :func:`gradient`, but not times.
     dim : hashable or iterable of hashable
         Dimension, or 1-D coordinate along it.  Along several, one fit is fitted after another.
-    spacing, datetime_unit, boundary, period, skipna, validate, units
+    spacing, datetime_unit, boundary, period, skipna, validate
         As for :func:`gradient`.
+    units : str, optional
+        Unit to convert the results to, with the same zero: not ``degC`` for kelvins.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.  There must be a window for each of `dim`, and 0 is an order.
     uncertainty, sigma
