@@ -81,8 +81,8 @@ def _require_one_unit(results: list[Result], options: Options) -> None:
     known = {as_one(units): units for units in every if isinstance(units, str)}
     if len(known) > 1 and isinstance(options.sigma, int | float | np.number):
         raise ValueError(
-            f"`sigma` is {options.sigma!r}, one number, but the data are in {list(known.values())}; "
-            "select variables in one unit"
+            f"`sigma` is {options.sigma!r}, one number, but the data are in "
+            f"{list(known.values())}; select variables in one unit"
         )
 
 
