@@ -22,7 +22,6 @@ DATA = xr.Variable("x", [1.0], {"units": "m"})
         (-1.0, "give a positive number"),
         (np.nan, "give a positive number"),
         (True, "is a bool; give one number"),
-        ("0.1", "is a str; give one number"),
         ([0.1], "is a list; give one number"),
         (1j, "is a complex; give one number"),
         (np.timedelta64(1, "s"), "give one number"),
