@@ -261,6 +261,7 @@ _READ_AS: dict[str, dict[str, Any]] = {
         name: {"type": _PerDim(for_all=True), "metavar": f"[DIM=]{value}"} | _REPEATED
         for name, value in zip(PER_DIM, ("CELLS", "LENGTH", "ORDER", "KIND"), strict=True)
     },
+    "sigma": {"type": float, "metavar": "NUMBER"},
     "period": {"type": _PerDim(), "multiple": True},
     "constant": {"type": _Component(), "multiple": True},
     "datetime_unit": {"metavar": "UNIT"},

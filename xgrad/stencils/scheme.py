@@ -23,6 +23,9 @@ class Fit(NamedTuple):
         of the farthest one, or to `width`.
     width : float or None
         The polynomial is fitted to the cells that are at most so far away.
+    error : str, float or None
+        If given, the standard error of the derivative is wanted in its place: from the "residuals"
+        of the fit, or from this standard deviation of the data.
 
     Examples
     --------
@@ -34,6 +37,7 @@ class Fit(NamedTuple):
     polyorder: int
     tricube: bool = False
     width: float | None = None
+    error: str | float | None = None
 
     @property
     def window(self) -> int:
