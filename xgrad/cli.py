@@ -166,11 +166,11 @@ class _PerDim(click.ParamType):  # type: ignore[type-arg]
         dim, separator, rest = str(value).rpartition("=")
         if not rest or (separator and not dim) or not (separator or self.for_all):
             self.fail(f"{value!r} is not of the form DIM=VALUE", param, ctx)
-        values = [self._number(one) for one in (rest.split(",") if self.pairs else [rest])]
+        values = [self.number(one) for one in (rest.split(",") if self.pairs else [rest])]
         return dim, values[0] if len(values) == 1 else tuple(values)
 
     @staticmethod
-    def _number(text: str) -> float | str:
+    def number(text: str) -> float | str:
         try:
             # "nan" is the name of a boundary, not a number.
             return text if text == "nan" else float(text)
@@ -261,7 +261,7 @@ _READ_AS: dict[str, dict[str, Any]] = {
         name: {"type": _PerDim(for_all=True), "metavar": f"[DIM=]{value}"} | _REPEATED
         for name, value in zip(PER_DIM, ("CELLS", "LENGTH", "ORDER", "KIND"), strict=True)
     },
-    "sigma": {"type": float, "metavar": "NUMBER"},
+    "sigma": {"type": _PerDim.number, "metavar": "NUMBER|VARIABLE"},
     "period": {"type": _PerDim(), "multiple": True},
     "constant": {"type": _Component(), "multiple": True},
     "datetime_unit": {"metavar": "UNIT"},

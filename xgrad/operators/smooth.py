@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Unpack
 import xarray as xr
 
 from xgrad.arrays.term import Term
-from xgrad.labels import fits
+from xgrad.labels import fits, quantities
 from xgrad.labels.keywords import LabelledOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import like, on_numbers
@@ -35,8 +35,10 @@ def smooth(
         As for :func:`gradient`, but not times.
     dim : hashable or iterable of hashable
         Dimension, or 1-D coordinate along it.  Along several, one fit is fitted after another.
-    spacing, datetime_unit, boundary, period, skipna, validate, units
+    spacing, datetime_unit, boundary, period, skipna, validate
         As for :func:`gradient`.
+    units : str, optional
+        Unit to convert the results to, with the same zero: not ``degC`` for kelvins.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.  There must be a window for each of `dim`, and 0 is an order.
     uncertainty, sigma
@@ -62,6 +64,7 @@ def smooth(
     >>> smooth(da, "x", window=3, polyorder=1).values.round(12)
     array([1., 1., 2., 2.])
     """
+    quantities.refuse_offsets(obj, options.get("units"))
     found: _Object = on_numbers(
         obj, options, lambda plain, own: like(plain, smooths(plain, dim, own))
     )

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-from fsspec.asyn import AsyncFileSystem
-from fsspec.asyn import sync as run_in
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore
 
@@ -229,7 +227,7 @@ def _keys(array: Any) -> Iterator[_Key]:
                 yield entry.path[start:], str(status.st_size), str(status.st_mtime_ns)
         return
     found = _objects(store, f"{path}/" if path else "")
-    while batch := sync(_next(found)):
+    while batch := sync(some_of(found)):
         for key, size, mark in batch:
             name = key[len(path) :].lstrip("/")
             if _is_chunk(name.rpartition("/")[2]):
@@ -241,35 +239,7 @@ def _is_chunk(name: str) -> bool:
     return not name.startswith(".") and not name.endswith((".json", ".partial"))
 
 
-def pages(fs: Any, prefix: str) -> Iterator[list[str]]:
-    """Paths of all objects that begin with a prefix, some at a time.
-
-    They may be removed meanwhile.  A million of them at once would take a gigabyte.
-
-    Parameters
-    ----------
-    fs : AbstractFileSystem
-        Of fsspec.
-    prefix : str
-        With a slash at its end.
-
-    Examples
-    --------
-    >>> import fsspec
-    >>> fs = fsspec.filesystem("memory")
-    >>> fs.pipe_file("/of-pages/a/0", b"")
-    >>> list(pages(fs, "/of-pages/"))
-    [['/of-pages/a/0']]
-    """
-    if not isinstance(fs, AsyncFileSystem):
-        yield fs.find(prefix)
-        return
-    found = _details(fs, prefix)
-    while page := run_in(fs.loop, _next, found):
-        yield [path for path, _ in page]
-
-
-async def _next(found: AsyncIterator[_Entry]) -> list[_Entry]:
+async def some_of(found: AsyncIterator[_Entry]) -> list[_Entry]:
     """Some more of a listing, which is never in memory as a whole."""
     batch = []
     async for one in found:
@@ -286,12 +256,12 @@ async def _objects(store: Any, prefix: str) -> AsyncIterator[_Key]:
         return
     # As its list_prefix does, which drops all but the names.
     root = f"{store.path.rstrip('/')}/" if store.path.strip("/") else ""  # that of references
-    async for key, details in _details(store.fs, f"{root}{prefix}"):
+    async for key, details in details_of(store.fs, f"{root}{prefix}"):
         mark = next((str(details[mark]) for mark in _MARKS if details.get(mark)), "")
         yield key.removeprefix(root), str(details.get("size")), mark
 
 
-async def _details(fs: Any, prefix: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+async def details_of(fs: Any, prefix: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
     """Objects that begin with a prefix, page by page on S3."""
     if hasattr(fs, "_iterdir"):
         bucket, _, rest = prefix.partition("/")

@@ -14,8 +14,9 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import fsspec
+from fsspec.asyn import AsyncFileSystem, sync
 
-from xgrad.stores.listing import pages
+from xgrad.stores.listing import details_of, some_of
 from xgrad.stores.object_lock import ObjectLock
 from xgrad.stores.urls import cause, is_remote, shown
 from xgrad.stores.workplace import (
@@ -30,6 +31,34 @@ from xgrad.stores.workplace import (
 
 # Where the metadata of a root have its attributes, in the order in which readers look for them.
 _ATTRIBUTES = {".zmetadata": ("metadata", ".zattrs"), ".zattrs": (), "zarr.json": ("attributes",)}
+
+
+def pages(fs: Any, prefix: str) -> Iterator[list[str]]:
+    """Paths of all objects that begin with a prefix, some at a time.
+
+    They may be removed meanwhile.  A million of them at once would take a gigabyte.
+
+    Parameters
+    ----------
+    fs : AbstractFileSystem
+        Of fsspec.
+    prefix : str
+        With a slash at its end.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> fs = fsspec.filesystem("memory")
+    >>> fs.pipe_file("/of-pages/a/0", b"")
+    >>> list(pages(fs, "/of-pages/"))
+    [['/of-pages/a/0']]
+    """
+    if not isinstance(fs, AsyncFileSystem):
+        yield fs.find(prefix)
+        return
+    found = details_of(fs, prefix)
+    while page := sync(fs.loop, some_of, found):
+        yield [path for path, _ in page]
 
 
 class _Prefix:
