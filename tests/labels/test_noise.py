@@ -21,6 +21,7 @@ DATA = xr.Variable("x", [1.0], {"units": "m"})
         (0, "give a positive number"),
         (-1.0, "give a positive number"),
         (np.nan, "give a positive number"),
+        (10**400, "give a positive number"),
         (True, "is a bool; give one number"),
         ("0.1", "is a str; give one number"),
         ([0.1], "is a list; give one number"),
@@ -46,6 +47,21 @@ def test_a_quantity_is_converted_to_the_unit_of_the_data() -> None:
     options = Options(window=5, uncertainty=True, sigma=pint.Quantity(20, "K"))
     with pytest.raises(ValueError, match="but the unit of data is 'm'"):
         noise.kind_of(options, DATA, "data")
+
+
+def test_a_registry_that_makes_arrays_of_numbers() -> None:
+    registry: Any = pint.UnitRegistry(force_ndarray_like=True)
+    options = Options(window=5, uncertainty=True, sigma=registry.Quantity(20, "cm"))
+    assert noise.kind_of(options, DATA, "data") == pytest.approx(0.2)
+    with pytest.raises(ValueError, match="give a positive number"):
+        Options(window=5, uncertainty=True, sigma=registry.Quantity(-20, "cm"))
+
+
+def test_a_sigma_of_degrees_is_a_difference() -> None:
+    options = Options(window=5, uncertainty=True, sigma=pint.Quantity(0.5, "degC"))
+    for units, expected in (("K", 0.5), ("degC", 0.5), ("degF", 0.9)):
+        data = xr.Variable("x", [1.0], {"units": units})
+        assert noise.kind_of(options, data, "data") == pytest.approx(expected)
 
 
 def test_without_a_sigma_the_residuals_tell() -> None:

@@ -306,6 +306,24 @@ def test_degrees_celsius_are_differences() -> None:
         np.testing.assert_allclose(fahrenheit.values, expected * 1.8)
 
 
+def test_values_keep_their_zero() -> None:
+    obj = data(units="degC")
+    kept = obj.fdgrad.smooth("x", window=3, polyorder=1, units="degC")
+    assert same_bits(kept.values, obj.fdgrad.smooth("x", window=3, polyorder=1).values)
+    for own, units in (("degC", "K"), ("K", "degC"), ("degC", "degF")):
+        for one in (data(units=own), data(units=own).to_dataset()):
+            with pytest.raises(ValueError, match="another zero; leave `units` out"):
+                one.fdgrad.smooth("x", window=3, polyorder=1, units=units)
+    with pytest.raises(ValueError, match=r"convert it first, such as with `\.pint\.to"):
+        quantified(obj).fdgrad.smooth("x", window=3, polyorder=1)
+    found = quantified(obj).pint.to("kelvin").fdgrad.smooth("x", window=3, polyorder=1)
+    np.testing.assert_allclose(found.data.to("degC").magnitude, kept.values, rtol=1e-9)
+    # Of what is not smoothed, the unit does not matter.
+    others = quantified(data(units="m")).to_dataset(name="h")
+    others["t0"] = quantified(xr.DataArray(3.0, attrs={"units": "degC"}))
+    assert list(others.fdgrad.smooth("x", window=3, polyorder=1, units="mm")) == ["h"]
+
+
 def test_units_that_a_result_cannot_have() -> None:
     for obj in (data(), quantified(data())):
         with pytest.raises(ValueError, match=r"`units` is 'Pa', but 'dt_dx' is in .* give a unit"):

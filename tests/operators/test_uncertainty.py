@@ -179,6 +179,17 @@ def test_units_and_names_are_those_of_a_standard_error() -> None:
     assert list(found.fdgrad.gradient("t")) == ["ddf_dt_dt"]
 
 
+@pytest.mark.parametrize("link", ["flag", ["flag"], "other flag", ""])
+def test_a_fit_names_its_standard_error_beside_what_else_is_there(link: Any) -> None:
+    f = noisy(30).assign_attrs(ancillary_variables=link)
+    alone = f.fdgrad.smooth("t", window=7, uncertainty=True)
+    assert alone.f.attrs["ancillary_variables"] == "f_standard_error"
+    beside = f.to_dataset().assign(flag=("t", np.arange(30)))
+    found = beside.fdgrad.smooth("t", window=7, uncertainty=True).f.attrs["ancillary_variables"]
+    names = "flag f_standard_error" if "flag" in str(link).split() else "f_standard_error"
+    assert found == names
+
+
 def test_quantities_give_quantities() -> None:
     registry = pint.get_application_registry()
     f = noisy(30).drop_attrs()

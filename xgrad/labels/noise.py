@@ -5,7 +5,7 @@ The noise of different cells is taken to be independent, and in the cells of a w
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -40,13 +40,16 @@ def check(options: Any) -> None:
     if sigma is None:
         return
     number = sigma.magnitude if is_quantity(sigma) else sigma
+    # Of a registry that makes arrays of all numbers, as pint-xarray's does.
+    number = number[()] if isinstance(number, np.ndarray) and number.ndim == 0 else number
     real = isinstance(number, int | float | np.integer | np.floating)
     if not real or isinstance(number, bool | np.timedelta64):
         raise TypeError(
             f"`sigma` is a {type(sigma).__name__}; give one number, the standard deviation of the "
             "noise of the data, in their unit"
         )
-    if not (math.isfinite(number) and number > 0):
+    number = number.item() if isinstance(number, np.generic) else number
+    if not 0 < number <= sys.float_info.max:
         raise ValueError(f"`sigma` is {sigma!r}; give a positive number, in the unit of the data")
     if not options.uncertainty:
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from tokenize import TokenError
 from typing import Any, NamedTuple, Self, TypeVar
@@ -147,12 +147,12 @@ def positions(spacing: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
 
 
 def number_in(quantity: Any, units: Any, what: str, of: str = "its positions") -> float:
-    """The magnitude of a quantity in a unit.
+    """The magnitude of a difference in a unit.
 
     Parameters
     ----------
     quantity : Quantity
-        One number.
+        One number.  A unit with an offset is that of its differences: 1 degC is 1 K.
     units : str or anything
         Unit as the CF conventions write it, if it is known.
     what : str
@@ -172,13 +172,67 @@ def number_in(quantity: Any, units: Any, what: str, of: str = "its positions") -
     1000.0
     """
     registry = quantity._REGISTRY
-    unit = _unit(units, registry)
-    if unit is None or not unit.unit.is_compatible_with(quantity.units):
+    unit, own = _unit(units, registry), _product(quantity.unit_items(), registry)
+    if unit is None or not unit.unit.is_compatible_with(own):
         raise ValueError(
             f"{what} is {quantity}, but the unit of {of} is {units!r}; give a quantity "
             "that converts to this unit, or a number"
         )
-    return float(quantity.to(unit.unit).magnitude / float(unit.scale))
+    difference = registry.Quantity(quantity.magnitude, own)
+    return float(difference.to(unit.unit).magnitude / float(unit.scale))
+
+
+def refuse_another_zero(
+    obj: xr.DataArray | xr.Dataset, names: Iterable[Hashable], units: Any
+) -> None:
+    """Refuse values of a unit with an offset where they would be converted as differences are.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        The data.
+    names : iterable of hashable
+        Variables whose values are wanted, not differences of them.  Others than those of `obj` are
+        left out.
+    units : str or None
+        Unit to convert the result to.
+
+    Raises
+    ------
+    ValueError
+        If a zero would become another, such as that of degrees Celsius that of kelvins.
+
+    Examples
+    --------
+    >>> refuse_another_zero(xr.Dataset({"t": ("x", [1.0], {"units": "K"})}), ["t"], "mK")
+    """
+    registry = _registry(obj)
+    own = {obj.name: obj} if isinstance(obj, xr.DataArray) else obj.data_vars
+    for name in own.keys() & set(names):
+        variable = own[name].variable
+        data: Any = variable._data
+        if is_quantity(data) and _has_offset(str(data.units), registry):
+            raise ValueError(
+                f"{name!r} is in {data.units}, whose zero is not that of its differences; "
+                "convert it first, such as with `.pint.to('kelvin')`"
+            )
+        before = str(data.units) if is_quantity(data) else variable.attrs.get("units")
+        if units is None or before == units:
+            continue
+        known = _udunits(units) if registry is None else registry
+        if _has_offset(before, known) or _has_offset(units, known):
+            raise ValueError(
+                f"`units` is {units!r}, but {name!r} is in {before!r}, which may have another "
+                "zero; leave `units` out and convert the result, or convert the data first"
+            )
+
+
+def _has_offset(units: Any, registry: Any) -> bool:
+    try:
+        one = registry.Quantity(1.0, registry.Unit(units))
+        return bool((one - one).units != one.units)
+    except _UNREADABLE:
+        return False
 
 
 def _position(dim: Any, value: Any) -> Any:

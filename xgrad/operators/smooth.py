@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Unpack
 import xarray as xr
 
 from xgrad.arrays.term import Term
-from xgrad.labels import fits
+from xgrad.labels import fits, quantities
 from xgrad.labels.keywords import LabelledOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import like, on_numbers
@@ -53,7 +53,8 @@ def smooth(
     Raises
     ------
     CoordinateError, ChunkError, TypeError, ValueError, ImportError
-        As :func:`gradient`.
+        As :func:`gradient`; and if `units` has another zero than the data, as degrees Celsius and
+        kelvins.
 
     Examples
     --------
@@ -62,9 +63,13 @@ def smooth(
     >>> smooth(da, "x", window=3, polyorder=1).values.round(12)
     array([1., 1., 2., 2.])
     """
-    found: _Object = on_numbers(
-        obj, options, lambda plain, own: like(plain, smooths(plain, dim, own))
-    )
+
+    def operation(plain: Any, own: Options) -> Any:
+        results = smooths(plain, dim, own)
+        quantities.refuse_another_zero(obj, [one.name for one in results], options.get("units"))
+        return like(plain, results)
+
+    found: _Object = on_numbers(obj, options, operation)
     return found
 
 
