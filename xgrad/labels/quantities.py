@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from fractions import Fraction
 from tokenize import TokenError
 from typing import Any, NamedTuple, Self, TypeVar
@@ -147,12 +147,12 @@ def positions(spacing: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
 
 
 def number_in(quantity: Any, units: Any, what: str, of: str = "its positions") -> float:
-    """The magnitude of a difference in a unit.
+    """The magnitude of a quantity in a unit.
 
     Parameters
     ----------
     quantity : Quantity
-        One number.  A unit with an offset is that of its differences: 1 degC is 1 K.
+        One number.
     units : str or anything
         Unit as the CF conventions write it, if it is known.
     what : str
@@ -172,65 +172,64 @@ def number_in(quantity: Any, units: Any, what: str, of: str = "its positions") -
     1000.0
     """
     registry = quantity._REGISTRY
-    unit, own = _unit(units, registry), _product(quantity.unit_items(), registry)
-    if unit is None or not unit.unit.is_compatible_with(own):
+    # All of these are widths: 1 degC is one degree, not 274.15 K.
+    quantity = registry.Quantity(quantity.magnitude, _product(quantity.unit_items(), registry))
+    unit = _unit(units, registry)
+    if unit is None or not unit.unit.is_compatible_with(quantity.units):
         raise ValueError(
             f"{what} is {quantity}, but the unit of {of} is {units!r}; give a quantity "
             "that converts to this unit, or a number"
         )
-    difference = registry.Quantity(quantity.magnitude, own)
-    return float(difference.to(unit.unit).magnitude / float(unit.scale))
+    return float(quantity.to(unit.unit).magnitude / float(unit.scale))
 
 
-def refuse_another_zero(
-    obj: xr.DataArray | xr.Dataset, names: Iterable[Hashable], units: Any
-) -> None:
-    """Refuse values of a unit with an offset where they would be converted as differences are.
+def refuse_offsets(obj: xr.DataArray | xr.Dataset, units: Any) -> None:
+    """Refuse to convert values whose unit does not begin at 0, which :func:`through` would not.
+
+    It takes all results for differences, and smoothed values are none.
 
     Parameters
     ----------
     obj : DataArray or Dataset
-        The data.
-    names : iterable of hashable
-        Variables whose values are wanted, not differences of them.  Others than those of `obj` are
-        left out.
+        Data may be quantities.
     units : str or None
         Unit to convert the result to.
 
     Raises
     ------
     ValueError
-        If a zero would become another, such as that of degrees Celsius that of kelvins.
-
-    Examples
-    --------
-    >>> refuse_another_zero(xr.Dataset({"t": ("x", [1.0], {"units": "K"})}), ["t"], "mK")
+        If the data are quantities in such a unit, or `units` or the unit of the data is one and
+        they differ.
     """
-    registry = _registry(obj)
-    own = {obj.name: obj} if isinstance(obj, xr.DataArray) else obj.data_vars
-    for name in own.keys() & set(names):
-        variable = own[name].variable
+    names = [obj.name] if isinstance(obj, xr.DataArray) else list(obj.data_vars)
+    variables = (
+        [obj.variable] if isinstance(obj, xr.DataArray) else [obj[n].variable for n in names]
+    )
+    own = _registry(obj)
+    if own is None and units is None:
+        return
+    registry = _udunits(units) if own is None else own
+    for name, variable in zip(names, variables, strict=True):
         data: Any = variable._data
-        if is_quantity(data) and _has_offset(str(data.units), registry):
+        unit = str(data.units) if is_quantity(data) else variable.attrs.get("units")
+        if is_quantity(data) and _has_offset(unit, registry):
             raise ValueError(
-                f"{name!r} is in {data.units}, whose zero is not that of its differences; "
-                "convert it first, such as with `.pint.to('kelvin')`"
+                f"{name!r} is a quantity in {unit}, whose values are not differences, as xgrad "
+                "takes all its results to be; convert it first, with `.pint.to('kelvin')`"
             )
-        before = str(data.units) if is_quantity(data) else variable.attrs.get("units")
-        if units is None or before == units:
-            continue
-        known = _udunits(units) if registry is None else registry
-        if _has_offset(before, known) or _has_offset(units, known):
-            raise ValueError(
-                f"`units` is {units!r}, but {name!r} is in {before!r}, which may have another "
-                "zero; leave `units` out and convert the result, or convert the data first"
-            )
+        if units is not None and units != unit:
+            for one in (units, unit):
+                if _has_offset(one, registry):
+                    raise ValueError(
+                        f"`units` is {units!r} and {name!r} is in {unit!r}, but {one!r} does not "
+                        "begin at 0, so that values convert otherwise than differences; leave "
+                        "`units` out, and convert the result"
+                    )
 
 
-def _has_offset(units: Any, registry: Any) -> bool:
+def _has_offset(text: Any, registry: Any) -> bool:
     try:
-        one = registry.Quantity(1.0, registry.Unit(units))
-        return bool((one - one).units != one.units)
+        return bool(registry.Quantity(0.0, text).to_base_units().magnitude != 0)
     except _UNREADABLE:
         return False
 

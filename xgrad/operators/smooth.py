@@ -35,8 +35,10 @@ def smooth(
         As for :func:`gradient`, but not times.
     dim : hashable or iterable of hashable
         Dimension, or 1-D coordinate along it.  Along several, one fit is fitted after another.
-    spacing, datetime_unit, boundary, period, skipna, validate, units
+    spacing, datetime_unit, boundary, period, skipna, validate
         As for :func:`gradient`.
+    units : str, optional
+        Unit to convert the results to, with the same zero: not ``degC`` for kelvins.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.  There must be a window for each of `dim`, and 0 is an order.
     uncertainty, sigma
@@ -53,8 +55,7 @@ def smooth(
     Raises
     ------
     CoordinateError, ChunkError, TypeError, ValueError, ImportError
-        As :func:`gradient`; and if `units` has another zero than the data, as degrees Celsius and
-        kelvins.
+        As :func:`gradient`.
 
     Examples
     --------
@@ -66,7 +67,9 @@ def smooth(
 
     def operation(plain: Any, own: Options) -> Any:
         results = smooths(plain, dim, own)
-        quantities.refuse_another_zero(obj, [one.name for one in results], options.get("units"))
+        names = [one.name for one in results]
+        values = obj[[n for n in names if n in obj]] if isinstance(obj, xr.Dataset) else obj
+        quantities.refuse_offsets(values, options.get("units"))
         return like(plain, results)
 
     found: _Object = on_numbers(obj, options, operation)
