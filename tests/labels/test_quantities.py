@@ -311,7 +311,7 @@ def test_the_unit_of_what_is_not_smoothed_does_not_matter() -> None:
     obj["t0"] = xr.DataArray(3.0, attrs={"units": "degC"})
     for one in (obj, quantified(obj)):
         assert list(one.fdgrad.smooth("x", window=3, polyorder=1, units="mm")) == ["h"]
-    with pytest.raises(TypeError, match=r"`obj` is a list"):
+    with pytest.raises(TypeError, match=r"`obj` is a builtins\.list"):
         xgrad.smooth([1.0], "x", window=3, units="mm")  # type: ignore[type-var]
 
 

@@ -496,6 +496,12 @@ def test_a_job_and_a_command_have_the_same_bits(
             for name in expected.data_vars:
                 assert same_bits(found[name].values, expected[name].values)
                 assert found[name].attrs == expected[name].attrs
+    # The same numbers are the same options: 9.0 of the command, 9, and those of numpy.
+    options["sigma"] = sigma and np.float64(sigma)
+    again = xgrad.to_zarr(
+        "derivative", tmp_path / "in.zarr", tmp_path / "out.zarr", dim="t", append="t", **options
+    )
+    assert again.reused == 1
 
 
 def test_a_store_that_grows_is_that_of_a_full_job(tmp_path: Path) -> None:

@@ -67,8 +67,9 @@ def smooth(
 
     def operation(plain: Any, own: Options) -> Any:
         results = smooths(plain, dim, own)
-        names = [one.name for one in results]
-        values = obj[[n for n in names if n in obj]] if isinstance(obj, xr.Dataset) else obj
+        values: Any = obj
+        if isinstance(values, xr.Dataset):
+            values = values[[one.name for one in results if one.name in values]]
         quantities.refuse_offsets(values, options.get("units"))
         return like(plain, results)
 
