@@ -173,8 +173,9 @@ def _pair(one: Result, options: Options) -> list[Result]:
     scheme = term.scheme._replace(fit=fit._replace(error=error))
     factor = None if term.factor is None else abs(term.factor)
     called = f"{one.name}_{_CALLED}"
-    links = [one.attrs.get("ancillary_variables"), called]
-    named: dict[Hashable, Any] = {"ancillary_variables": " ".join(filter(None, links))}
+    before = one.attrs.get("ancillary_variables")
+    links = [before, called] if isinstance(before, str) and before else [called]
+    named: dict[Hashable, Any] = {"ancillary_variables": " ".join(links)}
     attrs = _attributes(one, name, variable)
     if error == RESIDUALS and _leaves_the_same(term, fit):
         attrs["degrees_of_freedom"] = fit.window - fit.polyorder - 1
