@@ -2,7 +2,9 @@
 
 import logging
 import os
+import sys
 from importlib.metadata import version as _version
+from pathlib import Path
 
 import sphinx_autosummary_accessors
 import xarray as xr
@@ -49,13 +51,15 @@ logging.getLogger("pint").setLevel("ERROR")
 # The gallery shows objects of xarray without all their numbers.
 xr.set_options(display_expand_data=False)
 
+sys.path.append(str(Path(__file__).parent))  # for gallery_order
+
 # Every script in examples/ becomes a page, a script and a notebook to download, and a thumbnail.
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "backreferences_dir": "gallery/backreferences",  # so that pages can show thumbnails
     "filename_pattern": r"\.py$",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_order.InThisOrder",
     "download_all_examples": False,
     "image_srcset": ["2x"],
     "remove_config_comments": True,

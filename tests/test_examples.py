@@ -10,13 +10,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.helpers import script
+
 image = pytest.importorskip("matplotlib.image", reason="the examples draw with matplotlib")
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+DOCS = EXAMPLES.parent / "docs"
+PICTURE = DOCS / "images" / "fronts.png"  # in the README
 
 
 # A process takes longer to start than most examples to run.
@@ -79,6 +84,12 @@ def is_drawn(figure: Path) -> bool:
     return min(pixels.shape[:2]) > 200 and pixels[..., :3].std() > 0.05
 
 
+def coarse(figure: Path) -> Any:
+    pixels = image.imread(figure)[..., :3]
+    height, width, colours = pixels.shape
+    return pixels.reshape(height // 35, 35, width // 40, 40, colours).mean(axis=(1, 3))
+
+
 def numbers(line: str) -> list[float]:
     return [float(number) for number in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?", line)]
 
@@ -95,11 +106,20 @@ def test_an_example_is_a_page_of_the_gallery(script: Path) -> None:
     assert not re.search(r"tutorial|open_dataset|environ|urlopen", source)
 
 
-def test_fronts(run: Run) -> None:
+def test_the_order_of_the_gallery_has_every_example() -> None:
+    order = script(DOCS / "gallery_order.py").ORDER
+    assert sorted(order) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+def test_fronts(run: Run, tmp_path: Path) -> None:
     sea, (lost, left) = (numbers(line) for line in run("fronts.py"))
     # Two cells have land on both sides.
     assert 300 < lost < 0.01 * sea[0]
     assert left == 2
+    # Fonts differ between versions of matplotlib; a mean over 35 × 40 pixels does not show them.
+    drawn, picture = (coarse(file) for file in (tmp_path / "drawn.png", PICTURE))
+    assert drawn.shape == picture.shape
+    assert abs(drawn - picture).mean() < 0.01, "redraw it with `python docs/picture.py`"
 
 
 def test_heat_budget(run: Run) -> None:

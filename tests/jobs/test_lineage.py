@@ -17,7 +17,7 @@ import xarray as xr
 import xgrad
 from tests.jobs.growing import Case, data, require_same, write
 from xgrad.jobs.given import Given
-from xgrad.jobs.lineage import pieces_of_object
+from xgrad.jobs.lineage import states_of_object
 
 TIMES = np.cumsum(np.random.default_rng(1).random(32) + 0.1)
 PLAIN = Case(data(TIMES)[["u", "v"]].drop_vars("height"), ())
@@ -72,7 +72,7 @@ OTHERS: dict[str, tuple[Callable[[Path], xr.Dataset], Callable[[Path], xr.Datase
 
 
 def pieces(obj: xr.Dataset) -> Any:
-    return pieces_of_object(Given.of(obj), ["u"])["u"]
+    return states_of_object(Given.of(obj), ["u"])["u"]
 
 
 @pytest.fixture

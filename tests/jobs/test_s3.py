@@ -18,7 +18,7 @@ import xgrad
 from tests.command import Session, fails, session, started, stopped
 from tests.jobs.bucket import Bucket
 from tests.jobs.helpers import assert_equal, dataset, kill_when
-from xgrad.stores import listing
+from xgrad.stores import listing, on_object_store
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +183,27 @@ def test_a_listing_takes_no_more_memory_for_more_chunks(
     # A page at a time, also in the server, which is in this process.
     assert peaks[1] < 1.3 * peaks[0]
     assert marks[0] == marks[1]
+
+
+@pytest.mark.thorough  # 10 s; the jobs on S3 remove what is less than a page
+def test_a_target_of_many_chunks_is_emptied_page_by_page(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in bucket.environment.items():
+        monkeypatch.setenv(name, value)
+    peaks = []
+    for n in (2100, 4200):
+        name = f"many{n}.zarr"
+        with on_object_store.at_url(f"s3://bucket/{name}") as place:
+            place.begin(3, "a run")
+            for k in range(n):
+                bucket.client.put_object(Bucket="bucket", Key=f"{name}/t/c/{k}", Body=b"abcd")
+            tracemalloc.start()
+            place.grow(3, "b", lambda array, key: array == "t" and key.endswith("0"))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            kept = {f"{name}/zarr.json", *(f"{name}/t/c/{k}" for k in range(0, n, 10))}
+            assert set(bucket.keys(name)) == kept
+            place.begin(3, "b")
+            assert bucket.keys(name) == [f"{name}/zarr.json"]
+    assert peaks[1] < 1.3 * peaks[0]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xgrad.stores.pieces import pieces_of
+from xgrad.stores.pieces import states_of
 from xgrad.stores.source import opened
 
 GIVEN = xr.Dataset(
@@ -24,11 +24,11 @@ def test_the_rows_of_a_store(zarr_format: Any, tmp_path: Path) -> None:
     GIVEN.isel(time=slice(10)).to_zarr(
         path, encoding=encoding, zarr_format=zarr_format, consolidated=False
     )
-    before = pieces_of(opened(path), ["t"])["t"]
+    before = states_of(opened(path), ["t"])["t"]
     (all_of_it, state), (whole, first) = before.cuts("time")
     assert (all_of_it, whole) == (10, 8)
     GIVEN.isel(time=slice(10, 12)).to_zarr(path, append_dim="time", consolidated=False)
-    now = pieces_of(opened(path), ["t"])["t"]
+    now = states_of(opened(path), ["t"])["t"]
     assert now.metadata == before.metadata
     assert now.before("time", 8) == first
     assert now.before("time", 10) != state, "the last row was written again"
@@ -40,18 +40,18 @@ def test_files_at_their_places_whatever_their_order(tmp_path: Path) -> None:
         part = GIVEN.isel(time=slice(4 * k, 4 * k + 4))
         part.to_netcdf(tmp_path / f"{name}.nc", engine="scipy")
     names = [str(tmp_path / f"{name}.nc") for name in "cab"]
-    found = pieces_of(opened(names), ["t"])["t"]
+    found = states_of(opened(names), ["t"])["t"]
     assert [cells for cells, _ in found.cuts("time")] == [12, 8]
-    assert found.cuts("time") == pieces_of(opened(names[::-1]), ["t"])["t"].cuts("time")
-    assert pieces_of(opened(names[:2]), ["t"])["t"].cuts("time")[0] == found.cuts("time")[1]
+    assert found.cuts("time") == states_of(opened(names[::-1]), ["t"])["t"].cuts("time")
+    assert states_of(opened(names[:2]), ["t"])["t"].cuts("time")[0] == found.cuts("time")[1]
 
 
 def test_a_file_is_one_piece(tmp_path: Path) -> None:
     GIVEN.to_netcdf(tmp_path / "in.nc", engine="scipy")
-    found = pieces_of(opened(tmp_path / "in.nc"), ["t"])["t"]
+    found = states_of(opened(tmp_path / "in.nc"), ["t"])["t"]
     assert found.cuts("time")[1] == (0, 0)
 
 
 def test_a_store_that_does_not_tell_when_a_chunk_changed_has_none() -> None:
     GIVEN.to_zarr("memory://pieces.zarr", consolidated=False)
-    assert pieces_of(opened("memory://pieces.zarr"), ["t"]) == {}
+    assert states_of(opened("memory://pieces.zarr"), ["t"]) == {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ import zarr
 import xgrad
 from tests.command import Session
 from tests.helpers import same_bits
-from xgrad.stores.snapshots import AUTHORIZE, pinned, state_of, store_of
+from tests.jobs.growing import require_same
+from xgrad.stores.snapshots import AUTHORIZE, InSnapshot, pinned, state_of, store_of
 
 icechunk = pytest.importorskip("icechunk")
 
@@ -229,3 +232,126 @@ def test_changes_that_are_in_no_snapshot_are_not_taken_for_it(repo: Path) -> Non
     assert state_of(session.store) == session.snapshot_id
     zarr.open_group(session.store)["t"][0] = 0.0
     assert state_of(session.store) == ""
+
+
+class Growing:
+    """A repository of the first cells of `CELLS`, which gets more."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def commit(self, put: Callable[[Any], Any]) -> str:
+        session = repository(self.folder).writable_session("main")
+        put(session.store)
+        return str(session.commit("a change"))
+
+    def first(self, cells: int, chunks: int = 4) -> str:
+        encoding = {"t": {"chunks": (chunks, 5)}, "time": {"chunks": (64,)}}
+        return self.commit(
+            lambda store: CELLS.isel(time=slice(cells)).to_zarr(
+                store, mode="w", consolidated=False, encoding=encoding
+            )
+        )
+
+    def more(self, start: int, stop: int) -> str:
+        part = CELLS.isel(time=slice(start, stop)).drop_vars("land")
+        return self.commit(lambda store: part.to_zarr(store, append_dim="time", consolidated=False))
+
+    def change(self, cells: slice) -> str:
+        def put(store: Any) -> None:
+            zarr.open_group(store)["t"][cells] = -1.0  # type: ignore[index]
+
+        return self.commit(put)
+
+    def append(self, target: Path) -> float:
+        source = f"icechunk:{self.folder}"
+        return xgrad.to_zarr("gradient", source, target, dim="time", append="time").reused
+
+    def require_full(self, target: Path) -> None:
+        full = target.with_name("full.zarr")
+        shutil.rmtree(full, ignore_errors=True)
+        xgrad.to_zarr("gradient", f"icechunk:{self.folder}", full, dim="time")
+        require_same(target, full)
+
+
+CELLS = xr.Dataset(
+    {
+        "t": (("time", "x"), np.random.default_rng(9).normal(size=(40, 5))),
+        "land": ("x", np.arange(5.0)),
+    },
+    {"time": np.cumsum(np.arange(40.0) + 1)},
+)
+
+
+@pytest.fixture
+def growing(tmp_path: Path) -> Growing:
+    return Growing(tmp_path / "repo")
+
+
+def test_a_result_grows_with_its_source(growing: Growing, tmp_path: Path) -> None:
+    growing.first(20)
+    target = tmp_path / "out.zarr"
+    assert growing.append(target) == 0
+    for start, stop, least in ((20, 30, 0.5), (30, 31, 0.7), (31, 40, 0.5)):
+        growing.more(start, stop)
+        assert growing.append(target) > least
+        growing.require_full(target)
+    assert growing.append(target) == 1, "nothing has changed"
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_refused"), [(slice(0, 1), True), (slice(15, 16), True), (slice(16, 17), False)]
+)
+def test_old_cells_that_change(
+    cells: slice, is_refused: bool, growing: Growing, tmp_path: Path
+) -> None:
+    growing.first(20)
+    target = tmp_path / "out.zarr"
+    growing.append(target)
+    growing.change(cells)
+    growing.more(20, 30)
+    if is_refused:
+        with pytest.raises(ValueError, match="values of 't' in `source` have changed"):
+            growing.append(target)
+    else:  # the last chunk, which is rewritten when it grows
+        assert 0 < growing.append(target) < 0.5
+        growing.require_full(target)
+
+
+def test_an_array_that_is_made_again_is_refused(growing: Growing, tmp_path: Path) -> None:
+    growing.first(20)
+    growing.append(tmp_path / "out.zarr")
+    growing.first(24)
+    with pytest.raises(ValueError, match="values of 't' in `source` have changed"):
+        growing.append(tmp_path / "out.zarr")
+
+
+@pytest.mark.parametrize("way", ["expired", "another branch"])
+def test_a_history_that_is_not_there_any_more(way: str, growing: Growing, tmp_path: Path) -> None:
+    begin = growing.first(16)
+    growing.more(16, 20)
+    target = tmp_path / "out.zarr"
+    growing.append(target)
+    own = repository(growing.folder)
+    if way == "expired":
+        growing.more(20, 28)
+        own.expire_snapshots(datetime.now(UTC) + timedelta(days=1))
+    else:
+        own.reset_branch("main", begin)
+        growing.more(16, 28)
+    assert growing.append(target) == 0, "all is computed"
+    growing.require_full(target)
+
+
+def test_virtual_chunks_are_not_known_from_the_history(tmp_path: Path) -> None:
+    container = icechunk.VirtualChunkContainer(
+        f"file://{tmp_path}/", icechunk.local_filesystem_store(str(tmp_path))
+    )
+    config = icechunk.RepositoryConfig.default()
+    config.set_virtual_chunk_container(container)
+    folder = tmp_path / "repo"
+    repository(folder, config=config).save_config()
+    snapshot = commit(folder, 1)
+    url = f"icechunk:{folder}@snapshot:{snapshot}"
+    array = zarr.open_group(store_of(url, f"file://{tmp_path}/"), mode="r")["t"]
+    assert InSnapshot.of(url, array, ("time", "x"), "") is None

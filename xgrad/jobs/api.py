@@ -64,7 +64,7 @@ def to_zarr(
         dimensions to the names of components.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`xgrad.gradient`.
-    window, bandwidth, polyorder, weights
+    window, bandwidth, polyorder, weights, uncertainty, sigma
         As for :func:`xgrad.gradient`.
     constant, constant_by, metric, radius
         As for :func:`xgrad.gradient`.
@@ -185,7 +185,7 @@ def gradient_to_zarr(
         As for :func:`xgrad.gradient`.
     constant, constant_by, metric, radius
         As for :func:`xgrad.gradient`.
-    window, bandwidth, polyorder, weights
+    window, bandwidth, polyorder, weights, uncertainty, sigma
         As for :func:`xgrad.gradient`.
 
     Returns
@@ -287,7 +287,7 @@ def plan_to_zarr(
         As for :func:`to_zarr`.
     spacing, edge_order, datetime_unit, boundary, period, skipna, accuracy, validate
         As for :func:`xgrad.gradient`.
-    window, bandwidth, polyorder, weights
+    window, bandwidth, polyorder, weights, uncertainty, sigma
         As for :func:`xgrad.gradient`.
     constant, constant_by, metric, radius
         As for :func:`xgrad.gradient`.

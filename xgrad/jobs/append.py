@@ -123,11 +123,11 @@ def reusable(
     then = job.until(dim, cells)
     record.require_same(before, then, checksum=checksum)
     _require_no_others(old, job)
-    pieces = record.pieces(job)
+    states = record.states(job)
     axes, rows = [], []
     for earlier, group in zip(then.groups, job.groups, strict=True):
         axis = group.dims.index(dim) if dim in group.dims else 0
-        known = _known(job, before, pieces, group, dim)
+        known = _known(job, before, states, group, dim)
         if dim not in group.dims:
             known = group.shape[0] if known == cells else 0
         found = unchanged.rows(earlier, group, axis, known)
@@ -195,13 +195,13 @@ def _require_untouched(old: Any, name: str, before: dict[str, Any]) -> None:
         )
 
 
-def _known(job: Job, before: dict[str, Any], pieces: dict[Any, Any], group: Group, dim: str) -> int:
+def _known(job: Job, before: dict[str, Any], states: dict[Any, Any], group: Group, dim: str) -> int:
     """How many of the first cells of all that a group is computed from are what they were."""
     own = {term.along.name for term in group.terms if isinstance(term.along, Positions)}
-    own |= {term.held.name for term in group.terms if term.held is not None}
+    own |= {one.name for term in group.terms if (one := term.held or term.sigma) is not None}
     found = []
     for name in {*group.origins, *own}:
-        known = record.known(before, pieces, name, dim)
+        known = record.known(before, states, name, dim)
         # That of an object may be made otherwise because there is more of it, as an anomaly is.
         if known is None and job.request.given is None:
             raise record.of_other_values(name)

@@ -29,7 +29,7 @@ from xgrad.jobs.boxes import Boxes
 from xgrad.jobs.given import Given, steps_of
 from xgrad.jobs.origins import Origins
 from xgrad.stores.listing import hash_of, marks_of, metadata_of
-from xgrad.stores.pieces import Cut, Pieces
+from xgrad.stores.pieces import ByCuts, Cut, Pieces
 
 # Libraries whose functions read nothing but what they are given.  Any other function may read a
 # file whose name it makes, or change with its module, and nothing of a task would tell.
@@ -45,8 +45,8 @@ _KNOWN = frozenset(
 _GETTERS = (da.getter, da.getter_inline, da.getter_nofancy)
 
 
-def pieces_of_object(given: Given, names: Iterable[Hashable]) -> dict[Hashable, Any]:
-    """The pieces of each of some variables of an object; see :class:`xgrad.stores.pieces.Pieces`.
+def states_of_object(given: Given, names: Iterable[Hashable]) -> dict[Hashable, Any]:
+    """The state of each of some variables of an object; see :class:`xgrad.stores.pieces.State`.
 
     Examples
     --------
@@ -54,13 +54,13 @@ def pieces_of_object(given: Given, names: Iterable[Hashable]) -> dict[Hashable, 
     >>> def of(n):
     ...     array = 2 * da.arange(n, chunks=4)
     ...     given = Given.of(xr.Dataset({"t": ("x", array)}))
-    ...     return pieces_of_object(given, ["t"])["t"]
+    ...     return states_of_object(given, ["t"])["t"]
     >>> [cells for cells, _ in of(10).cuts("x")], of(10).before("x", 8) == of(18).before("x", 8)
     ([10, 8], True)
     """
     found: dict[Hashable, Any] = {}
     for name in names:
-        # What cannot be followed, such as a very long chain of tasks, has no pieces.
+        # What cannot be followed, such as a very long chain of tasks, has none.
         with suppress(Exception):
             found[name] = _pieces(given, name)
     return found
@@ -78,8 +78,8 @@ def _pieces(given: Given, name: Hashable) -> Any:
 
 
 @dataclass(frozen=True)
-class InMemory:
-    """Values in memory, which are compared themselves; as :class:`xgrad.stores.pieces.Pieces`.
+class InMemory(ByCuts):
+    """Values in memory, which are compared themselves; a :class:`xgrad.stores.pieces.State`.
 
     Examples
     --------

@@ -12,17 +12,17 @@ from contextlib import suppress
 from typing import Any
 
 from xgrad.jobs.given import Given
-from xgrad.jobs.lineage import pieces_of_object
+from xgrad.jobs.lineage import states_of_object
 from xgrad.jobs.request import Job
 from xgrad.jobs.resume import COORDINATES, OPENING, RESULTS, asked, different, steps
 from xgrad.stores import lasting
-from xgrad.stores.pieces import Pieces, pieces_of
+from xgrad.stores.pieces import State, states_of
 from xgrad.stores.source import in_full
 
 #: To be raised when the same job gives other bits, attributes or names than before: stores that an
 #: earlier version made then need a full run before they grow.  A test compares results with those
 #: of this number.
-ARITHMETIC = 1
+ARITHMETIC = 2
 _REMEDY = "compute everything with `overwrite`"
 
 
@@ -40,11 +40,11 @@ def meaning(job: Job, *, checksum: bool) -> dict[str, str]:
     }
 
 
-def pieces(job: Job) -> dict[Hashable, Pieces]:
-    """The pieces of what a job reads."""
+def states(job: Job) -> dict[Hashable, State]:
+    """The state of what a job reads."""
     if isinstance(job.source, Given):
-        return pieces_of_object(job.source, job.read)
-    return pieces_of(job.source, job.read)
+        return states_of_object(job.source, job.read)
+    return states_of(job.source, job.read)
 
 
 def of_source(job: Job, *, checksum: bool) -> dict[str, Any]:
@@ -55,11 +55,8 @@ def of_source(job: Job, *, checksum: bool) -> dict[str, Any]:
         "attributes": lasting.digest(attrs),
         "sizes": {str(dim): size for dim, size in job.data.sizes.items()},
         "source": {
-            str(name): {
-                "metadata": _short(own.metadata),
-                "cuts": {str(dim): [list(cut) for cut in own.cuts(dim)] for dim in own.size},
-            }
-            for name, own in pieces(job).items()
+            str(name): {"metadata": _short(own.metadata), **own.recorded()}
+            for name, own in states(job).items()
         },
     }
 
@@ -118,7 +115,7 @@ def require_same(record: Mapping[str, Any], then: Job, *, checksum: bool) -> Non
 
 
 def known(
-    record: Mapping[str, Any], stored: Mapping[Hashable, Pieces], name: Hashable, dim: str
+    record: Mapping[str, Any], stored: Mapping[Hashable, State], name: Hashable, dim: str
 ) -> int | None:
     """How many of the first cells of a variable are certainly what they were.
 
@@ -138,14 +135,7 @@ def known(
             f"the attributes or the storage of {name!r} in `source` have changed since `target` "
             f"was made; {_REMEDY}"
         )
-    if dim not in now.size:
-        along, ((end, state), *_) = next(iter(before["cuts"].items()))
-        if now.before(along, end) == state:
-            return cells
-    for end, state in before["cuts"].get(dim, ()):
-        if now.before(dim, end) == state:
-            return min(int(end), cells)
-    return None
+    return now.unchanged(before, dim, cells)
 
 
 def of_other_values(name: Hashable) -> ValueError:

@@ -18,6 +18,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from xgrad.arrays.term import Positions, Term
@@ -57,7 +58,11 @@ def asked(job: Job, *, checksum: bool) -> dict[str, str]:
     """What is asked for, and what else decides the numbers and their storage, by its name."""
     request = job.request
     given = sorted({**request.options, **request.own}.items())
-    found = {name: repr(value) for name, value in given if name not in ("spacing", "constant")}
+    found = {
+        name: repr(value)
+        for name, value in given
+        if name not in ("spacing", "constant") and not isinstance(value, xr.DataArray)
+    }
     return found | {
         "operation": request.operation,
         "group": repr(request.opening.group),
@@ -77,7 +82,8 @@ def steps(job: Job) -> list[Any]:
         for one in sorted(job.results, key=lambda one: one.name)
     ]
     options = job.request.options
-    return [each, options.get("spacing"), options.get("constant")]
+    noise = [options.get("sigma")] if isinstance(options.get("sigma"), xr.DataArray) else []
+    return [each, options.get("spacing"), options.get("constant"), *noise]
 
 
 def _places(request: Request) -> str:
@@ -107,6 +113,7 @@ def _of_term(term: Term) -> dict[str, Any]:
         "component": term.component,
         "of": None if term.of is None else _of_term(term.of),
         "held": term.held and (term.held.name, term.held.axis, term.held.by),
+        "sigma": term.sigma and term.sigma.name,
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -220,6 +220,32 @@ class Fitted(OfAnAxis):
         return True
 
 
+class StandardErrors(OfAnAxis):
+    """Standard errors of the derivatives of fits."""
+
+    @staticmethod
+    def fits(scheme: Scheme) -> bool:
+        """Fits whose errors are asked for, or whose cells count by their own noise.
+
+        The latter need that beside a block: see :mod:`xgrad.kernels.weighed_fits`.
+        """
+        return scheme.fit is not None and (scheme.fit.error is not None or scheme.fit.weighed)
+
+    @staticmethod
+    def table_of(
+        steps: Steps, size: int, scheme: Scheme, dtype: np.dtype[Any], seam: Any
+    ) -> AnyArray:
+        """See :func:`xgrad.stencils.table.error_table`."""
+        return tables.error_table(steps, size, scheme, dtype, seam)
+
+    def apply(self, cells: Cells, out: AnyArray) -> bool:
+        """See :func:`xgrad.kernels.standard_errors.of_fits`."""
+        from xgrad.kernels import standard_errors  # noqa: PLC0415
+
+        standard_errors.of_fits(cells.parts, self.columns, cells.axis, self.scheme, out)
+        return True
+
+
 class OwnPositions(NamedTuple):
     """A stencil for columns that have their own positions.
 
@@ -257,7 +283,7 @@ class OwnPositions(NamedTuple):
 
 
 #: All kinds, tried from the last to the first.
-KINDS: list[type[OfAnAxis]] = [Tabled, Gaps, AnyStencil, Fitted]
+KINDS: list[type[OfAnAxis]] = [Tabled, Gaps, AnyStencil, Fitted, StandardErrors]
 
 
 def kind_of(scheme: Scheme) -> type[OfAnAxis]:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xgrad._typing import AnyArray
+from xgrad._typing import FIRST, LAST, AnyArray, Table
 
 FLOATS = frozenset(np.dtype(code) for code in "fd")
 NUMBERS = FLOATS | frozenset(np.dtype(code) for code in "FD")
@@ -84,3 +84,41 @@ def two_ends(n: int, depth: int) -> list[tuple[int, int]]:
     ([(0, 1), (4, 5)], [(0, 2)])
     """
     return [(0, n)] if n <= 2 * depth else [(0, depth), (n - depth, n)]
+
+
+def stretches(parts: Parts, table: Table) -> list[tuple[int, int, int, AnyArray]]:
+    """Rows of a block, the first row that their stencils reach, and the cells from it on.
+
+    Those that reach into the halo are by themselves.
+
+    Parameters
+    ----------
+    parts : tuple of three arrays
+        Of shape (outer, n, inner).
+    table : array of shape (k, n)
+        With the rows `FIRST` and `LAST`.
+
+    Returns
+    -------
+    list of tuple
+        ``(start, stop, lead, cells)``: rows `start` to `stop`, and the cells from row `lead` on.
+
+    Examples
+    --------
+    >>> f = np.arange(4.0).reshape(1, 4, 1)
+    >>> table = np.array([[-1, -1, -1, -1], [1, 1, 1, 0]])
+    >>> found = stretches((f[:, :1] - 1, f, f[:, :0]), table)
+    >>> [(start, stop, lead, cells.size) for start, stop, lead, cells in found]
+    [(0, 1, -1, 3), (1, 4, 0, 4)]
+    """
+    n = parts[1].shape[1]
+    first, last = (np.arange(n) + table[row].astype(np.intp) for row in (FIRST, LAST))
+    start, stop = int((first < 0).sum()), n - int((last >= n).sum())
+    if start >= stop:
+        return [(0, n, int(first.min()), cut_rows(parts, int(first.min()), int(last.max()) + 1))]
+    found = [(start, stop, 0, parts[1])]
+    for a, b in ((0, start), (stop, n)):
+        if a < b:
+            lowest, highest = int(first[a:b].min()), int(last[a:b].max())
+            found.append((a, b, lowest, cut_rows(parts, lowest, highest + 1)))
+    return sorted(found, key=lambda one: one[:3])

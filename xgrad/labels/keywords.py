@@ -113,6 +113,15 @@ class DerivativeOptions(TypedDict, total=False):
             "repeated.  [default: uniform]",
         ),
     ]
+    uncertainty: Annotated[
+        bool, Keyword(default=False, help="Write the standard errors of fits too.")
+    ]
+    sigma: Annotated[
+        Any,
+        Keyword(
+            None, "Standard deviation of the data's noise.  [default: from the residuals of fits]"
+        ),
+    ]
     constant: Annotated[
         ConstantLike,
         Keyword(None, "What to hold constant instead of the index; may be repeated."),

@@ -12,7 +12,7 @@ import numpy as np
 
 from xgrad._typing import Accuracy, Boundary, ConstantBy, DatetimeUnit
 from xgrad.errors import CoordinateError
-from xgrad.labels import fits
+from xgrad.labels import fits, noise
 from xgrad.labels.cf import full_turn
 from xgrad.labels.ellipsoid import RADIUS
 from xgrad.labels.near import did_you_mean
@@ -55,6 +55,8 @@ class Options:
         Per dimension; the keys are names of dimensions or of the coordinates asked for.
     window, bandwidth, polyorder, weights : mappings or single values
         Per dimension, as `boundary`: the polynomial that is fitted; see :mod:`xgrad.labels.fits`.
+    uncertainty, sigma : bool, number or quantity
+        Whether standard errors are wanted, and of what noise; see :mod:`xgrad.labels.noise`.
     constant : mapping
         Per dimension, what is held constant in place of its index.
     edge_order, accuracy, skipna, validate, datetime_unit, metric, radius, constant_by
@@ -78,6 +80,8 @@ class Options:
     bandwidth: Any = None
     polyorder: Any = None
     weights: Any = None
+    uncertainty: Any = False
+    sigma: Any = None
     validate: bool = True
     metric: Any = None
     radius: Any = None
@@ -91,11 +95,12 @@ class Options:
             raise ValueError(f"`order` is {self.order!r}; give 1, 2, 3 or 4")
         if not _is_one_of(self.accuracy, _ACCURACIES):
             raise ValueError(f"`accuracy` is {self.accuracy!r}; give 2, 4, 6 or 8")
-        for argument in ("skipna", "validate"):
+        for argument in ("skipna", "uncertainty", "validate"):
             given = getattr(self, argument)
             if not isinstance(given, bool | np.bool_):
                 raise TypeError(f"`{argument}` is {given!r}; give True or False")
         object.__setattr__(self, "datetime_unit", unit_of_time(self.datetime_unit))
+        noise.check(self)
         self._check_metric()
         self._check_constant()
 
@@ -171,6 +176,7 @@ class Options:
         positions = [value for value in spacing.values() if isinstance(value, str)]
         known = [*dict.fromkeys([*names, *dims, *positions])]
         fits.require_one_way(self)
+        noise.require_a_fit(self)
         for argument in ("spacing", "period", "boundary", *fits.PER_DIM):
             given = getattr(self, argument)
             single = argument in ("spacing", "period") and given is not None

@@ -146,7 +146,7 @@ def positions(spacing: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
     return {dim: _position(dim, value) for dim, value in spacing.items()}
 
 
-def number_in(quantity: Any, units: Any, what: str) -> float:
+def number_in(quantity: Any, units: Any, what: str, of: str = "its positions") -> float:
     """The magnitude of a quantity in a unit.
 
     Parameters
@@ -157,6 +157,8 @@ def number_in(quantity: Any, units: Any, what: str) -> float:
         Unit as the CF conventions write it, if it is known.
     what : str
         The quantity in words, for the message.
+    of : str, default: "its positions"
+        What has this unit.
 
     Raises
     ------
@@ -170,13 +172,66 @@ def number_in(quantity: Any, units: Any, what: str) -> float:
     1000.0
     """
     registry = quantity._REGISTRY
+    # All of these are widths: 1 degC is one degree, not 274.15 K.
+    quantity = registry.Quantity(quantity.magnitude, _product(quantity.unit_items(), registry))
     unit = _unit(units, registry)
     if unit is None or not unit.unit.is_compatible_with(quantity.units):
         raise ValueError(
-            f"{what} is {quantity}, but the unit of its positions is {units!r}; give a quantity "
+            f"{what} is {quantity}, but the unit of {of} is {units!r}; give a quantity "
             "that converts to this unit, or a number"
         )
     return float(quantity.to(unit.unit).magnitude / float(unit.scale))
+
+
+def refuse_offsets(obj: xr.DataArray | xr.Dataset, units: Any) -> None:
+    """Refuse to convert values whose unit does not begin at 0, which :func:`through` would not.
+
+    It takes all results for differences, and smoothed values are none.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        Data may be quantities.
+    units : str or None
+        Unit to convert the result to.
+
+    Raises
+    ------
+    ValueError
+        If the data are quantities in such a unit, or `units` or the unit of the data is one and
+        they differ.
+    """
+    names = [obj.name] if isinstance(obj, xr.DataArray) else list(obj.data_vars)
+    variables = (
+        [obj.variable] if isinstance(obj, xr.DataArray) else [obj[n].variable for n in names]
+    )
+    own = _registry(obj)
+    if own is None and units is None:
+        return
+    registry = _udunits(units) if own is None else own
+    for name, variable in zip(names, variables, strict=True):
+        data: Any = variable._data
+        unit = str(data.units) if is_quantity(data) else variable.attrs.get("units")
+        if is_quantity(data) and _has_offset(unit, registry):
+            raise ValueError(
+                f"{name!r} is a quantity in {unit}, whose values are not differences, as xgrad "
+                "takes all its results to be; convert it first, with `.pint.to('kelvin')`"
+            )
+        if units is not None and units != unit:
+            for one in (units, unit):
+                if _has_offset(one, registry):
+                    raise ValueError(
+                        f"`units` is {units!r} and {name!r} is in {unit!r}, but {one!r} does not "
+                        "begin at 0, so that values convert otherwise than differences; leave "
+                        "`units` out, and convert the result"
+                    )
+
+
+def _has_offset(text: Any, registry: Any) -> bool:
+    try:
+        return bool(registry.Quantity(0.0, text).to_base_units().magnitude != 0)
+    except _UNREADABLE:
+        return False
 
 
 def _position(dim: Any, value: Any) -> Any:

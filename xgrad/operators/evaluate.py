@@ -71,9 +71,9 @@ def labelled(
 
 
 def like(obj: xr.DataArray | xr.Dataset, results: Iterable[Result]) -> Any:
-    """Results in the type of `obj`: a DataArray or a Dataset."""
+    """Results in the type of `obj`: a DataArray or a Dataset; several always in a Dataset."""
     found = labelled(obj, results)
-    if isinstance(obj, xr.Dataset):
+    if isinstance(obj, xr.Dataset) or len(found.data_vars) > 1:
         return found
     (result,) = found.data_vars.values()
     return result

@@ -20,6 +20,7 @@ from xgrad.operators.evaluate import labelled, like, on_numbers
 from xgrad.operators.result import Result
 from xgrad.operators.selection import select
 from xgrad.operators.terms import differentiable, term_of, terms_along, units_of
+from xgrad.operators.uncertainty import with_errors
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -90,6 +91,17 @@ def gradient(
     weights : {"uniform", "tricube"} or mapping of dimensions to them, optional
         How much the cells of a fit count: all the same (default), or by ``(1 - |d|³)³``, where d is
         the distance from the cell relative to that of the farthest one, or to half of `bandwidth`.
+    uncertainty : bool, default: False
+        Add the standard error of each derivative, as ``<name>_standard_error``: how much the noise
+        of the data makes it vary, if the noise of each cell is independent and, within a window,
+        equally great.  It is from the residuals of each fit, and NaN where there are none.  It
+        does not tell how far a window is too wide to follow the signal.
+    sigma : number, quantity, DataArray or str, optional
+        Standard deviation of the noise of the data, in their unit, if it is known: standard errors
+        are from it instead.  A DataArray, or the name of a variable or coordinate, gives each cell
+        its own, and the cells of a fit count by ``1 / sigma**2`` too.  A cell whose own is NaN is
+        missing; so is one whose own is not positive if it is lazy or ``validate=False``, and an
+        error otherwise.
     constant : mapping, optional
         Per dimension, what to hold constant instead of the index along it: a coordinate by name, or
         a DataArray, such as ``{"s_rho": "z_rho"}`` for derivatives at constant height on levels
@@ -198,11 +210,14 @@ def derivative(
         the order of `accuracy`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
+    uncertainty, sigma
+        As for :func:`gradient`, for one dimension.
 
     Returns
     -------
     DataArray or Dataset
-        Of the type of `obj`, named ``d2t_dx2`` or ``d2t_dxdy``, with units such as ``K m-2``.
+        Of the type of `obj`, named ``d2t_dx2`` or ``d2t_dxdy``, with units such as ``K m-2``.  With
+        `uncertainty`, a Dataset of the derivative and its standard error.
 
     Raises
     ------
@@ -271,7 +286,7 @@ def gradients(obj: Any, dim: Dim, options: Options) -> list[Result]:
         variable = asked.variables[name]
         terms = terms_along(name, variable, directions[k], asked.options)
         found.append(single(called, name, variable, terms, (directions[k],), asked.options))
-    return found
+    return with_errors(obj, found, asked.options)
 
 
 def derivatives(obj: Any, dim: Dim, options: Options) -> list[Result]:
@@ -290,7 +305,7 @@ def derivatives(obj: Any, dim: Dim, options: Options) -> list[Result]:
         variable = asked.variables[name]
         terms = [_mixed(name, variable, chain, asked.options)]
         results.append(single(called, name, variable, terms, chain, asked.options))
-    return results
+    return with_errors(obj, results, asked.options)
 
 
 def _mixed(

@@ -11,6 +11,7 @@ import xarray as xr
 
 from xgrad._typing import Dim
 from xgrad.arrays.term import Term
+from xgrad.labels import noise
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
@@ -40,6 +41,8 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
+    uncertainty, sigma
+        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
@@ -95,6 +98,8 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
+    uncertainty, sigma
+        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.  The two dimensions of a curvilinear grid need axes at right
         angles; its longitude and latitude do not.
@@ -170,6 +175,8 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
         As for :func:`gradient`, but the edges have the order of `accuracy`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
+    uncertainty, sigma
+        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
@@ -248,6 +255,8 @@ def hessian(
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
+    uncertainty, sigma
+        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
@@ -278,6 +287,7 @@ def hessian(
 def hessians(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """Check the arguments of :func:`hessian` and describe its results; compute nothing."""
     # An option may concern some of the pairs only, so options are checked for all pairs first.
+    noise.refuse(options, "Hessian")
     asked = select(obj, dim, options, partial=True)
     asked.refuse_a_track("Hessian")
     if asked.place is None:
@@ -307,6 +317,7 @@ def _by_variable(
     obj: Any, dim: Dim, options: Options, what: str
 ) -> tuple[Selection, list[tuple[Hashable, list[Direction]]]]:
     """The selection, and the name and directions of each variable that has the dimensions."""
+    noise.refuse(options, what)
     asked = select(obj, dim, options, partial=True)
     asked.refuse_a_track(what)
     asked.warn_of_degrees(obj, what)

@@ -9,13 +9,14 @@ from typing import Any, TypeVar, Unpack
 import xarray as xr
 
 from xgrad.arrays.term import Term
-from xgrad.labels import fits
+from xgrad.labels import fits, quantities
 from xgrad.labels.keywords import LabelledOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import like, on_numbers
 from xgrad.operators.result import Result
 from xgrad.operators.selection import Selection, select
 from xgrad.operators.terms import differentiable, refuse_times, term_of
+from xgrad.operators.uncertainty import with_errors
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -34,10 +35,14 @@ def smooth(
         As for :func:`gradient`, but not times.
     dim : hashable or iterable of hashable
         Dimension, or 1-D coordinate along it.  Along several, one fit is fitted after another.
-    spacing, datetime_unit, boundary, period, skipna, validate, units
+    spacing, datetime_unit, boundary, period, skipna, validate
         As for :func:`gradient`.
+    units : str, optional
+        Unit to convert the results to, with the same zero: not ``degC`` for kelvins.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.  There must be a window for each of `dim`, and 0 is an order.
+    uncertainty, sigma
+        As for :func:`gradient`, for one dimension.
     edge_order, accuracy, constant, constant_by
         Those of differences, which a fit does not have.
 
@@ -45,7 +50,7 @@ def smooth(
     -------
     DataArray or Dataset
         Of the type, names, attributes, shape and chunks of `obj`; in a Dataset, the variables that
-        have `dim`.
+        have `dim`.  With `uncertainty`, a Dataset of the fit and its standard error.
 
     Raises
     ------
@@ -59,6 +64,7 @@ def smooth(
     >>> smooth(da, "x", window=3, polyorder=1).values.round(12)
     array([1., 1., 2., 2.])
     """
+    quantities.refuse_offsets(obj, options.get("units"))
     found: _Object = on_numbers(
         obj, options, lambda plain, own: like(plain, smooths(plain, dim, own))
     )
@@ -83,7 +89,8 @@ def smooths(obj: Any, dim: Any, options: Options) -> list[Result]:
             )
     chain = tuple(asked.spacings)
     found = differentiable(obj, asked.variables, [chain], asked.options)
-    return [_smoothed(name, asked) for _, name, _ in found]
+    results = [_smoothed(name, asked) for _, name, _ in found]
+    return with_errors(obj, results, asked.options)
 
 
 def _smoothed(name: Hashable, asked: Selection) -> Result:

@@ -10,7 +10,7 @@ import xarray as xr
 from xgrad._typing import Form
 from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateError
-from xgrad.labels import cf, flow_names, links, vertical
+from xgrad.labels import cf, flow_names, links, noise, vertical
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.names import of_positions
@@ -69,6 +69,8 @@ def divergence(
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
+    uncertainty, sigma
+        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
@@ -120,6 +122,7 @@ def divergences(
     obj: xr.Dataset, components: Any, options: Options, form: str = "advective"
 ) -> list[Result]:
     """Check the arguments of :func:`divergence` and describe its result; compute nothing."""
+    noise.refuse(options, "divergence")
     field = _Field(obj, components, options, form)
     terms = [term for dim in field.dims for term in field.across(dim, dim, 1.0)]
     if field.horizontal is not None:
@@ -155,6 +158,8 @@ def curl(
         As for :func:`gradient`.
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
+    uncertainty, sigma
+        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
@@ -202,6 +207,7 @@ def curls(
     obj: xr.Dataset, components: Any, options: Options, form: str = "advective"
 ) -> list[Result]:
     """Check the arguments of :func:`curl` and describe its results; compute nothing."""
+    noise.refuse(options, "curl")
     if not isinstance(components, Mapping) or len(components) not in (2, 3):
         given = list(components) if isinstance(components, Mapping) else components
         raise ValueError(f"`components` is {given!r}; a curl needs two or three components")

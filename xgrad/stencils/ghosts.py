@@ -141,3 +141,31 @@ def steps(
             away = np.full(depth, np.nan if kind == "nan" else ends[0], along.dtype)
         sides.append(away)
     return sides[0][::-1], sides[1]
+
+
+def origins(cells: AnyArray, size: int, boundary: tuple[Boundary, Boundary]) -> AnyArray:
+    """Which cell of an axis each cell is, or copies if it is a ghost; -1 for a ghost of none.
+
+    Parameters
+    ----------
+    cells : int array
+        Indices, below 0 and from `size` on beyond the edges.
+    size : int
+        Number of cells along the axis.
+    boundary : tuple of (str or number)
+        What is assumed beyond the left and the right edge.
+
+    Examples
+    --------
+    >>> origins(np.arange(-2, 6), 4, ("reflect", 1.5))
+    array([ 2,  1,  0,  1,  2,  3, -1, -1])
+    """
+    found, last = cells.copy(), size - 1
+    for kind, beyond in zip(boundary, (cells < 0, cells > last), strict=True):
+        if kind == "periodic":
+            found[beyond] %= size
+        elif kind == "reflect":
+            found[beyond] = last - abs(last - abs(cells[beyond]))
+        else:
+            found[beyond] = cells[beyond].clip(0, last) if kind == "extend" else -1
+    return found

@@ -179,6 +179,42 @@ def fitted_table(
     return np.concatenate([table, along[np.minimum(each, len(along) - 1)]])
 
 
+def error_table(
+    steps: Steps, size: int, scheme: Scheme, dtype: DTypeLike, seam: Any = None
+) -> AnyArray:
+    """Stencils of fits, for the standard errors of their derivatives.
+
+    Parameters are those of :func:`table_of`; the scheme must have a fit.
+
+    Returns
+    -------
+    float64 array of shape (2 + w - 1 + w, size)
+        The rows `FIRST` and `LAST` of the table, the steps between the cells of each stencil, and
+        for each of these cells the first one of the same stencil that has the same value: itself,
+        but for ghosts and the cells that they copy; -1 for a ghost that copies none.
+
+    Examples
+    --------
+    >>> from xgrad.stencils.scheme import Fit
+    >>> reflected = Scheme(boundary=("reflect", "extend"), fit=Fit(1, 1))
+    >>> error_table(1.0, 3, reflected, "f8")[4:]
+    array([[0., 0., 0.],
+           [1., 1., 1.],
+           [0., 2., 1.]])
+    """
+    table = fitted_table(steps, size, scheme, dtype, seam)
+    widest = (len(table) - WEIGHTS + 1) // 2
+    each = np.arange(widest)[:, np.newaxis]
+    first, last = (np.arange(size) + table[row].astype(np.intp) for row in (FIRST, LAST))
+    origins = ghosts.origins(first + each, size, scheme.boundary)
+    alike = np.repeat(each, size, axis=1)
+    for i in np.flatnonzero((first < 0) | (last >= size)):
+        own = origins[: last[i] - first[i] + 1, i]
+        _, where, which = np.unique(own, return_index=True, return_inverse=True)
+        alike[: len(own), i] = np.where(own < 0, -1, where[which])
+    return np.concatenate([table[[FIRST, LAST]], table[WEIGHTS + widest :], alike])
+
+
 def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArray:
     """Steps around each cell, for stencils whose weights are computed cell by cell.
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from zarr.core.sync import sync
@@ -24,6 +24,7 @@ _MARKS = ("ETag", "etag")
 _AT_ONCE = 1000
 #: Name of a chunk, its size, and what tells that it changed, "" if that is unknown.
 _Key: TypeAlias = tuple[str, str, str]
+_Entry = TypeVar("_Entry")
 _NOT_OF_CHUNKS = ("shape", "node_type", "storage_transformers")
 
 
@@ -226,7 +227,7 @@ def _keys(array: Any) -> Iterator[_Key]:
                 yield entry.path[start:], str(status.st_size), str(status.st_mtime_ns)
         return
     found = _objects(store, f"{path}/" if path else "")
-    while batch := sync(_next(found)):
+    while batch := sync(some_of(found)):
         for key, size, mark in batch:
             name = key[len(path) :].lstrip("/")
             if _is_chunk(name.rpartition("/")[2]):
@@ -238,7 +239,7 @@ def _is_chunk(name: str) -> bool:
     return not name.startswith(".") and not name.endswith((".json", ".partial"))
 
 
-async def _next(found: AsyncIterator[_Key]) -> list[_Key]:
+async def some_of(found: AsyncIterator[_Entry]) -> list[_Entry]:
     """Some more of a listing, which is never in memory as a whole."""
     batch = []
     async for one in found:
@@ -255,12 +256,12 @@ async def _objects(store: Any, prefix: str) -> AsyncIterator[_Key]:
         return
     # As its list_prefix does, which drops all but the names.
     root = f"{store.path.rstrip('/')}/" if store.path.strip("/") else ""  # that of references
-    async for key, details in _details(store.fs, f"{root}{prefix}"):
+    async for key, details in details_of(store.fs, f"{root}{prefix}"):
         mark = next((str(details[mark]) for mark in _MARKS if details.get(mark)), "")
         yield key.removeprefix(root), str(details.get("size")), mark
 
 
-async def _details(fs: Any, prefix: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+async def details_of(fs: Any, prefix: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
     """Objects that begin with a prefix, page by page on S3."""
     if hasattr(fs, "_iterdir"):
         bucket, _, rest = prefix.partition("/")

@@ -14,7 +14,9 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import fsspec
+from fsspec.asyn import AsyncFileSystem, sync
 
+from xgrad.stores.listing import details_of, some_of
 from xgrad.stores.object_lock import ObjectLock
 from xgrad.stores.urls import cause, is_remote, shown
 from xgrad.stores.workplace import (
@@ -29,6 +31,34 @@ from xgrad.stores.workplace import (
 
 # Where the metadata of a root have its attributes, in the order in which readers look for them.
 _ATTRIBUTES = {".zmetadata": ("metadata", ".zattrs"), ".zattrs": (), "zarr.json": ("attributes",)}
+
+
+def pages(fs: Any, prefix: str) -> Iterator[list[str]]:
+    """Paths of all objects that begin with a prefix, some at a time.
+
+    They may be removed meanwhile.  A million of them at once would take a gigabyte.
+
+    Parameters
+    ----------
+    fs : AbstractFileSystem
+        Of fsspec.
+    prefix : str
+        With a slash at its end.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> fs = fsspec.filesystem("memory")
+    >>> fs.pipe_file("/of-pages/a/0", b"")
+    >>> list(pages(fs, "/of-pages/"))
+    [['/of-pages/a/0']]
+    """
+    if not isinstance(fs, AsyncFileSystem):
+        yield fs.find(prefix)
+        return
+    found = details_of(fs, prefix)
+    while page := sync(fs.loop, some_of, found):
+        yield [path for path, _ in page]
 
 
 class _Prefix:
@@ -49,10 +79,7 @@ class _Prefix:
     def begin(self, zarr_format: int, run: str) -> None:
         self._take_over(run)
         # The metadata of the root say that the store may be removed, so they go last.
-        every = self.fs.find(self.root)
-        below = [path for path in every if path.rpartition("/")[0] != self.root]
-        if below:
-            self.fs.rm(below)
+        self._remove(lambda path: path.rpartition("/")[0] != self.root)
         make_root(self.store, zarr_format, run)
 
     def grow(self, zarr_format: int, run: str, keeps: Keeps) -> None:
@@ -60,14 +87,19 @@ class _Prefix:
         self._take_over(run)
         # Readers learn that the store is unfinished before anything of it changes.
         self._set_attributes(lambda own: own | {INCOMPLETE: run})
-        prefix = f"{self.root}/"
-        dropped = []
-        for path in self.fs.find(self.root):
-            array, _, key = path.removeprefix(prefix).partition("/")
-            if path.rpartition("/")[2] not in METADATA and not keeps(array, key):
-                dropped.append(path)
-        if dropped:
-            self.fs.rm(dropped)
+
+        def is_dropped(path: str) -> bool:
+            array, _, key = path.removeprefix(f"{self.root}/").partition("/")
+            return path.rpartition("/")[2] not in METADATA and not keeps(array, key)
+
+        self._remove(is_dropped)
+
+    def _remove(self, is_dropped: Callable[[str], bool]) -> None:
+        """Remove some objects of the store, page by page."""
+        for page in pages(self.fs, f"{self.root}/"):
+            dropped = list(filter(is_dropped, page))
+            if dropped:
+                self.fs.rm(dropped)
 
     def _take_over(self, run: str) -> None:
         """Say that xgrad has begun a store here, and that there is nothing to resume."""
@@ -113,7 +145,8 @@ class _Prefix:
     def finished(self) -> Iterable[str]:
         if not self.fs.exists(self._marks):
             return []
-        return [unquote(path.rsplit("/", 1)[1]) for path in self.fs.find(self._marks)]
+        found = (path for page in pages(self.fs, f"{self._marks}/") for path in page)
+        return [unquote(path.rsplit("/", 1)[1]) for path in found]
 
     def publish(self, record: str = "") -> None:
         self.lock.renew()

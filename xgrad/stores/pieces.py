@@ -1,7 +1,8 @@
 """What tells that the first part of a source is what it was when the source had less.
 
 A source is stored in pieces along each dimension: rows of chunks, or files.  Nothing of them is
-read: their names, sizes and times of change say whether they are the same.
+read: their names, sizes and times of change say whether they are the same, or the history of a
+repository.
 """
 
 from __future__ import annotations
@@ -9,19 +10,65 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from xgrad.stores import listing
-from xgrad.stores.snapshots import state_of
+from xgrad.stores.snapshots import InSnapshot, state_of
 from xgrad.stores.source import Source
-from xgrad.stores.urls import local_path
+from xgrad.stores.urls import is_versioned, local_path
 
 #: A number of cells along a dimension, and the state of all that these are stored in.
 Cut = tuple[int, int]
 
 
+class State(Protocol):
+    """What is known of the content of a variable without reading it."""
+
+    @property
+    def metadata(self) -> str:
+        """What changes the meaning of all cells, "" if the state of each piece covers that."""
+
+    def recorded(self) -> dict[str, Any]:
+        """What a record holds, in JSON's types, to compare a later state with."""
+
+    def unchanged(self, recorded: Mapping[str, Any], dim: Hashable, cells: int) -> int | None:
+        """How many of the first cells are certainly what they were when there were so many.
+
+        None if others than those of the last piece have changed.
+        """
+
+
+class _HasCuts(Protocol):
+    @property
+    def size(self) -> Mapping[Hashable, int]: ...
+
+    def before(self, dim: Hashable, cells: int) -> int: ...
+
+    def cuts(self, dim: Hashable) -> list[Cut]: ...
+
+
+class ByCuts:
+    """A state that is a number for the cells before any cell; see :class:`State`."""
+
+    def recorded(self: _HasCuts) -> dict[str, Any]:
+        """The cuts along each dimension."""
+        return {"cuts": {str(dim): [list(cut) for cut in self.cuts(dim)] for dim in self.size}}
+
+    def unchanged(
+        self: _HasCuts, recorded: Mapping[str, Any], dim: Hashable, cells: int
+    ) -> int | None:
+        """How many of the first cells are certainly what they were."""
+        cuts = recorded.get("cuts", {})
+        if dim not in self.size and cuts:
+            along, ((end, state), *_) = next(iter(cuts.items()))
+            return cells if self.before(along, end) == state else None
+        same = (end for end, state in cuts.get(dim, ()) if self.before(dim, end) == state)
+        found = next(same, None)
+        return None if found is None else min(int(found), cells)
+
+
 @dataclass(frozen=True)
-class Pieces:
+class Pieces(ByCuts):
     """The pieces in which a variable is stored, along each dimension.
 
     Attributes
@@ -57,8 +104,8 @@ class Pieces:
         return [(end, self.before(dim, end)) for end in ends]
 
 
-def pieces_of(source: Source, names: Iterable[Hashable]) -> dict[Hashable, Pieces]:
-    """The pieces of each of some variables.
+def states_of(source: Source, names: Iterable[Hashable]) -> dict[Hashable, State]:
+    """The state of each of some variables.
 
     Those whose storage does not tell whether its content changed are left out.
     """
@@ -71,12 +118,14 @@ def pieces_of(source: Source, names: Iterable[Hashable]) -> dict[Hashable, Piece
     return {name: own for name, own in found.items() if own is not None}
 
 
-def _of_array(source: Source, name: Hashable, array: Any) -> Pieces | None:
+def _of_array(source: Source, name: Hashable, array: Any) -> State | None:
     """Rows of chunks."""
+    dims = source.data.variables[name].dims
+    if is_versioned(source.urls[0]):
+        return InSnapshot.of(source.urls[0], array, dims, listing.metadata_of(array))
     found = listing.listed(array)
     if not found.is_marked:
         return None
-    dims = source.data.variables[name].dims
     size = dict(zip(dims, array.shape, strict=True))
     sides = zip(dims, array.shape, array.shards or array.chunks, strict=True)
     starts = {dim: range(0, n, side) for dim, n, side in sides}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +173,80 @@ def store_of(source: str, authorized: Collection[str] | str = ()) -> Any:
             f"`open_options={{'{AUTHORIZE}': '{','.join([*given, *missing])}'}}`"
         )
     return session.store
+
+
+@dataclass(frozen=True)
+class InSnapshot:
+    """An array in a snapshot, of which the history of the repository tells what has changed.
+
+    A :class:`xgrad.stores.pieces.State`.  Nothing of the chunks is listed or read.
+
+    Attributes
+    ----------
+    url : str
+        The snapshot, from :func:`pinned`.
+    path : str
+        Of the array.
+    sides : mapping of hashable to int
+        Cells of a chunk (a shard, if there are shards) along each dimension.
+    metadata : str
+        What changes the meaning of all chunks.
+    """
+
+    url: str
+    path: str
+    sides: Mapping[Hashable, int]
+    metadata: str
+
+    @classmethod
+    def of(cls, url: str, array: Any, dims: Iterable[Hashable], metadata: str) -> InSnapshot | None:
+        """That of an array; None if its chunks may be in files that no snapshot knows."""
+        if array.store_path.store.session.config.virtual_chunk_containers:
+            return None
+        sides = dict(zip(dims, array.shards or array.chunks, strict=True))
+        return cls(url, f"/{array.path}", sides, metadata)
+
+    def recorded(self) -> dict[str, Any]:
+        """The snapshot."""
+        return {"snapshot": _snapshot(self.url)}
+
+    def unchanged(self, recorded: Mapping[str, Any], dim: Hashable, cells: int) -> int | None:
+        """How many of the first cells are certainly what they were.
+
+        0 if nothing is known, because the snapshots between are not there any more or are those of
+        another branch.
+        """
+        before = str(recorded.get("snapshot", ""))
+        if before == _snapshot(self.url):
+            return cells
+        changes = _changes(self.url, before)
+        if changes is None:
+            return 0
+        if self.path in {*changes.new_arrays, *changes.deleted_arrays}:
+            return None
+        changed = changes.updated_chunks.get(self.path, ())
+        if dim not in self.sides:
+            return None if changed else cells
+        axis, side = list(self.sides).index(dim), self.sides[dim]
+        first = min((index[axis] * side for index in changed), default=cells)
+        last_piece = (cells - 1) // side * side
+        return None if first < last_piece else min(first, cells)
+
+
+def _snapshot(url: str) -> str:
+    return repository_in(url)[1].removeprefix("snapshot:")
+
+
+@lru_cache(maxsize=8)  # each variable asks for it
+def _changes(url: str, before: str) -> Any:
+    """What was changed from a snapshot to a later one; None if that is unknown."""
+    import icechunk  # noqa: PLC0415
+
+    try:
+        repository = _opened(url, repository_in(url)[0])
+        return repository.diff(from_snapshot_id=before, to_snapshot_id=_snapshot(url))
+    except icechunk.IcechunkError:
+        return None
 
 
 def state_of(store: Any) -> str:

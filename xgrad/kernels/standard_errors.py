@@ -1,0 +1,315 @@
+"""Standard errors of the derivatives of fits.
+
+With the fit ``ŷ`` of the values ``y`` of a window, weights ``k`` of its cells, and ``w`` those of
+the derivative ``Σ w y``, the standard error is ``s sqrt(Σ w²)`` with ``s² = Σ k (y - ŷ)² / ν``.
+Here ``ν = tr((I - H)ᵀ K (I - H))`` makes `s`² unbiased, where ``ŷ = H y`` and `K` is the diagonal
+matrix of `k`; it is the number of cells less that of coefficients if all count the same.  Ghosts
+share the noise of the cells that they copy: the sum and the trace are over the cells themselves.
+
+As in :mod:`xgrad.kernels.tabled`, a block is viewed as (outer, n, inner).
+
+References
+----------
+J. Fan, I. Gijbels, *Local Polynomial Modelling and Its Applications* (Chapman & Hall 1996),
+section 4.3: the weighted residual sum of squares and its trace.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xgrad._jit import compiled
+from xgrad._typing import FIRST, LAST, AnyArray, Table
+from xgrad.kernels.layout import Planes
+from xgrad.kernels.strips import FLOATS, Parts, stretches, work_dtype
+from xgrad.stencils import fornberg, least_squares
+from xgrad.stencils.scheme import Scheme
+
+# Cells of some planes, which stay in the cache from one row to the next.
+_CELLS_AT_ONCE = 2**20
+
+# If residuals keep less than this of the noise, it is computed without a loss of digits; less than
+# the second number is rounding errors.
+_LITTLE, _NOTHING = 1e-3, 1e-12
+
+# Patterns of missing cells whose fits are kept, besides that of a complete window, which is the
+# first: a pattern of up to so many cells is a number, which decides its place among them.
+_PATTERNS, _SHIFT, _BITS = 256, np.uint64(56), 62
+_SPREAD, _COMPLETE, _NONE = np.uint64(0x9E3779B97F4A7C15), np.uint64(0), np.uint64(1)
+
+# Squares of lengths beyond these lose digits, or overflow.
+_SMALL, _LARGE = 1e-280, 1e280
+
+
+@compiled
+def _length(cells: Any) -> float:
+    """Root of the sum of squares."""
+    squares = 0.0
+    for one in cells:
+        squares += one * one
+    if _SMALL < squares < _LARGE:
+        found: float = np.sqrt(squares)
+        return found
+    largest = 0.0
+    for one in cells:
+        largest = max(largest, abs(one))
+        if one != one:  # noqa: PLR0124
+            return float(one)
+    if not 0 < largest < np.inf:
+        return largest
+    squares = 0.0
+    for one in cells:
+        squares += (one / largest) * (one / largest)
+    return largest * float(np.sqrt(squares))
+
+
+@compiled
+def _freedom(q: Any, own: Any, alike: Any, plain: bool, row: Any) -> float:
+    """How much of the noise is in the residuals: the trace of the module's docstring.
+
+    If it is little, or ghosts copy cells, it is a sum of squares, which loses no digits.
+    """
+    size, n = q.shape
+    total, usable, rest = 0.0, 0, 0.0
+    for k in range(n):
+        total += own[k]
+        usable += own[k] > 0
+        left = 1.0
+        for a in range(size):
+            left -= q[a, k] * q[a, k]
+        rest += left * own[k]
+    if usable <= size:
+        return 0.0
+    if plain and rest > _LITTLE * total:
+        return rest
+    found = 0.0
+    for i in range(n):
+        if own[i] > 0:
+            found += _shares(q, own, alike, i, row)
+    return found if found > _NOTHING * total else 0.0
+
+
+@compiled
+def _shares(q: Any, own: Any, alike: Any, i: int, row: Any) -> float:
+    """Sum of the squares of what the noise of each cell adds to one residual."""
+    row[:] = 0.0
+    for k in range(row.size):
+        if alike[k] >= 0:
+            left = 1.0 if i == k else 0.0
+            for a in range(q.shape[0]):
+                left -= q[a, i] * q[a, k]
+            row[int(alike[k])] += left * np.sqrt(own[k])
+    squares = 0.0
+    for one in row:
+        squares += one * one
+    return squares
+
+
+@compiled
+def _fit(
+    x: Any, counts: Any, there: Any, alike: Any, known: float, order: int, q: Any,
+    root: Any,
+) -> float:  # fmt: skip
+    """Fit to the cells that are there; the standard error for a length 1 of the residuals.
+
+    For a `known` standard deviation it is that of the derivative.  NaN if the cells are too few.
+    """
+    size, n = q.shape
+    own, weights, row = np.empty(n), np.empty(n), np.zeros(n)
+    at, plain = np.empty((order + 1, size)), True
+    for k in range(n):
+        own[k] = counts[k] if there[k] else 0.0
+        root[k] = np.sqrt(own[k])
+        plain = plain and alike[k] == k
+    if not least_squares.weights(x, own, size - 1, order, q, at, weights):
+        return np.nan
+    for k in range(n):
+        if alike[k] >= 0:
+            row[int(alike[k])] += weights[k]
+    length = _length(row)
+    if known > 0:
+        return length * known
+    freedom = _freedom(q, own, alike, plain, row)
+    return length / float(np.sqrt(freedom)) if freedom > 0 else np.nan
+
+
+@compiled
+def _of_residuals(q: Any, root: Any, y: Any, rest: Any) -> float:
+    """Length of what the polynomials leave of the values."""
+    size, n = q.shape
+    for k in range(n):
+        rest[k] = root[k] * y[k]
+    for a in range(size):
+        along = 0.0
+        for k in range(n):
+            along += q[a, k] * rest[k]
+        for k in range(n):
+            rest[k] -= along * q[a, k]
+    return _length(rest)
+
+
+@compiled
+def _gathered(cells: Any, here: Any, gap: Any, centre: int, y: Any, there: Any) -> Any:
+    """Take the values of a window, less that of its own cell; which are there, as a number.
+
+    So the mean of the data takes no digits from the residuals.  Missing values become 0.
+    """
+    key, missing = np.uint64(1), 0
+    middle = float(cells[here + np.uint64(centre) * gap])
+    for k in range(y.size):
+        one = float(cells[here])
+        there[k] = one == one  # noqa: PLR0124
+        missing += not there[k]
+        y[k] = one - middle if there[k] else 0.0
+        key = key + key + np.uint64(there[k])
+        here = here + gap
+    return key if missing > 0 else _COMPLETE
+
+
+@compiled
+def _is_finite(y: Any) -> bool:
+    total = 0.0
+    for one in y:
+        total += one - one  # of an infinite one it is NaN
+    return total == 0
+
+
+@compiled
+def _all_alike(one: Any, other: Any) -> bool:
+    """Whether two stencils are the same: column after column of an even axis."""
+    n_others = 0
+    for k in range(one.size):
+        n_others += one[k] != other[k]
+    return n_others == 0
+
+
+@compiled
+def _started(
+    near: Any, alike: Any, centre: int, tricube: bool, width: float, known: float, order: int,
+    x: Any, counts: Any, keys: Any, each: Any, q: Any, root: Any,
+) -> float:  # fmt: skip
+    """Fit to a complete window, and forget the fits of another; the scale of the positions.
+
+    0 if the window reaches a ghost of the boundary "nan".
+    """
+    scale: float = fornberg.window(near, centre, 0, np.empty(near.size), x, 1.0)
+    if np.isnan(x[-1] - x[0]):
+        return 0.0
+    least_squares.counted(x, tricube, width * scale, counts)
+    keys[:] = _NONE
+    there = np.ones(x.size, np.bool_)
+    keys[0] = _COMPLETE
+    each[0] = _fit(x, counts, there, alike, known, order, q[0], root[0])
+    return scale
+
+
+@compiled
+def _of_row(
+    cells: Any, start: int, step: int, gap: Any, centre: int, skipna: bool, alike: Any,
+    known: float, order: int, scale: float, x: Any, counts: Any, keys: Any,
+    each: Any, q: Any, root: Any, out: Any,
+) -> None:  # fmt: skip
+    """Compute the cells of one row of some planes.
+
+    The window of the first cell begins at `start`, that of the next plane `step` cells later.
+    """
+    n = x.size
+    y, rest, there = np.empty(n), np.empty(n), np.empty(n, np.bool_)
+    for o, i in np.ndindex(out.shape):
+        out[o, i] = np.nan
+        key = _gathered(cells, np.uint64(start + o * step + i), gap, centre, y, there)
+        if key != _COMPLETE and not (skipna and there[centre]):
+            continue
+        slot = 0 if key == _COMPLETE else 1 + int((key * _SPREAD) >> _SHIFT)
+        if keys[slot] != key or (slot > 0 and n > _BITS):
+            keys[slot] = key
+            each[slot] = _fit(x, counts, there, alike, known, order, q[slot], root[slot])
+        found = each[slot]
+        if known == 0:
+            found *= _of_residuals(q[slot], root[slot], y, rest)
+        for _ in range(order):
+            found *= scale
+        if found == found and _is_finite(y):  # noqa: PLR0124
+            out[o, i] = found
+
+
+@compiled
+def _of_rows(
+    table: Any, start: int, stop: int, lead: int, order: int, size: int, tricube: bool,
+    width: float, skipna: bool, known: float, f: Any, out: Any,
+) -> None:  # fmt: skip
+    """Compute some rows of `out`; row `lead` of them is the first of `f`."""
+    m, inner, n_steps = f.shape[1], f.shape[2], table.shape[0] // 2 - 1
+    cells, gap, n, scale = f.reshape(-1), np.uint64(f.shape[2]), 0, 0.0
+    keys, each = np.empty(_PATTERNS + 1, np.uint64), np.empty(_PATTERNS + 1)
+    q, root, x, counts = np.empty((1, 1, 1)), np.empty((1, 1)), np.empty(1), np.empty(1)
+    planes = max(1, _CELLS_AT_ONCE // (m * inner))
+    for part in range(0, f.shape[0], planes):
+        for j in range(start, stop):
+            first = int(table[FIRST, j])
+            alike = table[2 + n_steps : 2 + n_steps + int(table[LAST, j]) - first + 1, j]
+            if j == start or not _all_alike(table[:, j], table[:, j - 1]):
+                if n != alike.size:
+                    n = alike.size
+                    q, root = np.empty((_PATTERNS + 1, size, n)), np.empty((_PATTERNS + 1, n))
+                    x, counts = np.empty(n), np.empty(n)
+                scale = _started(
+                    table[2 : 2 + n - 1, j], alike, -first, tricube, width, known, order,
+                    x, counts, keys, each, q, root,
+                )  # fmt: skip
+            here = out[part : part + planes, j]
+            if scale == 0:
+                here[:] = np.nan
+                continue
+            _of_row(
+                cells, (part * m + j + first - lead) * inner, m * inner, gap, -first, skipna,
+                alike, known, order, scale, x, counts, keys, each, q, root, here,
+            )  # fmt: skip
+
+
+def of_fits(parts: Parts, table: Table, axis: int, scheme: Scheme, out: AnyArray) -> None:
+    """Standard errors of the derivatives of fits.
+
+    They are NaN where the derivative is, and where no cell is left beside those that determine the
+    polynomial, if they are from its residuals.
+
+    Parameters
+    ----------
+    parts : tuple of three arrays
+        The cells below the block that its windows reach, the block, and those above it.
+    table : array of shape (2 + w - 1 + w, n)
+        The stencils of the block's cells; see :func:`xgrad.stencils.table.error_table`.
+    axis : int
+        Axis of the block, not negative.
+    scheme : Scheme
+        With a fit and the kind of its error.
+    out : array of the shape of the block
+        Receives the standard errors.
+
+    Examples
+    --------
+    >>> from xgrad.stencils.scheme import Fit
+    >>> from xgrad.stencils.table import error_table
+    >>> scheme = Scheme(order=0, fit=Fit(half=1, polyorder=0, error="residuals"))
+    >>> f, out = np.array([1.0, 2.0, 6.0]), np.empty(3)
+    >>> of_fits((f[:0], f, f[:0]), error_table(1.0, 3, scheme, "f8"), 0, scheme, out)
+    >>> bool(np.allclose(out, f.std(ddof=1) / np.sqrt(3)))
+    True
+    """
+    fit = scheme.fit
+    if out.size == 0 or fit is None:
+        return
+    planes = Planes.of(out, axis)
+    dtype = work_dtype(out.dtype, FLOATS)
+    views = planes.view(parts[0], dtype), planes.view(parts[1], dtype), planes.view(parts[2], dtype)
+    result = planes.result(out, dtype)
+    known = float(fit.error) if isinstance(fit.error, int | float) else 0.0
+    options = (
+        scheme.order, fit.polyorder + 1, fit.tricube, fit.width or 0.0, bool(scheme.skipna), known,
+    )  # fmt: skip
+    columns = np.array(table, np.float64, order="C")  # one compiled variant for any part of it
+    for start, stop, lead, cells in stretches(views, table):
+        _of_rows(columns, start, stop, lead, *options, cells, result)
+    planes.put(result, out)

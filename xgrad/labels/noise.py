@@ -1,0 +1,141 @@
+"""The options for standard errors, checked: whether they are wanted, and what noise the data have.
+
+The noise of different cells is taken to be independent, and in the cells of a window equally great
+unless each has its own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgrad.labels import fits
+from xgrad.labels.quantities import is_quantity, number_in
+
+#: Where a standard error is from, if the noise is unknown, and if that of each cell is known.
+RESIDUALS, SIGMA = "residuals", "sigma"
+
+
+def check(options: Any) -> None:
+    """Refuse a `sigma` that is not a positive number, or that nothing is computed from.
+
+    Parameters
+    ----------
+    options : Options
+        As the user gave them; see :mod:`xgrad.labels.options`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `sigma` is wrong by itself, or given without `uncertainty`.
+
+    Examples
+    --------
+    >>> from xgrad.labels.options import Options
+    >>> check(Options(uncertainty=True, window=5, sigma=0.5))
+    """
+    sigma = options.sigma
+    if sigma is None or is_array(sigma):
+        return
+    number = sigma.magnitude if is_quantity(sigma) else sigma
+    if isinstance(number, np.ndarray) and number.ndim == 0:
+        number = number[()]  # as registries of pint-xarray have numbers
+    real = isinstance(number, int | float | np.integer | np.floating)
+    if not real or isinstance(number, bool | np.timedelta64):
+        raise TypeError(
+            f"`sigma` is a {type(sigma).__name__}; give one number, the standard deviation of the "
+            "noise of the data, in their unit, or a DataArray or the name of one for that of each "
+            "cell"
+        )
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"`sigma` is {sigma!r}; give a positive number, in the unit of the data")
+    if not options.uncertainty:
+        raise ValueError(
+            f"`sigma` is {sigma!r}, but nothing depends on one number for all cells except "
+            "standard errors; give `uncertainty=True` too, or leave it out"
+        )
+
+
+def is_array(sigma: Any) -> bool:
+    """Whether `sigma` gives each cell its own noise: by a DataArray, or the name of a variable.
+
+    Examples
+    --------
+    >>> is_array("t_error"), is_array(0.1)
+    (True, False)
+    """
+    return isinstance(sigma, str | xr.DataArray)
+
+
+def require_a_fit(options: Any) -> None:
+    """Refuse standard errors if nothing is fitted.
+
+    Parameters
+    ----------
+    options : Options
+        As the user gave them; see :mod:`xgrad.labels.options`.
+    """
+    if options.uncertainty and not fits.is_asked(options):
+        raise ValueError(
+            "`uncertainty` is True, but nothing is fitted, and standard errors are those of fits; "
+            "give a `window` or a `bandwidth` too"
+        )
+    if options.sigma is not None and not fits.is_asked(options):
+        raise ValueError(
+            "`sigma` is given, but nothing is fitted, which it could weigh; give a `window` or a "
+            "`bandwidth` too, or leave it out"
+        )
+
+
+def refuse(options: Any, what: str) -> None:
+    """Refuse standard errors of an operation that has none.
+
+    Parameters
+    ----------
+    options : Options
+        As the user gave them; see :mod:`xgrad.labels.options`.
+    what : str
+        The operation, for the message.
+    """
+    if options.uncertainty:
+        raise ValueError(
+            f"`uncertainty` is True, but xgrad has no standard error of a {what}, whose parts "
+            "share the noise of their cells; leave it out, or take those of the derivatives, "
+            "`gradient(..., uncertainty=True)` and `derivative(..., uncertainty=True)`"
+        )
+    if options.sigma is not None:
+        raise ValueError(
+            f"`sigma` is given, but weighs the fits of single derivatives only, not of a {what}; "
+            "leave it out, or take `gradient` or `derivative`"
+        )
+
+
+def kind_of(options: Any, variable: xr.Variable, what: str) -> str | float:
+    """What standard errors are computed from: ``"residuals"``, ``"sigma"`` or one number.
+
+    Parameters
+    ----------
+    options : Options
+        With `uncertainty`.
+    variable : Variable
+        The data, whose unit `sigma` is converted to.
+    what : str
+        The data in words, for the message.
+
+    Examples
+    --------
+    >>> from xgrad.labels.options import Options
+    >>> data = xr.Variable("x", [1.0])
+    >>> kind_of(Options(uncertainty=True, window=5, sigma=1), data, "t")
+    1.0
+    """
+    if options.sigma is None:
+        return RESIDUALS
+    if is_array(options.sigma):
+        return SIGMA
+    if is_quantity(options.sigma):
+        return number_in(options.sigma, variable.attrs.get("units"), "`sigma`", what)
+    return float(options.sigma)
