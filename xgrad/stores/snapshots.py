@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from zarr.core.sync import sync
 
 from xgrad.stores.listing import digest_of_file
@@ -191,6 +193,8 @@ class InSnapshot:
         Of the array.
     sides : mapping of hashable to int
         Cells of a chunk (a shard, if there are shards) along each dimension.
+    grid : tuple of int
+        Chunks along each dimension.
     metadata : str
         What changes the meaning of all chunks.
     """
@@ -198,6 +202,7 @@ class InSnapshot:
     url: str
     path: str
     sides: Mapping[Hashable, int]
+    grid: tuple[int, ...]
     metadata: str
 
     @classmethod
@@ -205,8 +210,9 @@ class InSnapshot:
         """That of an array; None if its chunks may be in files that no snapshot knows."""
         if array.store_path.store.session.config.virtual_chunk_containers:
             return None
-        sides = dict(zip(dims, array.shards or array.chunks, strict=True))
-        return cls(url, f"/{array.path}", sides, metadata)
+        sides = array.shards or array.chunks
+        grid = tuple(-(-n // side) for n, side in zip(array.shape, sides, strict=True))
+        return cls(url, f"/{array.path}", dict(zip(dims, sides, strict=True)), grid, metadata)
 
     def recorded(self) -> dict[str, Any]:
         """The snapshot."""
@@ -228,7 +234,7 @@ class InSnapshot:
             return None
         changed = {tuple(index) for index in changes.updated_chunks.get(self.path, ())}
         if self.path in changes.updated_arrays:
-            changed |= _lost(self.url, before, self.path)
+            changed |= _lost(self.url, before, self.path, self.grid)
         if dim not in self.sides:
             return None if changed else cells
         axis, side = list(self.sides).index(dim), self.sides[dim]
@@ -254,23 +260,24 @@ def _changes(url: str, before: str) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _lost(url: str, before: str, path: str) -> frozenset[tuple[int, ...]]:
+def _lost(url: str, before: str, path: str, grid: tuple[int, ...]) -> frozenset[tuple[int, ...]]:
     """Chunks of an earlier snapshot that a later one lacks.
 
     An array that shrank and grew again has lost those beyond its smallest shape, which the history
     does not tell.
     """
-    repository = _opened(url, repository_in(url)[0])
+    repository, there = _opened(url, repository_in(url)[0]), np.zeros(grid, bool)
 
-    async def found() -> frozenset[tuple[int, ...]]:
-        then = repository.readonly_session(snapshot_id=before)
-        now = repository.readonly_session(snapshot_id=_snapshot(url))
-        lost: set[tuple[int, ...]] = {index async for index in then.chunk_coordinates(path)}
-        async for index in now.chunk_coordinates(path):
-            lost.discard(index)
-        return frozenset(lost)
+    async def mark(snapshot: str, *, value: bool) -> None:
+        session = repository.readonly_session(snapshot_id=snapshot)
+        async for index in session.chunk_coordinates(path):
+            # What is beyond the grid has been refused: other dimensions must not change.
+            if all(map(operator.lt, index, grid)):
+                there[index] = value
 
-    return sync(found())
+    sync(mark(before, value=True))
+    sync(mark(_snapshot(url), value=False))
+    return frozenset(tuple(map(int, index)) for index in np.argwhere(there))
 
 
 def state_of(store: Any) -> str:
