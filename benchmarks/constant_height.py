@@ -22,6 +22,7 @@ def section(levels: int = 40, ny: int = 100, nx: int = 500) -> xr.DataArray:
     depth = 4000 - 3600 * np.exp(-(((x - x.mean()) / 60e3) ** 2)) + 20 * np.sin(y / 2e4)
     stretched = (1 - np.cosh(5 * s)) / (np.cosh(5.0) - 1)
     z = (depth * (250 * s + depth * stretched) / (250 + depth)).transpose("s", "y", "x")
+    z = z.copy(data=np.ascontiguousarray(z))  # in memory as in the file of a model
     return np.exp(z / 500).rename("q").assign_coords(z=z, x=x, y=y)
 
 

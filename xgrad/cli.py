@@ -139,7 +139,7 @@ class _OneLine(click.Group):
             raise click.ClickException(_in_its_words(text, ctx.invoked_subcommand)) from error
 
 
-class _Sizes(click.ParamType[Any]):
+class _Sizes(click.ParamType):  # type: ignore[type-arg]  # old versions have no type argument
     """``time=24,latitude=181`` as pairs."""
 
     name = "DIM=CELLS,…"
@@ -154,7 +154,7 @@ class _Sizes(click.ParamType[Any]):
         return sizes
 
 
-class _PerDim(click.ParamType[Any]):
+class _PerDim(click.ParamType):  # type: ignore[type-arg]
     """``DIM=VALUE``, with a number or a name as value; without ``DIM=``, for all dimensions."""
 
     name = "DIM=VALUE"
@@ -178,7 +178,7 @@ class _PerDim(click.ParamType[Any]):
             return text
 
 
-class _Component(click.ParamType[Any]):
+class _Component(click.ParamType):  # type: ignore[type-arg]
     """``longitude=u``: a dimension, and the variable that points along it."""
 
     name = "DIM=VAR"
@@ -210,7 +210,7 @@ def _mapping(option: str, given: tuple[tuple[str, Any], ...]) -> Any:
     return _each_once(option, given)
 
 
-class _OpenOption(click.ParamType[Any]):
+class _OpenOption(click.ParamType):  # type: ignore[type-arg]
     """``KEY=VALUE``, with a value of JSON or Python, or a text."""
 
     name = "KEY=VALUE"
@@ -225,7 +225,7 @@ class _OpenOption(click.ParamType[Any]):
         return key, text
 
 
-class _Bytes(click.ParamType[Any]):
+class _Bytes(click.ParamType):  # type: ignore[type-arg]
     """``1GB``, ``500 MiB`` or a number of bytes."""
 
     name = "SIZE"

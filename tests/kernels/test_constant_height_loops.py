@@ -9,18 +9,18 @@ import pytest
 from scipy.interpolate import BarycentricInterpolator
 
 from xgrad.kernels import constant_height_loops as loops
+from xgrad.kernels.constant_height_columns import CUBIC, HEIGHT, KNOWN, LINEAR, VALUE, prepare
 
 
 def column(f: Any, z: Any, heights: Any, by: int) -> Any:
-    """A column at other heights: that of the next lane."""
+    """A column at other heights."""
     n = len(f)
-    data, there = (np.stack([one, other], axis=1)[np.newaxis] for one, other in (
-        (np.zeros(n), f), (heights, z)))  # fmt: skip
-    made: Any = [np.empty_like(data) for _ in range(3)]
-    sign, ends = np.empty((1, 2)), np.empty((1, 2, 2), int)
-    loops.prepare(data, there, sign, ends, *made, by)
-    out = np.full((n, 2), np.nan)
-    loops.beside(data, there, sign, ends, *made, by, 0, 0, 1, slice(0, 1), 0, out)
+    heights.flags.writeable = False  # as it is in a tile: no variant of its own
+    columns, sign = np.empty((KNOWN, n, 1)), np.empty(1)
+    columns[HEIGHT, :, 0], columns[VALUE, :, 0] = z, f
+    prepare(by, 1, sign, columns)
+    out, layout = np.full((n, 1), np.nan), np.array([1, 0, 1, 1])
+    loops.beside(heights, layout, 0, np.ones(1), columns, sign, 0, slice(0, 1), by, 0, out)
     return out[:, 0]
 
 
@@ -30,7 +30,7 @@ def test_a_column_is_the_polynomial_through_the_nearest_levels(n: int, turned: i
     rng = np.random.default_rng(n)
     z, f = np.cumsum(rng.random(n) + 0.1)[::turned], rng.normal(size=n)
     heights = np.sort(rng.uniform(z.min() - 0.2, z.max() + 0.2, n))
-    found = column(f, z, heights, loops.CUBIC)
+    found = column(f, z, heights, CUBIC)
     up = np.argsort(z)
     z, f = z[up], f[up]
     for height, value in zip(heights, found, strict=True):
@@ -46,5 +46,5 @@ def test_a_column_is_the_polynomial_through_the_nearest_levels(n: int, turned: i
 def test_a_height_of_a_level_gives_its_value() -> None:
     rng = np.random.default_rng(1)
     z, f = np.cumsum(rng.random(9) + 0.1), rng.normal(size=9)
-    for by in (loops.CUBIC, loops.LINEAR):
+    for by in (CUBIC, LINEAR):
         np.testing.assert_array_equal(column(f, z, z, by), f)

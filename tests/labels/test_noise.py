@@ -12,6 +12,7 @@ import xarray as xr
 from xgrad.labels import noise
 from xgrad.labels.options import Options
 
+UNITS = pint.UnitRegistry(force_ndarray_like=True)  # as that of pint-xarray
 DATA = xr.Variable("x", [1.0], {"units": "m"})
 
 
@@ -33,7 +34,9 @@ def test_a_sigma_is_a_positive_number(sigma: Any, message: str) -> None:
         Options(window=5, uncertainty=True, sigma=sigma)
 
 
-@pytest.mark.parametrize("sigma", [1, 0.5, np.float32(0.5), np.int8(2), pint.Quantity(1, "m")])
+@pytest.mark.parametrize(
+    "sigma", [1, 0.5, np.float32(0.5), np.int8(2), pint.Quantity(1, "m"), UNITS.Quantity(1, "m")]
+)
 def test_any_positive_number_does(sigma: Any) -> None:
     options = Options(window=5, uncertainty=True, sigma=sigma)
     assert noise.kind_of(options, DATA, "data") == getattr(sigma, "magnitude", sigma)

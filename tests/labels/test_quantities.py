@@ -63,7 +63,7 @@ def test_the_bits_of_the_magnitudes(dtype: str, *, lazy: bool) -> None:
     assert list(found) == list(expected)
     for name in expected:
         assert same_bits(found[name].data.magnitude, expected[name].values)
-        assert found[name].chunks == expected[name].chunks
+        assert getattr(found[name].data.magnitude, "chunks", None) == expected[name].chunks
     assert unit_of(found.dt_dx) == UNITS.Unit("K / m")
     assert unit_of(found.dt_dtime) == UNITS.Unit("K / s")
     assert unit_of(found.dt_dpressure) == UNITS.Unit("K / hPa")
@@ -220,7 +220,7 @@ def test_spacing_and_period() -> None:
     weekly = obj.fdgrad.gradient("time", boundary="periodic", period=week)
     expected = plain.fdgrad.gradient("time", boundary="periodic", period={"time": 604800.0})
     assert same_bits(weekly.dt_dtime.data.magnitude, expected.dt_dtime.values)
-    with pytest.raises(ValueError, match=r"`boundary` is <Quantity.*; give a number"):
+    with pytest.raises(ValueError, match=r"`boundary` is <?Quantity.*; give a number"):
         obj.fdgrad.gradient("x", boundary=UNITS.Quantity(3.0, "K"))
 
 

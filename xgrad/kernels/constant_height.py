@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Hashable, Iterator
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -13,10 +12,13 @@ from xgrad._typing import AnyArray
 from xgrad.kernels.cells import Box, Cells
 from xgrad.kernels.stencil_kinds import Gaps, OfAnAxis
 
-# Cells of a tile: its arrays stay in the cache of a core.
-_CELLS_OF_A_TILE = 2**15
-# Lanes of a tile whose neighbours are in other planes.
-_LANES = 64
+if TYPE_CHECKING:
+    from xgrad.kernels.constant_height_columns import Source
+
+# Cells of a tile: data other than float64 are converted tile by tile.
+_CELLS_OF_A_TILE = 2**19
+# Lanes that are done at once, whose columns stay in the cache of a core.
+_LANES = 192
 
 #: How a column is taken at a height, in the order of the numbers of the loops.
 WAYS = ("interpolation", "linear", "chain")
@@ -69,27 +71,13 @@ class AtHeight(NamedTuple):
         if out.size == 0:
             return True
         del cells  # only those of the levels to differentiate
-        tiles, room = _Tiles.of(self), _Room()
-        good = [tiles.fill(cut, out[box], room) for box, cut in tiles.each(self, out.shape)]
+        tiles = _Tiles.of(self)
+        good = [tiles.fill(cut, out[box]) for box, cut in tiles.each(self, out.shape)]
         return all(good)
 
 
-class _Room:
-    """Memory for the arrays of one tile after another: fresh memory costs as much as the work."""
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, AnyArray] = {}
-
-    def of(self, name: str, shape: tuple[int, ...]) -> AnyArray:
-        """An array for a purpose, with any values."""
-        size = math.prod(shape)
-        if name not in self._arrays or self._arrays[name].size < size:
-            self._arrays[name] = np.empty(size)
-        return self._arrays[name][:size].reshape(shape)
-
-
 class _Tiles(NamedTuple):
-    """How a block is cut into tiles of shape (planes, levels, lanes), and room for one.
+    """How a block is cut into tiles of shape (planes, levels, lanes).
 
     Attributes
     ----------
@@ -119,11 +107,9 @@ class _Tiles(NamedTuple):
         lanes = others[0] if block.shape[others[0]] > 1 else axis
         planes = axis if lanes != axis else next((k for k in others if k != lanes), None)
         columns = max(1, _CELLS_OF_A_TILE // block.shape[own.levels])
-        wide = columns if lanes == axis else min(columns, _LANES)
-        wide = min(wide, block.shape[lanes])
-        return cls(
-            planes, lanes, own.levels, axis, own.cells.reach, (max(1, columns // wide), wide)
-        )
+        wide = min(columns if lanes == axis else min(columns, _LANES), block.shape[lanes])
+        sides = max(1, columns // wide), wide
+        return cls(planes, lanes, own.levels, axis, own.cells.reach, sides)
 
     def each(self, own: AtHeight, shape: tuple[int, ...]) -> Iterator[tuple[Box, AtHeight]]:
         """Boxes of the block, and the stencil of each."""
@@ -139,66 +125,68 @@ class _Tiles(NamedTuple):
         for box in itertools.product(*parts):
             yield box, own.cut(box, self.axis)
 
-    def fill(self, own: AtHeight, out: AnyArray, room: _Room) -> bool:
+    def fill(self, own: AtHeight, out: AnyArray) -> bool:
         """Differentiate one tile."""
         if out.dtype.kind != "c":
-            return self._fill(own, out, "real", room)
+            return self._fill(own, out, "real")
         parts = ("real", "imag")
-        real, imag = (self._fill(own, getattr(out, part), part, room) for part in parts)
+        real, imag = (self._fill(own, getattr(out, part), part) for part in parts)
         return real and imag
 
-    def _fill(self, own: AtHeight, out: AnyArray, part: str, room: _Room) -> bool:
+    def _fill(self, own: AtHeight, out: AnyArray, part: str) -> bool:
         from xgrad.kernels import constant_height_loops as loops  # noqa: PLC0415  it loads numba
 
         cells = own.cells if own.inside is None else own.cells.times(own.inside)
-        shape = self._tile(cells.block).shape
-        f = self._filled(cells, part, room.of("data", self._sides(shape)))
-        z = self._filled(own.heights, "real", room.of("heights", f.shape))
-        sign, ends = np.empty((f.shape[0], f.shape[2])), np.empty((f.shape[0], f.shape[2], 2), int)
-        slopes, bends, twists = (room.of(name, f.shape) for name in ("1", "2", "3"))
-        by, scheme = WAYS.index(own.by), own.stencil.scheme
-        good = loops.prepare(f, z, sign, ends, slopes, bends, twists, by)
-        levels = own.part or slice(0, f.shape[1])
-        pad = self.reach if self.lanes == self.axis else 0
-        count = levels.stop - levels.start
-        found = room.of("found", (shape[0], count, shape[2]))
-        values = room.of("values", (2 * self.reach + 2, count, f.shape[2]))
-        # One compiled variant for any part of a table.
-        table = np.array(own.stencil.columns, np.float64, order="C")
-        loops.differentiate(
-            table, isinstance(own.stencil, Gaps), pad, self.reach,
-            levels.start, f, z, sign, ends, slopes, bends, twists, by, scheme.edge_order, values,
-            found,
+        planes, levels, lanes = self._tile(out).shape
+        sizes = planes, levels, cells.block.shape[self.levels]
+        plan = loops.Plan(
+            isinstance(own.stencil, Gaps), self.lanes == self.axis, self.reach,
+            0 if own.part is None else own.part.start, WAYS.index(own.by),
+            own.stencil.scheme.edge_order,
         )  # fmt: skip
-        self._tile(out)[...] = found
-        return bool(good)
+        wide = -(-lanes // -(-lanes // _LANES))  # strips of nearly the same width
+        room = np.empty(loops.size_of_room(plan, sizes, wide))
+        # One compiled variant for any part of a table, and for any dtype.
+        table = np.array(own.stencil.columns, np.float64, order="C")
+        found = out if out.dtype == np.float64 and _is_in_order(out) else np.empty(out.shape)
+        f, z = self._in_memory(cells, cells, part), self._in_memory(own.heights, cells, "real")
+        memory = self._memory(found)
+        good = [
+            loops.differentiate(
+                table, plan, sizes, f, z, first, min(wide, lanes - first), room, *memory
+            )
+            for first in range(0, lanes, wide)
+        ]
+        if found is not out:
+            out[...] = found
+        return all(good)
 
-    def _sides(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Sides of a tile with `reach` columns on either side."""
-        planes, levels, lanes = shape
-        more = 2 * self.reach
-        return (
-            (planes, levels, lanes + more)
-            if self.lanes == self.axis
-            else (planes + more, levels, lanes)
-        )
+    def _in_memory(self, cells: Cells, like: Cells, part: str) -> Source:
+        """Cells in memory, over the sides of `like`."""
+        from xgrad.kernels.constant_height_columns import Source  # noqa: PLC0415  it loads numba
 
-    def _filled(self, cells: Cells, part: str, tile: AnyArray) -> AnyArray:
-        """A block with `reach` columns on either side, NaN where there are none, in `tile`."""
-        reach, along = self.reach, 2 if self.lanes == self.axis else 0
-        below, block, above = (getattr(self._tile(one), part) for one in cells.parts)
-        n = block.shape[along]
-        parts = ((0, reach, below), (reach, n, block), (reach + n, reach, above))
-        for start, room, given in parts:
-            here = [slice(None)] * 3
-            here[along] = slice(start, start + room)
-            one, count = tile[tuple(here)], given.shape[along]
-            if count < room:
-                one[...] = np.nan
-            # Cells below come last, cells above first.
-            here[along] = slice(room - count, room) if start == 0 else slice(0, count)
-            one[tuple(here)] = given
-        return tile
+        every = []
+        for one, whole in zip(cells.parts, like.parts, strict=True):
+            array = np.asarray(getattr(one, part), np.float64)
+            if not _is_in_order(array):
+                array = array.copy()
+            sides = list(whole.shape)
+            sides[self.axis] = array.shape[self.axis]
+            flat, layout = self._memory(np.broadcast_to(array, sides))
+            flat.flags.writeable = False
+            every.append((flat, layout))
+        flats, layouts = zip(*every, strict=True)
+        return Source(flats, np.array(layouts))
+
+    def _memory(self, array: AnyArray) -> tuple[AnyArray, AnyArray]:
+        """The memory that an array is in, as one of one dimension, and the array's layout in it."""
+        if array.size == 0:
+            return np.empty(0), np.zeros(4, int)
+        tile = self._tile(array)
+        steps = [step // array.itemsize for step in tile.strides]
+        size = 1 + sum((n - 1) * step for n, step in zip(tile.shape, steps, strict=True))
+        flat = np.lib.stride_tricks.as_strided(tile, (size,), (array.itemsize,))
+        return flat, np.array([array.shape[self.axis], *steps])
 
     def _tile(self, array: AnyArray) -> AnyArray:
         """View an array with one cell along all other axes as (planes, levels, lanes)."""
@@ -211,3 +199,8 @@ class _Tiles(NamedTuple):
         moved = array.transpose([*others, *kept])
         view: AnyArray = moved[(0,) * len(others)]
         return view[np.newaxis] if self.planes is None else view
+
+
+def _is_in_order(array: AnyArray) -> bool:
+    """Whether the cells of an array are whole numbers of cells apart, in ascending order."""
+    return array.flags.aligned and all(k >= 0 and k % array.itemsize == 0 for k in array.strides)

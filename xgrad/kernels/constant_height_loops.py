@@ -1,305 +1,330 @@
-"""Derivatives at constant height: compiled loops over a tile of columns.
+"""Derivatives at constant height: compiled loops over a strip of columns.
 
-A tile is an array of shape (planes, levels, lanes).  Neighbours are in the next planes or in the
-next lanes.  The divided differences of each column are computed once, and each cell evaluates the
-polynomial of a neighbouring column at its own height: both neighbours of a column use them.
+A strip is some lanes of a tile, an array of shape (planes, levels, lanes).  Neighbours are in the
+next planes or in the next lanes.  The polynomials of a column are made once and serve the
+neighbours on both sides.  Cells beside one another on a level need few different levels of their
+neighbours, so each of these is evaluated for a whole row of cells, without a search for each.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from xgrad._jit import compiled
 from xgrad._typing import FIRST, LAST, STEP, WEIGHTS
+from xgrad.kernels.constant_height_columns import (
+    CHAIN,
+    CUBIC,
+    HEIGHT,
+    KNOWN,
+    LANE,
+    LEVEL,
+    PLANE,
+    STEEP,
+    VALUE,
+    fetch,
+    prepare,
+)
 from xgrad.kernels.gaps import of_near, of_three
 
-#: How the value of a neighbouring column at the height of a cell is found.
-CUBIC, LINEAR, CHAIN = 0, 1, 2
 
+class Plan(NamedTuple):
+    """How a tile is differentiated.
 
-@compiled
-def prepare(
-    f: Any, z: Any, sign: Any, ends: Any, slopes: Any, bends: Any, twists: Any, by: int
-) -> bool:
-    """Divided differences of each column of a tile; False if a column is not monotonic.
-
-    Heights get the sign by which they ascend.  `ends` receives the first and the last level with a
-    value.  Row k of `slopes` is of the levels k and k + 1, that of `bends` also of k - 1, and that
-    of `twists` also of k - 1 and k + 2; at the ends of a column they are those of the next row.
+    Attributes
+    ----------
+    gaps : bool
+        Whether missing neighbours are edges, and the table is one of :mod:`xgrad.kernels.gaps`.
+    in_lanes : bool
+        Whether neighbours are in the next lanes, or in the next planes.
+    reach : int
+        How far neighbours are away.
+    start : int
+        The first level to differentiate.
+    by, edge : int
+        See :func:`xgrad.kernels.constant_height_columns.prepare`.
     """
-    good: bool = f.size > 0  # a literal would be compiled separately
-    least, flaw = np.empty(f.shape[2]), np.empty(f.shape[2])
-    for p in range(f.shape[0]):
-        _slopes(f[p], z[p], sign[p], slopes[p], least, flaw)
-        for i in range(f.shape[2]):
-            ends[p, i, 0], ends[p, i, 1] = 0, f.shape[1] - 1
-            if not (least[i] > 0 and flaw[i] == 0):
-                own = sign[p, i : i + 1]
-                sound = _ends(f[p, :, i], z[p, :, i], own, slopes[p, :, i], ends[p, i])
-                good = good and sound
-        if by != LINEAR:
-            _bends(z[p], ends[p], slopes[p], bends[p], twists[p])
-    return good
 
-
-@compiled
-def _slopes(f: Any, z: Any, sign: Any, slopes: Any, least: Any, flaw: Any) -> None:
-    """First differences of a plane, the least step of each column, and NaN where one is missing."""
-    n, lanes = f.shape
-    for i in range(lanes):
-        sign[i] = 1.0 if z[n - 1, i] > z[0, i] else -1.0
-        least[i], flaw[i] = np.inf, 0.0
-    for k in range(n):
-        for i in range(lanes):
-            z[k, i] *= sign[i]
-    for k in range(n - 1):
-        for i in range(lanes):
-            h = z[k + 1, i] - z[k, i]
-            slopes[k, i] = (f[k + 1, i] - f[k, i]) / h
-            least[i] = min(h, least[i])
-            flaw[i] += 0.0 * h + 0.0 * slopes[k, i]
-
-
-@compiled
-def _ends(f: Any, z: Any, sign: Any, slopes: Any, ends: Any) -> bool:
-    """Find the first and the last level of a column with a value; False if it is not monotonic.
-
-    A column that is not monotonic between them loses its heights, and so do its cells.  Infinite
-    heights are missing.
-    """
-    n: int = z.size
-    for k in range(n):
-        if np.isinf(z[k]):
-            z[k] = np.nan
-    first, last = 0, n - 1
-    while first < n and not (f[first] == f[first] and z[first] == z[first]):
-        first += 1
-    while last >= first and not (f[last] == f[last] and z[last] == z[last]):
-        last -= 1
-    ends[0], ends[1] = first, last
-    if first < last and z[last] < z[first]:
-        sign[0] = -sign[0]
-        z *= -1.0
-        slopes *= -1.0
-    for k in range(first, last):
-        if not z[k + 1] > z[k]:
-            ends[0], ends[1] = 1, 0
-            z[:] = np.nan
-            return k < first  # a literal would be compiled separately
-    return n > 0
-
-
-@compiled
-def _bends(z: Any, ends: Any, slopes: Any, bends: Any, twists: Any) -> None:
-    """Second and third differences of a plane."""
-    n, lanes = z.shape
-    for k in range(1, n - 1):
-        for i in range(lanes):
-            bends[k, i] = (slopes[k, i] - slopes[k - 1, i]) / (z[k + 1, i] - z[k - 1, i])
-    for k in range(1, n - 2):
-        for i in range(lanes):
-            twists[k, i] = (bends[k + 1, i] - bends[k, i]) / (z[k + 2, i] - z[k - 1, i])
-    for i in range(lanes):
-        first, last = ends[i, 0], ends[i, 1]
-        if first < last:
-            bends[first, i] = bends[first + 1, i] if last - first > 1 else 0.0
-            if last - first > 2:
-                twists[first, i] = twists[first + 1, i]
-                twists[last - 1, i] = twists[last - 2, i]
-            else:
-                twists[first, i] = twists[last - 1, i] = 0.0
+    gaps: bool
+    in_lanes: bool
+    reach: int
+    start: int
+    by: int
+    edge: int
 
 
 @compiled
 def beside(
-    f: Any, z: Any, sign: Any, ends: Any, slopes: Any, bends: Any, twists: Any, by: int,
-    own: int, other: int, shift: int, cells: Any, start: int, out: Any,
+    z: Any, layout: Any, at: int, own: Any, columns: Any, sign: Any, shift: int, cells: Any,
+    by: int, start: int, out: Any,
 ) -> None:  # fmt: skip
-    """Values of the lanes of plane `other` at the heights of those of plane `own`.
+    """Values of columns at the heights of cells.
 
-    Lane i is beside lane ``i + shift``.  `out` receives the values over the lanes in `cells`, from
-    level `start` on: NaN beyond the levels of a column.
+    Parameters
+    ----------
+    z : array of one dimension
+        Heights, of which those of the strip begin at `at`.
+    layout : array of shape (4,)
+        Their layout.
+    own : array of shape (cells of the strip,)
+        Their signs.
+    columns, sign : array of shape (KNOWN, levels, lanes of the strip), (lanes of the strip,)
+        From :func:`prepare`.  The column for cell i is that of lane ``i + shift``.
+    cells : slice
+        Those of the strip to take values for.
+    start : int
+        Their first level.
+    out : array of shape (levels, cells of the strip)
+        Receives the values: NaN beyond the levels of a column.
     """
-    n, lanes = f.shape[1], f.shape[2]
-    fs, zs, ss = f.reshape(-1), z.reshape(-1), slopes.reshape(-1)
-    bs, ts, to = bends.reshape(-1), twists.reshape(-1), np.uint64(lanes)
-    low, high, turn = np.full(lanes, np.inf), np.full(lanes, -np.inf), np.empty(lanes)
-    here, bottom = np.zeros(lanes, np.uint64), np.zeros(lanes, np.uint64)
-    top = np.zeros(lanes, np.uint64)
-    for i in range(cells.start, cells.stop):
-        first, last = ends[other, i + shift, 0], ends[other, i + shift, 1]
-        turn[i] = sign[own, i] * sign[other, i + shift]
-        if first <= last:
-            column = other * n * lanes + i + shift
-            bottom[i], top[i] = column + first * lanes, column + last * lanes
-            here[i] = column + max(first, min(start, last - 1)) * lanes
-            low[i], high[i] = zs[bottom[i]], zs[top[i]]
+    size, n, width = cells.stop - cells.start, columns.shape[1], columns.shape[2]
+    known, found, lane = columns.ravel(), out.ravel(), cells.start + shift
+    step, kind = np.uint64(layout[LANE]), np.uint64(n * width)
+    turn, t, level = np.empty(size), np.empty(size), start - 1
+    for i in range(size):
+        c = cells.start + i
+        turn[i] = sign[c + shift] * (own[c] * own[c])  # NaN if either is
+    found[:] = np.nan
     for k in range(out.shape[0]):
-        row = np.uint64((own * n + start + k) * lanes)
-        for i in range(cells.start, cells.stop):
-            t, c, value = zs[row + np.uint64(i)] * turn[i], here[i], np.nan
-            if t == high[i]:
-                value = fs[top[i]]
-            elif low[i] <= t < high[i]:
-                while zs[c + to] <= t:
-                    c += to
-                while zs[c] > t:
-                    c -= to
-                here[i] = c
-                slope = ss[c]
-                if by == CUBIC:
-                    far = c - to if c > bottom[i] else min(c + to + to, top[i])
-                    slope += (t - zs[c + to]) * (bs[c] + (t - zs[far]) * ts[c])
-                # At a level the others do not count: they may be missing.
-                value = fs[c] + (t - zs[c]) * slope if t > zs[c] else fs[c]
-            out[k, i] = value
+        row = np.uint64(at + (start + k) * layout[LEVEL] + cells.start * layout[LANE])
+        place = np.uint64(k * out.shape[1] + cells.start)
+        for i in range(size):
+            t[i] = z[row + step * np.uint64(i)] * turn[i]
+        # Levels are nearly parallel: the next one is the best guess of one that no cell is below.
+        level, climbs, lowest, less, more = min(level + 1, n - 1), False, 0, 0, 1
+        while more > 0 and level < n:
+            here = np.uint64(level * width + lane)
+            above = np.uint64(min(level + 1, n - 1) * width + lane)
+            if less == 0:
+                lowest = level
+            below, less, more = _evaluate(t, known, here, above, kind, by, found, place)
+            climbs = climbs or below == 0 or level == 0
+            if climbs:
+                level += 1
+            else:
+                level, less, more = level - 1, 0, 1
+        level = lowest
+
+
+@compiled
+def _evaluate(
+    t: Any, known: Any, here: Any, above: Any, kind: Any, by: int, out: Any, place: Any
+) -> Any:
+    """Values of the cells that are not below a level, which is at `here` of what is known.
+
+    Returns how many cells are below it, how many are below the next one, and how many are not.
+    """
+    below, less, more = 0, 0, 0
+    f, s = here + kind, here + np.uint64(2) * kind
+    b, w = here + np.uint64(3) * kind, here + np.uint64(4) * kind
+    for i in range(t.size):
+        j, kept = np.uint64(i), out[place + np.uint64(i)]
+        d, value, slope = t[i] - known[here + j], known[f + j], known[s + j]
+        if by == CUBIC:
+            slope += d * (known[b + j] + d * known[w + j])
+        # At a level the others do not count: they may be missing.
+        value = value if d == 0 else value + d * slope
+        out[place + j] = value if d >= 0 else kept
+        below += d < 0
+        less += t[i] < known[above + j]
+        more += t[i] >= known[above + j]
+    return below, less, more
 
 
 @compiled
 def along_level(
-    f: Any, z: Any, sign: Any, steep: Any, own: int, other: int, shift: int, cells: Any,
-    start: int, out: Any,
+    own: Any, own_sign: Any, pad: int, columns: Any, sign: Any, shift: int, cells: Any, start: int,
+    out: Any,
 ) -> None:  # fmt: skip
-    """The same from the values at the same level, and the derivative `steep` along the columns."""
+    """The same from the values at the same level, and the derivatives along the cells' columns.
+
+    The column of cell i is that of lane ``pad + i`` of `own`.
+    """
+    width, size = columns.shape[2], cells.stop - cells.start
+    z, f, zs, steep, found = (
+        columns[HEIGHT].ravel(), columns[VALUE].ravel(), own[HEIGHT].ravel(), own[STEEP].ravel(),
+        out.ravel(),
+    )  # fmt: skip
+    here, there = own_sign[cells.start :].copy(), sign[cells.start + shift :].copy()
     for k in range(out.shape[0]):
-        for i in range(cells.start, cells.stop):
-            j = i + shift
-            there = z[other, start + k, j] * (sign[own, i] * sign[other, j])
-            rise = z[own, start + k, i] - there
-            out[k, i] = f[other, start + k, j]
-            if rise != 0:
-                out[k, i] += rise * steep[k, i]
+        c = np.uint64((start + k) * width + cells.start + pad)
+        n = np.uint64((start + k) * width + cells.start + shift)
+        place = np.uint64(k * out.shape[1] + cells.start)
+        for i in range(size):
+            j = np.uint64(i)
+            rise = zs[c + j] * here[j] - z[n + j] * there[j]
+            value = f[n + j]
+            found[place + j] = value if rise == 0 else value + rise * (steep[c + j] * here[j])
 
 
 @compiled
-def steepness(
-    z: Any, ends: Any, slopes: Any, bends: Any, edge: int, cells: Any, start: int, out: Any
-) -> None:
-    """Derivatives along the columns of a plane, as numpy has them, with a sign as the heights."""
-    for k in range(start, start + out.shape[0]):
-        for i in range(cells.start, cells.stop):
-            first, last = ends[i, 0], ends[i, 1]
-            at_end, found = k in (first, last), np.nan
-            if first <= k <= last and last - first >= (edge if at_end else 2):
-                m = max(k - 1, first)
-                found = slopes[m, i]
-                if not at_end:
-                    found += (z[k, i] - z[m, i]) * bends[k, i]
-                elif edge > 1:
-                    found += (z[k, i] - z[m + 1 if k == first else m, i]) * bends[m, i]
-            out[k - start, i] = found
+def weigh(table: Any, reach: int, values: Any, out: Any) -> None:
+    """Derivative over a plane from the values of the columns from ``-reach`` to ``reach``.
 
-
-@compiled
-def _divide(table: Any, pad: int, plane: int, values: Any, out: Any) -> None:
-    """Quotients over a plane, from the values of three columns; those of two have the middle."""
-    below, here, above = values[0], values[1], values[2]
-    for i in range(out.shape[1]):
-        c = i if pad else plane
-        if table[FIRST, c] == 0:
-            below[:, i + pad] = here[:, i + pad]
-        if table[LAST, c] == 0:
-            above[:, i + pad] = here[:, i + pad]
-    for k in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            step = table[STEP, i if pad else plane]
-            out[k, i] = (above[k, i + pad] - below[k, i + pad]) / step
-
-
-@compiled
-def weigh(table: Any, pad: int, plane: int, reach: int, values: Any, out: Any) -> None:
-    """Derivative over a plane from the values of the columns from ``-reach`` to ``reach``."""
-    if _is_quotient(table, pad, plane, out.shape[1]):
-        _divide(table, pad, plane, values[reach - 1 : reach + 2], out)
+    The stencil of cell i is in column i of the table.
+    """
+    if _is_quotient(table):
+        _divide(table, values[reach - 1], values[reach], values[reach + 1], out)
         return
     for k in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            c, j = i if pad else plane, i + pad
-            low, high, step = int(table[FIRST, c]), int(table[LAST, c]), table[STEP, c]
+        for i in range(values.shape[2]):
+            low, high, step = int(table[FIRST, i]), int(table[LAST, i]), table[STEP, i]
             if step != 0:
-                out[k, i] = (values[reach + high, k, j] - values[reach + low, k, j]) / step
+                total = (values[reach + high, k, i] - values[reach + low, k, i]) / step
             else:
-                total = table[WEIGHTS, c] * values[reach + low, k, j]
+                total = table[WEIGHTS, i] * values[reach + low, k, i]
                 for m in range(1, high - low + 1):
-                    total += table[WEIGHTS + m, c] * values[reach + low + m, k, j]
-                out[k, i] = total
+                    total += table[WEIGHTS + m, i] * values[reach + low + m, k, i]
+            out[k, i] = total
 
 
 @compiled
-def _is_quotient(table: Any, pad: int, plane: int, lanes: int) -> bool:
-    """Whether all cells of a plane have a quotient of neighbours or of a neighbour and the cell."""
-    first, last = (0, lanes) if pad else (plane, plane + 1)
-    found: bool = first < last
-    for c in range(first, last):
-        near = table[FIRST, c] >= -1 and table[LAST, c] <= 1
-        found = found and table[STEP, c] != 0 and near
+def _is_quotient(table: Any) -> bool:
+    """Whether all cells have a quotient of neighbours or of a neighbour and the cell."""
+    found: bool = table.size > 0
+    for i in range(table.shape[1]):
+        near = table[FIRST, i] >= -1 and table[LAST, i] <= 1
+        found = found and table[STEP, i] != 0 and near
     return found
 
 
 @compiled
-def weigh_beside_gaps(table: Any, pad: int, plane: int, reach: int, values: Any, out: Any) -> None:
+def _divide(table: Any, below: Any, here: Any, above: Any, out: Any) -> None:
+    """Quotients over a plane, from the values of three columns; those of two have the middle."""
+    for k in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            low, mid, high = below[k, i], here[k, i], above[k, i]
+            rise = (mid if table[LAST, i] == 0 else high) - (mid if table[FIRST, i] == 0 else low)
+            out[k, i] = rise / table[STEP, i]
+
+
+@compiled
+def weigh_beside_gaps(w: Any, reach: int, values: Any, out: Any) -> None:
     """The same from the neighbours that a cell has; see :mod:`xgrad.kernels.gaps`."""
     for k in range(out.shape[0]):
         for i in range(out.shape[1]):
-            w, j = table[:, i if pad else plane], i + pad
-            lo, mid, hi = values[reach - 1, k, j], values[reach, k, j], values[reach + 1, k, j]
-            found = of_near(w[0], w[1], w[2], w[3], w[4], w[5], lo, mid, hi)
+            lo, mid, hi = values[reach - 1, k, i], values[reach, k, i], values[reach + 1, k, i]
+            found = of_near(w[0, i], w[1, i], w[2, i], w[3, i], w[4, i], w[5, i], lo, mid, hi)
             if reach == 2:
-                ll, hh = values[0, k, j], values[4, k, j]
-                found = of_three(found, w[6], w[7], w[8], mid, hi, hh, lo)
-                found = of_three(found, w[9], w[10], w[11], ll, lo, mid, hi)
+                ll, hh = values[0, k, i], values[4, k, i]
+                found = of_three(found, w[6, i], w[7, i], w[8, i], mid, hi, hh, lo)
+                found = of_three(found, w[9, i], w[10, i], w[11, i], ll, lo, mid, hi)
             out[k, i] = found
 
 
 @compiled
-def differentiate(
-    table: Any, gaps: bool, pad: int, reach: int, start: int, f: Any, z: Any, sign: Any,
-    ends: Any, slopes: Any, bends: Any, twists: Any, by: int, edge: int, values: Any, out: Any,
-) -> None:  # fmt: skip
-    """Differentiate the cells of a tile that have `reach` columns on either side.
-
-    Neighbours are in the next planes if `pad` is 0, and in the next lanes if it is `reach`.  With
-    `gaps` the table is one for missing neighbours, as of :mod:`xgrad.kernels.gaps`.  `values` is
-    room for ``2 * reach + 2`` planes.
-    """
-    levels, steep = out.shape[1], values[2 * reach + 1]
-    for p in range(out.shape[0]):
-        own, here = p if pad else p + reach, slice(pad, pad + out.shape[2])
-        if by == CHAIN:
-            steepness(z[own], ends[own], slopes[own], bends[own], edge, here, start, steep)
-        values[reach] = f[own, start : start + levels]
-        for o in range(-reach, reach + 1):
-            cells = here if gaps else _needed(table, here, p, pad, o)
-            other, shift = own if pad else own + o, o if pad else 0
-            if o == 0:
-                continue
-            if by == CHAIN:
-                along_level(f, z, sign, steep, own, other, shift, cells, start, values[reach + o])
-            else:
-                beside(
-                    f, z, sign, ends, slopes, bends, twists, by, own, other, shift, cells, start,
-                    values[reach + o],
-                )  # fmt: skip
-        if gaps:
-            weigh_beside_gaps(table, pad, p, reach, values, out[p])
-        else:
-            weigh(table, pad, p, reach, values, out[p])
+def _needed(table: Any, o: int) -> Any:
+    """The cells, without those at either end, whose stencils have the neighbour `o`."""
+    first, last = 0, table.shape[1]
+    while first < last and not table[FIRST, first] <= o <= table[LAST, first]:
+        first += 1
+    while last > first and not table[FIRST, last - 1] <= o <= table[LAST, last - 1]:
+        last -= 1
+    return slice(first, last)
 
 
 @compiled
-def _needed(table: Any, cells: Any, plane: int, pad: int, o: int) -> Any:
-    """The lanes, without those at either end, whose stencils have the neighbour `o`."""
-    first, last = cells.start, cells.stop
-    while first < last:
-        c = first - pad if pad else plane
-        if table[FIRST, c] <= o <= table[LAST, c]:
-            break
-        first += 1
-    while last > first:
-        c = last - 1 - pad if pad else plane
-        if table[FIRST, c] <= o <= table[LAST, c]:
-            break
-        last -= 1
-    return slice(first, last)
+def _stencils(table: Any, at: int, each: int, own: Any) -> None:
+    """Columns ``at + i * each`` of the table, beside one another."""
+    for m in range(own.shape[0]):
+        for i in range(own.shape[1]):
+            own[m, i] = table[m, at + i * each]
+
+
+@compiled
+def _put(found: Any, out: Any, layout: Any, at: int) -> None:
+    """Copy the cells of a strip into memory, from `at` on; all NaN are the same."""
+    flat, step = found.ravel(), np.uint64(layout[LANE])
+    for k in range(found.shape[0]):
+        row, here = np.uint64(at + k * layout[LEVEL]), np.uint64(k * found.shape[1])
+        for i in range(found.shape[1]):
+            value = flat[here + np.uint64(i)]
+            out[row + step * np.uint64(i)] = value if value == value else np.nan  # noqa: PLR0124
+
+
+def size_of_room(plan: Plan, sizes: tuple[int, int, int], cells: int) -> int:
+    """Cells of the room for a strip of so many lanes; see :func:`differentiate`."""
+    _, levels, n = sizes
+    sides = 2 * plan.reach + 1
+    kept, width = (1, cells + 2 * plan.reach) if plan.in_lanes else (sides, cells)
+    return kept * KNOWN * n * width + (sides + 1) * levels * cells
+
+
+@compiled
+def differentiate(
+    table: Any, plan: Any, sizes: Any, f: Any, z: Any, first: int, cells: int, room: Any, out: Any,
+    layout: Any,
+) -> bool:  # fmt: skip
+    """Differentiate a strip of a tile; False if some columns are not monotonic.
+
+    Parameters
+    ----------
+    table : array
+        The stencils.
+    plan : Plan
+        How.
+    sizes : tuple of three int
+        Planes and levels of the cells, and levels of the columns.
+    f, z : Source
+        Values and heights.
+    first, cells : int
+        First lane of the strip, and how many there are.
+    room : array of one dimension
+        For what is known of the strip; see :func:`size_of_room`.
+    out, layout : array of one dimension, array of shape (4,)
+        Receives the derivatives, in this layout.
+    """
+    planes, levels, n = sizes
+    pad, sides = plan.reach if plan.in_lanes else 0, 2 * plan.reach + 1
+    kept, beyond = (1, 0) if plan.in_lanes else (sides, plan.reach)
+    width = cells + 2 * pad
+    size = kept * KNOWN * n * width
+    columns = room[:size].reshape(kept, KNOWN, n, width)
+    values = room[size : size + (sides + 1) * levels * cells].reshape(sides + 1, levels, cells)
+    signs, own_table = np.empty((kept, width)), np.empty((table.shape[0], cells))
+    good: bool = cells > 0  # a literal would be compiled separately
+    for plane in range(-beyond, planes + beyond):
+        slot = (plane + beyond) % kept
+        fetch(f, plan.in_lanes, plane, first - pad, columns[slot, VALUE])
+        fetch(z, plan.in_lanes, plane, first - pad, columns[slot, HEIGHT])
+        sound = prepare(plan.by, plan.edge, signs[slot], columns[slot])
+        good = good and sound
+        p = plane - beyond
+        if p < 0:
+            continue
+        _stencils(table, first if plan.in_lanes else p, 1 if plan.in_lanes else 0, own_table)
+        at = p * z.layout[1, PLANE] + first * z.layout[1, LANE]
+        _neighbours(own_table, plan, z, at, columns, signs, (p + beyond) % kept, values)
+        if plan.gaps:
+            weigh_beside_gaps(own_table, plan.reach, values, values[sides])
+        else:
+            weigh(own_table, plan.reach, values, values[sides])
+        _put(values[sides], out, layout, p * layout[PLANE] + first * layout[LANE])
+    return good
+
+
+@compiled
+def _neighbours(
+    table: Any, plan: Any, z: Any, at: int, columns: Any, signs: Any, mine: int, values: Any
+) -> None:
+    """Values of the columns from ``-reach`` to ``reach`` at the heights of the cells of a strip.
+
+    These heights begin at `at`, and the columns of the cells are in the slot `mine`.
+    """
+    kept, pad, start = columns.shape[0], plan.reach if plan.in_lanes else 0, plan.start
+    own, sign, cells = columns[mine], signs[mine, pad:], values.shape[2]
+    for k in range(values.shape[1]):
+        for i in range(cells):
+            values[plan.reach, k, i] = own[VALUE, start + k, pad + i]
+    for o in range(-plan.reach, plan.reach + 1):
+        slot, shift = (mine, pad + o) if plan.in_lanes else ((mine + o) % kept, 0)
+        other, turn, found = columns[slot], signs[slot], values[plan.reach + o]
+        some = slice(0, cells) if plan.gaps else _needed(table, o)
+        if o != 0 and plan.by == CHAIN:
+            along_level(own, sign, pad, other, turn, shift, some, start, found)
+        elif o != 0:
+            beside(
+                z.parts[1], z.layout[1], at, sign, other, turn, shift, some, plan.by, start, found
+            )

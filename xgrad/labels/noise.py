@@ -41,6 +41,8 @@ def check(options: Any) -> None:
     if sigma is None or is_array(sigma):
         return
     number = sigma.magnitude if is_quantity(sigma) else sigma
+    if isinstance(number, np.ndarray) and number.ndim == 0:
+        number = number[()]  # as registries of pint-xarray have numbers
     real = isinstance(number, int | float | np.integer | np.floating)
     if not real or isinstance(number, bool | np.timedelta64):
         raise TypeError(
