@@ -403,8 +403,9 @@ def test_one_number_is_for_one_unit() -> None:
     assert len(ds.assign(g=f).fdgrad.gradient("t", **options)) == 4
 
 
-def test_cells_without_noise_are_missing() -> None:
-    f = noisy(30)
+@pytest.mark.parametrize("dtype", ["f8", "i4"])
+def test_cells_without_noise_are_missing(dtype: str) -> None:
+    f = (noisy(30) * 100).astype(dtype)
     own = noise_of(f, "t")
     gone = np.isin(np.arange(30), [3, 12, 20])
     for value in (np.nan, 0.0, -1.0, np.inf):

@@ -103,7 +103,8 @@ def _weighed(obj: Any, results: list[Result], options: Options) -> list[Result]:
         dim = one.variable.dims[term.axis]
         if dim not in sigma.dims:
             sigma = sigma.set_dims({dim: one.variable.sizes[dim], **sigma.sizes})
-        scheme = term.scheme._replace(fit=fit._replace(weighed=True))
+        # Integers have no missing value, but their noise may have.
+        scheme = term.scheme._replace(fit=fit._replace(weighed=True), skipna=bool(options.skipna))
         array = spread(sigma, one.variable.dims, term.operand)
         own = term._replace(scheme=scheme, sigma=Noise(array, called))
         found.append(one._replace(terms=(own,)))
