@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,3 +145,17 @@ def test_a_standard_error_is_that_of_linear_algebra(case: Any) -> None:
         own = expected(f[:, k], x, scheme)
         least = 1e-11 * abs(steps).mean() ** -scheme.order  # at a mirror a slope is 0
         assert np.allclose(found[:, k], own, rtol=1e-9, atol=least, equal_nan=True)
+
+
+@pytest.mark.parametrize("error", ["residuals", 0.3])
+def test_a_wide_window_may_lack_half_of_its_cells(error: Any) -> None:
+    rng = np.random.default_rng(0)
+    steps, f = rng.random(199) + 0.3, rng.normal(size=(200, 2))
+    f[101:, 0], f[:99, 1] = np.nan, np.nan
+    scheme = Scheme(skipna=True, fit=Fit(75, 2, error=error))
+    found = errors(f, steps, 0, scheme)
+    x = np.append(0.0, np.cumsum(steps))
+    for k in range(2):
+        own = expected(f[:, k], x, scheme)
+        assert np.allclose(found[:, k], own, rtol=1e-9, atol=0, equal_nan=True)
+        assert np.isfinite(own).sum() > 95

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers import same_bits
-from xgrad.kernels.strips import cut_rows, differentiate_ends, padded, two_ends
+from xgrad.kernels.strips import cut_rows, differentiate_ends, padded, stretches, two_ends
 
 
 def rows(*sizes: int) -> tuple[Any, tuple[Any, ...]]:
@@ -63,3 +63,21 @@ def test_the_two_ends_and_the_inside_cover_each_row_once(depth: int, size: int) 
         out[:, depth:-depth] = inside[:, depth:-depth]
     expected = whole[:, 2 * depth :] - whole[:, :size] + np.arange(size)[:, None]
     np.testing.assert_allclose(out, expected, rtol=1e-14, atol=1e-14)
+
+
+@given(st.integers(1, 3), st.integers(1, 8), st.booleans())
+def test_stretches_are_all_rows_with_what_their_stencils_reach(
+    half: int, size: int, one_sided: bool
+) -> None:
+    whole, parts = rows(half, size, 0 if one_sided else half)
+    i = np.arange(size)
+    last = np.minimum(half, size - 1 - i) if one_sided else np.full(size, half)
+    table = np.array([np.full(size, -half), last], float)
+    done = []
+    for start, stop, lead, cells in stretches(parts, table):
+        done += range(start, stop)
+        for row in range(start, stop):
+            first, end = row - half, row + int(last[row]) + 1
+            own = cells[:, first - lead : end - lead]
+            assert same_bits(own, whole[:, half + first : half + end])
+    assert done == list(i)

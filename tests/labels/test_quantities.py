@@ -306,6 +306,15 @@ def test_degrees_celsius_are_differences() -> None:
         np.testing.assert_allclose(fahrenheit.values, expected * 1.8)
 
 
+def test_the_unit_of_what_is_not_smoothed_does_not_matter() -> None:
+    obj = data(units="m").to_dataset(name="h")
+    obj["t0"] = xr.DataArray(3.0, attrs={"units": "degC"})
+    for one in (obj, quantified(obj)):
+        assert list(one.fdgrad.smooth("x", window=3, polyorder=1, units="mm")) == ["h"]
+    with pytest.raises(TypeError, match=r"`obj` is a builtins\.list"):
+        xgrad.smooth([1.0], "x", window=3, units="mm")  # type: ignore[type-var]
+
+
 def test_units_that_a_result_cannot_have() -> None:
     for obj in (data(), quantified(data())):
         with pytest.raises(ValueError, match=r"`units` is 'Pa', but 'dt_dx' is in .* give a unit"):

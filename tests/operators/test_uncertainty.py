@@ -181,6 +181,17 @@ def test_units_and_names_are_those_of_a_standard_error() -> None:
     assert list(found.fdgrad.gradient("t")) == ["ddf_dt_dt"]
 
 
+@pytest.mark.parametrize("link", ["flag", ["flag"], "other flag", ""])
+def test_a_fit_names_its_standard_error_beside_what_else_is_there(link: Any) -> None:
+    f = noisy(30).assign_attrs(ancillary_variables=link)
+    alone = f.fdgrad.smooth("t", window=7, uncertainty=True)
+    assert alone.f.attrs["ancillary_variables"] == "f_standard_error"
+    beside = f.to_dataset().assign(flag=("t", np.arange(30)))
+    found = beside.fdgrad.smooth("t", window=7, uncertainty=True).f.attrs["ancillary_variables"]
+    names = "flag f_standard_error" if "flag" in str(link).split() else "f_standard_error"
+    assert found == names
+
+
 def test_quantities_give_quantities() -> None:
     registry = pint.get_application_registry()
     f = noisy(30).drop_attrs()
@@ -392,8 +403,9 @@ def test_one_number_is_for_one_unit() -> None:
     assert len(ds.assign(g=f).fdgrad.gradient("t", **options)) == 4
 
 
-def test_cells_without_noise_are_missing() -> None:
-    f = noisy(30)
+@pytest.mark.parametrize("dtype", ["f8", "i4"])
+def test_cells_without_noise_are_missing(dtype: str) -> None:
+    f = (noisy(30) * 100).astype(dtype)
     own = noise_of(f, "t")
     gone = np.isin(np.arange(30), [3, 12, 20])
     for value in (np.nan, 0.0, -1.0, np.inf):
@@ -485,6 +497,12 @@ def test_a_job_and_a_command_have_the_same_bits(
             for name in expected.data_vars:
                 assert same_bits(found[name].values, expected[name].values)
                 assert found[name].attrs == expected[name].attrs
+    # The same numbers are the same options: 9.0 of the command, 9, and those of numpy.
+    options["sigma"] = sigma and np.float64(sigma)
+    again = xgrad.to_zarr(
+        "derivative", tmp_path / "in.zarr", tmp_path / "out.zarr", dim="t", append="t", **options
+    )
+    assert again.reused == 1
 
 
 def test_a_store_that_grows_is_that_of_a_full_job(tmp_path: Path) -> None:

@@ -144,3 +144,21 @@ def test_no_scheme_depends_on_the_chunks(problem: Any) -> None:
         lazy = combine.differentiate(array, steps, 0, scheme, seam=0.9)
     assert lazy.chunks == array.chunks
     assert same_bits(lazy.compute(scheduler="sync"), whole)
+
+
+@pytest.mark.parametrize("boundary", ["one-sided", "extend", "reflect", 7.5, "nan"])
+def test_origins_are_the_cells_that_ghosts_copy(boundary: Any) -> None:
+    n, depth = 9, 4
+    cells = np.arange(-depth, n + depth)
+    found = boundaries.origins(cells, n, (boundary, boundary))
+    assert found[depth:-depth].tolist() == list(range(n))
+    if boundary in ("extend", "reflect"):
+        own = np.arange(n)
+        below = boundaries.values(own[: depth + 1], boundary, depth, 0, below=True)
+        above = boundaries.values(own[-depth - 1 :], boundary, depth, 0, below=False)
+        assert found.tolist() == [*below, *own, *above]
+    else:
+        assert (found[:depth] == -1).all()
+        assert (found[-depth:] == -1).all()
+    around = boundaries.origins(cells, n, ("periodic", "periodic"))
+    assert around.tolist() == (cells % n).tolist()

@@ -59,7 +59,7 @@ def asked(job: Job, *, checksum: bool) -> dict[str, str]:
     request = job.request
     given = sorted({**request.options, **request.own}.items())
     found = {
-        name: repr(value)
+        name: repr(_plain(value))
         for name, value in given
         if name not in ("spacing", "constant") and not isinstance(value, xr.DataArray)
     }
@@ -73,6 +73,23 @@ def asked(job: Job, *, checksum: bool) -> dict[str, str]:
         "chunks": repr({group.name: group.written for group in job.groups}),
         "checksum": repr(checksum),
     }
+
+
+def _plain(value: Any) -> Any:
+    """A value in which numbers that are equal look the same, however they were given.
+
+    Examples
+    --------
+    >>> _plain({"time": 11.0}), _plain(np.float64(0.5)), _plain(("nan", 0.0))
+    ({'time': 11}, 0.5, ('nan', 0))
+    """
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, np.generic) and value.dtype.kind in "iuf":
+        value = value.item()
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def steps(job: Job) -> list[Any]:

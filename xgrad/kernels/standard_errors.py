@@ -38,6 +38,8 @@ _LITTLE, _NOTHING = 1e-3, 1e-12
 # first: a pattern of up to so many cells is a number, which decides its place among them.
 _PATTERNS, _SHIFT, _BITS = 256, np.uint64(56), 62
 _SPREAD, _COMPLETE, _NONE = np.uint64(0x9E3779B97F4A7C15), np.uint64(0), np.uint64(1)
+# The bit that a number of more cells than bits, all missing, has too.
+_GAPPY = np.uint64(2**63)
 
 # Squares of lengths beyond these lose digits, or overflow.
 _SMALL, _LARGE = 1e-280, 1e280
@@ -165,7 +167,7 @@ def _gathered(cells: Any, here: Any, gap: Any, centre: int, y: Any, there: Any) 
         y[k] = one - middle if there[k] else 0.0
         key = key + key + np.uint64(there[k])
         here = here + gap
-    return key if missing > 0 else _COMPLETE
+    return key | _GAPPY if missing > 0 else _COMPLETE
 
 
 @compiled

@@ -96,26 +96,35 @@ def _gathered(
 
 
 @compiled
-def _of_window(
-    x: Any, own: Any, alike: Any, order: int, error: bool, y: Any, s: Any, q: Any, at: Any,
-    weights: Any, row: Any,
-) -> float:  # fmt: skip
+def _weights(
+    x: Any, own: Any, before: Any, order: int, q: Any, at: Any, weights: Any
+) -> None:  # fmt: skip
+    """Compute the weights of a window, unless they are those of the cell before."""
+    n_others = 0
+    for k in range(x.size):
+        n_others += own[k] != before[k]
+        before[k] = own[k]
+    if n_others > 0:
+        least_squares.weights(x, own, q.shape[0] - 1, order, q, at, weights)
+
+
+@compiled
+def _of_window(weights: Any, alike: Any, error: bool, y: Any, s: Any, row: Any) -> float:
     """The derivative, less that of the value of the own cell, or its standard error."""
-    if not least_squares.weights(x, own, q.shape[0] - 1, order, q, at, weights):
-        return np.nan
     total = 0.0
     if not error:
-        for k in range(x.size):
+        for k in range(weights.size):
             total += weights[k] * y[k]
         return total
     row[:] = 0.0
-    for k in range(x.size):
+    for k in range(weights.size):
         total += y[k] - y[k]  # NaN if a value is infinite
         if alike[k] >= 0:
             row[int(alike[k])] += weights[k] * s[k]
     largest, squares = 0.0, 0.0
     for one in row:
         largest = max(largest, abs(one))
+        total += 0 * one
     if largest == 0:
         return total
     for one in row:
@@ -136,7 +145,8 @@ def _of_rows(
         first = int(table[FIRST, j])
         n = int(table[LAST, j]) - first + 1
         alike = table[2 + n_steps : 2 + n_steps + n, j]
-        x, counts, y, s, own, weights, row = np.empty((7, n))
+        x, counts, y, s, own, before, weights, row = np.zeros((8, n))
+        before[:] = -1.0  # as no cell counts
         q = np.empty((size, n))
         near = table[2 : 2 + n - 1, j]
         scale = fornberg.window(near, -first, 0, np.empty(n - 1), x, 1.0)
@@ -152,7 +162,8 @@ def _of_rows(
                 missing = _gathered(values, noise, here, inner, -first, counts, y, s, own)
                 if missing < 0 or (missing > 0 and not skipna):
                     continue
-                found = _of_window(x, own, alike, order, error, y, s, q, at, weights, row)
+                _weights(x, own, before, order, q, at, weights)
+                found = _of_window(weights, alike, error, y, s, row)
                 for _ in range(order):
                     found *= scale
                 if order == 0 and not error:

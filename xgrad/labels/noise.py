@@ -6,7 +6,7 @@ unless each has its own.
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,8 @@ def check(options: Any) -> None:
             "noise of the data, in their unit, or a DataArray or the name of one for that of each "
             "cell"
         )
-    if not (math.isfinite(number) and number > 0):
+    number = number.item() if isinstance(number, np.generic) else number
+    if not 0 < number <= sys.float_info.max:
         raise ValueError(f"`sigma` is {sigma!r}; give a positive number, in the unit of the data")
     if not options.uncertainty:
         raise ValueError(

@@ -55,7 +55,7 @@ class Options:
         Per dimension; the keys are names of dimensions or of the coordinates asked for.
     window, bandwidth, polyorder, weights : mappings or single values
         Per dimension, as `boundary`: the polynomial that is fitted; see :mod:`xgrad.labels.fits`.
-    uncertainty, sigma : bool, number or quantity
+    uncertainty, sigma
         Whether standard errors are wanted, and of what noise; see :mod:`xgrad.labels.noise`.
     constant : mapping
         Per dimension, what is held constant in place of its index.

@@ -103,7 +103,8 @@ def _weighed(obj: Any, results: list[Result], options: Options) -> list[Result]:
         dim = one.variable.dims[term.axis]
         if dim not in sigma.dims:
             sigma = sigma.set_dims({dim: one.variable.sizes[dim], **sigma.sizes})
-        scheme = term.scheme._replace(fit=fit._replace(weighed=True))
+        # Integers have no missing value, but their noise may have.
+        scheme = term.scheme._replace(fit=fit._replace(weighed=True), skipna=bool(options.skipna))
         array = spread(sigma, one.variable.dims, term.operand)
         own = term._replace(scheme=scheme, sigma=Noise(array, called))
         found.append(one._replace(terms=(own,)))
@@ -173,8 +174,9 @@ def _pair(one: Result, options: Options) -> list[Result]:
     scheme = term.scheme._replace(fit=fit._replace(error=error))
     factor = None if term.factor is None else abs(term.factor)
     called = f"{one.name}_{_CALLED}"
-    links = [one.attrs.get("ancillary_variables"), called]
-    named: dict[Hashable, Any] = {"ancillary_variables": " ".join(filter(None, links))}
+    before = one.attrs.get("ancillary_variables")
+    links = [before, called] if isinstance(before, str) and before else [called]
+    named: dict[Hashable, Any] = {"ancillary_variables": " ".join(links)}
     attrs = _attributes(one, name, variable)
     if error == RESIDUALS and _leaves_the_same(term, fit):
         attrs["degrees_of_freedom"] = fit.window - fit.polyorder - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from zarr.core.sync import sync
 
 from xgrad.stores.listing import digest_of_file
 from xgrad.stores.urls import ICECHUNK, cause, is_zarr, local_path, repository_in, shown
@@ -181,7 +185,7 @@ def store_of(source: str, authorized: Collection[str] | str = ()) -> Any:
 class InSnapshot:
     """An array in a snapshot, of which the history of the repository tells what has changed.
 
-    A :class:`xgrad.stores.pieces.State`.  Nothing of the chunks is listed or read.
+    A :class:`xgrad.stores.pieces.State`.  Nothing of the chunks is read.
 
     Attributes
     ----------
@@ -191,6 +195,8 @@ class InSnapshot:
         Of the array.
     sides : mapping of hashable to int
         Cells of a chunk (a shard, if there are shards) along each dimension.
+    grid : tuple of int
+        Chunks along each dimension.
     metadata : str
         What changes the meaning of all chunks.
     """
@@ -198,6 +204,7 @@ class InSnapshot:
     url: str
     path: str
     sides: Mapping[Hashable, int]
+    grid: tuple[int, ...]
     metadata: str
 
     @classmethod
@@ -205,8 +212,9 @@ class InSnapshot:
         """That of an array; None if its chunks may be in files that no snapshot knows."""
         if array.store_path.store.session.config.virtual_chunk_containers:
             return None
-        sides = dict(zip(dims, array.shards or array.chunks, strict=True))
-        return cls(url, f"/{array.path}", sides, metadata)
+        sides = array.shards or array.chunks
+        grid = tuple(-(-n // side) for n, side in zip(array.shape, sides, strict=True))
+        return cls(url, f"/{array.path}", dict(zip(dims, sides, strict=True)), grid, metadata)
 
     def recorded(self) -> dict[str, Any]:
         """The snapshot."""
@@ -226,7 +234,9 @@ class InSnapshot:
             return 0
         if self.path in {*changes.new_arrays, *changes.deleted_arrays}:
             return None
-        changed = changes.updated_chunks.get(self.path, ())
+        changed = {tuple(index) for index in changes.updated_chunks.get(self.path, ())}
+        if self.path in changes.updated_arrays:
+            changed |= _lost(self.url, before, self.path, self.grid)
         if dim not in self.sides:
             return None if changed else cells
         axis, side = list(self.sides).index(dim), self.sides[dim]
@@ -249,6 +259,27 @@ def _changes(url: str, before: str) -> Any:
         return repository.diff(from_snapshot_id=before, to_snapshot_id=_snapshot(url))
     except icechunk.IcechunkError:
         return None
+
+
+@lru_cache(maxsize=8)
+def _lost(url: str, before: str, path: str, grid: tuple[int, ...]) -> frozenset[tuple[int, ...]]:
+    """Chunks of an earlier snapshot that a later one lacks.
+
+    An array that shrank and grew again has lost those beyond its smallest shape, which the history
+    does not tell.
+    """
+    repository, there = _opened(url, repository_in(url)[0]), np.zeros(grid, bool)
+
+    async def mark(snapshot: str, *, value: bool) -> None:
+        session = repository.readonly_session(snapshot_id=snapshot)
+        async for index in session.chunk_coordinates(path):
+            # What is beyond the grid has been refused: other dimensions must not change.
+            if all(map(operator.lt, index, grid)):
+                there[index] = value
+
+    sync(mark(before, value=True))
+    sync(mark(_snapshot(url), value=False))
+    return frozenset(tuple(map(int, index)) for index in np.argwhere(there))
 
 
 def state_of(store: Any) -> str:
