@@ -62,7 +62,9 @@ def is_repository(folder: Path) -> bool:
     >>> is_repository(Path("/"))
     False
     """
-    return all((folder / name).is_dir() for name in ("refs", "snapshots"))
+    # The second version of the format has a file `repo` in place of the folder `refs`.
+    branches = (folder / "refs").is_dir() or (folder / "repo").is_file()
+    return branches and (folder / "snapshots").is_dir()
 
 
 def has_references(path: Path | None) -> bool:
@@ -164,7 +166,7 @@ def store_of(source: str, authorized: Collection[str] | str = ()) -> Any:
             "chunks begin, such as 'file:///data/'"
         )
     with _in_words(source):
-        repository = _opened(source, place, dict.fromkeys(given))
+        repository = _opened(source, place, given)
         containers = list(repository.config.virtual_chunk_containers or {})
         session = repository.readonly_session(snapshot_id=version.removeprefix("snapshot:"))
         refused = sorted({*containers} - {*given})
@@ -319,7 +321,16 @@ def _require_one_meaning(source: str, place: str) -> None:
         )
 
 
-def _opened(source: str, place: str, allowed: dict[str, Any] | None = None) -> Any:
+def _access(begins: str) -> Any:
+    """What Icechunk takes for credentials of virtual chunks: None is those of the environment."""
+    import icechunk  # noqa: PLC0415
+
+    # From 2.3 on None is deprecated where there are no credentials; 1 has only None.
+    kinds = {"file": "LocalFileSystemAccess", "http": "HttpAccess", "https": "HttpAccess"}
+    return getattr(icechunk.credentials, kinds.get(begins.partition("://")[0], ""), None)
+
+
+def _opened(source: str, place: str, authorized: Iterable[str] = ()) -> Any:
     """A repository.  One that does not exist is not made."""
     path = local_path(source)
     own = storage("source", f"{ICECHUNK}{place}")
@@ -327,6 +338,7 @@ def _opened(source: str, place: str, allowed: dict[str, Any] | None = None) -> A
 
     # Icechunk would make the folder that it looks into.
     if (path is None or path.is_dir()) and icechunk.Repository.exists(own):
+        allowed = {begins: _access(begins) for begins in authorized} or None
         return icechunk.Repository.open(own, authorize_virtual_chunk_access=allowed)
     if path is None or not path.exists():
         raise FileNotFoundError(f"`source` {shown(source)!r} does not exist")
