@@ -74,3 +74,11 @@ def test_cells_are_taken_from_the_parts_that_have_them(in_lanes: bool) -> None:
         fetch(Source(flats, layout), in_lanes, plane, lane, out)
         expected = beyond[4, :, start + 3 :] if in_lanes else beyond[start + 3, :, 1:]
         np.testing.assert_array_equal(out, expected[:, :2])
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-80, 1e80, 1e300])
+def test_steps_whose_products_underflow_or_overflow_are_not_monotonic(scale: float) -> None:
+    z = np.arange(6.0)[:, np.newaxis] * [1.0, scale]
+    good, sign, _ = prepared(np.sin(z / z[-1]), z)
+    assert not good
+    np.testing.assert_array_equal(sign, [1, np.nan])

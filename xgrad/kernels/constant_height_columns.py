@@ -27,6 +27,10 @@ COUNT, PLANE, LEVEL, LANE = 0, 1, 2, 3
 # Cells whose polynomials are made at once: they stay in the fastest cache.
 _AT_ONCE = 512
 
+#: Levels nearer to each other or farther apart than this are not in order: divided differences, by
+#: products of three distances, would underflow to plausible numbers.
+NEAREST, FARTHEST = 1e-75, 1e75
+
 
 class Source(NamedTuple):
     """Cells of a tile and beside it, of shape (planes, levels, lanes), wherever they are in memory.
@@ -140,7 +144,7 @@ def _slopes(columns: Any, first: int, last: int) -> int:
         h = z[above + j] - z[here + j]
         slope = (f[above + j] - f[here + j]) / h
         slopes[here + j] = slope
-        flaws += not (h > 0 and h < np.inf and slope == slope)  # noqa: PLR0124  false for NaN
+        flaws += not (h > NEAREST and h < FARTHEST and slope == slope)  # noqa: PLR0124  false for NaN
     return flaws
 
 
@@ -150,7 +154,7 @@ def _find_flaws(z: Any, f: Any, flaws: Any) -> None:
     for k in range(z.shape[0] - 1):
         for i in range(z.shape[1]):
             h, rise = z[k + 1, i] - z[k, i], f[k + 1, i] - f[k, i]
-            flaws[i] += not (h > 0 and h < np.inf and rise == rise)  # noqa: PLR0124  false for NaN
+            flaws[i] += not (h > NEAREST and h < FARTHEST and rise == rise)  # noqa: PLR0124  false for NaN
 
 
 @compiled
@@ -213,7 +217,8 @@ def _ends(column: Any, sign: Any) -> Any:
             for k in range(z.size):
                 column[odd, k] = -column[odd, k]
     for k in range(first, last):
-        if not z[k + 1] > z[k]:
+        h = z[k + 1] - z[k]
+        if not (h > NEAREST and h < FARTHEST):
             sign[0] = np.nan
     return first, last
 

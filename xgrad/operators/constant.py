@@ -19,6 +19,8 @@ from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.operators.direction import Direction
 
+_NOT_MONOTONIC = "is not strictly monotonic, or has a missing value inside"
+
 
 class Constant(NamedTuple):
     """What is held constant along a dimension.
@@ -264,33 +266,39 @@ def words(variable: xr.Variable, dims: Iterable[Hashable], options: Options) -> 
 
 def _complain(one: Constant, refuse: bool) -> None:
     """Refuse, or warn of, heights in memory that are not monotonic in some columns."""
-    where = _first_bad(one)
+    fault, where = _first_bad(one)
     if refuse:
         raise CoordinateError(
-            f"`constant` for {one.dim!r}: {one.name!r} is not strictly monotonic, or has a missing "
-            f"value inside, in the column {where}; correct it, or give `validate=False` to get NaN "
-            "in such columns"
+            f"`constant` for {one.dim!r}: {one.name!r} {fault}, in the column {where}; correct it, "
+            "or give `validate=False` to get NaN in such columns"
         )
     warn(
-        f"`constant` for {one.dim!r}: {one.name!r} is not strictly monotonic, or has a missing "
-        f"value inside, in columns such as {where}: derivatives there are NaN",
+        f"`constant` for {one.dim!r}: {one.name!r} {fault}, in columns such as {where}: "
+        "derivatives there are NaN",
         CoordinateWarning,
     )
 
 
-def _first_bad(one: Constant) -> str:
-    """The first column that is not strictly monotonic, in words."""
+def _first_bad(one: Constant) -> tuple[str, str]:
+    """What is wrong with the first column that is not strictly monotonic, and where it is."""
     others = [dim for dim in one.heights.dims if dim != one.dim]
     columns = one.heights.transpose(*others, one.dim).values
     for index in np.ndindex(columns.shape[:-1]):
-        if not _is_good(columns[index]):
-            return ", ".join(f"{dim}={k}" for dim, k in zip(others, index, strict=True))
-    return "where data are missing"
+        if fault := _fault(columns[index]):
+            return fault, ", ".join(f"{dim}={k}" for dim, k in zip(others, index, strict=True))
+    return _NOT_MONOTONIC, "where data are missing"
 
 
-def _is_good(column: AnyArray) -> bool:
+def _fault(column: AnyArray) -> str:
+    """What is wrong with a column; empty if nothing is."""
+    from xgrad.kernels.constant_height_columns import FARTHEST, NEAREST  # noqa: PLC0415  numba
+
     there = np.flatnonzero(np.isfinite(column))
     if there.size < 2:
-        return True
+        return ""
     steps = np.diff(column[there[0] : there[-1] + 1].astype(np.float64))
-    return bool((steps > 0).all() or (steps < 0).all())
+    if not ((steps > 0).all() or (steps < 0).all()):
+        return _NOT_MONOTONIC
+    if abs(steps).min() > NEAREST and abs(steps).max() < FARTHEST:
+        return ""
+    return f"has steps below {NEAREST} or above {FARTHEST}, which is beyond its arithmetic"
