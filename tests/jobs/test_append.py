@@ -41,6 +41,16 @@ UNEVEN = np.cumsum(np.random.default_rng(1).random(32) + 0.1)
 DATES = np.datetime64("2000-01-01", "s") + np.arange(32) * np.timedelta64(21600, "s")
 AROUND: Any = {"boundary": {"time": "periodic"}, "period": {"time": 1000.0}}
 
+HEIGHTS = {"constant": {"y": "height"}}
+LEVELS = data(EVEN)  # those of a model, whose surface varies in time
+LEVELS = LEVELS.assign_coords(
+    y=("y", np.linspace(-1.0, 0.0, LEVELS.sizes["y"]),
+       {"standard_name": "ocean_sigma_coordinate",
+        "formula_terms": "sigma: y eta: eta depth: depth"}),
+    depth=("x", np.linspace(50.0, 90.0, LEVELS.sizes["x"])),
+    eta=(("time", "x"), LEVELS.u.values[:, 0].astype("f8") / 100),
+)  # fmt: skip
+
 # Cases, and whether anything but the field that does not change in time can be reused.
 CASES: dict[str, tuple[Case, bool]] = {
     "uneven": (Case(data(UNEVEN), (21, 30, 32)), True),
@@ -56,6 +66,15 @@ CASES: dict[str, tuple[Case, bool]] = {
     ),
     "columns": (
         Case(data(EVEN), (24, 32), along="y", options={"spacing": {"y": "height"}}), True
+    ),
+    "heights": (Case(data(EVEN)[["u"]], (24, 32), along="x", options=HEIGHTS), True),
+    "heights that do not change": (
+        Case(LEVELS.assign_coords(height=LEVELS.height[0].variable), (24, 32),
+             along=["time", "x"], options=HEIGHTS), True
+    ),
+    "formula_terms": (
+        Case(LEVELS[["u"]].drop_vars("height"), (24, 32), along="x",
+             options={"constant": {"y": "formula_terms"}}), False
     ),
     "chunks of a cell": (
         Case(data(UNEVEN), (24, 25), chunks={"time": 1}, along="time", options={"accuracy": 6}),

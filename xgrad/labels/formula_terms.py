@@ -105,21 +105,21 @@ def decoded(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> xr.DataArray:
             f"terms {missing} of {kind!r}; add them to the attribute, or give the heights as a "
             "DataArray"
         )
-    _require_same_units(dim, {one: terms[one] for one in _ADDED[called] if one in needed})
-    found = formula(terms)
-    attrs = {"units": terms["ps"].attrs.get("units", units) if called == "pressure" else units}
+    given = _units(dim, {one: terms[one] for one in _ADDED[called] if one in needed})
+    found, attrs = formula(terms), {"units": given or units}
     made: xr.DataArray = found.drop_vars([one for one in found.coords if one not in found.dims])
     return made.rename(called).drop_attrs(deep=False).assign_attrs(attrs, positive=positive)
 
 
-def _require_same_units(dim: Hashable, added: _Terms) -> None:
-    """Refuse to add up terms in different units, unless they are not given."""
+def _units(dim: Hashable, added: _Terms) -> str | None:
+    """The unit of terms that are added up, if it is given: they must have the same one."""
     given = {key: str(term.attrs["units"]) for key, term in added.items() if "units" in term.attrs}
     if len({as_one(text) for text in given.values()}) > 1:
         raise CoordinateError(
             f"`constant` for {dim!r} is 'formula_terms', but its terms have different units, "
             f"{given}; convert them to the same one"
         )
+    return next(iter(given.values()), None)
 
 
 def _coordinate(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> tuple[Hashable, str]:

@@ -66,7 +66,7 @@ def resolved(
     CoordinateError, TypeError, ValueError
         If nothing can be held constant.
     """
-    if options.constant is None:
+    if not options.constant:
         return options
     found = {}
     for dim, value in options.constant.items():
