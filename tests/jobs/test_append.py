@@ -74,7 +74,7 @@ CASES: dict[str, tuple[Case, bool]] = {
     ),
     "formula_terms": (
         Case(LEVELS[["u"]].drop_vars("height"), (24, 32), along="x",
-             options={"constant": {"y": "formula_terms"}}), False
+             options={"constant": {"y": "formula_terms"}}), True
     ),
     "chunks of a cell": (
         Case(data(UNEVEN), (24, 25), chunks={"time": 1}, along="time", options={"accuracy": 6}),
@@ -99,7 +99,7 @@ CASES: dict[str, tuple[Case, bool]] = {
 
 
 # What the quick profile has; the others are much the same.
-QUICK = ("uneven", "no longer even", "shards")
+QUICK = ("uneven", "no longer even", "shards", "heights")
 
 
 @pytest.mark.parametrize(
@@ -234,6 +234,20 @@ def test_what_changed_otherwise_is_named_and_refused(what: str, folder: Path) ->
 
 
 @pytest.mark.thorough  # twenty kills are below; tests/jobs/test_kills.py has the crash rule
+def test_old_values_of_what_heights_are_made_of_are_refused(tmp_path: Path) -> None:
+    case, source, target = CASES["formula_terms"][0], tmp_path / "in.zarr", tmp_path / "out.zarr"
+    write(case, source, 0, 24)
+    job(case, source, target)
+    write(case, source, 24, 32)
+    array: Any = zarr.open_group(source)["eta"]
+    array[3] = np.asarray(array[3]) + 0.5
+    with pytest.raises(ValueError, match=r"values of 'eta' in `source` have changed.*`overwrite`"):
+        job(case, source, target, append="time")
+    job(case, source, target, overwrite=True)
+    job(case, source, tmp_path / "full.zarr")
+    require_same(target, tmp_path / "full.zarr")
+
+
 def test_a_killed_append_goes_on(folder: Path) -> None:
     source, target = folder / "in.zarr", folder / "out.zarr"
     before = tree(target)

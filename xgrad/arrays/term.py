@@ -63,6 +63,8 @@ class Held(NamedTuple):
         Name of the coordinate.
     complain : callable or None
         Called if some columns are not strictly monotonic; these become NaN.
+    made_of : tuple of hashable
+        Names of the variables that the array is made of.
     """
 
     array: Any
@@ -70,6 +72,7 @@ class Held(NamedTuple):
     by: str = "interpolation"
     name: Hashable = None
     complain: Callable[[], None] | None = None
+    made_of: tuple[Hashable, ...] = ()
 
     @property
     def bare(self) -> Held:

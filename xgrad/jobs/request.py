@@ -252,7 +252,8 @@ class Job:
         alongs = [step.along for one in self.results for term in one.terms for step in term.chain]
         named = dict.fromkeys(along.name for along in alongs if isinstance(along, Positions))
         steps = [step for one in self.results for term in one.terms for step in term.chain]
-        named |= dict.fromkeys(step.held.name for step in steps if step.held is not None)
+        held = [step.held for step in steps if step.held is not None]
+        named |= dict.fromkeys(name for one in held for name in one.made_of)
         return [*own, *(name for name in named if name in self.data.variables)]
 
     @cached_property

@@ -111,6 +111,18 @@ def decoded(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> xr.DataArray:
     return made.rename(called).drop_attrs(deep=False).assign_attrs(attrs, positive=positive)
 
 
+def names_of(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> tuple[Hashable, ...]:
+    """Names of the terms of the levels along a dimension.
+
+    Examples
+    --------
+    >>> attrs = {"formula_terms": "sigma: lev ps: ps ptop: top"}
+    >>> names_of(xr.DataArray([1.0, 2.0], {"lev": ("lev", [0.5, 1.0], attrs)}, "lev"), "lev")
+    ('lev', 'ps', 'top')
+    """
+    return tuple(_pairs(_coordinate(obj, dim)[1]).values())
+
+
 def _units(dim: Hashable, added: _Terms) -> str | None:
     """The unit of terms that are added up, if it is given: they must have the same one."""
     given = {key: str(term.attrs["units"]) for key, term in added.items() if "units" in term.attrs}
@@ -134,10 +146,15 @@ def _coordinate(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> tuple[Hashable
     )
 
 
+def _pairs(text: str) -> dict[str, str]:
+    """Names of variables by those of the terms."""
+    words = text.replace(":", " ").split()
+    return dict(zip(words[::2], words[1::2], strict=False))
+
+
 def _terms(obj: xr.DataArray | xr.Dataset, text: str) -> dict[str, xr.DataArray]:
     """The terms by their names in the formula, in small letters."""
-    words = text.replace(":", " ").split()
-    pairs = dict(zip(words[::2], words[1::2], strict=False))
+    pairs = _pairs(text)
     known = obj.coords if isinstance(obj, xr.DataArray) else obj.variables
     lost = [name for name in pairs.values() if name not in known]
     if lost:

@@ -153,8 +153,7 @@ def _check(coords: Sequence[xr.DataArray], place: Place | None, options: Options
                 "edges are meant"
             )
     if len(coords) != len(dims):
-        own = f"{{{dims[0]!r}: {names[0]!r}}}"
-        alone = f"{dims[0]!r} with `spacing={own}`, and `constant={own}` to hold it along others"
+        alone = f"a dimension with `spacing={{{dims[0]!r}: {names[0]!r}}}`"
         other = alone if place is None else f"dimensions among {dims}"
         raise CoordinateError(
             f"`dim` names {list(names)} with dimensions {dims}: {len(dims)} coordinates are needed "
