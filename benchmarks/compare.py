@@ -1,7 +1,7 @@
 """Side-by-side tables of xgrad and its peers, all from one run.
 
 ``python -m benchmarks.compare [--store-size 1.6GB] [memory] [options] [store] [derived]
-[vorticity] [curved] [height] [larger] [graphs] [waiting] [chunks] [tasks] [start]``: needs
+[vorticity] [curved] [height] [fits] [larger] [graphs] [waiting] [chunks] [tasks] [start]``: needs
 ``pip install -e ".[benchmarks]"``.  Every figure is the median of several rounds in which the
 contenders take turns, so that a slow minute of the machine affects them all.
 """
@@ -27,7 +27,7 @@ import numpy as np
 import zarr
 from dask.utils import parse_bytes
 
-from benchmarks import constant_height, curved_grids, larger, vorticity_job
+from benchmarks import constant_height, curved_grids, fits, larger, vorticity_job
 from benchmarks.contenders import (
     CONTENDERS,
     DERIVED,
@@ -45,7 +45,9 @@ from xgrad.workers.dispatch import drive
 SHAPE = (128, 256, 256)
 
 
-def medians(jobs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+def medians(
+    jobs: dict[str, Callable[[], Any]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Median milliseconds of each job, over rounds in a new order each.
 
     In a round each job runs three times and its best counts: how fast the system provides memory
@@ -57,9 +59,9 @@ def medians(jobs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]
         for name in order.sample(list(jobs), len(jobs)):
             times = []
             for _ in range(3):
-                start = time.perf_counter()
+                start = clock()
                 jobs[name]()
-                times.append(1000 * (time.perf_counter() - start))
+                times.append(1000 * (clock() - start))
             taken[name].append(min(times))
     return {name: statistics.median(times) for name, times in taken.items()}
 
@@ -303,6 +305,28 @@ def at_constant_height(rounds: int) -> None:
             row(str(cells), what, f"{peak / n_bytes:.1f}")
 
 
+def fitted(rounds: int) -> None:
+    """Processor time and peak memory of fits to 11 cells, without and with missing cells."""
+    row("axis", "plain, ms of processors", "fit / plain", "savgol_filter / fit",
+        "1 % missing / fit", "10 % missing / fit")  # fmt: skip
+    row(*["---"] * 6)
+    for dim in fits.DIMS:
+        took = medians(fits.contenders(SHAPE, dim), rounds, time.process_time)
+        fit = took["fit"]
+        row(dim, f"{took['plain']:.1f}", f"{fit / took['plain']:.1f}",
+            *(f"{took[name] / fit:.1f}" for name in ("savgol_filter", "1%", "10%")))  # fmt: skip
+    print()
+    row("peak over base, MB", *fits.OPTIONS)
+    row(*["---"] * (1 + len(fits.OPTIONS)))
+    for where in ("memory", "dask"):
+        peaks = []
+        for what in fits.OPTIONS:
+            command = [sys.executable, "-m", "benchmarks.fits", where, what]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            peaks.append(f"{json.loads(done.stdout)['MB']:.0f}")
+        row(where, *peaks)
+
+
 def larger_than_memory(rounds: int) -> None:
     """Seconds and memory of lazy gradients, and memory for four times as many chunks of 2 MB."""
     row("1024 chunks, 2 threads", "who", "seconds", "of xarray's", "peak over base, MB",
@@ -451,8 +475,8 @@ def main() -> None:
         "tables",
         nargs="*",
         default=[],
-        help="memory, options, store, derived, vorticity, curved, height, larger, graphs, waiting, "
-        "chunks, tasks, start",
+        help="memory, options, store, derived, vorticity, curved, height, fits, larger, graphs, "
+        "waiting, chunks, tasks, start",
     )
     parser.add_argument("--store-size", type=parse_bytes, default="1.6GB")
     parser.add_argument("--rounds", type=int, default=7)
@@ -466,6 +490,7 @@ def main() -> None:
         "vorticity": lambda: vorticity_on_a_store(options.rounds),
         "curved": lambda: on_curved_grids(options.rounds),
         "height": lambda: at_constant_height(options.rounds),
+        "fits": lambda: fitted(options.rounds),
         "larger": lambda: larger_than_memory(options.rounds),
         "graphs": lambda: with_many_chunks(options.rounds),
         "waiting": lambda: waiting(options.rounds),

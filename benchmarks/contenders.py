@@ -168,5 +168,5 @@ CONTENDERS: dict[str, Contender] = {
 
 
 def versions() -> str:
-    names = ["xgrad", "numpy", "xarray", "dask", "zarr", "numba", "metpy", "findiff"]
+    names = ["xgrad", "numpy", "xarray", "dask", "zarr", "numba", "metpy", "findiff", "scipy"]
     return ", ".join(f"{name} {version(name)}" for name in names)

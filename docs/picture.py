@@ -8,14 +8,12 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-import matplotlib as mpl
+from matplotlib import pyplot as plt
 
 DOCS = Path(__file__).parent
 PICTURE = DOCS / "images" / "fronts.png"
 
 if __name__ == "__main__":
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
+    plt.switch_backend("Agg")
     plt.show = lambda: plt.savefig(PICTURE)
     runpy.run_path(str(DOCS.parent / "examples" / "fronts.py"))

@@ -27,7 +27,8 @@ light = xr.DataArray(rng.normal(0, 0.0002, tuple(cells.values())), axes, list(ce
 middles = itertools.product([2.4, 6.0, 9.6], [2.0, 5.6, 9.2], [2.0, 5.6, 9.2])
 centres = np.array(list(middles)) + rng.uniform(-0.4, 0.4, (27, 3))
 for z, y, x in centres:
-    light += np.exp(-((light.z - z) ** 2 + (light.y - y) ** 2 + (light.x - x) ** 2) / (2 * 0.5**2))
+    away = (light.z - z) ** 2 + (light.y - y) ** 2 + (light.x - x) ** 2
+    light += np.exp(-away / (2 * 0.5**2))
 
 # %%
 # In chunks, the Laplacian is one task per chunk.

@@ -64,9 +64,8 @@ for name, gradient in gradients.items():
 
 fig, axs = plt.subplots(1, 3, figsize=(12, 4), sharey=True, layout="constrained")
 for ax, name in zip(axs, ["mean heights", "own heights"], strict=False):
-    filled = ax.contourf(
-        np.broadcast_to(x, t.shape), z, 1000 * gradients[name], np.arange(0, 61, 4), cmap="viridis"
-    )
+    across, levels = np.broadcast_to(x, t.shape), np.arange(0, 61, 4)
+    filled = ax.contourf(across, z, 1000 * gradients[name], levels, cmap="viridis")
     ax.plot(x, z[::3].T, color="white", linewidth=0.5)
     ax.fill_between(x, -h, -4000, color="0.6")
     ax.set(title=f"dT/dz, {name}", xlabel="x (km)")

@@ -139,7 +139,7 @@ class _OneLine(click.Group):
             raise click.ClickException(_in_its_words(text, ctx.invoked_subcommand)) from error
 
 
-class _Sizes(click.ParamType[Any]):
+class _Sizes(click.ParamType):  # type: ignore[type-arg]  # old versions have no type argument
     """``time=24,latitude=181`` as pairs."""
 
     name = "DIM=CELLS,…"
@@ -154,7 +154,7 @@ class _Sizes(click.ParamType[Any]):
         return sizes
 
 
-class _PerDim(click.ParamType[Any]):
+class _PerDim(click.ParamType):  # type: ignore[type-arg]
     """``DIM=VALUE``, with a number or a name as value; without ``DIM=``, for all dimensions."""
 
     name = "DIM=VALUE"
@@ -166,11 +166,11 @@ class _PerDim(click.ParamType[Any]):
         dim, separator, rest = str(value).rpartition("=")
         if not rest or (separator and not dim) or not (separator or self.for_all):
             self.fail(f"{value!r} is not of the form DIM=VALUE", param, ctx)
-        values = [self._number(one) for one in (rest.split(",") if self.pairs else [rest])]
+        values = [self.number(one) for one in (rest.split(",") if self.pairs else [rest])]
         return dim, values[0] if len(values) == 1 else tuple(values)
 
     @staticmethod
-    def _number(text: str) -> float | str:
+    def number(text: str) -> float | str:
         try:
             # "nan" is the name of a boundary, not a number.
             return text if text == "nan" else float(text)
@@ -178,7 +178,7 @@ class _PerDim(click.ParamType[Any]):
             return text
 
 
-class _Component(click.ParamType[Any]):
+class _Component(click.ParamType):  # type: ignore[type-arg]
     """``longitude=u``: a dimension, and the variable that points along it."""
 
     name = "DIM=VAR"
@@ -210,7 +210,7 @@ def _mapping(option: str, given: tuple[tuple[str, Any], ...]) -> Any:
     return _each_once(option, given)
 
 
-class _OpenOption(click.ParamType[Any]):
+class _OpenOption(click.ParamType):  # type: ignore[type-arg]
     """``KEY=VALUE``, with a value of JSON or Python, or a text."""
 
     name = "KEY=VALUE"
@@ -225,7 +225,7 @@ class _OpenOption(click.ParamType[Any]):
         return key, text
 
 
-class _Bytes(click.ParamType[Any]):
+class _Bytes(click.ParamType):  # type: ignore[type-arg]
     """``1GB``, ``500 MiB`` or a number of bytes."""
 
     name = "SIZE"
@@ -261,7 +261,7 @@ _READ_AS: dict[str, dict[str, Any]] = {
         name: {"type": _PerDim(for_all=True), "metavar": f"[DIM=]{value}"} | _REPEATED
         for name, value in zip(PER_DIM, ("CELLS", "LENGTH", "ORDER", "KIND"), strict=True)
     },
-    "sigma": {"type": float, "metavar": "NUMBER"},
+    "sigma": {"type": _PerDim.number, "metavar": "NUMBER|VARIABLE"},
     "period": {"type": _PerDim(), "multiple": True},
     "constant": {"type": _Component(), "multiple": True},
     "datetime_unit": {"metavar": "UNIT"},

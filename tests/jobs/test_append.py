@@ -34,6 +34,7 @@ from tests.jobs.growing import (
 from tests.jobs.helpers import finished, kill_when, seeded
 from xgrad.jobs.api import plan_to_zarr, to_zarr
 from xgrad.stores import on_object_store
+from xgrad.stores.workplace import RECORD
 
 EVEN = np.arange(32) * 2.0
 BENT = np.where(EVEN > 50, EVEN + 0.7, EVEN)
@@ -186,7 +187,7 @@ def _shorter(folder: Path) -> None:
 
 
 def _made_by_hand(folder: Path) -> None:
-    zarr.open_group(folder / "out.zarr").attrs["xgrad_job"] = "mine"
+    zarr.open_group(folder / "out.zarr").attrs[RECORD] = "mine"
 
 
 def _result(folder: Path) -> None:

@@ -104,6 +104,21 @@ def test_polynomials_are_exact_with_random_gaps(window: int) -> None:
     assert there.sum() > 0.95 * (~np.isnan(f)).sum()
 
 
+@pytest.mark.parametrize("even", [True, False])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_fit_does_not_depend_on_those_beside_it(even: bool, axis: int) -> None:
+    rng = np.random.default_rng(axis)
+    f = rng.normal(size=(17, 18, 19))
+    f[rng.random(f.shape) < 0.3] = np.nan
+    steps = np.ones(f.shape[axis] - 1) if even else rng.random(f.shape[axis] - 1) + 0.3
+    scheme = Scheme(skipna=True, fit=Fit(3, 2))
+    together = np.moveaxis(fitted(f, steps, axis, scheme), axis, 0)
+    columns = np.moveaxis(f, axis, 0)
+    for i, k in np.ndindex(columns.shape[1:]):
+        alone = fitted(np.ascontiguousarray(columns[:, i, k]), steps, 0, scheme)
+        assert same_bits(together[:, i, k], alone)
+
+
 def test_a_scheme_with_a_fit_decides_the_kind() -> None:
     assert kind_of(Scheme(fit=Fit(4, 3))) is Tabled
     assert kind_of(Scheme(fit=Fit(4, 3), skipna=True)) is Fitted

@@ -12,6 +12,7 @@ import xarray as xr
 from xgrad.labels import noise
 from xgrad.labels.options import Options
 
+UNITS = pint.UnitRegistry(force_ndarray_like=True)  # as that of pint-xarray
 DATA = xr.Variable("x", [1.0], {"units": "m"})
 
 
@@ -21,8 +22,8 @@ DATA = xr.Variable("x", [1.0], {"units": "m"})
         (0, "give a positive number"),
         (-1.0, "give a positive number"),
         (np.nan, "give a positive number"),
+        (10**400, "give a positive number"),
         (True, "is a bool; give one number"),
-        ("0.1", "is a str; give one number"),
         ([0.1], "is a list; give one number"),
         (1j, "is a complex; give one number"),
         (np.timedelta64(1, "s"), "give one number"),
@@ -34,7 +35,9 @@ def test_a_sigma_is_a_positive_number(sigma: Any, message: str) -> None:
         Options(window=5, uncertainty=True, sigma=sigma)
 
 
-@pytest.mark.parametrize("sigma", [1, 0.5, np.float32(0.5), np.int8(2), pint.Quantity(1, "m")])
+@pytest.mark.parametrize(
+    "sigma", [1, 0.5, np.float32(0.5), np.int8(2), pint.Quantity(1, "m"), UNITS.Quantity(1, "m")]
+)
 def test_any_positive_number_does(sigma: Any) -> None:
     options = Options(window=5, uncertainty=True, sigma=sigma)
     assert noise.kind_of(options, DATA, "data") == getattr(sigma, "magnitude", sigma)
@@ -46,6 +49,13 @@ def test_a_quantity_is_converted_to_the_unit_of_the_data() -> None:
     options = Options(window=5, uncertainty=True, sigma=pint.Quantity(20, "K"))
     with pytest.raises(ValueError, match="but the unit of data is 'm'"):
         noise.kind_of(options, DATA, "data")
+
+
+def test_a_sigma_of_degrees_is_a_difference() -> None:
+    options = Options(window=5, uncertainty=True, sigma=pint.Quantity(0.5, "degC"))
+    for units, expected in (("K", 0.5), ("degC", 0.5), ("degF", 0.9)):
+        data = xr.Variable("x", [1.0], {"units": units})
+        assert noise.kind_of(options, data, "data") == pytest.approx(expected)
 
 
 def test_without_a_sigma_the_residuals_tell() -> None:

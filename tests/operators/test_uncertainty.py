@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import pint
 import pytest
@@ -14,6 +15,7 @@ from scipy import stats
 
 import xgrad
 from tests.command import Session
+from tests.engines import WITH_CUBED, lazy
 from tests.helpers import nothing_computed, same_bits
 
 
@@ -179,6 +181,17 @@ def test_units_and_names_are_those_of_a_standard_error() -> None:
     assert list(found.fdgrad.gradient("t")) == ["ddf_dt_dt"]
 
 
+@pytest.mark.parametrize("link", ["flag", ["flag"], "other flag", ""])
+def test_a_fit_names_its_standard_error_beside_what_else_is_there(link: Any) -> None:
+    f = noisy(30).assign_attrs(ancillary_variables=link)
+    alone = f.fdgrad.smooth("t", window=7, uncertainty=True)
+    assert alone.f.attrs["ancillary_variables"] == "f_standard_error"
+    beside = f.to_dataset().assign(flag=("t", np.arange(30)))
+    found = beside.fdgrad.smooth("t", window=7, uncertainty=True).f.attrs["ancillary_variables"]
+    names = "flag f_standard_error" if "flag" in str(link).split() else "f_standard_error"
+    assert found == names
+
+
 def test_quantities_give_quantities() -> None:
     registry = pint.get_application_registry()
     f = noisy(30).drop_attrs()
@@ -226,9 +239,9 @@ def test_quantities_give_quantities() -> None:
             "`sigma` is inf; give a positive number",
         ),
         (
-            {"window": 7, "sigma": "0.2", "uncertainty": True},
+            {"window": 7, "sigma": [0.2], "uncertainty": True},
             {"window": 7, "sigma": 1, "uncertainty": True},
-            "`sigma` is a str; give one number",
+            "`sigma` is a list; give one number",
         ),
     ],
 )  # fmt: skip
@@ -273,7 +286,7 @@ def test_what_has_no_single_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="the data have no name"):
         f.rename(None).fdgrad.smooth("t", window=7, uncertainty=True)
     high = f.assign_coords(z=f + 20 * f.y)
-    with pytest.raises(ValueError, match="leave out `uncertainty` or `constant`"):
+    with pytest.raises(ValueError, match="leave out both, or `constant`"):
         high.fdgrad.gradient("t", window=7, uncertainty=True, constant={"y": "z"})
     both = xr.Dataset({"f": f, "f_standard_error": f})
     with pytest.raises(ValueError, match="two results would be called 'f_standard_error'"):
@@ -302,6 +315,166 @@ def test_integers_are_numbers() -> None:
     assert same_bits(found.df_dt_standard_error.values, expected.df_dt_standard_error.values)
 
 
+def noise_of(f: xr.DataArray, *dims: str, seed: int = 2) -> xr.DataArray:
+    """A standard deviation for each cell along some dimensions."""
+    shape = [f.sizes[dim] for dim in dims]
+    values = np.random.default_rng(seed).uniform(0.1, 2.0, shape)
+    return xr.DataArray(values, {dim: f[dim] for dim in dims}, dims, "f_error", {"units": "K"})
+
+
+def test_with_noise_of_each_cell_intervals_cover_the_truth_in_95_percent_of_series() -> None:
+    x = positions(30)
+    line = np.polynomial.Polynomial([1.0, -2.0, 0.5], [x[0], x[-1]])
+    own = noise_of(xr.DataArray(x, {"x": x}, "x"), "x").drop_attrs()
+    f = own.copy(data=line(x)) + own * made_up(lambda x: 0 * x, x, 1.0)
+    plain: Any = {"window": 9, "polyorder": 2}
+    for weights in ("uniform", "tricube"):
+        options = plain | {"weights": weights, "uncertainty": True, "sigma": own}
+        found = f.rename("f").fdgrad.gradient("x", **options)
+        truth = xr.DataArray(line.deriv()(x), dims="x")
+        shares = 100 * (abs(found.df_dx - truth) <= 1.96 * found.df_dx_standard_error).mean(
+            "series"
+        )
+        assert (abs(shares - 95) <= 1).all()
+    # No other weights have less scatter.
+    best, other = (
+        f.rename("f").fdgrad.derivative("x", **one).std("series")
+        for one in (plain | {"sigma": own}, plain)
+    )
+    assert (best < other * 1.02).all()
+    assert float(best.mean()) < 0.8 * float(other.mean())
+
+
+def test_equal_noise_weighs_nothing() -> None:
+    f = noisy(40, 3)
+    for options in ({"window": 9}, {"window": 9, "weights": "tricube"}, {"bandwidth": 7.0}):
+        one = f.fdgrad.gradient("t", uncertainty=True, sigma=0.3, **options)
+        each = f.fdgrad.gradient("t", uncertainty=True, sigma=xr.full_like(f, 0.3), **options)
+        for name in one:
+            assert np.allclose(each[name], one[name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("dims", [("t",), ("t", "y", "x"), ("y",), ("x", "t"), ()])
+def test_chunks_change_no_bit_of_weighed_fits(dims: tuple[str, ...]) -> None:
+    f = noisy(23, 3, 4)
+    f = f.where(np.random.default_rng(1).random(f.shape) > 0.1)
+    own = noise_of(f, *dims)
+    for options in (
+        {"window": 7, "skipna": True}, {"bandwidth": 5.0, "validate": False},
+        {"window": 7, "boundary": "reflect"}, {"window": 5, "boundary": 1.0, "polyorder": 1},
+        {"window": 7, "boundary": "periodic", "period": {"t": f.t.values[-1] + 0.1}},
+    ):  # fmt: skip
+        whole = f.fdgrad.gradient("t", sigma=own, uncertainty=True, **options)
+        if "skipna" in options:
+            assert (whole.df_dt.isnull() == whole.df_dt_standard_error.isnull()).all()
+        alone = f.fdgrad.gradient("t", sigma=own, **options)
+        assert same_bits(alone.df_dt.values, whole.df_dt.values)
+        for halo, (one, other) in itertools.product(("shared", "reread"), (
+            (f.chunk(t=1), own), (f.chunk(t=4, y=2), own), (f, own.chunk()),
+            (f.chunk(t=5), own.chunk()), (f.chunk(t=4, x=1), own.chunk(dict.fromkeys(dims, 2))),
+        )):  # fmt: skip
+            with nothing_computed(), dask.config.set({"xgrad.halo": halo}):
+                lazy = one.fdgrad.gradient("t", sigma=other, uncertainty=True, **options)
+            for name in whole:
+                assert same_bits(lazy[name].values, whole[name].values)
+
+
+def test_noise_may_be_a_variable_or_a_coordinate() -> None:
+    f = noisy(30, 2)
+    own = noise_of(f, "t")
+    expected = f.fdgrad.gradient("t", window=7, sigma=own, uncertainty=True)
+    ds = xr.Dataset({"f": f, "f_error": own})
+    for one in (ds, ds.set_coords("f_error"), f.assign_coords(f_error=own)):
+        found = one.fdgrad.gradient("t", window=7, sigma="f_error", uncertainty=True)
+        assert list(found.data_vars) == list(expected.data_vars)
+        assert same_bits(found.df_dt.values, expected.df_dt.values)
+    turned = own.isel(t=slice(None, None, -1))  # in the order of the labels
+    found = f.fdgrad.gradient("t", window=7, sigma=turned, uncertainty=True)
+    assert same_bits(found.df_dt.values, expected.df_dt.values)
+
+
+def test_one_number_is_for_one_unit() -> None:
+    f = noisy(30)
+    ds = xr.Dataset({"f": f, "g": f.assign_attrs(units="m")})
+    options: Any = {"window": 7, "uncertainty": True, "sigma": 0.2}
+    with pytest.raises(ValueError, match=r"one number, but the data are in \['K', 'm'\]; select"):
+        ds.fdgrad.gradient("t", **options)
+    assert len(ds[["f"]].fdgrad.gradient("t", **options)) == 2
+    assert len(ds.assign(g=f).fdgrad.gradient("t", **options)) == 4
+
+
+def test_cells_without_noise_are_missing() -> None:
+    f = noisy(30)
+    own = noise_of(f, "t")
+    gone = np.isin(np.arange(30), [3, 12, 20])
+    for value in (np.nan, 0.0, -1.0, np.inf):
+        bad = own.where(~gone, value)
+        options: Any = {"window": 7, "skipna": True, "uncertainty": True, "validate": False}
+        found = f.fdgrad.gradient("t", sigma=bad, **options)
+        expected = f.where(~gone).fdgrad.gradient("t", sigma=own, **options)
+        for name in found:
+            assert same_bits(found[name].values, expected[name].values)
+            assert (np.isnan(found[name]) == gone).all()
+        all_of_it = f.fdgrad.gradient("t", sigma=bad, window=7, validate=False)
+        assert int(np.isnan(all_of_it.df_dt).sum()) > 15
+        if not np.isnan(value):
+            with pytest.raises(ValueError, match=f"`sigma` is {value} at t=3; give a positive"):
+                f.fdgrad.gradient("t", sigma=bad, window=7, skipna=True)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "message"),
+    [
+        ("g_error", "`sigma` is 'g_error', which does not exist; did you mean 'f_error'"),
+        (xr.DataArray([1.0, 2.0], dims="t"), "has size 2 along 't', but 'f' has"),
+        (xr.DataArray([1.0, 2.0], dims="z"), "has size 2 along 'z', but 'f' has"),
+        (xr.DataArray(1.0, attrs={"units": "m"}), "is in 'm', but 'f' in 'K'; convert it"),
+        (xr.DataArray(1j), "has dtype complex128; it must hold numbers"),
+        (np.ones(30), "give one number, .* or a DataArray"),
+    ],
+)
+def test_noise_that_does_not_fit_is_refused(sigma: Any, message: str) -> None:
+    f = noisy(30)
+    ds = xr.Dataset({"f": f, "f_error": noise_of(f, "t")}).set_coords("f_error")
+    with pytest.raises((ValueError, TypeError), match=message):
+        ds.f.fdgrad.gradient("t", window=7, sigma=sigma)
+    with pytest.raises(ValueError, match="nothing is fitted, which it could weigh"):
+        ds.f.fdgrad.gradient("t", sigma="f_error")
+    with pytest.raises(ValueError, match=r"it would weigh .* select one"):
+        ds.assign(g=f).fdgrad.gradient("t", window=7, sigma="f_error")
+    with pytest.raises(
+        ValueError, match="weighs the fits of single derivatives only, not of a mag"
+    ):
+        ds.f.fdgrad.magnitude("t", window=7, sigma="f_error")
+
+
+@pytest.mark.parametrize("dims", [("t",), ("t", "y")])
+def test_a_job_weighs_fits_too(dims: Any, commands: Session, tmp_path: Path) -> None:
+    f = noisy(37, 5)
+    ds = xr.Dataset({"f": f, "f_error": noise_of(f, *dims)})
+    options: Any = {"window": 9, "uncertainty": True, "sigma": "f_error"}
+    expected = ds.fdgrad.gradient("t", **options)
+    chunks = {"t": 10, "y": 2}
+    ds.isel(t=slice(20)).chunk(chunks).to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    job: Any = {"dim": "t", **options}
+    xgrad.to_zarr("gradient", tmp_path / "in.zarr", tmp_path / "job.zarr", ["f"], **job)
+    ds.isel(t=slice(20, None)).chunk(chunks).to_zarr(tmp_path / "in.zarr", append_dim="t")
+    xgrad.to_zarr("gradient", tmp_path / "in.zarr", tmp_path / "job.zarr", ["f"], append="t", **job)
+    done = commands.run(
+        "gradient", tmp_path / "in.zarr", tmp_path / "out.zarr", "--dim", "t", "--window", 9,
+        "--uncertainty", "--sigma", "f_error",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    own = noise_of(f, *dims)
+    job["sigma"] = own
+    xgrad.to_zarr("gradient", tmp_path / "in.zarr", tmp_path / "own.zarr", ["f"], **job)
+    for store in ("job", "out", "own"):
+        with xr.open_zarr(tmp_path / f"{store}.zarr", chunks=None) as found:
+            assert sorted(found.data_vars) == sorted(expected.data_vars)
+            for name in expected.data_vars:
+                assert same_bits(found[name].values, expected[name].values)
+
+
 @pytest.mark.parametrize("sigma", [None, 0.25])
 def test_a_job_and_a_command_have_the_same_bits(
     sigma: Any, commands: Session, tmp_path: Path
@@ -323,6 +496,12 @@ def test_a_job_and_a_command_have_the_same_bits(
             for name in expected.data_vars:
                 assert same_bits(found[name].values, expected[name].values)
                 assert found[name].attrs == expected[name].attrs
+    # The same numbers are the same options: 9.0 of the command, 9, and those of numpy.
+    options["sigma"] = sigma and np.float64(sigma)
+    again = xgrad.to_zarr(
+        "derivative", tmp_path / "in.zarr", tmp_path / "out.zarr", dim="t", append="t", **options
+    )
+    assert again.reused == 1
 
 
 def test_a_store_that_grows_is_that_of_a_full_job(tmp_path: Path) -> None:
@@ -341,3 +520,20 @@ def test_a_store_that_grows_is_that_of_a_full_job(tmp_path: Path) -> None:
         xgrad.to_zarr(
             "gradient", tmp_path / "in.zarr", tmp_path / "out.zarr", append="t", **options
         )
+
+
+@pytest.mark.parametrize("engine", WITH_CUBED)
+def test_all_lazy_arrays_have_the_same_bits(engine: str) -> None:
+    f = noisy(24, 3)
+    own = noise_of(f, "t", "y")
+    plan = f.copy(data=lazy(engine, f.values, (4, 3)))
+    for sigma in (None, 0.3, own):
+        options: Any = {"window": 7, "uncertainty": True, "sigma": sigma}
+        if sigma is own and engine == "cubed":
+            with pytest.raises(TypeError, match="because `sigma` is an array"):
+                plan.fdgrad.gradient("t", **options)
+            continue
+        found = plan.fdgrad.gradient("t", **options).isel(t=slice(9, 15))
+        expected = f.fdgrad.gradient("t", **options).isel(t=slice(9, 15))
+        for name in expected:
+            assert same_bits(np.asarray(found[name].data.compute()), expected[name].values)

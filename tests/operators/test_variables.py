@@ -36,7 +36,7 @@ def objects(missing: bool = False) -> np.ndarray:  # noqa: FBT002
 def test_times_as_objects_are_those_of_datetime64(how: str, missing: bool, tmp_path: Path) -> None:
     known = TIMES.copy()
     if missing:
-        known[3] = np.datetime64("NaT")
+        known[3] = np.datetime64("NaT", "ns")
     own = xr.DataArray(known.reshape(2, 4), {"x": [0.0, 1.0, 5.0, 6.0]}, ("y", "x"), "t")
     expected = own.fdgrad.gradient("x", datetime_unit="h").dt_dx
     given: Any = own.copy(data=objects(missing))

@@ -263,9 +263,10 @@ class Growing:
 
         return self.commit(put)
 
-    def append(self, target: Path) -> float:
+    def append(self, target: Path, **options: Any) -> float:
         source = f"icechunk:{self.folder}"
-        return xgrad.to_zarr("gradient", source, target, dim="time", append="time").reused
+        options |= {"dim": "time", "append": "time"}
+        return xgrad.to_zarr("gradient", source, target, **options).reused
 
     def require_full(self, target: Path) -> None:
         full = target.with_name("full.zarr")
@@ -324,6 +325,22 @@ def test_an_array_that_is_made_again_is_refused(growing: Growing, tmp_path: Path
     growing.first(24)
     with pytest.raises(ValueError, match="values of 't' in `source` have changed"):
         growing.append(tmp_path / "out.zarr")
+
+
+@pytest.mark.parametrize("small", [(8, 5), (20, 0)])
+def test_an_array_that_shrinks_and_grows_again_has_changed(
+    small: tuple[int, int], growing: Growing, tmp_path: Path
+) -> None:
+    def resized(shape: tuple[int, int]) -> Callable[[Any], Any]:
+        return lambda store: zarr.open_group(store)["t"].resize(shape)  # type: ignore[union-attr]
+
+    growing.first(20)
+    target = tmp_path / "out.zarr"
+    growing.append(target, allow_missing=True)
+    growing.commit(resized(small))
+    growing.commit(resized((20, 5)))
+    with pytest.raises(ValueError, match="values of 't' in `source` have changed"):
+        growing.append(target, allow_missing=True)
 
 
 @pytest.mark.parametrize("way", ["expired", "another branch"])

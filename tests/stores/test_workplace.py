@@ -12,7 +12,7 @@ import xarray as xr
 import zarr
 
 from xgrad.stores.targets import Target, checked
-from xgrad.stores.workplace import fault_of_name, make_root, mark, marked, put
+from xgrad.stores.workplace import RECORD, fault_of_name, make_root, mark, marked, put
 
 
 def on_disk(folder: Path) -> Target:
@@ -130,11 +130,11 @@ def test_a_workplace_that_grows_keeps_chunks_and_the_old_store(
         if kind is on_object_store:
             assert "xgrad_incomplete" in seen.attrs
         else:
-            assert dict(seen.attrs) == {"xgrad_job": "a record"}
+            assert dict(seen.attrs) == {RECORD: "a record"}
             assert seen["a"][:].tolist() == seen["b"][:].tolist() == [1, 2, 3, 4]
         place.publish("another record")
     found: Any = zarr.open_group(grows.existing(), mode="r", use_consolidated=False)
-    assert dict(found.attrs) == {"xgrad_job": "another record"}
+    assert dict(found.attrs) == {RECORD: "another record"}
     assert found["a"].shape == (6,)
 
 

@@ -145,7 +145,7 @@ class Plan(NamedTuple):
                 term=own.term._replace(
                     factor=None, inside=own.term.inside if own.term.product is None else None,
                     along=own.period if own.columns else own.term.along,
-                    held=own.term.held and own.term.held.bare,
+                    held=own.term.held and own.term.held.bare, sigma=None,
                 ),
             )
             for one in self.outputs

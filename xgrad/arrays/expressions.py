@@ -131,8 +131,9 @@ class _Parts:
         scheme = term.scheme._replace(boundary=ends)
         inside = None if term.product is None else part(term.product)
         return term._replace(
-            along=replace(stencil, scheme=scheme), scheme=scheme, factor=factor, inside=inside
-        )
+            along=replace(stencil, scheme=scheme), scheme=scheme, factor=factor, inside=inside,
+            sigma=term.sigma and term.sigma._replace(array=part(term.sigma.array)),
+        )  # fmt: skip
 
 
 class _Selectable(ArrayExpr):  # type: ignore[misc]  # the package has no annotations

@@ -81,6 +81,8 @@ def _refuse_what_cannot_be_planned(one: Combination) -> None:
             why = f"the positions {name!r} have several dimensions: tasks need whole columns"
         elif is_lazy(term.factor) or is_lazy(term.inside):
             why = "a factor of the derivative is lazy: tasks read the data only"
+        elif term.sigma is not None:
+            why = "`sigma` is an array: tasks read the data only"
         elif term.product is not None:
             why = "a factor within the derivative has several dimensions: tasks have it in chunks"
     if why is not None:

@@ -80,6 +80,22 @@ class Held(NamedTuple):
         return self._replace(array=None, complain=None)
 
 
+class Noise(NamedTuple):
+    """The noise of each cell of the data, by which it counts in a fit.
+
+    Attributes
+    ----------
+    array : numpy.ndarray, dask.array.Array, or an array that is read box by box
+        Standard deviations, with as many dimensions as the data, and length 1 along those other
+        than that of the fit that it does not depend on.
+    name : hashable
+        Name of the variable.
+    """
+
+    array: Any
+    name: Hashable = None
+
+
 class Term(NamedTuple):
     """``factor * d operand / d axis``, or ``factor * operand``.
 
@@ -109,6 +125,8 @@ class Term(NamedTuple):
         derivative of a mixed one.
     held : Held or None
         What is held constant in place of the index along another axis.
+    sigma : Noise or None
+        The noise of each cell, for a fit that it weighs.
     """
 
     operand: Hashable
@@ -121,6 +139,7 @@ class Term(NamedTuple):
     component: int | None = None
     of: Term | None = None
     held: Held | None = None
+    sigma: Noise | None = None
 
     @property
     def chain(self) -> list[Term]:
@@ -153,7 +172,14 @@ class Term(NamedTuple):
     def known(self) -> list[Any]:
         """The arrays whose cells beside a block are needed as those of the data are."""
         heights = None if self.held is None else self.held.array
-        return [one for one in (self.product, heights) if one is not None]
+        noise = None if self.sigma is None else self.sigma.array
+        return [one for one in (self.product, heights, noise) if one is not None]
+
+    @property
+    def made_of(self) -> tuple[Hashable, ...]:
+        """Names of the variables that what is held and the noise are made of."""
+        heights = () if self.held is None else self.held.made_of
+        return heights if self.sigma is None else (*heights, self.sigma.name)
 
 
 class Combination(NamedTuple):
@@ -185,7 +211,13 @@ class Combination(NamedTuple):
             one.array if isinstance(one, Positions) else one
             for term in self.terms
             for step in term.chain
-            for one in (step.along, step.factor, step.inside, step.held and step.held.array)
+            for one in (
+                step.along,
+                step.factor,
+                step.inside,
+                step.held and step.held.array,
+                step.sigma and step.sigma.array,
+            )
         ]
         return [one for one in (*self.arrays.values(), *others) if is_lazy(one)]
 
@@ -202,10 +234,16 @@ def of_block(
     stencil : Stencil
         That of the block.
     known : sequence of Cells
-        The known factor within the derivative if there is one, then the heights if some are held.
+        The known factor within the derivative if there is one, then the heights if some are held,
+        or the noise of each cell of a fit that it weighs.
     held : Held or None
         What is held constant.  Its array is not used.
     """
+    if isinstance(stencil, OfAnAxis) and stencil.scheme.fit and stencil.scheme.fit.weighed:
+        from xgrad.kernels.weighed_fits import BesideSigma  # noqa: PLC0415  it loads numba
+
+        (sigma,) = known
+        return Piece(cells, BesideSigma(stencil, sigma))
     if held is None:
         return Piece(cells, stencil, inside=next(iter(known), None))
     assert isinstance(stencil, OfAnAxis)

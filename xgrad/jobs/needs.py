@@ -86,7 +86,7 @@ class Needs:
         read = [_of_variable(job, name, variable) for name, variable in group.origins.items()]
         stored, decoding, out, more, source = (max(one[k] for one in read) for k in range(5))
         own = {a.name: a.array for t in group.terms if isinstance(a := t.along, Positions)}
-        own |= {h.name: h.array for t in group.terms if (h := t.held) is not None}
+        own |= {h.name: h.array for t in group.terms if (h := t.held or t.sigma) is not None}
         # Positions, their halos and the strips cut from them.
         positions = sum(3 * max(8, one.dtype.itemsize) for one in own.values())
         # What terms of a result are taken of is in memory as a whole.
@@ -177,7 +177,9 @@ def _of_tables(terms: Sequence[Term], size: int) -> int:
 
 def _rows(scheme: Scheme) -> int:
     """Rows of a table, about."""
-    if scheme.fit is not None and (scheme.skipna or scheme.fit.error is not None):
+    if scheme.fit is not None and (
+        scheme.skipna or scheme.fit.error is not None or scheme.fit.weighed
+    ):
         return 4 * scheme.half + 4  # with steps, or copies
     return 24 if scheme.skipna else 2 * scheme.half + 4
 

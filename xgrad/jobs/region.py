@@ -18,7 +18,7 @@ import xarray as xr
 from xgrad._typing import AnyArray
 from xgrad.arrays import block
 from xgrad.arrays.halo import of_factor, surrounded
-from xgrad.arrays.term import Positions, Term, as_float, of_block
+from xgrad.arrays.term import Held, Noise, Positions, Term, as_float, of_block
 from xgrad.jobs.cutting import Box
 from xgrad.kernels.cells import Cells, along, thin
 from xgrad.kernels.piece import Piece
@@ -153,7 +153,7 @@ def process(
 
 
 def _read(array: Any, box: Box) -> AnyArray:
-    """A box of what is held constant, which may be lazy."""
+    """A box of what is held constant, or of noise, which may be lazy."""
     return np.asarray(array[box] if hasattr(array, "read") else thin(array, box))
 
 
@@ -219,17 +219,15 @@ class _Region:
         read: AnyArray = self.attempt("read", term.along.name, box, lambda: array[box])
         return np.asarray(as_float(read))
 
-    def heights(self, term: Term, box: Box) -> AnyArray:
-        """What is held constant in a box; the next region may have the same."""
-        held = term.held
-        assert held is not None
-        sides = zip(box, held.array.shape, strict=True)
-        key = (held.name, *((part.start, part.stop) for part, side in sides if side > 1))
+    def beside(self, own: Held | Noise, box: Box) -> AnyArray:
+        """What is held constant, or the noise, in a box; the next region may have the same."""
+        sides = zip(box, own.array.shape, strict=True)
+        key = (own.name, *((part.start, part.stop) for part, side in sides if side > 1))
         if key not in self.known:
-            others = [one for one in self.known if one[0] == held.name and one[1:] != key[1:]]
+            others = [one for one in self.known if one[0] == own.name and one[1:] != key[1:]]
             for one in others[:-_KEPT]:
                 del self.known[one]
-            self.known[key] = self.attempt("read", held.name, box, lambda: _read(held.array, box))
+            self.known[key] = self.attempt("read", own.name, box, lambda: _read(own.array, box))
         found: AnyArray = self.known[key]
         return found
 
@@ -322,13 +320,16 @@ def _piece(own: Prepared, neighbours: _Neighbours, box: Box) -> Piece:
 
 
 def _known(term: Term, region: _Region, box: Box) -> list[Cells]:
-    """The known factor of the data, and the heights that are held, in a box and beside it."""
+    """The known factor of the data, heights that are held, or noise, in a box and beside it."""
     axis = term.axis
     assert axis is not None
     as_factor = term._replace(scheme=of_factor(term.scheme))
     found = []
     for known in term.known:
-        read = partial(region.heights, term) if known is not term.product else partial(thin, known)
+        named = term.held or term.sigma
+        read = partial(thin, known)
+        if known is not term.product and named is not None:
+            read = partial(region.beside, named)
 
         def beside(other: slice, read: Callable[[Box], AnyArray] = read) -> AnyArray:
             return read((*box[:axis], other, *box[axis + 1 :]))

@@ -197,6 +197,8 @@ class Job:
                 if isinstance(value, xr.DataArray) else value
                 for key, value in constant.items()
             }  # fmt: skip
+        if isinstance(options.get("sigma"), xr.DataArray):
+            options["sigma"] = options["sigma"].isel({dim: slice(cells)}, missing_dims="ignore")
         request = replace(self.request, options=cast(FieldOptions, options))
         return Job(request, self.source.until(dim, cells))
 
@@ -211,7 +213,8 @@ class Job:
                     f"{list(every.data_vars)}"
                 )
         options = self.request.options
-        positions = of_positions(every, options.get("spacing"), options.get("constant"))
+        given = options.get("spacing"), options.get("constant"), {"sigma": options.get("sigma")}
+        positions = of_positions(every, *given)
         return links.only(every, [*names, *positions]) if names else every
 
     def _require_names(self) -> None:
@@ -252,8 +255,7 @@ class Job:
         alongs = [step.along for one in self.results for term in one.terms for step in term.chain]
         named = dict.fromkeys(along.name for along in alongs if isinstance(along, Positions))
         steps = [step for one in self.results for term in one.terms for step in term.chain]
-        held = [step.held for step in steps if step.held is not None]
-        named |= dict.fromkeys(name for one in held for name in one.made_of)
+        named |= dict.fromkeys(name for step in steps for name in step.made_of)
         return [*own, *(name for name in named if name in self.data.variables)]
 
     @cached_property

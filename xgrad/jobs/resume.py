@@ -18,6 +18,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from xgrad.arrays.term import Positions, Term
@@ -57,7 +58,11 @@ def asked(job: Job, *, checksum: bool) -> dict[str, str]:
     """What is asked for, and what else decides the numbers and their storage, by its name."""
     request = job.request
     given = sorted({**request.options, **request.own}.items())
-    found = {name: repr(value) for name, value in given if name not in ("spacing", "constant")}
+    found = {
+        name: repr(_plain(value))
+        for name, value in given
+        if name not in ("spacing", "constant") and not isinstance(value, xr.DataArray)
+    }
     return found | {
         "operation": request.operation,
         "group": repr(request.opening.group),
@@ -70,6 +75,23 @@ def asked(job: Job, *, checksum: bool) -> dict[str, str]:
     }
 
 
+def _plain(value: Any) -> Any:
+    """A value in which numbers that are equal look the same, however they were given.
+
+    Examples
+    --------
+    >>> _plain({"time": 11.0}), _plain(np.float64(0.5)), _plain(("nan", 0.0))
+    ({'time': 11}, 0.5, ('nan', 0))
+    """
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, np.generic) and value.dtype.kind in "iuf":
+        value = value.item()
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def steps(job: Job) -> list[Any]:
     """The steps, factors and units of the results."""
     each = [
@@ -77,7 +99,8 @@ def steps(job: Job) -> list[Any]:
         for one in sorted(job.results, key=lambda one: one.name)
     ]
     options = job.request.options
-    return [each, options.get("spacing"), options.get("constant")]
+    noise = [options.get("sigma")] if isinstance(options.get("sigma"), xr.DataArray) else []
+    return [each, options.get("spacing"), options.get("constant"), *noise]
 
 
 def _places(request: Request) -> str:
@@ -107,6 +130,7 @@ def _of_term(term: Term) -> dict[str, Any]:
         "component": term.component,
         "of": None if term.of is None else _of_term(term.of),
         "held": term.held and (term.held.name, term.held.axis, term.held.by),
+        "sigma": term.sigma and term.sigma.name,
     }
     return {name: value for name, value in found.items() if value is not None}
 

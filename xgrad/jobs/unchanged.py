@@ -117,6 +117,7 @@ class _Pair:
         form = [
             (one.operand, one.axis, one.scheme, one.component, one.of is None,
              one.held and (one.held.name, one.held.axis, one.held.by),
+             one.sigma and one.sigma.name,
              type(one.along) is Positions, np.ndim(one.factor), np.ndim(one.inside))
             for one in (old, new)
         ]  # fmt: skip

@@ -5,186 +5,185 @@ As in :mod:`xgrad.kernels.tabled`, a block is viewed as (outer, n, inner).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from xgrad._jit import compiled, times
 from xgrad._typing import FIRST, LAST, WEIGHTS, AnyArray, Table
-from xgrad.kernels.in_order_compiled import less, product
+from xgrad.kernels.fits_together import LANES, TERMS, prepared, sums, weigh
 from xgrad.kernels.layout import Planes
 from xgrad.kernels.strips import NUMBERS, Parts, cut_rows, work_dtype
-from xgrad.stencils import fornberg, least_squares
 from xgrad.stencils.scheme import Scheme
 
-# Cells of some planes, which stay in the cache from one row to the next.
-_CELLS_AT_ONCE = 2**20
+# Cells of a piece, which stay in the cache from one of its rows to the next.
+_CELLS_AT_ONCE, _CELLS_OF_A_ROW = 2**18, 2**11
 
-# If the missing cells leave less than this of a polynomial, it is computed again from the others.
-_LITTLE = 0.01
-
-# Patterns of missing cells whose weights are kept, as the same one often occurs again: a pattern of
-# up to so many cells is a number, which decides its place among them.
-_PATTERNS, _SHIFT, _BITS = 1024, np.uint64(54), 62
-_SPREAD, _COMPLETE = np.uint64(0x9E3779B97F4A7C15), np.uint64(0)
+# Windows whose cells are copied one after another: their lines of memory stay in the fastest cache.
+_FEW = 8
 
 
-@compiled
-def _solved(q: Any, gone: Any, at: Any, low: Any, high: Any, y: Any) -> bool:
-    """Find the derivative if some cells are missing, in the polynomials of all cells.
+class _Rows(NamedTuple):
+    """Where the cells of each row's windows are, and how to fit to them."""
 
-    The products of the polynomials over the cells that are there are those over all, which are 1
-    or 0, less those over the missing ones.  So a fit is a system of a few equations, which takes a
-    tenth of the time of new polynomials.  False if that would lose digits.
+    table: Any
+    steps: Any
+    order: int
+    tricube: bool
+    width: float
+    minus: float
 
-    The matrix is ``low @ high.T``, where `low` has ones on its diagonal; that of `high` is stored
-    inverted.
-    """
-    for a in range(y.size):
-        y[a] = at[a]
-        for b in range(a + 1):
-            total = 1.0 if a == b else 0.0
-            for k in gone:
-                total -= q[k, a] * q[k, b]
-            for c in range(b):
-                total -= high[a, c] * low[b, c]
-            if a == b:
-                if total < _LITTLE:
-                    return False
-                high[a, a] = 1 / total
-            else:
-                high[a, b], low[a, b] = total, total * high[b, b]
-                y[a] -= low[a, b] * y[b]
-    for a in range(y.size - 1, -1, -1):
-        y[a] *= high[a, a]
-        for c in range(a + 1, y.size):
-            y[a] -= low[c, a] * y[c]
-    return True
+
+class _Window(NamedTuple):
+    """The window of the row `row`, as :func:`fits_together.prepared` describes it."""
+
+    row: Any
+    scale: Any
+    x: Any
+    counts: Any
+    q: Any
+    squares: Any
+    at: Any
+
+
+class _Queue(NamedTuple):
+    """Windows that wait for others like them: where each begins, and where its result is."""
+
+    here: Any
+    to: Any
+    cells: Any
+    gone: Any
+    missing: Any
+    weights: Any
+    total: Any
 
 
 @compiled
-def _weighted(
-    x: Any, counts: Any, there: Any, q: Any, at: Any, order: int, work: Any, found: Any
-) -> bool:
-    """Compute the weights of the cells that are there; False if they are too few."""
-    n, size = x.size, at.size
-    own, usable = np.zeros(n), 0
-    for k in range(n):
-        if there[k] and counts[k] > 0:
-            own[k] = counts[k]
-            usable += 1
-    if usable < size:
-        return False
-    y = work[0]
-    if _solved(q, np.flatnonzero(~there), at, work[1 : size + 1], work[size + 1 :], y):
+def _are_same(rows: Any, j: int, k: int) -> bool:
+    """Whether the windows of two rows have the same positions."""
+    table = rows.table
+    same = table[FIRST, j] == table[FIRST, k] and table[LAST, j] == table[LAST, k]
+    for i in range(int(table[LAST, j] - table[FIRST, j])):
+        same = same and rows.steps[i, j] == rows.steps[i, k]
+    return bool(same)
+
+
+@compiled
+def _prepare(rows: Any, j: int, window: Any) -> None:
+    """Compute what all windows with the positions of row `j` have in common."""
+    if window.row[0] == j or (window.row[0] >= 0 and _are_same(rows, j, window.row[0])):
+        return
+    first = int(rows.table[FIRST, j])
+    n = 1 + int(rows.table[LAST, j]) - first
+    window.row[0], near = j, rows.steps[: n - 1, j]
+    window.scale[0] = prepared(
+        near, first, rows.order, rows.tricube, rows.width, window.x[:n], window.counts, window.q,
+        window.squares, window.at,
+    )  # fmt: skip
+
+
+@compiled
+def _gather(f: Any, gap: Any, n: int, lanes: int, queue: Any) -> None:
+    """Copy the cells of the first windows, and note which are missing."""
+    here, cells, gone, missing = queue.here, queue.cells, queue.gone, queue.missing
+    missing[:lanes] = 0
+    for start in range(0, lanes, _FEW):
         for k in range(n):
-            total = 0.0
-            for a in range(size):
-                total += q[k, a] * y[a]
-            found[k] = total * np.sqrt(counts[k])
-        return True
-    anew, its = np.empty((size, n)), np.empty((order + 1, size))
-    return least_squares.weights(x, own, size - 1, order, anew, its, found)
+            line, away = np.uint64(k * LANES), np.uint64(k) * gap
+            for i in range(start, start + _FEW):
+                lane = np.uint64(i)
+                cells[line + lane] = f[here[lane] + away]
+    for k in range(n):
+        line = np.uint64(k * LANES)
+        for i in range(lanes):
+            lane = np.uint64(i)
+            cell = cells[line + lane]
+            gone[line + lane] = 0.0 if cell == cell else 1.0  # noqa: PLR0124
+            missing[lane] += gone[line + lane]
 
 
 @compiled
-def _prepared(
-    steps: Any, first: int, order: int, tricube: bool, width: float, x: Any, counts: Any, q: Any,
-    at: Any,
-) -> float:  # fmt: skip
-    """Compute the polynomials of a window; return the scale of its positions.
-
-    0 if its cells are too few, or reach a ghost of the boundary "nan".
-    """
-    scale = fornberg.window(steps, -first, 0, np.empty(steps.size), x, 1.0)
-    if x.size < at.size or np.isnan(x[-1] - x[0]):
-        return 0.0
-    least_squares.counted(x, tricube, width * scale, counts)
-    own, its = np.empty((at.size, x.size)), np.empty((order + 1, at.size))
-    if least_squares.basis(x, counts, at.size - 1, order, own, its) < at.size:
-        return 0.0
-    at[:] = its[order]
-    q[:] = own.T
-    return scale
-
-
-@compiled
-def _sum(
-    weights: Any, slot: int, there: Any, n: int, cells: Any, here: Any, gap: Any, minus: float,
-    order: int, scale: float,
-) -> Any:  # fmt: skip
-    """Sum of the cells that are there, times their weights."""
-    k = 0
-    while not there[k]:
-        k, here = k + 1, here + gap
-    total = product(weights[slot, k], cells[here])
-    for later in range(k + 1, n):
-        here = here + gap
-        if there[later]:
-            total = less(total, weights[slot, later] * minus, cells[here])
-    for _ in range(order):
-        total = times(total, scale)
-    return total
+def _fit(f: Any, gap: Any, rows: Any, j: int, window: Any, queue: Any, count: Any, out: Any) -> Any:
+    """Fit to windows of row `j`, and leave those that follow them as the first ones."""
+    n, fitted = 1 + int(rows.table[LAST, j] - rows.table[FIRST, j]), min(int(count), LANES)
+    _prepare(rows, j, window)
+    lanes = -(-fitted // _FEW) * _FEW
+    queue.here[fitted:lanes] = queue.here[0]
+    _gather(f, gap, n, lanes, queue)
+    if window.scale[0] == 0:
+        queue.weights[:lanes] = np.nan
+    else:
+        weigh(
+            window.x[:n], window.counts, window.q, window.squares, window.at, rows.order,
+            queue.gone, queue.weights, lanes,
+        )  # fmt: skip
+        sums(queue.weights, queue.cells, queue.gone, n, rows.minus, queue.total, lanes)
+    for i in range(fitted):
+        if queue.missing[i] > 0:  # and if not, what is there has no sum
+            total = queue.total[i]
+            for _ in range(rows.order):
+                total = times(total, window.scale[0])
+            is_fit = queue.weights[i] == queue.weights[i]
+            out[queue.to[i]] = total if is_fit else np.nan
+    rest = int(count) - fitted
+    for i in range(rest):
+        queue.here[i], queue.to[i] = queue.here[LANES + i], queue.to[LANES + i]
+    return np.uint64(rest)
 
 
 @compiled
-def _refit(  # noqa: C901
-    table: Any, steps: Any, start: int, stop: int, lead: int, order: int, polyorder: int,
-    tricube: bool, width: float, minus: float, f: Any, out: Any,
-) -> None:  # fmt: skip
+def _note(f: Any, out: Any, places: Any, steps: Any, size: int, queue: Any, count: Any) -> Any:
+    """Add the windows of NaN whose own cell is not missing; return the number of all windows."""
+    first, own, at = places
+    step, leap = steps
+    are_nan = 0
+    for i in range(size):
+        number = out[at + np.uint64(i) * leap]
+        are_nan += 0 if number == number else 1  # noqa: PLR0124
+    if are_nan == 0:
+        return count
+    for i in range(size):
+        k, to = np.uint64(i) * step, at + np.uint64(i) * leap
+        number, cell = out[to], f[own + k]
+        is_there, is_nan = cell == cell, number != number  # noqa: PLR0124
+        out[to] = number if is_there else np.nan
+        # Without a branch, which a processor would often take wrongly.
+        queue.here[count], queue.to[count] = first + k, to
+        count += np.uint64(is_there & is_nan)
+    return count
+
+
+@compiled
+def _refit(
+    rows: Any, start: int, stop: int, lead: int, f: Any, window: Any, queue: Any, out: Any
+) -> None:
     """Fit again in some rows of `out`, where it is NaN; row `lead` of them is the first of `f`."""
-    m, inner, size = f.shape[1], f.shape[2], polyorder + 1
-    cells, at, work = f.reshape(-1), np.empty(size), np.empty((2 * size + 1, size))
-    keys = np.empty(_PATTERNS, np.uint64)
-    good = np.empty(_PATTERNS, np.bool_)
-    planes = max(1, _CELLS_AT_ONCE // (m * inner))
+    m, inner, n_rows, last = f.shape[1], f.shape[2], out.shape[1], start
+    cells, results, gap, count = f.reshape(-1), out.reshape(-1), np.uint64(inner), np.uint64(0)
+    across = min(inner, max(_CELLS_OF_A_ROW, _CELLS_AT_ONCE // m))
+    planes = max(1, _CELLS_AT_ONCE // (m * across))
+    lanes, one = (LANES if inner == 1 else 1), np.uint64(1)
+    steps = (np.uint64(m), np.uint64(n_rows)) if inner == 1 else (one, one)
     for part in range(0, f.shape[0], planes):
-        for j in range(start, stop):
-            first = int(table[FIRST, j])
-            n = int(table[LAST, j]) - first + 1
-            x, counts, q, there = (
-                np.empty(n),
-                np.empty(n),
-                np.empty((n, size)),
-                np.empty(n, np.bool_),
-            )
-            weights, scale, gap = np.empty((_PATTERNS, n)), -1.0, np.uint64(inner)
-            for o in range(part, min(part + planes, f.shape[0])):
-                for i in range(inner):
-                    if out[o, j, i] == out[o, j, i]:
-                        continue
-                    if scale < 0:
-                        near = steps[: n - 1, j]
-                        scale = _prepared(near, first, order, tricube, width, x, counts, q, at)
-                        keys[:] = 0
-                    here = np.uint64((o * m + j + first - lead) * inner + i)
-                    key = _pattern(cells, here, gap, there)
-                    if key == _COMPLETE:
-                        continue
-                    out[o, j, i] = np.nan
-                    if scale == 0 or not there[-first]:
-                        continue
-                    slot = int((key * _SPREAD) >> _SHIFT)
-                    if n > _BITS or keys[slot] != key:
-                        keys[slot] = key
-                        good[slot] = _weighted(x, counts, there, q, at, order, work, weights[slot])
-                    if good[slot]:
-                        out[o, j, i] = _sum(
-                            weights, slot, there, n, cells, here, gap, minus, order, scale
-                        )
-
-
-@compiled
-def _pattern(cells: Any, here: Any, gap: Any, there: Any) -> Any:
-    """Which cells of a window are there, as a number too; `_COMPLETE` if all are."""
-    key, missing = np.uint64(1), 0
-    for k in range(there.size):
-        is_there = cells[here] == cells[here]
-        there[k] = is_there
-        missing += not is_there
-        key = key + key + np.uint64(is_there)
-        here = here + gap
-    return key if missing > 0 else _COMPLETE
+        end = min(part + planes, f.shape[0])
+        for side in range(0, inner, across):
+            there = min(side + across, inner)
+            for j in range(start, stop):
+                while count > 0 and j != last and not _are_same(rows, j, last):
+                    count = _fit(cells, gap, rows, last, window, queue, count, results)
+                first, last = j + int(rows.table[FIRST, j]) - lead, j
+                for o in range(part, end, lanes):
+                    for i in range(side, there, LANES):
+                        size = min(LANES, end - o if inner == 1 else there - i)
+                        here = np.uint64((o * m + first) * inner + i)
+                        own = np.uint64((o * m + j - lead) * inner + i)
+                        at = np.uint64((o * n_rows + j) * inner + i)
+                        where = here, own, at
+                        count = _note(cells, results, where, steps, size, queue, count)
+                        if count >= LANES:
+                            count = _fit(cells, gap, rows, j, window, queue, count, results)
+    if count > 0:
+        _fit(cells, gap, rows, last, window, queue, count, results)
 
 
 def to_those_there(
@@ -219,10 +218,27 @@ def to_those_there(
     if not np.may_share_memory(result, out):
         result[...] = out.transpose(planes.order).reshape(result.shape)
     where, steps = (np.ascontiguousarray(one, np.float64) for one in (table[:WEIGHTS], steps))
-    options = scheme.order, fit.polyorder, fit.tricube, fit.width or 0.0, -1.0
+    rows = _Rows(where, steps, scheme.order, fit.tricube, fit.width or 0.0, -1.0)
     for start, stop, lead, cells in _strips(views, table):
-        _refit(where, steps, start, stop, lead, *options, cells, result)
+        window, queue = _buffers(len(steps) + 1, fit.polyorder + 1, dtype)
+        _refit(rows, start, stop, lead, cells, window, queue, result)
     planes.put(result, out)
+
+
+def _buffers(n: int, size: int, dtype: np.dtype[Any]) -> tuple[_Window, _Queue]:
+    """Memory for windows of up to `n` cells, and polynomials of `size` terms."""
+    wide, deep = (-(-one // TERMS) * TERMS for one in (n, size))
+    window = _Window(
+        np.array([-1]), np.zeros(1), np.empty(n), np.zeros(wide), np.zeros((wide, deep)),
+        np.zeros((-(-size * (size + 1) // 4) * 2, wide)), np.empty(size),
+    )  # fmt: skip
+    here, to = np.zeros((2, 2 * LANES), np.uint64)
+    gone, weights = np.zeros((2, wide * LANES))
+    queue = _Queue(
+        here, to, np.zeros(wide * LANES, dtype), gone, np.zeros(LANES), weights,
+        np.zeros(LANES, np.result_type(dtype, np.float64)),
+    )  # fmt: skip
+    return window, queue
 
 
 def _strips(parts: Parts, table: Table) -> list[tuple[int, int, int, AnyArray]]:

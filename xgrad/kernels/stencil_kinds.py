@@ -225,8 +225,11 @@ class StandardErrors(OfAnAxis):
 
     @staticmethod
     def fits(scheme: Scheme) -> bool:
-        """Fits whose errors are asked for."""
-        return scheme.fit is not None and scheme.fit.error is not None
+        """Fits whose errors are asked for, or whose cells count by their own noise.
+
+        The latter need that beside a block: see :mod:`xgrad.kernels.weighed_fits`.
+        """
+        return scheme.fit is not None and (scheme.fit.error is not None or scheme.fit.weighed)
 
     @staticmethod
     def table_of(

@@ -132,35 +132,39 @@ def _differentiate(table: Any, wide: Any, below: Any, f: Any, above: Any, out: A
 
 @compiled
 def _sum_row(
-    weights: Any, cells: Any, first: int, gap: int, line: Any, out: Any, at: int, size: int
+    weights: Any, cells: Any, first: int, gap: Any, line: Any, out: Any, at: int, size: int
 ) -> None:
     """``out[i] = w[0] * cells[i] - w[1] * cells[gap + i] - ...``, some cells at a time.
 
-    Memory is flat: the row starts at `first` in `cells`, and at `at` in `out`.
+    Memory is flat: the row starts at `first` in `cells`, and at `at` in `out`.  Each pass over a
+    part of it adds four cells of the stencil: a pass for each two took a third longer.
     """
-    count = weights.size
     for start in range(0, size, line.size):
         n = min(line.size, size - start)
-        here = first + start
-        part, total = out[at + start : at + start + n], line[:n]
-        p, q = cells[here : here + n], cells[here + gap : here + gap + n]
-        r = cells[here + 2 * gap : here + 2 * gap + n]
+        p, to = np.uint64(first + start), np.uint64(at + start)
+        q, r = p + gap, p + gap + gap
         a, b, c = weights[0], weights[1], weights[2]
         for i in range(n):
-            total[i] = less(less(product(a, p[i]), b, q[i]), c, r[i])
-        for k in range(3, count - 1, 2):
-            here = first + start + k * gap
-            p, q = cells[here : here + n], cells[here + gap : here + gap + n]
-            a, b = weights[k], weights[k + 1]
+            j = np.uint64(i)
+            line[j] = less(less(product(a, cells[p + j]), b, cells[q + j]), c, cells[r + j])
+        last = r
+        for k in range(3, weights.size - 3, 4):
+            p, q = last + gap, last + gap + gap
+            r, last = q + gap, q + gap + gap
+            a, b, c, d = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
             for i in range(n):
-                total[i] = less(less(total[i], a, p[i]), b, q[i])
-        if count % 2 == 0:
-            here = first + start + (count - 1) * gap
-            p, a = cells[here : here + n], weights[count - 1]
+                j = np.uint64(i)
+                two = less(less(line[j], a, cells[p + j]), b, cells[q + j])
+                line[j] = less(less(two, c, cells[r + j]), d, cells[last + j])
+        if weights.size % 4 == 1:  # the number of cells of a central stencil is odd
+            p, q = last + gap, last + gap + gap
+            a, b = weights[weights.size - 2], weights[weights.size - 1]
             for i in range(n):
-                total[i] = less(total[i], a, p[i])
+                j = np.uint64(i)
+                line[j] = less(less(line[j], a, cells[p + j]), b, cells[q + j])
         for i in range(n):
-            part[i] = total[i]
+            j = np.uint64(i)
+            out[to + j] = line[j]
 
 
 @compiled
@@ -266,10 +270,16 @@ def _sum_end_cells(
 
 @compiled
 def _sum_stencils(  # noqa: C901, PLR0912
-    table: Any, wide: Any, half: int, below: Any, f: Any, above: Any, line: Any, out: Any
-) -> None:
-    """Differentiate a block with stencils of more than three cells: `half` on either side."""
+    table: Any, wide: Any, half: int, short: bool, below: Any, f: Any, above: Any, line: Any,
+    out: Any,
+) -> None:  # fmt: skip
+    """Differentiate a block with stencils of more than three cells: `half` on either side.
+
+    `wide` has the weights of each cell of a plane if rows are short; those of one if all rows have
+    the same; and otherwise none.
+    """
     n, inner = f.shape[1], f.shape[2]
+    cells, total, gap = f.reshape(-1), out.reshape(-1), np.uint64(inner)
     count = max(1, _CELLS_AT_ONCE // (n * inner))
     central = 2 * half + 1
     for first in range(0, f.shape[0], count):
@@ -277,7 +287,7 @@ def _sum_stencils(  # noqa: C901, PLR0912
         for j in range(n):
             if half <= j < n - half:
                 continue
-            if wide.size:
+            if short:
                 _sum_end_cells(table, below[here], f[here], above[here], j, line, out[here])
             else:
                 _sum_end_row(table, below[here], f[here], above[here], j, line, out[here])
@@ -288,16 +298,18 @@ def _sum_stencils(  # noqa: C901, PLR0912
                 _five_rows(table, f, here.start, here.stop, out)
             continue
         for o in range(here.start, here.stop):
-            plane, total, size = f[o].reshape(-1), out[o].reshape(-1), (n - 2 * half) * inner
-            if wide.shape[1] == 1:  # all the same
-                _sum_row(wide[:, 0], plane, 0, inner, line, total, half * inner, size)
+            start, size = o * n * inner, (n - 2 * half) * inner
+            inside = start + half * inner
+            if wide.shape[1] == 1:
+                _sum_row(wide[:, 0], cells, start, gap, line, total, inside, size)
             elif wide.size:
-                _sum_plane(wide, plane, inner, line, total[half * inner : half * inner + size])
+                plane = cells[start : start + n * inner]
+                _sum_plane(wide, plane, inner, line, total[inside : inside + size])
             else:
-                for j in range(half, n - half):
-                    weights = table[WEIGHTS : WEIGHTS + central, j]
-                    start = (j - half) * inner
-                    _sum_row(weights, plane, start, inner, line, total, j * inner, inner)
+                for j in range(n - 2 * half):
+                    weights = table[WEIGHTS : WEIGHTS + central, j + half]
+                    at = j * inner
+                    _sum_row(weights, cells, start + at, gap, line, total, inside + at, inner)
 
 
 def differentiate(
@@ -340,12 +352,14 @@ def differentiate(
     if not three and ((first[inside] != -half).any() or (last[inside] != half).any()):
         half = 0  # a fit to the cells that are near enough
     short = inner == 1 or (inner < _SHORT_ROW and outer >= _MANY_PLANES)
-    inside = slice(half, n - half) if short and half else slice(0, 0)
+    inside = slice(half, n - half) if half else slice(0, 0)
     wide = table[WEIGHTS : WEIGHTS + 2 * half + 1, inside]
-    is_even = half > 2 and wide.shape[1] > 0 and bool((wide == wide[:, :1]).all())
-    wide = np.ascontiguousarray(wide[:, :1]) if is_even else np.repeat(wide, inner, axis=1)
+    if half > 2 and wide.shape[1] > 0 and bool((wide == wide[:, :1]).all()):
+        wide = np.ascontiguousarray(wide[:, :1])
+    else:
+        wide = np.repeat(wide, inner if short else 0, axis=1)
     if three:
         _differentiate(table, wide, below, f, above, out)
     else:
         line = np.empty(_CELLS_OF_A_SUM, np.result_type(f.dtype, table.dtype))
-        _sum_stencils(table, wide, half or n, below, f, above, line, out)
+        _sum_stencils(table, wide, half or n, short, below, f, above, line, out)

@@ -27,6 +27,8 @@ _EVERY = frozenset([*_OF_NAMES, *_OF_ROLES])
 _OF_THE_CELLS = frozenset(["cell_measures", "geometry", "grid_mapping", "mesh"])
 # By this one, derivatives of a result know that neighbours are not those of the index.
 _KEPT = "mesh"
+# Each variable that this one names is of use without the others.
+_ANCILLARY = "ancillary_variables"
 # The attributes of a mesh topology end like this, as "face_node_connectivity".
 _OF_A_TOPOLOGY = ("_connectivity", "_coordinates")
 
@@ -152,6 +154,8 @@ def surviving(encoding: Mapping[Any, Any]) -> dict[Any, Any]:
 def without_dangling(result: _Labelled) -> _Labelled:
     """The same result without links to what it does not have, in place.
 
+    Of several ancillary variables, those that it has stay.
+
     A Dataset may declare variables of other files in its attribute ``external_variables``.  A link
     to the topology of a mesh stays.
 
@@ -176,7 +180,13 @@ def without_dangling(result: _Labelled) -> _Labelled:
     for variable in variables.values():
         for given in (variable.attrs, variable.encoding):
             for key in list(_links_in(given)) if given else ():
-                if key != _KEPT and not known.issuperset(_names(key, given[key])):
+                names = _names(key, given[key])
+                if key == _KEPT or known.issuperset(names):
+                    continue
+                found = [name for name in names if name in known]
+                if key == _ANCILLARY and found:
+                    given[key] = " ".join(found)
+                else:
                     del given[key]
     return result
 

@@ -200,7 +200,7 @@ def dtypes_of(obj: _Labelled) -> str:
 
 
 def of_positions(obj: xr.Dataset, *given: Any) -> list[Hashable]:
-    """The variables that `spacing` or `constant` names: positions or heights.
+    """The variables that options name: positions, heights or noise.
 
     Examples
     --------

@@ -1,11 +1,12 @@
 """The options for standard errors, checked: whether they are wanted, and what noise the data have.
 
-The noise of different cells is taken to be independent, and in the cells of a window equally great.
+The noise of different cells is taken to be independent, and in the cells of a window equally great
+unless each has its own.
 """
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ import xarray as xr
 from xgrad.labels import fits
 from xgrad.labels.quantities import is_quantity, number_in
 
-#: Where a standard error is from, if the noise is unknown.
-RESIDUALS = "residuals"
+#: Where a standard error is from, if the noise is unknown, and if that of each cell is known.
+RESIDUALS, SIGMA = "residuals", "sigma"
 
 
 def check(options: Any) -> None:
@@ -37,22 +38,37 @@ def check(options: Any) -> None:
     >>> check(Options(uncertainty=True, window=5, sigma=0.5))
     """
     sigma = options.sigma
-    if sigma is None:
+    if sigma is None or is_array(sigma):
         return
     number = sigma.magnitude if is_quantity(sigma) else sigma
+    if isinstance(number, np.ndarray) and number.ndim == 0:
+        number = number[()]  # as registries of pint-xarray have numbers
     real = isinstance(number, int | float | np.integer | np.floating)
     if not real or isinstance(number, bool | np.timedelta64):
         raise TypeError(
             f"`sigma` is a {type(sigma).__name__}; give one number, the standard deviation of the "
-            "noise of the data, in their unit"
+            "noise of the data, in their unit, or a DataArray or the name of one for that of each "
+            "cell"
         )
-    if not (math.isfinite(number) and number > 0):
+    number = number.item() if isinstance(number, np.generic) else number
+    if not 0 < number <= sys.float_info.max:
         raise ValueError(f"`sigma` is {sigma!r}; give a positive number, in the unit of the data")
     if not options.uncertainty:
         raise ValueError(
             f"`sigma` is {sigma!r}, but nothing depends on one number for all cells except "
             "standard errors; give `uncertainty=True` too, or leave it out"
         )
+
+
+def is_array(sigma: Any) -> bool:
+    """Whether `sigma` gives each cell its own noise: by a DataArray, or the name of a variable.
+
+    Examples
+    --------
+    >>> is_array("t_error"), is_array(0.1)
+    (True, False)
+    """
+    return isinstance(sigma, str | xr.DataArray)
 
 
 def require_a_fit(options: Any) -> None:
@@ -67,6 +83,11 @@ def require_a_fit(options: Any) -> None:
         raise ValueError(
             "`uncertainty` is True, but nothing is fitted, and standard errors are those of fits; "
             "give a `window` or a `bandwidth` too"
+        )
+    if options.sigma is not None and not fits.is_asked(options):
+        raise ValueError(
+            "`sigma` is given, but nothing is fitted, which it could weigh; give a `window` or a "
+            "`bandwidth` too, or leave it out"
         )
 
 
@@ -86,10 +107,15 @@ def refuse(options: Any, what: str) -> None:
             "share the noise of their cells; leave it out, or take those of the derivatives, "
             "`gradient(..., uncertainty=True)` and `derivative(..., uncertainty=True)`"
         )
+    if options.sigma is not None:
+        raise ValueError(
+            f"`sigma` is given, but weighs the fits of single derivatives only, not of a {what}; "
+            "leave it out, or take `gradient` or `derivative`"
+        )
 
 
 def kind_of(options: Any, variable: xr.Variable, what: str) -> str | float:
-    """What the standard errors are computed from: ``"residuals"``, or a standard deviation.
+    """What standard errors are computed from: ``"residuals"``, ``"sigma"`` or one number.
 
     Parameters
     ----------
@@ -109,6 +135,8 @@ def kind_of(options: Any, variable: xr.Variable, what: str) -> str | float:
     """
     if options.sigma is None:
         return RESIDUALS
+    if is_array(options.sigma):
+        return SIGMA
     if is_quantity(options.sigma):
         return number_in(options.sigma, variable.attrs.get("units"), "`sigma`", what)
     return float(options.sigma)

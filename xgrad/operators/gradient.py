@@ -96,9 +96,12 @@ def gradient(
         of the data makes it vary, if the noise of each cell is independent and, within a window,
         equally great.  It is from the residuals of each fit, and NaN where there are none.  It
         does not tell how far a window is too wide to follow the signal.
-    sigma : number or quantity, optional
+    sigma : number, quantity, DataArray or str, optional
         Standard deviation of the noise of the data, in their unit, if it is known: standard errors
-        are from it instead.
+        are from it instead.  A DataArray, or the name of a variable or coordinate, gives each cell
+        its own, and the cells of a fit count by ``1 / sigma**2`` too.  A cell whose own is NaN is
+        missing; so is one whose own is not positive if it is lazy or ``validate=False``, and an
+        error otherwise.
     constant : mapping, optional
         Per dimension, what to hold constant instead of the index along it: a coordinate by name, or
         a DataArray, such as ``{"s_rho": "z_rho"}`` for derivatives at constant height on levels

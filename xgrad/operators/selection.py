@@ -285,10 +285,10 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
 
 
 def _positions(obj: Any, options: Options) -> list[Any]:
-    """The variables of a Dataset that are positions or heights, and are not differentiated."""
+    """The variables of a Dataset that are positions, heights or noise: not differentiated."""
     if isinstance(obj, xr.DataArray):
         return []
-    return names.of_positions(obj, options.spacing, options.constant)
+    return names.of_positions(obj, options.spacing, options.constant, {"sigma": options.sigma})
 
 
 def _partials(

@@ -64,10 +64,16 @@ def smooth(
     >>> smooth(da, "x", window=3, polyorder=1).values.round(12)
     array([1., 1., 2., 2.])
     """
-    quantities.refuse_offsets(obj, options.get("units"))
-    found: _Object = on_numbers(
-        obj, options, lambda plain, own: like(plain, smooths(plain, dim, own))
-    )
+
+    def operation(plain: Any, own: Options) -> Any:
+        results = smooths(plain, dim, own)
+        values: Any = obj
+        if isinstance(values, xr.Dataset):
+            values = values[[one.name for one in results if one.name in values]]
+        quantities.refuse_offsets(values, options.get("units"))
+        return like(plain, results)
+
+    found: _Object = on_numbers(obj, options, operation)
     return found
 
 

@@ -1,18 +1,24 @@
-"""Results → the same with their standard errors."""
+"""Results → the same, weighed by the noise of the data, and with their standard errors."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
-from xgrad.arrays.term import Term
-from xgrad.labels import noise
+from xgrad.arrays.term import Noise, Term
+from xgrad.errors import CoordinateError
+from xgrad.labels import noise, quantities
 from xgrad.labels.attributes import described, label_of
+from xgrad.labels.near import did_you_mean
 from xgrad.labels.noise import RESIDUALS
 from xgrad.labels.options import Options
+from xgrad.labels.units import as_one
+from xgrad.operators.along import by_label
 from xgrad.operators.result import Result
+from xgrad.operators.terms import spread
 from xgrad.stencils.scheme import Fit
 
 # Ending of the names, and the modifier of a ``standard_name`` in CF.
@@ -20,7 +26,7 @@ _CALLED = "standard_error"
 
 
 def with_errors(obj: Any, results: list[Result], options: Options) -> list[Result]:
-    """Each result, followed by its standard error if that is asked for.
+    """Each result, weighed if each cell has its own noise, and its standard error if asked for.
 
     Parameters
     ----------
@@ -45,13 +51,18 @@ def with_errors(obj: Any, results: list[Result], options: Options) -> list[Resul
     >>> [one.name for one in with_errors(da, [slope], options)]
     ['dt_dx', 'dt_dx_standard_error']
     """
-    if not options.uncertainty:
+    if not options.uncertainty and options.sigma is None:
         return results
     if options.constant:
         raise ValueError(
-            "`uncertainty` is True, but derivatives at constant height have no standard error: "
-            "interpolated neighbours share their noise; leave out `uncertainty` or `constant`"
+            "`uncertainty` or `sigma` is given, but at constant height, where neighbours are "
+            "interpolated, cells share their noise; leave out both, or `constant`"
         )
+    if noise.is_array(options.sigma):
+        results = _weighed(obj, results, options)
+    if not options.uncertainty:
+        return results
+    _require_one_unit(results, options)
     found = [each for one in results for each in _pair(one, options)]
     names: set[Hashable] = {*obj.coords, *obj.dims}
     for one in found:
@@ -62,6 +73,88 @@ def with_errors(obj: Any, results: list[Result], options: Options) -> list[Resul
             )
         names.add(one.name)
     return found
+
+
+def _require_one_unit(results: list[Result], options: Options) -> None:
+    """Refuse one number for data in several units."""
+    every = [one.variable.attrs.get("units") for one in results]
+    known = {as_one(units): units for units in every if isinstance(units, str)}
+    if len(known) > 1 and isinstance(options.sigma, int | float | np.number):
+        raise ValueError(
+            f"`sigma` is {options.sigma!r}, one number, but the data are in "
+            f"{list(known.values())}; select variables in one unit"
+        )
+
+
+def _weighed(obj: Any, results: list[Result], options: Options) -> list[Result]:
+    """Results of fits whose cells count by their own noise."""
+    names = {name for one in results for name in one.variables}
+    if len(names) > 1:
+        raise ValueError(
+            "`sigma` is an array, the noise of one variable, but it would weigh "
+            f"{sorted(map(str, names))}; select one of them"
+        )
+    found = []
+    for one in results:
+        (term,) = one.terms
+        fit = _checked(term, one.variable)
+        assert term.axis is not None
+        called, sigma = _sigma_of(obj, term.operand, one.variable, options)
+        dim = one.variable.dims[term.axis]
+        if dim not in sigma.dims:
+            sigma = sigma.set_dims({dim: one.variable.sizes[dim], **sigma.sizes})
+        scheme = term.scheme._replace(fit=fit._replace(weighed=True))
+        array = spread(sigma, one.variable.dims, term.operand)
+        own = term._replace(scheme=scheme, sigma=Noise(array, called))
+        found.append(one._replace(terms=(own,)))
+    return found
+
+
+def _sigma_of(
+    obj: Any, name: Hashable, variable: xr.Variable, options: Options
+) -> tuple[Hashable, xr.Variable]:
+    """Name and values of the noise of each cell, checked."""
+    given, what = options.sigma, "`sigma`"
+    if isinstance(given, str):
+        known = obj.coords if isinstance(obj, xr.DataArray) else obj.variables
+        if given not in known:
+            raise CoordinateError(
+                f"`sigma` is {given!r}, which does not exist{did_you_mean(given, known)}; it has "
+                f"{list(known)}; or give a DataArray"
+            )
+        what, given = f"`sigma` {given!r}", obj[given]
+    called: Hashable = given.name or "sigma"
+    given = by_label(obj, name, quantities.positions({"": given})[""], "sigma")  # type: ignore[index]
+    found: xr.Variable = given.variable
+    if found.dtype.kind not in "iuf":
+        raise TypeError(f"{what} has dtype {found.dtype}; it must hold numbers")
+    for dim, size in found.sizes.items():
+        if variable.sizes.get(dim) != size:
+            raise CoordinateError(
+                f"{what} has size {size} along {dim!r}, but {name!r} has {dict(variable.sizes)}; "
+                "give the noise of the same cells"
+            )
+    own, theirs = found.attrs.get("units"), variable.attrs.get("units")
+    if isinstance(own, str) and isinstance(theirs, str) and as_one(own) != as_one(theirs):
+        raise ValueError(
+            f"{what} is in {own!r}, but {name!r} in {theirs!r}; convert it to the same unit"
+        )
+    if options.validate and found.chunks is None:
+        _require_positive(what, found)
+    return called, found
+
+
+def _require_positive(what: str, sigma: xr.Variable) -> None:
+    """Refuse noise in memory that no cell can have; NaN is a missing cell."""
+    bad = ~(np.isnan(sigma.values) | ((sigma.values > 0) & (sigma.values < np.inf)))
+    if bad.any():
+        index = tuple(int(k) for k in np.argwhere(bad)[0])
+        where = ", ".join(f"{dim}={k}" for dim, k in zip(sigma.dims, index, strict=True))
+        raise ValueError(
+            f"{what} is {sigma.values[index]} at {where or 'its cell'}; give a positive number to "
+            "each cell, NaN where the data are missing, or `validate=False` to take such cells as "
+            "missing"
+        )
 
 
 def _pair(one: Result, options: Options) -> list[Result]:
@@ -80,8 +173,9 @@ def _pair(one: Result, options: Options) -> list[Result]:
     scheme = term.scheme._replace(fit=fit._replace(error=error))
     factor = None if term.factor is None else abs(term.factor)
     called = f"{one.name}_{_CALLED}"
-    links = [one.attrs.get("ancillary_variables"), called]
-    named: dict[Hashable, Any] = {"ancillary_variables": " ".join(filter(None, links))}
+    before = one.attrs.get("ancillary_variables")
+    links = [before, called] if isinstance(before, str) and before else [called]
+    named: dict[Hashable, Any] = {"ancillary_variables": " ".join(links)}
     attrs = _attributes(one, name, variable)
     if error == RESIDUALS and _leaves_the_same(term, fit):
         attrs["degrees_of_freedom"] = fit.window - fit.polyorder - 1
@@ -104,13 +198,14 @@ def _checked(term: Term, variable: xr.Variable) -> Fit:
     dims = [variable.dims[step.axis] for step in term.chain if step.axis is not None]
     if term.of is not None:
         raise ValueError(
-            f"`uncertainty` is True, but along {dims[::-1]} one fit is fitted to another, whose "
-            "values share the noise of their cells; leave it out, or name one dimension"
+            f"`uncertainty` or `sigma` is given, but along {dims[::-1]} one fit is fitted to "
+            "another, whose values share the noise of their cells; leave it out, or name one "
+            "dimension"
         )
     if term.scheme.fit is None:
         raise ValueError(
-            f"`uncertainty` is True, but nothing is fitted along {dims[0]!r}; give a `window` or a "
-            f"`bandwidth` for {dims[0]!r} too, or leave {dims[0]!r} out of `dim`"
+            f"`uncertainty` or `sigma` is given, but nothing is fitted along {dims[0]!r}; give a "
+            f"`window` or a `bandwidth` for {dims[0]!r} too, or leave {dims[0]!r} out of `dim`"
         )
     return term.scheme.fit
 

@@ -25,7 +25,9 @@ class Fit(NamedTuple):
         The polynomial is fitted to the cells that are at most so far away.
     error : str, float or None
         If given, the standard error of the derivative is wanted in its place: from the "residuals"
-        of the fit, or from this standard deviation of the data.
+        of the fit, or from this standard deviation of the data, or from the "sigma" of each cell.
+    weighed : bool
+        Whether a cell counts by ``1 / σ²`` too, with a standard deviation of its own.
 
     Examples
     --------
@@ -38,6 +40,7 @@ class Fit(NamedTuple):
     tricube: bool = False
     width: float | None = None
     error: str | float | None = None
+    weighed: bool = False
 
     @property
     def window(self) -> int:

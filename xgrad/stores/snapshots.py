@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from zarr.core.sync import sync
+
 from xgrad.stores.listing import digest_of_file
 from xgrad.stores.urls import ICECHUNK, cause, is_zarr, local_path, repository_in, shown
 
@@ -179,7 +181,7 @@ def store_of(source: str, authorized: Collection[str] | str = ()) -> Any:
 class InSnapshot:
     """An array in a snapshot, of which the history of the repository tells what has changed.
 
-    A :class:`xgrad.stores.pieces.State`.  Nothing of the chunks is listed or read.
+    A :class:`xgrad.stores.pieces.State`.  Nothing of the chunks is read.
 
     Attributes
     ----------
@@ -224,7 +226,9 @@ class InSnapshot:
             return 0
         if self.path in {*changes.new_arrays, *changes.deleted_arrays}:
             return None
-        changed = changes.updated_chunks.get(self.path, ())
+        changed = {tuple(index) for index in changes.updated_chunks.get(self.path, ())}
+        if self.path in changes.updated_arrays:
+            changed |= _lost(self.url, before, self.path)
         if dim not in self.sides:
             return None if changed else cells
         axis, side = list(self.sides).index(dim), self.sides[dim]
@@ -247,6 +251,26 @@ def _changes(url: str, before: str) -> Any:
         return repository.diff(from_snapshot_id=before, to_snapshot_id=_snapshot(url))
     except icechunk.IcechunkError:
         return None
+
+
+@lru_cache(maxsize=8)
+def _lost(url: str, before: str, path: str) -> frozenset[tuple[int, ...]]:
+    """Chunks of an earlier snapshot that a later one lacks.
+
+    An array that shrank and grew again has lost those beyond its smallest shape, which the history
+    does not tell.
+    """
+    repository = _opened(url, repository_in(url)[0])
+
+    async def found() -> frozenset[tuple[int, ...]]:
+        then = repository.readonly_session(snapshot_id=before)
+        now = repository.readonly_session(snapshot_id=_snapshot(url))
+        lost: set[tuple[int, ...]] = {index async for index in then.chunk_coordinates(path)}
+        async for index in now.chunk_coordinates(path):
+            lost.discard(index)
+        return frozenset(lost)
+
+    return sync(found())
 
 
 def state_of(store: Any) -> str:

@@ -15,8 +15,9 @@ from zarr.core.sync import sync
 
 #: Attribute of the root of an unfinished store.  Its value is the token of the run that writes it.
 INCOMPLETE = "xgrad_incomplete"
-#: Attribute of the root of a complete store.  Its value says what job made it, and of what.
-RECORD = "xgrad_job"
+#: Attribute of the root of a complete store.  Its value says what job made it, and of what.  xarray
+#: hides names that begin so, as netCDF's own: a kilobyte of digests would fill each repr.
+RECORD = "_nc_xgrad_job"
 #: Files of Zarr beside the folders of arrays.
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 #: Whether a chunk of a store that grows is kept, from the name of its array and its own.
@@ -123,7 +124,7 @@ def completed(attributes: dict[str, Any], record: str) -> dict[str, Any]:
     Examples
     --------
     >>> completed({"title": "a test", "xgrad_incomplete": "a run"}, "a job")
-    {'title': 'a test', 'xgrad_job': 'a job'}
+    {'title': 'a test', '_nc_xgrad_job': 'a job'}
     """
     kept = {key: value for key, value in attributes.items() if key not in (INCOMPLETE, RECORD)}
     return kept | ({RECORD: record} if record else {})
