@@ -42,6 +42,16 @@ UNEVEN = np.cumsum(np.random.default_rng(1).random(32) + 0.1)
 DATES = np.datetime64("2000-01-01", "s") + np.arange(32) * np.timedelta64(21600, "s")
 AROUND: Any = {"boundary": {"time": "periodic"}, "period": {"time": 1000.0}}
 
+HEIGHTS = {"constant": {"y": "height"}}
+LEVELS = data(EVEN)  # those of a model, whose surface varies in time
+LEVELS = LEVELS.assign_coords(
+    y=("y", np.linspace(-1.0, 0.0, LEVELS.sizes["y"]),
+       {"standard_name": "ocean_sigma_coordinate",
+        "formula_terms": "sigma: y eta: eta depth: depth"}),
+    depth=("x", np.linspace(50.0, 90.0, LEVELS.sizes["x"])),
+    eta=(("time", "x"), LEVELS.u.values[:, 0].astype("f8") / 100),
+)  # fmt: skip
+
 # Cases, and whether anything but the field that does not change in time can be reused.
 CASES: dict[str, tuple[Case, bool]] = {
     "uneven": (Case(data(UNEVEN), (21, 30, 32)), True),
@@ -57,6 +67,15 @@ CASES: dict[str, tuple[Case, bool]] = {
     ),
     "columns": (
         Case(data(EVEN), (24, 32), along="y", options={"spacing": {"y": "height"}}), True
+    ),
+    "heights": (Case(data(EVEN)[["u"]], (24, 32), along="x", options=HEIGHTS), True),
+    "heights that do not change": (
+        Case(LEVELS.assign_coords(height=LEVELS.height[0].variable), (24, 32),
+             along=["time", "x"], options=HEIGHTS), True
+    ),
+    "formula_terms": (
+        Case(LEVELS[["u"]].drop_vars("height"), (24, 32), along="x",
+             options={"constant": {"y": "formula_terms"}}), True
     ),
     "chunks of a cell": (
         Case(data(UNEVEN), (24, 25), chunks={"time": 1}, along="time", options={"accuracy": 6}),
@@ -81,7 +100,7 @@ CASES: dict[str, tuple[Case, bool]] = {
 
 
 # What the quick profile has; the others are much the same.
-QUICK = ("uneven", "no longer even", "shards")
+QUICK = ("uneven", "no longer even", "shards", "heights")
 
 
 @pytest.mark.parametrize(
@@ -216,6 +235,20 @@ def test_what_changed_otherwise_is_named_and_refused(what: str, folder: Path) ->
 
 
 @pytest.mark.thorough  # twenty kills are below; tests/jobs/test_kills.py has the crash rule
+def test_old_values_of_what_heights_are_made_of_are_refused(tmp_path: Path) -> None:
+    case, source, target = CASES["formula_terms"][0], tmp_path / "in.zarr", tmp_path / "out.zarr"
+    write(case, source, 0, 24)
+    job(case, source, target)
+    write(case, source, 24, 32)
+    array: Any = zarr.open_group(source)["eta"]
+    array[3] = np.asarray(array[3]) + 0.5
+    with pytest.raises(ValueError, match=r"values of 'eta' in `source` have changed.*`overwrite`"):
+        job(case, source, target, append="time")
+    job(case, source, target, overwrite=True)
+    job(case, source, tmp_path / "full.zarr")
+    require_same(target, tmp_path / "full.zarr")
+
+
 def test_a_killed_append_goes_on(folder: Path) -> None:
     source, target = folder / "in.zarr", folder / "out.zarr"
     before = tree(target)

@@ -108,6 +108,7 @@ def test_terms_in_different_units_are_refused(
     expected = formula_terms.decoded(ds, "lev")
     ds[term].attrs["units"] = alike
     assert same_bits(formula_terms.decoded(ds, "lev"), expected)
+    assert expected.attrs["units"] == own
     ds[term].attrs["units"] = other
     with pytest.raises(xgrad.CoordinateError, match=f"different units.*{other}.*convert them"):
         formula_terms.decoded(ds, "lev")

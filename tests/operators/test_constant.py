@@ -247,6 +247,36 @@ def test_operators_are_made_of_derivatives_at_constant_height() -> None:
     np.testing.assert_allclose(q.fdgrad.laplacian(["x", "y"], **HELD), second, rtol=1e-12)
 
 
+def test_angles_and_second_derivatives_are_made_of_them_too() -> None:
+    q = field().isel(time=0)
+    one = q.fdgrad.gradient(["x", "y"], **HELD)
+    angle = q.fdgrad.direction(["y", "x"], **HELD)
+    np.testing.assert_allclose(angle, np.arctan2(one.dq_dy, one.dq_dx), rtol=1e-12)
+    assert angle.attrs["long_name"].endswith("at constant z")
+    every = q.fdgrad.hessian(["x", "y"], **HELD)
+    alone: dict[str, dict[str, Any]] = {
+        "d2q_dx2": {"dim": "x", "order": 2}, "d2q_dxdy": {"dim": ["x", "y"]},
+        "d2q_dy2": {"dim": "y", "order": 2},
+    }  # fmt: skip
+    for name, own in alone.items():
+        assert same_bits(every[name], q.fdgrad.derivative(**own, **HELD))
+        assert every[name].attrs["long_name"].endswith("at constant z")
+
+
+def test_an_empty_mapping_holds_nothing() -> None:
+    q = field().isel(time=0)
+    found, expected = q.fdgrad.gradient("x", constant={}), q.fdgrad.gradient("x")
+    xr.testing.assert_identical(found, expected)
+
+
+def test_remedies_for_a_height_of_three_dimensions_work() -> None:
+    q = field().isel(time=0)
+    with pytest.raises(xgrad.CoordinateError, match=r"name 3 of them.*`spacing={'s': 'z'}`"):
+        q.fdgrad.gradient(["x", "z"])
+    assert list(q.fdgrad.gradient(["x", "y", "z"])) == ["dq_dx", "dq_dy", "dq_dz"]
+    assert list(q.fdgrad.gradient(["x", "s"], spacing={"s": "z"})) == ["dq_dx", "dq_dz"]
+
+
 def test_heights_may_be_a_variable_of_the_dataset() -> None:
     q = field().isel(time=0)
     ds = xr.Dataset({"u": q, "v": q * q})

@@ -11,6 +11,7 @@ import xarray as xr
 
 import xgrad
 from tests.helpers import nothing_computed, same_bits
+from tests.operators.seas import of_height, seamount
 from xgrad.operators.trees import mapped
 
 TIME = np.array(["2000-01-01", "2000-01-02", "2000-01-04"], "M8[ns]")
@@ -55,6 +56,19 @@ def test_only_nodes_that_have_the_dimension_are_differentiated(tree: xr.DataTree
     assert "ocean" not in found.children
     assert holding(tree.fdgrad.gradient("z")) == ["ocean/depths"]
     assert holding(tree.fdgrad.gradient()) == ["coarse", "fine", "coarse/fine", "ocean/depths"]
+
+
+def test_nodes_without_the_levels_are_left_out() -> None:
+    z = seamount(0.5, 17, levels=8)
+    q = of_height(z, np.exp(z / 700)).to_dataset(name="q")
+    flat = q.isel(s=-1, drop=True).drop_vars("z")
+    tree = xr.DataTree.from_dict({"/deep": q, "/flat": flat})
+    held: Any = {"constant": {"s": "z"}}
+    found = tree.fdgrad.gradient("x", **held)
+    assert holding(found) == ["deep"]
+    assert same_bits(found["deep/dq_dx"], q.fdgrad.gradient("x", **held).dq_dx)
+    with pytest.raises(xgrad.CoordinateError, match=r"no node .* dimensions \['s'\] of `constant`"):
+        xr.DataTree.from_dict({"/flat": flat}).fdgrad.gradient("x", **held)
 
 
 def test_inherited_coordinates_are_used(tree: xr.DataTree) -> None:

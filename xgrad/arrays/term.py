@@ -63,6 +63,8 @@ class Held(NamedTuple):
         Name of the coordinate.
     complain : callable or None
         Called if some columns are not strictly monotonic; these become NaN.
+    made_of : tuple of hashable
+        Names of the variables that the array is made of.
     """
 
     array: Any
@@ -70,6 +72,7 @@ class Held(NamedTuple):
     by: str = "interpolation"
     name: Hashable = None
     complain: Callable[[], None] | None = None
+    made_of: tuple[Hashable, ...] = ()
 
     @property
     def bare(self) -> Held:
@@ -171,6 +174,12 @@ class Term(NamedTuple):
         heights = None if self.held is None else self.held.array
         noise = None if self.sigma is None else self.sigma.array
         return [one for one in (self.product, heights, noise) if one is not None]
+
+    @property
+    def made_of(self) -> tuple[Hashable, ...]:
+        """Names of the variables that what is held and the noise are made of."""
+        heights = () if self.held is None else self.held.made_of
+        return heights if self.sigma is None else (*heights, self.sigma.name)
 
 
 class Combination(NamedTuple):

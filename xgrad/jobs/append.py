@@ -198,7 +198,7 @@ def _require_untouched(old: Any, name: str, before: dict[str, Any]) -> None:
 def _known(job: Job, before: dict[str, Any], states: dict[Any, Any], group: Group, dim: str) -> int:
     """How many of the first cells of all that a group is computed from are what they were."""
     own = {term.along.name for term in group.terms if isinstance(term.along, Positions)}
-    own |= {one.name for term in group.terms if (one := term.held or term.sigma) is not None}
+    own |= {name for term in group.terms for name in term.made_of}
     found = []
     for name in {*group.origins, *own}:
         known = record.known(before, states, name, dim)

@@ -255,8 +255,7 @@ class Job:
         alongs = [step.along for one in self.results for term in one.terms for step in term.chain]
         named = dict.fromkeys(along.name for along in alongs if isinstance(along, Positions))
         steps = [step for one in self.results for term in one.terms for step in term.chain]
-        beside = [step.held or step.sigma for step in steps]
-        named |= dict.fromkeys(one.name for one in beside if one is not None)
+        named |= dict.fromkeys(name for step in steps for name in step.made_of)
         return [*own, *(name for name in named if name in self.data.variables)]
 
     @cached_property

@@ -105,21 +105,33 @@ def decoded(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> xr.DataArray:
             f"terms {missing} of {kind!r}; add them to the attribute, or give the heights as a "
             "DataArray"
         )
-    _require_same_units(dim, {one: terms[one] for one in _ADDED[called] if one in needed})
-    found = formula(terms)
-    attrs = {"units": terms["ps"].attrs.get("units", units) if called == "pressure" else units}
+    given = _units(dim, {one: terms[one] for one in _ADDED[called] if one in needed})
+    found, attrs = formula(terms), {"units": given or units}
     made: xr.DataArray = found.drop_vars([one for one in found.coords if one not in found.dims])
     return made.rename(called).drop_attrs(deep=False).assign_attrs(attrs, positive=positive)
 
 
-def _require_same_units(dim: Hashable, added: _Terms) -> None:
-    """Refuse to add up terms in different units, unless they are not given."""
+def names_of(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> tuple[Hashable, ...]:
+    """Names of the terms of the levels along a dimension.
+
+    Examples
+    --------
+    >>> attrs = {"formula_terms": "sigma: lev ps: ps ptop: top"}
+    >>> names_of(xr.DataArray([1.0, 2.0], {"lev": ("lev", [0.5, 1.0], attrs)}, "lev"), "lev")
+    ('lev', 'ps', 'top')
+    """
+    return tuple(_pairs(_coordinate(obj, dim)[1]).values())
+
+
+def _units(dim: Hashable, added: _Terms) -> str | None:
+    """The unit of terms that are added up, if it is given: they must have the same one."""
     given = {key: str(term.attrs["units"]) for key, term in added.items() if "units" in term.attrs}
     if len({as_one(text) for text in given.values()}) > 1:
         raise CoordinateError(
             f"`constant` for {dim!r} is 'formula_terms', but its terms have different units, "
             f"{given}; convert them to the same one"
         )
+    return next(iter(given.values()), None)
 
 
 def _coordinate(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> tuple[Hashable, str]:
@@ -134,10 +146,15 @@ def _coordinate(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> tuple[Hashable
     )
 
 
+def _pairs(text: str) -> dict[str, str]:
+    """Names of variables by those of the terms."""
+    words = text.replace(":", " ").split()
+    return dict(zip(words[::2], words[1::2], strict=False))
+
+
 def _terms(obj: xr.DataArray | xr.Dataset, text: str) -> dict[str, xr.DataArray]:
     """The terms by their names in the formula, in small letters."""
-    words = text.replace(":", " ").split()
-    pairs = dict(zip(words[::2], words[1::2], strict=False))
+    pairs = _pairs(text)
     known = obj.coords if isinstance(obj, xr.DataArray) else obj.variables
     lost = [name for name in pairs.values() if name not in known]
     if lost:

@@ -33,11 +33,14 @@ class Constant(NamedTuple):
         Of the heights or the like.
     heights : Variable
         Of numbers, with the dimension and others.
+    made_of : tuple of hashable
+        Names of the variables that they are made of.
     """
 
     dim: Hashable
     name: Hashable
     heights: xr.Variable
+    made_of: tuple[Hashable, ...]
 
     def holds(self, variable: xr.Variable, dim: Hashable) -> bool:
         """Whether a derivative of a variable along a dimension differs from that along levels."""
@@ -68,7 +71,7 @@ def resolved(
     CoordinateError, TypeError, ValueError
         If nothing can be held constant.
     """
-    if options.constant is None:
+    if not options.constant:
         return options
     found = {}
     for dim, value in options.constant.items():
@@ -89,9 +92,12 @@ def resolved(
 
 def _heights(
     obj: xr.DataArray | xr.Dataset, dim: Hashable, value: Any
-) -> tuple[Hashable, xr.Variable]:
+) -> tuple[Hashable, xr.Variable, tuple[Hashable, ...]]:
+    """The name of the heights, the heights, and what they are made of."""
+    made_of: tuple[Hashable, ...] = ()
     known = obj.coords if isinstance(obj, xr.DataArray) else obj.variables
     if isinstance(value, str) and value == formula_terms.ATTRIBUTE and value not in known:
+        made_of = formula_terms.names_of(obj, dim)
         value = formula_terms.decoded(obj, dim)
     if isinstance(value, str):
         if value not in known:
@@ -99,13 +105,14 @@ def _heights(
                 f"`constant` for {dim!r} names {value!r}, which does not exist"
                 f"{did_you_mean(value, known)}; {names.choices(obj)}; or give a DataArray"
             )
-        return value, obj[value].variable
+        return value, obj[value].variable, (value,)
     if not isinstance(value, xr.DataArray):
         raise TypeError(
             f"`constant` for {dim!r} is a {type(value).__name__}; give the name of a coordinate or "
             "a DataArray, such as that of the heights"
         )
-    return (dim if value.name is None else value.name), value.variable
+    name = dim if value.name is None else value.name
+    return name, value.variable, made_of or (name,)
 
 
 def _check(obj: xr.DataArray | xr.Dataset, one: Constant) -> None:
@@ -233,7 +240,7 @@ def held_for(
             axis, by = variable.get_axis_num(one.dim), options.constant_by
             array = spread(one.heights, variable.dims, name)
             complain = partial(_complain, one, bool(options.validate))
-            return Held(array, axis, by, one.name, complain)
+            return Held(array, axis, by, one.name, complain, one.made_of)
     return None
 
 

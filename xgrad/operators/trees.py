@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Unpack
 
 import xarray as xr
@@ -19,9 +20,11 @@ from xgrad.operators.smooth import smooth
 
 def mapped(
     tree: xr.DataTree, operation: Callable[[xr.Dataset], xr.Dataset], dim: Dim = None,
-    metric: Any = None,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> xr.DataTree:  # fmt: skip
     """Run an operation on each node that can be differentiated along all of `dim`.
+
+    Nodes without the dimensions of `constant` are left out too.
 
     Parameters
     ----------
@@ -32,8 +35,9 @@ def mapped(
     dim : hashable or iterable of hashable, optional
         Dimensions or coordinates, looked up by name in each node.  Default: use every node that
         has anything to differentiate.
-    metric : object, optional
-        A CRS gives nodes with projection coordinates a longitude and a latitude.
+    options : mapping, optional
+        Those of the operation: as `metric`, a CRS gives nodes with projection coordinates a
+        longitude and a latitude.
 
     Returns
     -------
@@ -56,8 +60,10 @@ def mapped(
         for path, node in tree.subtree_with_keys
     }
     results: dict[str, xr.Dataset | None] = {}
+    constant, metric = options.get("constant"), options
+    levels = set(constant) if isinstance(constant, Mapping) else set()
     for path, node in nodes.items():
-        if concerns(node, dim, metric):
+        if levels <= set(node.dims) and concerns(node, dim, metric):
             try:
                 results[path] = operation(node)
             except Exception as error:
@@ -66,6 +72,7 @@ def mapped(
     if not results:
         dims = {path: dict(node.sizes) for path, node in nodes.items()}
         what = "numbers" if dim is None else f"numbers along `dim`, which is {dim!r}"
+        what += f", and the dimensions {sorted(levels, key=str)} of `constant`" if levels else ""
         raise CoordinateError(
             f"no node of the tree has {what}; nodes and their dimensions are {dims}"
         )
@@ -107,9 +114,7 @@ class DataTreeAccessor:
         >>> list(tree.fdgrad.gradient("x").children)
         ['fine']
         """
-        return mapped(
-            self._tree, lambda node: gradient(node, dim, **options), dim, options.get("metric")
-        )
+        return mapped(self._tree, lambda node: gradient(node, dim, **options), dim, options)
 
     @spelled_out(LabelledOptions)
     def derivative(
@@ -127,7 +132,9 @@ class DataTreeAccessor:
         >>> tree.fdgrad.derivative("x", order=2).d2t_dx2.values.round(12)
         array([2., 2., 2., 2.])
         """
-        return mapped(self._tree, lambda node: derivative(node, dim, order, **options), dim)
+        return mapped(
+            self._tree, lambda node: derivative(node, dim, order, **options), dim, options
+        )
 
     @spelled_out(LabelledFieldOptions)
     def magnitude(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
@@ -140,9 +147,7 @@ class DataTreeAccessor:
         >>> tree.fdgrad.magnitude().t_gradient_magnitude.values
         array([1., 1., 1.])
         """
-        return mapped(
-            self._tree, lambda node: magnitude(node, dim, **options), dim, options.get("metric")
-        )
+        return mapped(self._tree, lambda node: magnitude(node, dim, **options), dim, options)
 
     @spelled_out(LabelledFieldOptions)
     def direction(self, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
@@ -155,9 +160,7 @@ class DataTreeAccessor:
         >>> tree.fdgrad.direction(("y", "x")).t_gradient_direction.values[0]
         array([0., 0.])
         """
-        return mapped(
-            self._tree, lambda node: direction(node, dim, **options), dim, options.get("metric")
-        )
+        return mapped(self._tree, lambda node: direction(node, dim, **options), dim, options)
 
     @spelled_out(LabelledFieldOptions)
     def laplacian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
@@ -170,9 +173,7 @@ class DataTreeAccessor:
         >>> tree.fdgrad.laplacian().t_laplacian.values.round(12)
         array([2., 2., 2., 2.])
         """
-        return mapped(
-            self._tree, lambda node: laplacian(node, dim, **options), dim, options.get("metric")
-        )
+        return mapped(self._tree, lambda node: laplacian(node, dim, **options), dim, options)
 
     @spelled_out(LabelledFieldOptions)
     def hessian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
@@ -185,9 +186,7 @@ class DataTreeAccessor:
         >>> tree.fdgrad.hessian().d2t_dx2.values.round(12)
         array([2., 2., 2., 2.])
         """
-        return mapped(
-            self._tree, lambda node: hessian(node, dim, **options), dim, options.get("metric")
-        )
+        return mapped(self._tree, lambda node: hessian(node, dim, **options), dim, options)
 
     @spelled_out(LabelledOptions)
     def smooth(
@@ -202,7 +201,7 @@ class DataTreeAccessor:
         >>> tree.fdgrad.smooth("x", window=3, polyorder=0).t.values.round(12)
         array([1., 1., 1.])
         """
-        return mapped(self._tree, lambda node: smooth(node, dim, **options), dim)
+        return mapped(self._tree, lambda node: smooth(node, dim, **options), dim, options)
 
     @spelled_out(LabelledFieldOptions)
     def divergence(
@@ -224,7 +223,7 @@ class DataTreeAccessor:
             self._tree,
             lambda node: divergence_of(node, components, form, **options).to_dataset(),
             list(components),
-            options.get("metric"),
+            options,
         )
 
     @spelled_out(LabelledFieldOptions)
@@ -248,4 +247,4 @@ class DataTreeAccessor:
             found = curl_of(node, components, form, **options)
             return found if isinstance(found, xr.Dataset) else found.to_dataset()
 
-        return mapped(self._tree, one, list(components), options.get("metric"))
+        return mapped(self._tree, one, list(components), options)
