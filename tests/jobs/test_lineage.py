@@ -16,7 +16,7 @@ import xarray as xr
 
 import xgrad
 from tests.jobs.growing import Case, data, require_same, write
-from xgrad.jobs.given import Given
+from xgrad.jobs.from_object import Given
 from xgrad.jobs.lineage import states_of_object
 
 TIMES = np.cumsum(np.random.default_rng(1).random(32) + 0.1)

@@ -66,7 +66,7 @@ def test_a_file_without_chunks_goes_through_little_memory(engine: Any, tmp_path:
     assert same_bits(array[:], numpy_gradient(values, 1.0, 0))
 
 
-@pytest.mark.thorough  # tests/jobs/test_given.py has the same law
+@pytest.mark.thorough  # tests/jobs/test_from_object.py has the same law
 def test_processes_give_the_same_store(source: Path, tmp_path: Path) -> None:
     gradient_to_zarr(source, tmp_path / "target.zarr", workers=2)
     with xr.open_zarr(tmp_path / "target.zarr") as found:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xgrad
-from xgrad.labels import cf, names
+from xgrad.labels import cf, lookup
 from xgrad.labels.crs import placed
 from xgrad.labels.options import Options
 
@@ -74,7 +74,7 @@ def test_all_arguments_find_the_same_coordinate(
     assert place is not None
     assert place.names == (lat, lon)
     for kind, real in (("latitude", lat), ("longitude", lon)):
-        assert names.find(obj, kind) == real
+        assert lookup.find(obj, kind) == real
         found = obj.fdgrad.gradient(kind)
         xr.testing.assert_identical(found, obj.fdgrad.gradient(real))
         for options in OPTIONS:
@@ -128,7 +128,7 @@ def test_an_axis_is_the_same_for_dim_and_for_the_components(
     rng = np.random.default_rng(2)
     u, v, w = (xr.DataArray(rng.normal(size=(3, 3, 3)), coords, ["a", "b", "c"]) for _ in "uvw")
     for axis in "XYZ":
-        assert names.find(u, axis) == real[axis]
+        assert lookup.find(u, axis) == real[axis]
     xr.testing.assert_identical(
         xgrad.divergence(u=u, v=v, w=w),
         xgrad.divergence({real["X"]: u, real["Y"]: v, real["Z"]: w}),

@@ -15,8 +15,8 @@ from tests.helpers import nothing_computed, same_bits
 from xgrad.errors import CoordinateError
 from xgrad.labels.crs import as_text, placed
 from xgrad.labels.ellipsoid import WGS84, Figure
+from xgrad.labels.on_earth import Place
 from xgrad.labels.options import Options
-from xgrad.labels.place import Place
 
 POLAR = pyproj.CRS("EPSG:3413")
 

@@ -14,7 +14,7 @@ import xarray as xr
 
 from xgrad._typing import Dim, Operation
 from xgrad.errors import warn
-from xgrad.jobs.given import Given
+from xgrad.jobs.from_object import Given
 from xgrad.jobs.plan import Plan
 from xgrad.jobs.request import Request
 from xgrad.jobs.run import Report, Settings, look, run
@@ -30,8 +30,8 @@ from xgrad.labels.keywords import (
 )
 from xgrad.labels.times import unit_of_time
 from xgrad.operators.operations import OPERATIONS, Entry
+from xgrad.stores.many_files import files_of
 from xgrad.stores.opening import Opening
-from xgrad.stores.several import files_of
 from xgrad.stores.urls import shown
 
 __all__ = ["Report", "gradient_to_zarr", "plan_to_zarr", "to_zarr"]

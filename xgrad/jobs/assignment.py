@@ -17,7 +17,7 @@ import zarr
 from xgrad._heap import trim
 from xgrad.arrays import buffers
 from xgrad.jobs.cutting import Box, Layout
-from xgrad.jobs.given import Given
+from xgrad.jobs.from_object import Given
 from xgrad.jobs.region import attempt, described, process
 from xgrad.jobs.request import Group, Job, Request
 from xgrad.jobs.resume import require_current

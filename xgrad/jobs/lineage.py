@@ -26,7 +26,7 @@ from dask.tokenize import tokenize
 
 from xgrad.arrays import engines
 from xgrad.jobs.boxes import Boxes
-from xgrad.jobs.given import Given, steps_of
+from xgrad.jobs.from_object import Given, steps_of
 from xgrad.jobs.origins import Origins
 from xgrad.stores.listing import hash_of, marks_of, metadata_of
 from xgrad.stores.pieces import ByCuts, Cut, Pieces

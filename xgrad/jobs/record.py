@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from xgrad.jobs.given import Given
+from xgrad.jobs.from_object import Given
 from xgrad.jobs.lineage import states_of_object
 from xgrad.jobs.request import Job
 from xgrad.jobs.resume import COORDINATES, OPENING, RESULTS, asked, different, steps

@@ -15,17 +15,17 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.arrays.term import Positions, Term
 from xgrad.jobs.cutting import Axis
-from xgrad.jobs.given import Given
+from xgrad.jobs.from_object import Given
 from xgrad.jobs.region import Work
 from xgrad.labels import links
 from xgrad.labels.keywords import FieldOptions
-from xgrad.labels.names import of_positions
+from xgrad.labels.lookup import of_positions
 from xgrad.labels.options import Options
 from xgrad.operators.evaluate import labelled
 from xgrad.operators.operations import OPERATIONS
 from xgrad.operators.result import Result
+from xgrad.stores.many_files import in_words
 from xgrad.stores.opening import Opening
-from xgrad.stores.several import in_words
 from xgrad.stores.source import Source, opened
 from xgrad.stores.urls import shown
 from xgrad.stores.workplace import fault_of_name

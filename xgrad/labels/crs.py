@@ -13,9 +13,9 @@ from xgrad.errors import CoordinateError
 from xgrad.labels import cf
 from xgrad.labels.ellipsoid import WGS84, Figure
 from xgrad.labels.links import is_mapping
-from xgrad.labels.near import did_you_mean
+from xgrad.labels.on_earth import Place
 from xgrad.labels.options import Options
-from xgrad.labels.place import Place
+from xgrad.labels.suggestions import did_you_mean
 
 _Labelled: TypeAlias = xr.DataArray | xr.Dataset
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from xgrad._typing import FitWeights
 from xgrad.errors import CoordinateError
-from xgrad.labels.near import did_you_mean
+from xgrad.labels.suggestions import did_you_mean
 from xgrad.stencils.scheme import Fit
 
 #: The options that say which cells a polynomial is fitted to.

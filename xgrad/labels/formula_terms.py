@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgrad.errors import CoordinateError
-from xgrad.labels.near import did_you_mean
+from xgrad.labels.suggestions import did_you_mean
 from xgrad.labels.units import as_one
 
 #: What stands for heights that are made from the attribute.

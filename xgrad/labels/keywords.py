@@ -34,7 +34,7 @@ from xgrad._typing import (
     SpacingLike,
     To,
 )
-from xgrad.labels.near import did_you_mean
+from xgrad.labels.suggestions import did_you_mean
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

@@ -15,8 +15,8 @@ from xgrad.errors import CoordinateError
 from xgrad.labels import fits, noise
 from xgrad.labels.cf import full_turn
 from xgrad.labels.ellipsoid import RADIUS
-from xgrad.labels.near import did_you_mean
 from xgrad.labels.quantities import is_quantity, number_in
+from xgrad.labels.suggestions import did_you_mean
 from xgrad.labels.times import seconds, unit_of_time
 from xgrad.labels.units import OF_TIME
 from xgrad.stencils.scheme import Scheme

@@ -13,8 +13,8 @@ from xarray.core import indexing
 
 from xgrad._typing import AnyArray, DatetimeUnit, Steps
 from xgrad.errors import CoordinateError
-from xgrad.labels.near import did_you_mean
 from xgrad.labels.positions import reduced, refuse_first, require_monotonic
+from xgrad.labels.suggestions import did_you_mean
 from xgrad.labels.units import OF_TIME, read
 
 _ATTOSECONDS = {

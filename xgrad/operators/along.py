@@ -8,11 +8,11 @@ from typing import Any
 import xarray as xr
 
 from xgrad.errors import CoordinateError
-from xgrad.labels import fits, names, transforms
+from xgrad.labels import fits, lookup, transforms
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.attributes import refuse_packed
+from xgrad.labels.on_earth import Place
 from xgrad.labels.options import Options
-from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import is_time
 
@@ -204,7 +204,7 @@ def _positions(
     if isinstance(value, str) and not even:
         raise CoordinateError(
             f"`spacing` for {name!r} names {value!r}, which is not a coordinate; "
-            f"{names.choices(obj)}"
+            f"{lookup.choices(obj)}"
         )
     if value is not None and not even:
         return value, False, False

@@ -11,7 +11,7 @@ import xarray as xr
 from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
 from xgrad.labels import cf, crs, transforms
-from xgrad.labels.near import did_you_mean
+from xgrad.labels.suggestions import did_you_mean
 
 _AXES = {"u": "X", "v": "Y", "w": "Z"}
 

@@ -13,10 +13,10 @@ from xgrad._typing import AnyArray
 from xgrad.arrays import engines
 from xgrad.arrays.term import Held
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import fits, formula_terms, names
-from xgrad.labels.near import did_you_mean
+from xgrad.labels import fits, formula_terms, lookup
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
+from xgrad.labels.suggestions import did_you_mean
 from xgrad.operators.direction import Direction
 
 _NOT_MONOTONIC = "is not strictly monotonic, or has a missing value inside"
@@ -103,7 +103,7 @@ def _heights(
         if value not in known:
             raise CoordinateError(
                 f"`constant` for {dim!r} names {value!r}, which does not exist"
-                f"{did_you_mean(value, known)}; {names.choices(obj)}; or give a DataArray"
+                f"{did_you_mean(value, known)}; {lookup.choices(obj)}; or give a DataArray"
             )
         return value, obj[value].variable, (value,)
     if not isinstance(value, xr.DataArray):

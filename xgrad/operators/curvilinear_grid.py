@@ -12,8 +12,8 @@ from xgrad._typing import AnyArray
 from xgrad.arrays.engines import module_of
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import ellipsoid
+from xgrad.labels.on_earth import Place
 from xgrad.labels.options import Options
-from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing
 from xgrad.operators.surface import Surface
 from xgrad.operators.vectors import Directions, dot

@@ -9,8 +9,8 @@ import xarray as xr
 
 from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateError
+from xgrad.labels.on_earth import Place
 from xgrad.labels.options import Options
-from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing
 from xgrad.operators.direction import Direction
 from xgrad.operators.second_order import SecondOrder

@@ -18,8 +18,8 @@ import xarray as xr
 
 from xgrad.errors import CoordinateError
 from xgrad.labels.attributes import label_of
+from xgrad.labels.on_earth import Place
 from xgrad.labels.options import Options
-from xgrad.labels.place import Place
 from xgrad.labels.spacing import Spacing, along_index
 from xgrad.operators.direction import Direction
 from xgrad.operators.surface import (

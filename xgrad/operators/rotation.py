@@ -12,9 +12,9 @@ from xgrad.errors import CoordinateError
 from xgrad.labels import links
 from xgrad.labels.crs import placed
 from xgrad.labels.keywords import PlaceOptions, spelled_out
-from xgrad.labels.names import resolved
+from xgrad.labels.lookup import resolved
+from xgrad.labels.on_earth import Place
 from xgrad.labels.options import Options
-from xgrad.labels.place import Place
 from xgrad.operators.components import (
     is_along_the_grid,
     is_true,

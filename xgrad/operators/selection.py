@@ -13,9 +13,9 @@ import xarray as xr
 from xgrad._typing import Dim
 from xgrad.arrays import engines
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import cf, fits, mesh, names, quantities
+from xgrad.labels import cf, fits, lookup, mesh, quantities
+from xgrad.labels.on_earth import Place, with_the_globe
 from xgrad.labels.options import Options
-from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import Spacing
 from xgrad.operators import components, constant
 from xgrad.operators.along import (
@@ -222,7 +222,7 @@ def concerns(obj: xr.Dataset, dim: Dim, metric: Any = None) -> bool:
         from xgrad.labels import crs  # noqa: PLC0415
 
         asked = [own for name in asked for own in crs.behind(obj, name, metric)]
-    found = [names.find(obj, name) for name in asked]
+    found = [lookup.find(obj, name) for name in asked]
     return all(name is not None and set(dims_of(obj, name)) <= used for name in found)
 
 
@@ -275,7 +275,7 @@ def select(obj: Any, dim: Dim, options: Options, *, partial: bool = False) -> Se
     warn_of_unusable(obj, dims)
     for one in dims:
         if not any(one in variable.dims for variable in variables.values()):
-            raise ValueError(f"nothing to differentiate along {one!r}: {names.dtypes_of(obj)}")
+            raise ValueError(f"nothing to differentiate along {one!r}: {lookup.dtypes_of(obj)}")
     mesh.refuse(obj, variables, dims)
     options = constant.resolved(obj, variables, spacings, jointly, options)
     _require_a_time(variables, spacings, options)
@@ -288,7 +288,7 @@ def _positions(obj: Any, options: Options) -> list[Any]:
     """The variables of a Dataset that are positions, heights or noise: not differentiated."""
     if isinstance(obj, xr.DataArray):
         return []
-    return names.of_positions(obj, options.spacing, options.constant, {"sigma": options.sigma})
+    return lookup.of_positions(obj, options.spacing, options.constant, {"sigma": options.sigma})
 
 
 def _partials(
@@ -374,9 +374,9 @@ def _names(
     """
     if dim is None:
         return _every_name(obj, variables, options)
-    found = [names.resolved(obj, name) for name in _listed(dim)]
+    found = [lookup.resolved(obj, name) for name in _listed(dim)]
     if not found:
-        raise CoordinateError(f"`dim` is empty; {names.choices(obj)}")
+        raise CoordinateError(f"`dim` is empty; {lookup.choices(obj)}")
     for i, name in enumerate(found):
         if name in found[:i]:
             raise CoordinateError(f"`dim` names {name!r} twice: {_listed(dim)}")
@@ -389,7 +389,7 @@ def _every_name(
     used = [d for d in obj.dims if any(d in variable.dims for variable in variables.values())]
     used = [d for d in used if d not in (options.constant or {})]
     if not used:
-        raise ValueError(f"nothing to differentiate: {names.dtypes_of(obj)}")
+        raise ValueError(f"nothing to differentiate: {lookup.dtypes_of(obj)}")
     given = [getattr(options, one) for one in (*_PER_DIM, "spacing")]
     named = {key for one in given if isinstance(one, Mapping) for key in one}
     single = [d for d in used if obj.sizes[d] == 1 and d not in named]
@@ -408,11 +408,11 @@ def _under_real_names(obj: xr.DataArray | xr.Dataset, options: Options) -> Optio
     every = (options.spacing, options.constant, *given.values())
     if not any(isinstance(one, Mapping) for one in every):
         return options
-    given = {name: names.resolved_keys(obj, one, name) for name, one in given.items()}
-    spacing: Any = quantities.positions(names.resolved_spacing(obj, options.spacing))
+    given = {name: lookup.resolved_keys(obj, one, name) for name, one in given.items()}
+    spacing: Any = quantities.positions(lookup.resolved_spacing(obj, options.spacing))
     if isinstance(spacing, Mapping):
         spacing = {key: by_label(obj, key, value, "spacing") for key, value in spacing.items()}
-    held: Any = quantities.positions(names.resolved_keys(obj, options.constant, "constant"))
+    held: Any = quantities.positions(lookup.resolved_keys(obj, options.constant, "constant"))
     if held is not None:
         held = {key: by_label(obj, key, value, "constant") for key, value in held.items()}
     return replace(options, spacing=spacing, constant=held, **given)

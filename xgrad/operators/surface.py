@@ -28,8 +28,8 @@ from xgrad.arrays.engines import module_of
 from xgrad.arrays.per_cell import per_cell
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels.ellipsoid import Figure
+from xgrad.labels.on_earth import Place
 from xgrad.labels.options import Options
-from xgrad.labels.place import Place
 from xgrad.operators.vectors import Directions, dot
 from xgrad.stencils import ghosts
 from xgrad.stencils.scheme import Scheme

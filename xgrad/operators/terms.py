@@ -16,7 +16,7 @@ from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import bandwidths
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.attributes import refuse_packed
-from xgrad.labels.names import dtypes_of
+from xgrad.labels.lookup import dtypes_of
 from xgrad.labels.options import Options
 from xgrad.labels.pieces import overlapping
 from xgrad.labels.spacing import Spacing

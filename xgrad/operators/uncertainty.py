@@ -12,9 +12,9 @@ from xgrad.arrays.term import Noise, Term
 from xgrad.errors import CoordinateError
 from xgrad.labels import noise, quantities
 from xgrad.labels.attributes import described, label_of
-from xgrad.labels.near import did_you_mean
 from xgrad.labels.noise import RESIDUALS
 from xgrad.labels.options import Options
+from xgrad.labels.suggestions import did_you_mean
 from xgrad.labels.units import as_one
 from xgrad.operators.along import by_label
 from xgrad.operators.result import Result

@@ -13,10 +13,10 @@ from xgrad.errors import CoordinateError
 from xgrad.labels import cf, flow_names, links, noise, vertical
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
-from xgrad.labels.names import of_positions
-from xgrad.labels.near import did_you_mean
+from xgrad.labels.lookup import of_positions
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
+from xgrad.labels.suggestions import did_you_mean
 from xgrad.operators import constant, metric_terms
 from xgrad.operators.components import is_along_the_grid, on_grid, require_growth, together
 from xgrad.operators.direction import Direction

@@ -17,8 +17,8 @@ import xarray as xr
 
 from xgrad.stores import lasting, listing
 from xgrad.stores.agreement import require_the_same_values
+from xgrad.stores.many_files import combined
 from xgrad.stores.opening import Opening, dataset, indexed
-from xgrad.stores.several import combined
 from xgrad.stores.snapshots import state_of
 from xgrad.stores.urls import local_path
 

@@ -11,8 +11,8 @@ import xarray as xr
 from tests.helpers import nothing_computed, same_bits
 from xgrad.errors import CoordinateError
 from xgrad.labels.ellipsoid import Figure
+from xgrad.labels.on_earth import Place, with_the_globe
 from xgrad.labels.options import Options
-from xgrad.labels.place import Place, with_the_globe
 from xgrad.labels.spacing import along_index, from_coordinate, from_multidimensional
 
 SPHERE = Figure(2.0)

@@ -15,8 +15,8 @@ import xarray as xr
 import xgrad
 from tests.helpers import same_bits
 from tests.jobs.helpers import seeded
+from xgrad.stores.many_files import combined, files_of
 from xgrad.stores.opening import Opening, dataset
-from xgrad.stores.several import combined, files_of
 
 SIDES = {"time": 12, "y": 9, "x": 5}
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from xgrad.errors import CoordinateError
 from xgrad.labels import cf, links
-from xgrad.labels.near import did_you_mean
+from xgrad.labels.suggestions import did_you_mean
 
 _Labelled: TypeAlias = xr.DataArray | xr.Dataset
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 import xgrad
 from tests.helpers import nothing_computed, run
-from xgrad.labels.names import find, resolved, resolved_keys
+from xgrad.labels.lookup import find, resolved, resolved_keys
 
 SHAPE = (3, 4, 5)
 

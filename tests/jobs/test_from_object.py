@@ -19,7 +19,7 @@ import xgrad
 from tests.helpers import nothing_computed, same_bits
 from tests.jobs.helpers import spoiled
 from xgrad import CoordinateWarning
-from xgrad.jobs.given import Given
+from xgrad.jobs.from_object import Given
 
 CHUNKS = {"t": {"chunks": (4, 6, 20)}}
 

@@ -8,7 +8,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xgrad.labels.near import nearest
+from xgrad.labels.suggestions import nearest
 
 NAMES = st.lists(st.text("abcdeXYZ_1", min_size=4, max_size=10), min_size=1, max_size=6)
 
