@@ -197,7 +197,7 @@ def _solve(
 def _anew(
     x: Any, counts: Any, gone: Any, lane: int, polyorder: int, order: int, found: Any
 ) -> None:
-    """Compute the weights of one window from new polynomials; NaN if its cells are too few."""
+    """Compute the weights of one window from its own polynomials; NaN if its cells are too few."""
     n, usable = x.size, 0
     own, its = np.zeros(n), np.full(n, np.nan)
     for k in range(n):

@@ -73,7 +73,7 @@ class Scheme(NamedTuple):
         The longest step between neighbours: a longer one is an edge of both cells.  Only for
         columns that have their own positions.
     fit : Fit or None
-        The polynomial that is differentiated, in place of `accuracy` and `edge_order`.
+        The polynomial that is differentiated, instead of `accuracy` and `edge_order`.
 
     Examples
     --------

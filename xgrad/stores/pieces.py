@@ -1,8 +1,8 @@
-"""What tells that the first part of a source is what it was when the source had less.
+"""Whether the first part of a source is what it was when the source was shorter.
 
-A source is stored in pieces along each dimension: rows of chunks, or files.  Nothing of them is
-read: their names, sizes and times of change say whether they are the same, or the history of a
-repository.
+A source is stored in pieces along each dimension: rows of chunks, or files.  They are not read:
+their names, sizes and modification times, or the history of a repository, show whether they have
+changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Cut = tuple[int, int]
 
 
 class State(Protocol):
-    """What is known of the content of a variable without reading it."""
+    """What is known about the content of a variable without reading it."""
 
     @property
     def metadata(self) -> str:
