@@ -16,7 +16,7 @@ from xgrad.stencils.scheme import Fit, Scheme
 from xgrad.stencils.table import table_of
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "F", "D"])
+@pytest.mark.parametrize("dtype", ["f4", "f8", pytest.param("F", marks=pytest.mark.thorough), "D"])
 @pytest.mark.parametrize("kind", ["f4", "f8"])
 @pytest.mark.parametrize("inside", [False, True])
 def test_numpys_loops_have_the_bits_of_the_compiled_ones(
