@@ -38,7 +38,7 @@ _LITTLE, _NOTHING = 1e-3, 1e-12
 # first.  A pattern of up to so many cells is a number, which determines where its fit is kept.
 _PATTERNS, _SHIFT, _BITS = 256, np.uint64(56), 62
 _SPREAD, _COMPLETE, _NONE = np.uint64(0x9E3779B97F4A7C15), np.uint64(0), np.uint64(1)
-# The bit that a number of more cells than bits, all missing, has too.
+# A bit that every pattern with a gap has, even if it has more cells than bits and all are missing.
 _GAPPY = np.uint64(2**63)
 
 # Squares of lengths beyond these lose digits, or overflow.

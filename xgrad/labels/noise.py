@@ -46,8 +46,8 @@ def check(options: Any) -> None:
     real = isinstance(number, int | float | np.integer | np.floating)
     if not real or isinstance(number, bool | np.timedelta64):
         raise TypeError(
-            f"`sigma` is a {type(sigma).__name__}; give the standard deviation of the noise, in "
-            "the unit of the data: one number, or a DataArray or the name of a variable with that "
+            f"`sigma` is a {type(sigma).__name__}; give one number, the standard deviation of "
+            "the noise in the unit of the data, or a DataArray or the name of a variable with that "
             "of each cell"
         )
     number = number.item() if isinstance(number, np.generic) else number

@@ -216,7 +216,7 @@ def refuse_offsets(obj: xr.DataArray | xr.Dataset, units: Any) -> None:
         if is_quantity(data) and _has_offset(unit, registry):
             raise ValueError(
                 f"{name!r} is a quantity in {unit}, a unit with an offset, but xgrad converts "
-                "results as differences; convert the data first, with `.pint.to('kelvin')`"
+                "results as differences; convert it first, with `.pint.to('kelvin')`"
             )
         if units is not None and units != unit:
             for one in (units, unit):
