@@ -30,7 +30,7 @@ def check(options: Any) -> None:
     Raises
     ------
     TypeError, ValueError
-        If `sigma` is wrong by itself, or given without `uncertainty`.
+        If `sigma` is invalid, or is one number without `uncertainty`.
 
     Examples
     --------
