@@ -307,7 +307,7 @@ def at_constant_height(rounds: int) -> None:
 
 def fitted(rounds: int) -> None:
     """Processor time and peak memory of fits to 11 cells, without and with missing cells."""
-    row("axis", "plain, ms of processors", "fit / plain", "savgol_filter / fit",
+    row("axis", "plain, processor ms", "fit / plain", "savgol_filter / fit",
         "1 % missing / fit", "10 % missing / fit")  # fmt: skip
     row(*["---"] * 6)
     for dim in fits.DIMS:

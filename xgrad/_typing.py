@@ -77,7 +77,7 @@ Order: TypeAlias = Literal[1, 2, 3, 4]
 #: flux.
 Form: TypeAlias = Literal["advective", "flux"]
 
-#: ``{dim: what is held constant in place of its index}``, by name or as a DataArray.
+#: ``{dim: what is held constant instead of its index}``, by name or as a DataArray.
 ConstantLike: TypeAlias = Mapping[Any, Any] | None
 
 #: How a neighbouring column is taken at the height of a cell.

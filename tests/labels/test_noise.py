@@ -70,6 +70,6 @@ def test_errors_need_a_fit() -> None:
 
 
 def test_what_has_none_says_what_to_take() -> None:
-    with pytest.raises(ValueError, match=r"no standard error of a curl.*leave it out, or take"):
+    with pytest.raises(ValueError, match=r"no standard error of a curl.*leave it out, or use"):
         noise.refuse(Options(window=5, uncertainty=True), "curl")
     noise.refuse(Options(window=5), "curl")

@@ -439,12 +439,12 @@ def test_noise_that_does_not_fit_is_refused(sigma: Any, message: str) -> None:
     ds = xr.Dataset({"f": f, "f_error": noise_of(f, "t")}).set_coords("f_error")
     with pytest.raises((ValueError, TypeError), match=message):
         ds.f.fdgrad.gradient("t", window=7, sigma=sigma)
-    with pytest.raises(ValueError, match="nothing is fitted, which it could weigh"):
+    with pytest.raises(ValueError, match="it weights the cells of a fit, and nothing is fitted"):
         ds.f.fdgrad.gradient("t", sigma="f_error")
-    with pytest.raises(ValueError, match=r"it would weigh .* select one"):
+    with pytest.raises(ValueError, match=r"it would weight .* select one"):
         ds.assign(g=f).fdgrad.gradient("t", window=7, sigma="f_error")
     with pytest.raises(
-        ValueError, match="weighs the fits of single derivatives only, not of a mag"
+        ValueError, match="weights the fits of single derivatives only, not of a mag"
     ):
         ds.f.fdgrad.magnitude("t", window=7, sigma="f_error")
 

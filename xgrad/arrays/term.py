@@ -49,7 +49,7 @@ class Positions(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What is held constant in place of the index along an axis: heights, pressures or the like.
+    """What is held constant instead of the index along an axis: heights, pressures or the like.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Held(NamedTuple):
     complain : callable or None
         Called if some columns are not strictly monotonic; these become NaN.
     made_of : tuple of hashable
-        Names of the variables that the array is made of.
+        Names of the variables that the array is computed from.
     """
 
     array: Any
@@ -81,13 +81,13 @@ class Held(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """The noise of each cell of the data, by which it counts in a fit.
+    """The noise of each cell of the data, which determines its weight in a fit.
 
     Attributes
     ----------
     array : numpy.ndarray, dask.array.Array, or an array that is read box by box
-        Standard deviations, with as many dimensions as the data, and length 1 along those other
-        than that of the fit that it does not depend on.
+        Standard deviations, with as many dimensions as the data.  Those that it does not depend
+        on have length 1, except that of the fit.
     name : hashable
         Name of the variable.
     """
@@ -124,9 +124,9 @@ class Term(NamedTuple):
         A term of the same operand, whose values are taken instead of the operand's: the first
         derivative of a mixed one.
     held : Held or None
-        What is held constant in place of the index along another axis.
+        What is held constant instead of the index along another axis.
     sigma : Noise or None
-        The noise of each cell, for a fit that it weighs.
+        The noise of each cell, for a fit weighted by it.
     """
 
     operand: Hashable
@@ -177,7 +177,7 @@ class Term(NamedTuple):
 
     @property
     def made_of(self) -> tuple[Hashable, ...]:
-        """Names of the variables that what is held and the noise are made of."""
+        """Names of the variables that the heights and the noise are computed from."""
         heights = () if self.held is None else self.held.made_of
         return heights if self.sigma is None else (*heights, self.sigma.name)
 

@@ -46,7 +46,7 @@ _GETTERS = (da.getter, da.getter_inline, da.getter_nofancy)
 
 
 def states_of_object(given: Given, names: Iterable[Hashable]) -> dict[Hashable, Any]:
-    """The state of each of some variables of an object; see :class:`xgrad.stores.pieces.State`.
+    """The states of some variables of an object; see :class:`xgrad.stores.pieces.State`.
 
     Examples
     --------

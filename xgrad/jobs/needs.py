@@ -176,7 +176,7 @@ def _of_tables(terms: Sequence[Term], size: int) -> int:
 
 
 def _rows(scheme: Scheme) -> int:
-    """Rows of a table, about."""
+    """The approximate number of rows of a table."""
     if scheme.fit is not None and (
         scheme.skipna or scheme.fit.error is not None or scheme.fit.weighed
     ):

@@ -153,7 +153,7 @@ def process(
 
 
 def _read(array: Any, box: Box) -> AnyArray:
-    """A box of what is held constant, or of noise, which may be lazy."""
+    """A box of the heights held constant, or of the noise, which may be lazy."""
     return np.asarray(array[box] if hasattr(array, "read") else thin(array, box))
 
 
@@ -220,7 +220,7 @@ class _Region:
         return np.asarray(as_float(read))
 
     def beside(self, own: Held | Noise, box: Box) -> AnyArray:
-        """What is held constant, or the noise, in a box; the next region may have the same."""
+        """The heights held constant, or the noise, in a box; the next region may use them too."""
         sides = zip(box, own.array.shape, strict=True)
         key = (own.name, *((part.start, part.stop) for part, side in sides if side > 1))
         if key not in self.known:

@@ -76,7 +76,7 @@ def asked(job: Job, *, checksum: bool) -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value in which numbers that are equal look the same, however they were given.
+    """A value in which equal numbers look the same, however they were given.
 
     Examples
     --------

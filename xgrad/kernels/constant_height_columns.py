@@ -27,8 +27,8 @@ COUNT, PLANE, LEVEL, LANE = 0, 1, 2, 3
 # Cells whose polynomials are made at once: they stay in the fastest cache.
 _AT_ONCE = 512
 
-#: Levels nearer to each other or farther apart than this are not in order: divided differences, by
-#: products of three distances, would underflow to plausible numbers.
+#: Levels nearer to each other or farther apart than this count as not in order: divided
+#: differences, by products of three distances, would underflow to plausible numbers.
 NEAREST, FARTHEST = 1e-75, 1e75
 
 

@@ -2,8 +2,8 @@
 
 A strip is some lanes of a tile, an array of shape (planes, levels, lanes).  Neighbours are in the
 next planes or in the next lanes.  The polynomials of a column are made once and serve the
-neighbours on both sides.  Cells beside one another on a level need few different levels of their
-neighbours, so each of these is evaluated for a whole row of cells, without a search for each.
+neighbours on both sides.  Adjacent cells on a level need only a few levels of their neighbours, so
+each of these levels is evaluated for a whole row of cells, without a search for each cell.
 """
 
 from __future__ import annotations

@@ -194,10 +194,10 @@ def _solve(
 
 
 @compiled
-def _anew(
+def _by_itself(
     x: Any, counts: Any, gone: Any, lane: int, polyorder: int, order: int, found: Any
 ) -> None:
-    """Compute the weights of one window from new polynomials; NaN if its cells are too few."""
+    """Compute the weights of one window from its own polynomials; NaN if its cells are too few."""
     n, usable = x.size, 0
     own, its = np.zeros(n), np.full(n, np.nan)
     for k in range(n):
@@ -251,7 +251,7 @@ def weigh(
         _add(gone, k, (-1.0 * one, -1.0 * two, -1.0 * three, -1.0 * four), left, _START, lanes)
     for lane in range(lanes):
         if left[lane] < size or not least[lane] >= _LITTLE:
-            _anew(x, counts, gone, lane, size - 1, order, found)
+            _by_itself(x, counts, gone, lane, size - 1, order, found)
 
 
 @compiled

@@ -30,15 +30,15 @@ from xgrad.stencils.scheme import Scheme
 # Cells of some planes, which stay in the cache from one row to the next.
 _CELLS_AT_ONCE = 2**20
 
-# If residuals keep less than this of the noise, it is computed without a loss of digits; less than
-# the second number is rounding errors.
+# If residuals keep less than this share of the noise, the share is computed without losing digits;
+# less than the second number is rounding error.
 _LITTLE, _NOTHING = 1e-3, 1e-12
 
 # Patterns of missing cells whose fits are kept, besides that of a complete window, which is the
-# first: a pattern of up to so many cells is a number, which decides its place among them.
+# first.  A pattern of up to so many cells is a number, which determines where its fit is kept.
 _PATTERNS, _SHIFT, _BITS = 256, np.uint64(56), 62
 _SPREAD, _COMPLETE, _NONE = np.uint64(0x9E3779B97F4A7C15), np.uint64(0), np.uint64(1)
-# The bit that a number of more cells than bits, all missing, has too.
+# A bit that every pattern with a gap has, even if it has more cells than bits and all are missing.
 _GAPPY = np.uint64(2**63)
 
 # Squares of lengths beyond these lose digits, or overflow.
@@ -156,7 +156,7 @@ def _of_residuals(q: Any, root: Any, y: Any, rest: Any) -> float:
 def _gathered(cells: Any, here: Any, gap: Any, centre: int, y: Any, there: Any) -> Any:
     """Take the values of a window, less that of its own cell; which are there, as a number.
 
-    So the mean of the data takes no digits from the residuals.  Missing values become 0.
+    So a large mean of the data does not cost the residuals digits.  Missing values become 0.
     """
     key, missing = np.uint64(1), 0
     middle = float(cells[here + np.uint64(centre) * gap])
@@ -192,7 +192,7 @@ def _started(
     near: Any, alike: Any, centre: int, tricube: bool, width: float, known: float, order: int,
     x: Any, counts: Any, keys: Any, each: Any, q: Any, root: Any,
 ) -> float:  # fmt: skip
-    """Fit to a complete window, and forget the fits of another; the scale of the positions.
+    """Fit to a complete window, and drop the fits of the last one; returns the positions' scale.
 
     0 if the window reaches a ghost of the boundary "nan".
     """
@@ -274,8 +274,8 @@ def _of_rows(
 def of_fits(parts: Parts, table: Table, axis: int, scheme: Scheme, out: AnyArray) -> None:
     """Standard errors of the derivatives of fits.
 
-    They are NaN where the derivative is, and where no cell is left beside those that determine the
-    polynomial, if they are from its residuals.
+    They are NaN where the derivative is NaN and, if computed from residuals, where no degree of
+    freedom is left.
 
     Parameters
     ----------

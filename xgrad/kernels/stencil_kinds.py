@@ -225,9 +225,9 @@ class StandardErrors(OfAnAxis):
 
     @staticmethod
     def fits(scheme: Scheme) -> bool:
-        """Fits whose errors are asked for, or whose cells count by their own noise.
+        """Fits whose errors are asked for, or whose cells are weighted by their own noise.
 
-        The latter need that beside a block: see :mod:`xgrad.kernels.weighed_fits`.
+        The latter need the noise beside a block: see :mod:`xgrad.kernels.weighed_fits`.
         """
         return scheme.fit is not None and (scheme.fit.error is not None or scheme.fit.weighed)
 

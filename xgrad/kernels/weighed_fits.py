@@ -1,7 +1,7 @@
-"""Fits whose cells count by their own noise: by ``1 / σ²``, with `σ` beside each value.
+"""Fits whose cells are weighted by their own noise: by ``1 / σ²``, with a `σ` for each value.
 
 With the weights ``w`` of the derivative ``Σ w y``, its standard error is the root of ``Σ (w σ)²``:
-that of the covariance ``(Xᵀ W X)⁻¹`` of weighted least squares, if the cells count by nothing else.
+that of the covariance ``(Xᵀ W X)⁻¹`` of weighted least squares, if nothing else weights the cells.
 
 As in :mod:`xgrad.kernels.tabled`, a block is viewed as (outer, n, inner).
 """
@@ -29,7 +29,7 @@ class BesideSigma(NamedTuple):
     stencil : OfAnAxis
         With a fit.
     sigma : Cells
-        Standard deviations of the noise, with sides of 1 along dimensions that they do not have.
+        Standard deviations of the noise, of length 1 along dimensions that they do not have.
         A cell without a positive one is missing.
     """
 

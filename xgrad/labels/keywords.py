@@ -98,7 +98,8 @@ class DerivativeOptions(TypedDict, total=False):
         Any,
         Keyword(
             None,
-            "The same, but to all cells in an interval, such as 4h or 250; may be repeated.",
+            "The same with all cells in an interval of this width, such as 4h or 250; may be "
+            "repeated.",
         ),
     ]
     polyorder: Annotated[
@@ -119,7 +120,9 @@ class DerivativeOptions(TypedDict, total=False):
     sigma: Annotated[
         Any,
         Keyword(
-            None, "Standard deviation of the data's noise.  [default: from the residuals of fits]"
+            None,
+            "Standard deviation of the noise: a number, or a variable with that of each cell.  "
+            "[default: from the residuals of fits]",
         ),
     ]
     constant: Annotated[

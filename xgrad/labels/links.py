@@ -27,7 +27,7 @@ _EVERY = frozenset([*_OF_NAMES, *_OF_ROLES])
 _OF_THE_CELLS = frozenset(["cell_measures", "geometry", "grid_mapping", "mesh"])
 # By this one, derivatives of a result know that neighbours are not those of the index.
 _KEPT = "mesh"
-# Each variable that this one names is of use without the others.
+# Each variable that this attribute names is useful without the others.
 _ANCILLARY = "ancillary_variables"
 # The attributes of a mesh topology end like this, as "face_node_connectivity".
 _OF_A_TOPOLOGY = ("_connectivity", "_coordinates")
@@ -154,7 +154,7 @@ def surviving(encoding: Mapping[Any, Any]) -> dict[Any, Any]:
 def without_dangling(result: _Labelled) -> _Labelled:
     """The same result without links to what it does not have, in place.
 
-    Of several ancillary variables, those that it has stay.
+    Of several ancillary variables, those that exist stay.
 
     A Dataset may declare variables of other files in its attribute ``external_variables``.  A link
     to the topology of a mesh stays.

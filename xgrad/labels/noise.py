@@ -1,7 +1,7 @@
-"""The options for standard errors, checked: whether they are wanted, and what noise the data have.
+"""The options for standard errors, checked: whether they are wanted, and how noisy the data are.
 
-The noise of different cells is taken to be independent, and in the cells of a window equally great
-unless each has its own.
+The noise of different cells is assumed to be independent, and of the same size within a window
+unless each cell has its own.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import xarray as xr
 from xgrad.labels import fits
 from xgrad.labels.quantities import is_quantity, number_in
 
-#: Where a standard error is from, if the noise is unknown, and if that of each cell is known.
+#: Where standard errors come from: if the noise is unknown, and if that of each cell is known.
 RESIDUALS, SIGMA = "residuals", "sigma"
 
 
 def check(options: Any) -> None:
-    """Refuse a `sigma` that is not a positive number, or that nothing is computed from.
+    """Refuse a `sigma` that is not a positive number, or that nothing would use.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def check(options: Any) -> None:
     Raises
     ------
     TypeError, ValueError
-        If `sigma` is wrong by itself, or given without `uncertainty`.
+        If `sigma` is invalid, or is one number without `uncertainty`.
 
     Examples
     --------
@@ -46,17 +46,17 @@ def check(options: Any) -> None:
     real = isinstance(number, int | float | np.integer | np.floating)
     if not real or isinstance(number, bool | np.timedelta64):
         raise TypeError(
-            f"`sigma` is a {type(sigma).__name__}; give one number, the standard deviation of the "
-            "noise of the data, in their unit, or a DataArray or the name of one for that of each "
-            "cell"
+            f"`sigma` is a {type(sigma).__name__}; give one number, the standard deviation of "
+            "the noise in the unit of the data, or a DataArray or the name of a variable with that "
+            "of each cell"
         )
     number = number.item() if isinstance(number, np.generic) else number
     if not 0 < number <= sys.float_info.max:
         raise ValueError(f"`sigma` is {sigma!r}; give a positive number, in the unit of the data")
     if not options.uncertainty:
         raise ValueError(
-            f"`sigma` is {sigma!r}, but nothing depends on one number for all cells except "
-            "standard errors; give `uncertainty=True` too, or leave it out"
+            f"`sigma` is {sigma!r}, but one number for all cells affects only standard errors; "
+            "give `uncertainty=True` too, or leave it out"
         )
 
 
@@ -86,8 +86,8 @@ def require_a_fit(options: Any) -> None:
         )
     if options.sigma is not None and not fits.is_asked(options):
         raise ValueError(
-            "`sigma` is given, but nothing is fitted, which it could weigh; give a `window` or a "
-            "`bandwidth` too, or leave it out"
+            "`sigma` is given, but it weights the cells of a fit, and nothing is fitted; give a "
+            "`window` or a `bandwidth` too, or leave it out"
         )
 
 
@@ -103,14 +103,14 @@ def refuse(options: Any, what: str) -> None:
     """
     if options.uncertainty:
         raise ValueError(
-            f"`uncertainty` is True, but xgrad has no standard error of a {what}, whose parts "
-            "share the noise of their cells; leave it out, or take those of the derivatives, "
-            "`gradient(..., uncertainty=True)` and `derivative(..., uncertainty=True)`"
+            f"`uncertainty` is True, but xgrad has no standard error of a {what}, because its "
+            "terms share the noise of the same cells; leave it out, or use "
+            "`gradient(..., uncertainty=True)` or `derivative(..., uncertainty=True)`"
         )
     if options.sigma is not None:
         raise ValueError(
-            f"`sigma` is given, but weighs the fits of single derivatives only, not of a {what}; "
-            "leave it out, or take `gradient` or `derivative`"
+            f"`sigma` is given, but it weights the fits of single derivatives only, not of a "
+            f"{what}; leave it out, or use `gradient` or `derivative`"
         )
 
 

@@ -56,9 +56,9 @@ class Options:
     window, bandwidth, polyorder, weights : mappings or single values
         Per dimension, as `boundary`: the polynomial that is fitted; see :mod:`xgrad.labels.fits`.
     uncertainty, sigma
-        Whether standard errors are wanted, and of what noise; see :mod:`xgrad.labels.noise`.
+        Whether standard errors are wanted, and for what noise; see :mod:`xgrad.labels.noise`.
     constant : mapping
-        Per dimension, what is held constant in place of its index.
+        Per dimension, what is held constant instead of its index.
     edge_order, accuracy, skipna, validate, datetime_unit, metric, radius, constant_by
         See :func:`xgrad.gradient`.
 

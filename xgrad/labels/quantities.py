@@ -185,9 +185,9 @@ def number_in(quantity: Any, units: Any, what: str, of: str = "its positions") -
 
 
 def refuse_offsets(obj: xr.DataArray | xr.Dataset, units: Any) -> None:
-    """Refuse to convert values whose unit does not begin at 0, which :func:`through` would not.
+    """Refuse to convert values whose unit has an offset, such as degC; :func:`through` would not.
 
-    It takes all results for differences, and smoothed values are none.
+    That function treats all results as differences, which smoothed values are not.
 
     Parameters
     ----------
@@ -199,8 +199,8 @@ def refuse_offsets(obj: xr.DataArray | xr.Dataset, units: Any) -> None:
     Raises
     ------
     ValueError
-        If the data are quantities in such a unit, or `units` or the unit of the data is one and
-        they differ.
+        If the data are quantities in such a unit, or if `units` differs from the unit of the data
+        and one of the two has an offset.
     """
     names = [obj.name] if isinstance(obj, xr.DataArray) else list(obj.data_vars)
     variables = (
@@ -215,16 +215,16 @@ def refuse_offsets(obj: xr.DataArray | xr.Dataset, units: Any) -> None:
         unit = str(data.units) if is_quantity(data) else variable.attrs.get("units")
         if is_quantity(data) and _has_offset(unit, registry):
             raise ValueError(
-                f"{name!r} is a quantity in {unit}, whose values are not differences, as xgrad "
-                "takes all its results to be; convert it first, with `.pint.to('kelvin')`"
+                f"{name!r} is a quantity in {unit}, a unit with an offset, but xgrad converts "
+                "results as differences; convert it first, with `.pint.to('kelvin')`"
             )
         if units is not None and units != unit:
             for one in (units, unit):
                 if _has_offset(one, registry):
                     raise ValueError(
-                        f"`units` is {units!r} and {name!r} is in {unit!r}, but {one!r} does not "
-                        "begin at 0, so that values convert otherwise than differences; leave "
-                        "`units` out, and convert the result"
+                        f"`units` is {units!r} and {name!r} is in {unit!r}, but {one!r} has an "
+                        "offset, so values do not convert like differences; leave `units` out, "
+                        "and convert the result"
                     )
 
 

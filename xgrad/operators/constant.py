@@ -34,7 +34,7 @@ class Constant(NamedTuple):
     heights : Variable
         Of numbers, with the dimension and others.
     made_of : tuple of hashable
-        Names of the variables that they are made of.
+        Names of the variables that they are computed from.
     """
 
     dim: Hashable
@@ -93,7 +93,7 @@ def resolved(
 def _heights(
     obj: xr.DataArray | xr.Dataset, dim: Hashable, value: Any
 ) -> tuple[Hashable, xr.Variable, tuple[Hashable, ...]]:
-    """The name of the heights, the heights, and what they are made of."""
+    """The name of the heights, the heights, and the variables they are computed from."""
     made_of: tuple[Hashable, ...] = ()
     known = obj.coords if isinstance(obj, xr.DataArray) else obj.variables
     if isinstance(value, str) and value == formula_terms.ATTRIBUTE and value not in known:
@@ -308,4 +308,4 @@ def _fault(column: AnyArray) -> str:
         return _NOT_MONOTONIC
     if abs(steps).min() > NEAREST and abs(steps).max() < FARTHEST:
         return ""
-    return f"has steps below {NEAREST} or above {FARTHEST}, which is beyond its arithmetic"
+    return f"has steps below {NEAREST} or above {FARTHEST}, where its differences underflow"

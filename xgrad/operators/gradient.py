@@ -77,31 +77,32 @@ def gradient(
     window : int or mapping of dimensions to int, optional
         For noisy data: differentiate the polynomial that is fitted by least squares to so many
         cells around each cell, an odd number, at their positions.  The outermost cells take the
-        polynomial of the outermost window.  On even positions the numbers are those of
-        ``scipy.signal.savgol_filter``.  With `skipna` it is fitted to the cells of the window that
-        are there, and NaN where they are too few.
+        polynomial of the last whole window.  On even positions the numbers are those of
+        ``scipy.signal.savgol_filter``.  With `skipna` it is fitted to the valid cells of the
+        window, and NaN where they are too few.
     bandwidth : number, time, quantity or mapping of dimensions to them, optional
-        In place of `window`: the polynomial is fitted to all cells within half of it on either
-        side, at an edge to those on one side.  A number is in the unit of the coordinate, such as
-        degrees with a `metric` too, whose quantities are lengths, eastward at the equator; times
-        are ``"4h"``, timedelta64 or quantities.  If some cells have too few neighbours, it is an
-        error; with ``validate=False`` these cells are NaN.
+        Instead of `window`, the full width in the unit of the coordinate: the polynomial is fitted
+        to all cells within half of it on either side, at an edge to those on one side.  With a
+        `metric`, numbers are still degrees and quantities are lengths, measured at the equator for
+        longitude.  For times, give ``"4h"``, a timedelta64 or a quantity.  Too few neighbours for
+        some cells are an error; with ``validate=False`` these cells are NaN.
     polyorder : int or mapping of dimensions to int, optional
         Order of the polynomials.  Default: 3, or the order of the derivative if that is greater.
     weights : {"uniform", "tricube"} or mapping of dimensions to them, optional
         How much the cells of a fit count: all the same (default), or by ``(1 - |d|³)³``, where d is
         the distance from the cell relative to that of the farthest one, or to half of `bandwidth`.
     uncertainty : bool, default: False
-        Add the standard error of each derivative, as ``<name>_standard_error``: how much the noise
-        of the data makes it vary, if the noise of each cell is independent and, within a window,
-        equally great.  It is from the residuals of each fit, and NaN where there are none.  It
-        does not tell how far a window is too wide to follow the signal.
+        Add the standard error of each derivative, as ``<name>_standard_error``: how far the noise
+        of the data typically moves it, if the noise of the cells is independent and, within a
+        window, of the same size.  It is estimated from the residuals of each fit, and NaN if no
+        degree of freedom is left.  It does not include the error of a window too wide for the
+        signal.
     sigma : number, quantity, DataArray or str, optional
-        Standard deviation of the noise of the data, in their unit, if it is known: standard errors
-        are from it instead.  A DataArray, or the name of a variable or coordinate, gives each cell
-        its own, and the cells of a fit count by ``1 / sigma**2`` too.  A cell whose own is NaN is
-        missing; so is one whose own is not positive if it is lazy or ``validate=False``, and an
-        error otherwise.
+        Standard deviation of the noise, in the unit of the data, if it is known; standard errors
+        are then computed from it.  A DataArray, or the name of a variable or coordinate, gives each
+        cell its own, and the fit then weights each cell by ``1 / sigma**2``, even without
+        `uncertainty`.  Cells whose `sigma` is NaN count as missing.  Values that are not positive
+        are an error; if they are lazy, or with ``validate=False``, their cells count as missing.
     constant : mapping, optional
         Per dimension, what to hold constant instead of the index along it: a coordinate by name, or
         a DataArray, such as ``{"s_rho": "z_rho"}`` for derivatives at constant height on levels

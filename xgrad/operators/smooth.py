@@ -1,4 +1,4 @@
-"""The polynomials that are fitted to noisy data, themselves."""
+"""Smoothing: the values of the polynomials fitted to noisy data."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 def smooth(
     obj: _Object, dim: Hashable | Iterable[Hashable], **options: Unpack[LabelledOptions]
 ) -> _Object:
-    """Values of the polynomials that are fitted to noisy data.
+    """Values of the polynomials fitted to noisy data.
 
-    It shows what :func:`gradient` differentiates if it has the same `window`.
+    These are what :func:`gradient` differentiates with the same `window`.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ def smooth(
     spacing, datetime_unit, boundary, period, skipna, validate
         As for :func:`gradient`.
     units : str, optional
-        Unit to convert the results to, with the same zero: not ``degC`` for kelvins.
+        Unit to convert the results to.  It must have the same zero: not ``degC`` for kelvins.
     window, bandwidth, polyorder, weights
-        As for :func:`gradient`.  There must be a window for each of `dim`, and 0 is an order.
+        As for :func:`gradient`.  Each of `dim` must have a window, and `polyorder` may be 0.
     uncertainty, sigma
         As for :func:`gradient`, for one dimension.
     edge_order, accuracy, constant, constant_by
-        Those of differences, which a fit does not have.
+        Options of differences, not of fits.
 
     Returns
     -------

@@ -36,7 +36,7 @@ def mapped(
         Dimensions or coordinates, looked up by name in each node.  Default: use every node that
         has anything to differentiate.
     options : mapping, optional
-        Those of the operation: as `metric`, a CRS gives nodes with projection coordinates a
+        Options of the operation.  A CRS as `metric` gives nodes with projection coordinates a
         longitude and a latitude.
 
     Returns

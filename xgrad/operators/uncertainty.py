@@ -1,4 +1,4 @@
-"""Results → the same, weighed by the noise of the data, and with their standard errors."""
+"""Results → the same results, weighted by the noise of the data, with their standard errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CALLED = "standard_error"
 
 
 def with_errors(obj: Any, results: list[Result], options: Options) -> list[Result]:
-    """Each result, weighed if each cell has its own noise, and its standard error if asked for.
+    """Each result, weighted if each cell has its own noise, and its standard error if asked for.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def with_errors(obj: Any, results: list[Result], options: Options) -> list[Resul
         return results
     if options.constant:
         raise ValueError(
-            "`uncertainty` or `sigma` is given, but at constant height, where neighbours are "
-            "interpolated, cells share their noise; leave out both, or `constant`"
+            "`uncertainty` or `sigma` is given, but at constant height neighbours are "
+            "interpolated, so cells share their noise; leave out both, or `constant`"
         )
     if noise.is_array(options.sigma):
         results = _weighed(obj, results, options)
@@ -91,7 +91,7 @@ def _weighed(obj: Any, results: list[Result], options: Options) -> list[Result]:
     names = {name for one in results for name in one.variables}
     if len(names) > 1:
         raise ValueError(
-            "`sigma` is an array, the noise of one variable, but it would weigh "
+            "`sigma` is an array, the noise of one variable, but it would weight "
             f"{sorted(map(str, names))}; select one of them"
         )
     found = []
@@ -146,7 +146,7 @@ def _sigma_of(
 
 
 def _require_positive(what: str, sigma: xr.Variable) -> None:
-    """Refuse noise in memory that no cell can have; NaN is a missing cell."""
+    """Refuse noise in memory that is neither positive nor NaN, which marks a missing cell."""
     bad = ~(np.isnan(sigma.values) | ((sigma.values > 0) & (sigma.values < np.inf)))
     if bad.any():
         index = tuple(int(k) for k in np.argwhere(bad)[0])
@@ -159,13 +159,13 @@ def _require_positive(what: str, sigma: xr.Variable) -> None:
 
 
 def _pair(one: Result, options: Options) -> list[Result]:
-    """A result that names its standard error, and this."""
+    """A result that names its standard error, and that standard error."""
     (term,) = one.terms
     name, variable = term.operand, one.variable
     if one.name is None:
         raise ValueError(
-            "the data have no name, after which the fit and its standard error are called; name "
-            "them with `.rename('...')`"
+            "the data have no name, and the fit and its standard error are named after it; give "
+            "one with `.rename('...')`"
         )
     fit = _checked(term, variable)
     error = noise.kind_of(options, variable, repr(name))
@@ -200,7 +200,7 @@ def _checked(term: Term, variable: xr.Variable) -> Fit:
     if term.of is not None:
         raise ValueError(
             f"`uncertainty` or `sigma` is given, but along {dims[::-1]} one fit is fitted to "
-            "another, whose values share the noise of their cells; leave it out, or name one "
+            "another, whose values share the noise of the same cells; leave it out, or name one "
             "dimension"
         )
     if term.scheme.fit is None:
@@ -212,19 +212,19 @@ def _checked(term: Term, variable: xr.Variable) -> Fit:
 
 
 def _require_residuals(fit: Fit) -> None:
-    """Refuse a window whose polynomial goes through all cells."""
+    """Refuse a window whose polynomial goes through all its cells."""
     least = fit.polyorder + (4 if fit.tricube else 2)
     if fit.width is None and fit.window < least:
         raise ValueError(
             f"`uncertainty` is True, but a polynomial of order {fit.polyorder} goes through all "
             f"cells of `window={fit.window}` that count, which leaves no residuals; give "
             f"`window={least + 1 - least % 2}`, a smaller `polyorder`, or `sigma`, the standard "
-            "deviation of the noise of the data"
+            "deviation of the noise"
         )
 
 
 def _leaves_the_same(term: Term, fit: Fit) -> bool:
-    """Whether the residuals of all cells have the same degrees of freedom."""
+    """Whether the residuals of all fits have the same degrees of freedom."""
     copied = {"one-sided", "periodic", "nan"}.issuperset(map(str, term.scheme.boundary))
     return copied and not (fit.tricube or term.scheme.skipna) and fit.width is None
 

@@ -27,7 +27,7 @@ class Fit(NamedTuple):
         If given, the standard error of the derivative is wanted in its place: from the "residuals"
         of the fit, or from this standard deviation of the data, or from the "sigma" of each cell.
     weighed : bool
-        Whether a cell counts by ``1 / σ²`` too, with a standard deviation of its own.
+        Whether cells are also weighted by ``1 / σ²``, each with its own standard deviation.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class Scheme(NamedTuple):
         The longest step between neighbours: a longer one is an edge of both cells.  Only for
         columns that have their own positions.
     fit : Fit or None
-        The polynomial that is differentiated, in place of `accuracy` and `edge_order`.
+        The polynomial that is differentiated, instead of `accuracy` and `edge_order`.
 
     Examples
     --------

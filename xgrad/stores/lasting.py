@@ -40,7 +40,7 @@ def digest(*values: Any) -> str:
 
 
 def _parts(value: Any) -> Iterator[bytes]:
-    """What tells a value from others, piece by piece."""
+    """What distinguishes a value from others, piece by piece."""
     if isinstance(value, np.ndarray) and value.dtype.kind != "O":
         yield f"array {_dtype(value)} {value.shape}".encode()
         yield np.ascontiguousarray(value).tobytes()

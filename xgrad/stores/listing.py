@@ -22,7 +22,7 @@ _NUMBERS = re.compile(r"\d+")
 _MARKS = ("ETag", "etag")
 # How many objects of a listing are in memory: those of a page of S3.
 _AT_ONCE = 1000
-#: Name of a chunk, its size, and what tells that it changed, "" if that is unknown.
+#: Name of a chunk, its size, and what shows that it changed, "" if that is unknown.
 _Key: TypeAlias = tuple[str, str, str]
 _Entry = TypeVar("_Entry")
 _NOT_OF_CHUNKS = ("shape", "node_type", "storage_transformers")

@@ -1,8 +1,8 @@
 """Several files as one source, combined by their coordinates.  Their variables stay on disk.
 
 xarray's :func:`xarray.combine_by_coords` decides the order.  It sees the coordinates of the
-dimensions, and in place of each other variable an array that holds nothing but the number of its
-file; what comes out says which file each block of a variable is in.
+dimensions, and for each other variable an array that holds only the number of its file; the
+combined arrays show which file each block of a variable is in.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _of_overlap(dim: Hashable, one: tuple[xr.Variable, str], other: tuple[xr.Var
 
 
 def _numbered(own: xr.Dataset, number: int) -> xr.Dataset:
-    """The same with the number of the file in place of each value but those of indexes."""
+    """The same dataset, with each value except those of indexes replaced by the file's number."""
     one = da.from_array(np.array(number), chunks=-1, name=f"file-{number}")
     found = {}
     for name, variable in own.variables.items():

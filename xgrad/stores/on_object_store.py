@@ -131,10 +131,10 @@ class _Prefix:
 
     @property
     def _marks(self) -> str:
-        """Where the marks are of regions that runs of this job have finished.
+        """The folder with the marks of regions that runs of this job have finished.
 
-        A run that lost its lock, and whose job another has begun anew, may still write marks.  They
-        are those of its own job, and are elsewhere.
+        A run that lost its lock may still write marks after another run has restarted its job.
+        Those are kept in another folder.
         """
         return f"{self._all_marks}/{self._begun_by}"
 

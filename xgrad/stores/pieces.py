@@ -1,8 +1,8 @@
-"""What tells that the first part of a source is what it was when the source had less.
+"""Whether the first part of a source is what it was when the source was shorter.
 
-A source is stored in pieces along each dimension: rows of chunks, or files.  Nothing of them is
-read: their names, sizes and times of change say whether they are the same, or the history of a
-repository.
+A source is stored in pieces along each dimension: rows of chunks, or files.  They are not read:
+their names, sizes and modification times, or the history of a repository, show whether they have
+changed.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ Cut = tuple[int, int]
 
 
 class State(Protocol):
-    """What is known of the content of a variable without reading it."""
+    """What is known about the content of a variable without reading it."""
 
     @property
     def metadata(self) -> str:
-        """What changes the meaning of all cells, "" if the state of each piece covers that."""
+        """What affects the meaning of all cells; "" if the state of each piece covers that."""
 
     def recorded(self) -> dict[str, Any]:
-        """What a record holds, in JSON's types, to compare a later state with."""
+        """What is recorded, in JSON's types, for comparison with a later state."""
 
     def unchanged(self, recorded: Mapping[str, Any], dim: Hashable, cells: int) -> int | None:
         """How many of the first cells are certainly what they were when there were so many.
 
-        None if others than those of the last piece have changed.
+        None if cells before the last piece have changed.
         """
 
 
@@ -105,7 +105,7 @@ class Pieces(ByCuts):
 
 
 def states_of(source: Source, names: Iterable[Hashable]) -> dict[Hashable, State]:
-    """The state of each of some variables.
+    """The states of some variables.
 
     Those whose storage does not tell whether its content changed are left out.
     """

@@ -62,7 +62,7 @@ def is_repository(folder: Path) -> bool:
     >>> is_repository(Path("/"))
     False
     """
-    # The second version of the format has a file `repo` in place of the folder `refs`.
+    # The second version of the format has a file `repo` instead of the folder `refs`.
     branches = (folder / "refs").is_dir() or (folder / "repo").is_file()
     return branches and (folder / "snapshots").is_dir()
 
@@ -175,7 +175,7 @@ def store_of(source: str, authorized: Collection[str] | str = ()) -> Any:
     if missing := sorted(needed & {*refused}):
         raise ValueError(
             f"`source` {shown(source)!r} has virtual chunks in {shown(' and '.join(missing))}, "
-            "which are read only if you say so, as a repository can name any file; give "
+            "which are read only if you allow it, because a repository can name any file; give "
             f"`open_options={{'{AUTHORIZE}': '{','.join([*given, *missing])}'}}`"
         )
     return session.store
@@ -183,9 +183,9 @@ def store_of(source: str, authorized: Collection[str] | str = ()) -> Any:
 
 @dataclass(frozen=True)
 class InSnapshot:
-    """An array in a snapshot, of which the history of the repository tells what has changed.
+    """An array in a snapshot; the history of the repository shows what has changed in it.
 
-    A :class:`xgrad.stores.pieces.State`.  Nothing of the chunks is read.
+    A :class:`xgrad.stores.pieces.State`.  No chunk is read.
 
     Attributes
     ----------
@@ -209,7 +209,7 @@ class InSnapshot:
 
     @classmethod
     def of(cls, url: str, array: Any, dims: Iterable[Hashable], metadata: str) -> InSnapshot | None:
-        """That of an array; None if its chunks may be in files that no snapshot knows."""
+        """The state of an array; None if its chunks may be in files that no snapshot knows."""
         if array.store_path.store.session.config.virtual_chunk_containers:
             return None
         sides = array.shards or array.chunks
@@ -223,8 +223,7 @@ class InSnapshot:
     def unchanged(self, recorded: Mapping[str, Any], dim: Hashable, cells: int) -> int | None:
         """How many of the first cells are certainly what they were.
 
-        0 if nothing is known, because the snapshots between are not there any more or are those of
-        another branch.
+        0 if nothing is known, because the snapshots between have expired or are on another branch.
         """
         before = str(recorded.get("snapshot", ""))
         if before == _snapshot(self.url):
