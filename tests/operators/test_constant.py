@@ -158,6 +158,18 @@ def test_beyond_a_neighbour_it_is_missing_or_one_sided() -> None:
     np.testing.assert_allclose(kept.where(kept.notnull(), 1.0), 1.0, rtol=1e-9)
 
 
+@pytest.mark.parametrize("options", [{}, {"boundary": "extend"}])
+def test_integers_are_missing_where_a_neighbour_does_not_reach(options: Any) -> None:
+    z = seamount(0.9, 41, levels=8)
+    q = of_height(z, np.round(z))
+    found, expected = (
+        one.fdgrad.gradient("x", **HELD, skipna=True, **options).dq_dx
+        for one in (q.astype("i4"), q)
+    )
+    assert same_bits(found, expected)
+    assert found.notnull().sum() > q.fdgrad.gradient("x", **HELD, **options).dq_dx.notnull().sum()
+
+
 def test_missing_values_at_the_end_of_a_column_end_it() -> None:
     z = seamount(0.3, 31, levels=12)
     q = of_height(z, z**3)
