@@ -415,8 +415,11 @@ def test_other_bad_input_is_refused() -> None:
         q.fdgrad.gradient("x", constant={"s": 3.0})
     with pytest.raises(xgrad.CoordinateError, match="has one level"):
         q.isel(s=[0]).fdgrad.gradient("x", **HELD)
-    with pytest.raises(ValueError, match="is for first derivatives"):
-        q.fdgrad.laplacian(["x", "y"], **HELD, constant_by="chain")
+    for operation in (q.fdgrad.laplacian, q.fdgrad.hessian):
+        with pytest.raises(ValueError, match="leave out `skipna`"):
+            operation(["x", "y"], **HELD, skipna=True)
+        with pytest.raises(ValueError, match="give 'interpolation' or 'linear'"):
+            operation(["x", "y"], **HELD, constant_by="chain")
     few = q.z.isel(s=slice(7))
     with pytest.raises(xgrad.CoordinateError, match="lack the label"):
         q.drop_vars("z").fdgrad.gradient("x", constant={"s": few})
