@@ -15,6 +15,7 @@ from tests.command import run, started, stopped
 from tests.jobs.helpers import assert_equal, dataset, with_codec, write_for_codec
 
 
+@pytest.mark.thorough  # in processes that end at once, below
 def test_a_read_that_fails_once_is_tried_again(tmp_path: Path) -> None:
     source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
     partial = tmp_path / "out.zarr.partial"
@@ -73,7 +74,7 @@ DEADLY = "every worker that was given variable 't', time"
 @pytest.mark.parametrize(
     ("first", "message", "workers", "retries"),
     [
-        pytest.param(666, "a bad sector", (), 0, marks=pytest.mark.thorough),  # as above
+        pytest.param(666, "a bad sector", (), 0, marks=pytest.mark.thorough),
         (666, "a bad sector", (), 2),
         pytest.param(666, "a bad sector", ("--workers", 1), 2, marks=pytest.mark.thorough),
         pytest.param(666, "a bad sector", ("--workers", 2), 0, marks=pytest.mark.thorough),

@@ -16,7 +16,10 @@ from xgrad.stencils.scheme import Fit, Scheme
 from xgrad.stencils.table import table_of
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "F", "D"])
+# Complex numbers take ten seconds to compile, and are two real ones here.
+@pytest.mark.parametrize(
+    "dtype", ["f4", "f8", *(pytest.param(one, marks=pytest.mark.thorough) for one in "FD")]
+)
 @pytest.mark.parametrize("kind", ["f4", "f8"])
 @pytest.mark.parametrize("inside", [False, True])
 def test_numpys_loops_have_the_bits_of_the_compiled_ones(

@@ -97,7 +97,7 @@ def test_they_are_the_scatter_of_the_derivatives(boundary: Any, weights: Any) ->
 
 
 @pytest.mark.parametrize("error", [{}, {"sigma": 0.2}])
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("dtype", [pytest.param("f4", marks=pytest.mark.thorough), "f8"])
 def test_chunks_change_no_bit(error: Any, dtype: str) -> None:
     f = noisy(23, 3, 4, dtype=dtype)
     f = f.where(np.random.default_rng(1).random(f.shape) > 0.1)
