@@ -158,6 +158,18 @@ def test_beyond_a_neighbour_it_is_missing_or_one_sided() -> None:
     np.testing.assert_allclose(kept.where(kept.notnull(), 1.0), 1.0, rtol=1e-9)
 
 
+@pytest.mark.parametrize("options", [{}, {"boundary": "extend"}])
+def test_integers_are_missing_where_a_neighbour_does_not_reach(options: Any) -> None:
+    z = seamount(0.9, 41, levels=8)
+    q = of_height(z, np.round(z))
+    found, expected = (
+        one.fdgrad.gradient("x", **HELD, skipna=True, **options).dq_dx
+        for one in (q.astype("i4"), q)
+    )
+    assert same_bits(found, expected)
+    assert found.notnull().sum() > q.fdgrad.gradient("x", **HELD, **options).dq_dx.notnull().sum()
+
+
 def test_missing_values_at_the_end_of_a_column_end_it() -> None:
     z = seamount(0.3, 31, levels=12)
     q = of_height(z, z**3)
@@ -403,8 +415,11 @@ def test_other_bad_input_is_refused() -> None:
         q.fdgrad.gradient("x", constant={"s": 3.0})
     with pytest.raises(xgrad.CoordinateError, match="has one level"):
         q.isel(s=[0]).fdgrad.gradient("x", **HELD)
-    with pytest.raises(ValueError, match="is for first derivatives"):
-        q.fdgrad.laplacian(["x", "y"], **HELD, constant_by="chain")
+    for operation in (q.fdgrad.laplacian, q.fdgrad.hessian):
+        with pytest.raises(ValueError, match="leave out `skipna`"):
+            operation(["x", "y"], **HELD, skipna=True)
+        with pytest.raises(ValueError, match="give 'interpolation' or 'linear'"):
+            operation(["x", "y"], **HELD, constant_by="chain")
     few = q.z.isel(s=slice(7))
     with pytest.raises(xgrad.CoordinateError, match="lack the label"):
         q.drop_vars("z").fdgrad.gradient("x", constant={"s": few})

@@ -441,6 +441,8 @@ def test_noise_that_does_not_fit_is_refused(sigma: Any, message: str) -> None:
         ds.f.fdgrad.gradient("t", window=7, sigma=sigma)
     with pytest.raises(ValueError, match="it weights the cells of a fit, and nothing is fitted"):
         ds.f.fdgrad.gradient("t", sigma="f_error")
+    with pytest.raises(xgrad.CoordinateError, match="did you mean 'f_error'"):
+        ds.reset_coords().fdgrad.gradient("t", window=7, sigma="f_eror")
     with pytest.raises(ValueError, match=r"it would weight .* select one"):
         ds.assign(g=f).fdgrad.gradient("t", window=7, sigma="f_error")
     with pytest.raises(

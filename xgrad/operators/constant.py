@@ -86,7 +86,8 @@ def resolved(
         found[dim] = one
     along = list(spacings)
     _refuse_its_dimension(found, along, {own for one in jointly for own in one.dims})
-    _refuse_schemes(found, variables, along, options)
+    _refuse_variables(found, variables, along)
+    _refuse_schemes(options)
     return options.holding(found)
 
 
@@ -169,9 +170,9 @@ def _holds_any(found: Mapping[Hashable, Constant], along: Spacing) -> bool:
     return any(along.dim in one.heights.dims for one in found.values())
 
 
-def _refuse_schemes(
+def _refuse_variables(
     found: Mapping[Hashable, Constant], variables: Mapping[Hashable, xr.Variable],
-    along: list[Spacing], options: Options,
+    along: list[Spacing],
 ) -> None:  # fmt: skip
     """Refuse what derivatives at constant height cannot be."""
     if not any(one.dim in v.dims for one in found.values() for v in variables.values()):
@@ -192,21 +193,6 @@ def _refuse_schemes(
                 f"{name!r} has dtype {variable.dtype}, but times as data cannot be interpolated to "
                 "a constant height; subtract a time and divide by a unit first"
             )
-    others = [
-        f"`{name}={getattr(options, name)!r}`"
-        for name, default in (("accuracy", 2), ("order", 1), *((one, None) for one in fits.SIZES))
-        if getattr(options, name) not in (default, {})
-    ]
-    if options.skipna and others:
-        raise ValueError(
-            f"`skipna=True` with {' and '.join(others)} cannot be combined with `constant`; leave "
-            "out `skipna`"
-        )
-    if options.constant_by == "chain" and options.order != 1:
-        raise ValueError(
-            f"`constant_by='chain'` is for first derivatives, but the order is {options.order}; "
-            "give 'interpolation' or 'linear'"
-        )
 
 
 def held_for(
@@ -230,6 +216,7 @@ def held_for(
     for one in (options.constant or {}).values():
         if one.holds(variable, along.dim):
             _refuse_distances(one, along)
+            _refuse_schemes(options)  # those of a Hessian differ from the options of the user
             extra = [d for d in one.heights.dims if d not in variable.dims]
             if extra:
                 raise CoordinateError(
@@ -242,6 +229,25 @@ def held_for(
             complain = partial(_complain, one, bool(options.validate))
             return Held(array, axis, by, one.name, complain, one.made_of)
     return None
+
+
+def _refuse_schemes(options: Options) -> None:
+    """Refuse schemes that are not for neighbours at constant height."""
+    others = [
+        f"`{name}={getattr(options, name)!r}`"
+        for name, default in (("accuracy", 2), ("order", 1), *((one, None) for one in fits.SIZES))
+        if getattr(options, name) not in (default, {})
+    ]
+    if options.skipna and others:
+        raise ValueError(
+            f"`skipna=True` with {' and '.join(others)} cannot be combined with `constant`; leave "
+            "out `skipna`"
+        )
+    if options.constant_by == "chain" and options.order != 1:
+        raise ValueError(
+            f"`constant_by='chain'` is for first derivatives, but the order is {options.order}; "
+            "give 'interpolation' or 'linear'"
+        )
 
 
 def _refuse_distances(one: Constant, along: Spacing) -> None:

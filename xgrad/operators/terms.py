@@ -60,8 +60,6 @@ def term_of(
         positions = spread(along.positions, variable.dims, name)
         steps = Positions(positions, along.period, along.name, complain)
     scheme = _scheme_of(variable, along, options)
-    if variable.dtype.kind in "iu" and inside is None:
-        scheme = scheme._replace(skipna=False)  # integers have no missing value
     if of is not None:
         scheme = _of_a_derivative(scheme, of)
     axis = variable.get_axis_num(along.dim)
@@ -69,6 +67,8 @@ def term_of(
     if isinstance(inside, xr.Variable):
         inside = factor_of(inside, variable, name)
     held = constant.held_for(name, variable, along, options, spread)
+    if variable.dtype.kind in "iu" and inside is None and held is None:
+        scheme = scheme._replace(skipna=False)  # integers are missing at heights only
     return Term(name, axis, steps, scheme, along.seam, weight, inside, of=of, held=held)
 
 

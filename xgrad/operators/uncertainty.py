@@ -88,6 +88,7 @@ def _require_one_unit(results: list[Result], options: Options) -> None:
 
 def _weighed(obj: Any, results: list[Result], options: Options) -> list[Result]:
     """Results of fits whose cells count by their own noise."""
+    _require_a_name(obj, options.sigma)
     names = {name for one in results for name in one.variables}
     if len(names) > 1:
         raise ValueError(
@@ -111,18 +112,22 @@ def _weighed(obj: Any, results: list[Result], options: Options) -> list[Result]:
     return found
 
 
+def _require_a_name(obj: Any, sigma: Any) -> None:
+    """Refuse the name of no variable, before the variable that was meant counts as data."""
+    known = obj.coords if isinstance(obj, xr.DataArray) else obj.variables
+    if isinstance(sigma, str) and sigma not in known:
+        raise CoordinateError(
+            f"`sigma` is {sigma!r}, which does not exist{did_you_mean(sigma, known)}; it has "
+            f"{list(known)}; or give a DataArray"
+        )
+
+
 def _sigma_of(
     obj: Any, name: Hashable, variable: xr.Variable, options: Options
 ) -> tuple[Hashable, xr.Variable]:
     """Name and values of the noise of each cell, checked."""
     given, what = options.sigma, "`sigma`"
     if isinstance(given, str):
-        known = obj.coords if isinstance(obj, xr.DataArray) else obj.variables
-        if given not in known:
-            raise CoordinateError(
-                f"`sigma` is {given!r}, which does not exist{did_you_mean(given, known)}; it has "
-                f"{list(known)}; or give a DataArray"
-            )
         what, given = f"`sigma` {given!r}", obj[given]
     called: Hashable = given.name or "sigma"
     given = by_label(obj, name, quantities.positions({"": given})[""], "sigma")  # type: ignore[index]
