@@ -45,9 +45,7 @@ from xgrad.workers.dispatch import drive
 SHAPE = (128, 256, 256)
 
 
-def medians(
-    jobs: dict[str, Callable[[], Any]], rounds: int, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, float]:
+def medians(jobs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Median milliseconds of each job, over rounds in a new order each.
 
     In a round each job runs three times and its best counts: how fast the system provides memory
@@ -59,9 +57,9 @@ def medians(
         for name in order.sample(list(jobs), len(jobs)):
             times = []
             for _ in range(3):
-                start = clock()
+                start = time.perf_counter()
                 jobs[name]()
-                times.append(1000 * (clock() - start))
+                times.append(1000 * (time.perf_counter() - start))
             taken[name].append(min(times))
     return {name: statistics.median(times) for name, times in taken.items()}
 
@@ -306,12 +304,12 @@ def at_constant_height(rounds: int) -> None:
 
 
 def fitted(rounds: int) -> None:
-    """Processor time and peak memory of fits to 11 cells, without and with missing cells."""
-    row("axis", "plain, processor ms", "fit / plain", "savgol_filter / fit",
+    """Time and peak memory of fits to 11 cells, without and with missing cells."""
+    row("axis", "plain, ms", "fit / plain", "savgol_filter / fit",
         "1 % missing / fit", "10 % missing / fit")  # fmt: skip
     row(*["---"] * 6)
     for dim in fits.DIMS:
-        took = medians(fits.contenders(SHAPE, dim), rounds, time.process_time)
+        took = medians(fits.contenders(SHAPE, dim), rounds)
         fit = took["fit"]
         row(dim, f"{took['plain']:.1f}", f"{fit / took['plain']:.1f}",
             *(f"{took[name] / fit:.1f}" for name in ("savgol_filter", "1%", "10%")))  # fmt: skip
