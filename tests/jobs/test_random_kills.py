@@ -115,7 +115,10 @@ class InIcechunk(OnDisk):
         if not icechunk.Repository.exists(storage):
             return None
         store = icechunk.Repository.open(storage).readonly_session("main").store
-        found = xr.open_zarr(store, consolidated=False)
+        try:
+            found = xr.open_zarr(store, consolidated=False)
+        except FileNotFoundError:  # killed between the repository and its first commit
+            return None
         return found if len(found) else None
 
     def is_begun(self) -> bool:
