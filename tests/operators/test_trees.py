@@ -71,6 +71,20 @@ def test_nodes_without_the_levels_are_left_out() -> None:
         xr.DataTree.from_dict({"/flat": flat}).fdgrad.gradient("x", **held)
 
 
+def test_a_projected_node_has_a_longitude_only_with_a_crs() -> None:
+    axes = {
+        axis: (axis, np.arange(4) * 1e5, {"standard_name": f"projection_{axis}_coordinate"})
+        for axis in "yx"
+    }
+    values = np.random.default_rng(0).normal(size=(4, 4))
+    on_map = xr.Dataset({"t": (("y", "x"), values)}, axes)
+    globe = xr.Dataset({"t": ("longitude", values[0])}, {"longitude": np.arange(4.0)})
+    tree = xr.DataTree.from_dict({"/globe": globe, "/map": on_map})
+    assert holding(tree.fdgrad.gradient("longitude")) == ["globe"]
+    found = tree["map"].fdgrad.gradient(["longitude", "latitude"], metric="EPSG:3413")
+    assert set(found.data_vars) == {"dt_dlongitude", "dt_dlatitude"}
+
+
 def test_inherited_coordinates_are_used(tree: xr.DataTree) -> None:
     found = tree.fdgrad.gradient("time", datetime_unit="D")
     assert holding(found) == ["coarse", "fine", "coarse/fine"]

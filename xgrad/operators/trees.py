@@ -60,7 +60,7 @@ def mapped(
         for path, node in tree.subtree_with_keys
     }
     results: dict[str, xr.Dataset | None] = {}
-    constant, metric = options.get("constant"), options
+    constant, metric = options.get("constant"), options.get("metric")
     levels = set(constant) if isinstance(constant, Mapping) else set()
     for path, node in nodes.items():
         if levels <= set(node.dims) and concerns(node, dim, metric):
