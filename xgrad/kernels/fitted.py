@@ -13,7 +13,7 @@ from xgrad._jit import compiled, times
 from xgrad._typing import FIRST, LAST, WEIGHTS, AnyArray, Table
 from xgrad.kernels.fits_together import LANES, TERMS, prepared, sums, weigh
 from xgrad.kernels.layout import Planes
-from xgrad.kernels.strips import NUMBERS, Parts, cut_rows, work_dtype
+from xgrad.kernels.strips import NUMBERS, Parts, stretches, work_dtype
 from xgrad.stencils.scheme import Scheme
 
 # Cells of a piece, which stay in the cache from one of its rows to the next.
@@ -219,7 +219,7 @@ def to_those_there(
         result[...] = out.transpose(planes.order).reshape(result.shape)
     where, steps = (np.ascontiguousarray(one, np.float64) for one in (table[:WEIGHTS], steps))
     rows = _Rows(where, steps, scheme.order, fit.tricube, fit.width or 0.0, -1.0)
-    for start, stop, lead, cells in _strips(views, table):
+    for start, stop, lead, cells in stretches(views, table):
         window, queue = _buffers(len(steps) + 1, fit.polyorder + 1, dtype)
         _refit(rows, start, stop, lead, cells, window, queue, result)
     planes.put(result, out)
@@ -239,23 +239,3 @@ def _buffers(n: int, size: int, dtype: np.dtype[Any]) -> tuple[_Window, _Queue]:
         np.zeros(LANES, np.result_type(dtype, np.float64)),
     )  # fmt: skip
     return window, queue
-
-
-def _strips(parts: Parts, table: Table) -> list[tuple[int, int, int, AnyArray]]:
-    """Rows of the block, the first row that their stencils reach, and the cells from it on."""
-    n = parts[1].shape[1]
-    first, last = (np.arange(n) + table[row].astype(np.intp) for row in (FIRST, LAST))
-    start, stop = int((first < 0).sum()), n - int((last >= n).sum())
-    if start >= stop:
-        bounds = [(0, n)]
-    else:
-        bounds = [(a, b) for a, b in ((0, start), (start, stop), (stop, n)) if a < b]
-    found = []
-    for a, b in bounds:
-        if (a, b) == (start, stop):
-            found.append((a, b, 0, parts[1]))
-        else:
-            found.append(
-                (a, b, int(first[a]), cut_rows(parts, int(first[a]), int(last[b - 1]) + 1))
-            )
-    return found
