@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("shared_faces")
 
 @pytest.mark.parametrize("engine", engines.WITH_CUBED)
 def test_an_axis_that_is_even_in_one_chunk_only(engine: str) -> None:
-    # Decided chunk by chunk, the first half would be divided and the second one weighed.
+    # Decided chunk by chunk, the first half would be divided and the second one weighted.
     x = np.concatenate([np.arange(50) * 0.75, 37.0 + np.cumsum(np.linspace(0.1, 0.3, 50))])
     values = np.random.default_rng(5).normal(size=100)
     expected = numpy_gradient(values, x, 0)

@@ -92,7 +92,7 @@ def test_without_gaps_skipna_changes_no_bit(
         skipping = Scheme(order, accuracy, edge_order, skipna=True, boundary=(boundary, boundary))
         expected = combine.differentiate(values, steps, 1, plain, seam=0.9)
         found = combine.differentiate(values, steps, 1, skipping, seam=0.9)
-        if dtype == "f2":  # weighed in float64 where neighbours may be missing, as documented
+        if dtype == "f2":  # weighted in float64 where neighbours may be missing, as documented
             np.testing.assert_allclose(found, expected, rtol=2e-2, atol=2e-2)
         else:
             assert same_bits(found, expected)

@@ -355,7 +355,7 @@ def test_equal_noise_weighs_nothing() -> None:
 
 
 @pytest.mark.parametrize("dims", [("t",), ("t", "y", "x"), ("y",), ("x", "t"), ()])
-def test_chunks_change_no_bit_of_weighed_fits(dims: tuple[str, ...]) -> None:
+def test_chunks_change_no_bit_of_weighted_fits(dims: tuple[str, ...]) -> None:
     f = noisy(23, 3, 4)
     f = f.where(np.random.default_rng(1).random(f.shape) > 0.1)
     own = noise_of(f, *dims)

@@ -239,8 +239,8 @@ def of_block(
     held : Held or None
         What is held constant.  Its array is not used.
     """
-    if isinstance(stencil, OfAnAxis) and stencil.scheme.fit and stencil.scheme.fit.weighed:
-        from xgrad.kernels.weighed_fits import BesideSigma  # noqa: PLC0415  it loads numba
+    if isinstance(stencil, OfAnAxis) and stencil.scheme.fit and stencil.scheme.fit.weighted:
+        from xgrad.kernels.weighted_fits import BesideSigma  # noqa: PLC0415  it loads numba
 
         (sigma,) = known
         return Piece(cells, BesideSigma(stencil, sigma))

@@ -178,7 +178,7 @@ def _of_tables(terms: Sequence[Term], size: int) -> int:
 def _rows(scheme: Scheme) -> int:
     """The approximate number of rows of a table."""
     if scheme.fit is not None and (
-        scheme.skipna or scheme.fit.error is not None or scheme.fit.weighed
+        scheme.skipna or scheme.fit.error is not None or scheme.fit.weighted
     ):
         return 4 * scheme.half + 4  # with steps, or copies
     return 24 if scheme.skipna else 2 * scheme.half + 4

@@ -79,5 +79,5 @@ class Piece(NamedTuple):
             good.append(self.fill(found))
         if self.factor is None:
             return found.astype(dtype, copy=False)
-        weighed: AnyArray = np.multiply(found, self.factor, dtype=dtype)
-        return weighed
+        weighted: AnyArray = np.multiply(found, self.factor, dtype=dtype)
+        return weighted

@@ -43,7 +43,7 @@ def divided(lo: Any, p: Any, hi: Any, q: Any, step: Any, out: Any, at: Any, size
 
 
 @compiled
-def _weighed(
+def _weighted(
     a: Any, lo: Any, p: Any, b: Any, mid: Any, q: Any, c: Any, hi: Any, r: Any, out: Any, at: Any,
     size: int,
 ) -> None:  # fmt: skip
@@ -53,7 +53,7 @@ def _weighed(
 
 
 @compiled
-def weighed_by(
+def weighted_by(
     weights: Any, a: Any, b: Any, c: Any, f: Any, p: Any, out: Any, at: Any, size: int
 ) -> None:
     """Weighted sum along a row; the weights of its cells start at `a`, `b` and `c`."""
@@ -75,7 +75,7 @@ def _added(weight: Any, f: Any, p: Any, total: Any, size: int) -> None:
 
 @compiled
 def added_by(weights: Any, a: Any, f: Any, p: Any, total: Any, size: int) -> None:
-    """Add one more weight times its cell; see :func:`weighed_by`."""
+    """Add one more weight times its cell; see :func:`weighted_by`."""
     for i in range(size):
         k = np.uint64(i)
         total[k] = total[k] + weights[a + k] * f[p + k]
@@ -182,7 +182,7 @@ def across(
                     together += 1
                 divided(f, p, f, p + gap + gap, step, lines, at, (1 + together) * size)
             else:
-                _weighed(a, f, p, b, f, p + gap, c, f, p + gap + gap, lines, at, size)
+                _weighted(a, f, p, b, f, p + gap, c, f, p + gap + gap, lines, at, size)
         elif step != 0:
             lo, p = row(below, f, above, where, o, first, q, size)
             hi, p_hi = row(below, f, above, where, o, last, q, size)
@@ -191,7 +191,7 @@ def across(
             lo, p = row(below, f, above, where, o, first, q, size)
             mid, p_mid = row(below, f, above, where, o, first + 1, q, size)
             hi, p_hi = row(below, f, above, where, o, min(first + 2, last), q, size)
-            _weighed(a, lo, p, b, mid, p_mid, c, hi, p_hi, wide, zero, size)
+            _weighted(a, lo, p, b, mid, p_mid, c, hi, p_hi, wide, zero, size)
             for k in range(3, last - first + 1):
                 lo, p = row(below, f, above, where, o, first + k, q, size)
                 _added(entry(table, n, WEIGHTS + k, j), lo, p, wide, size)
@@ -256,9 +256,9 @@ def along(
         for r in range(rows.start, rows.stop):
             p, here = np.uint64(r * n), at + np.uint64((r - rows.start) * n + half)
             if half == 1:
-                weighed_by(table, a, b, c, f, p, lines, here, size)
+                weighted_by(table, a, b, c, f, p, lines, here, size)
                 continue
-            weighed_by(table, a, b, c, f, p, wide, zero, size)
+            weighted_by(table, a, b, c, f, p, wide, zero, size)
             for k in range(3, 2 * half + 1):
                 added_by(table, a + np.uint64(k) * columns, f, p + np.uint64(k), wide, size)
             copied(wide, zero, lines, here, size)

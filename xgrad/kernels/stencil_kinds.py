@@ -227,9 +227,9 @@ class StandardErrors(OfAnAxis):
     def fits(scheme: Scheme) -> bool:
         """Fits whose errors are asked for, or whose cells are weighted by their own noise.
 
-        The latter need the noise beside a block: see :mod:`xgrad.kernels.weighed_fits`.
+        The latter need the noise beside a block: see :mod:`xgrad.kernels.weighted_fits`.
         """
-        return scheme.fit is not None and (scheme.fit.error is not None or scheme.fit.weighed)
+        return scheme.fit is not None and (scheme.fit.error is not None or scheme.fit.weighted)
 
     @staticmethod
     def table_of(

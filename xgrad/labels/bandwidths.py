@@ -47,7 +47,7 @@ def resolved(scheme: Scheme, along: Spacing, size: int, options: Options) -> Sch
     >>> from xgrad.labels.spacing import along_index
     >>> options = Options(bandwidth=5, polyorder=2)
     >>> resolved(options.scheme("x"), along_index("x"), 9, options).fit
-    Fit(half=2, polyorder=2, tricube=False, width=2.5, error=None, weighed=False)
+    Fit(half=2, polyorder=2, tricube=False, width=2.5, error=None, weighted=False)
     """
     fit = scheme.fit
     if fit is None or fit.width is None:

@@ -42,11 +42,11 @@ def fit_of(options: Any, names: tuple[Hashable, ...]) -> Fit | None:
     --------
     >>> from xgrad.labels.options import Options
     >>> fit_of(Options(window={"x": 11}), ("x",))
-    Fit(half=5, polyorder=3, tricube=False, width=None, error=None, weighed=False)
+    Fit(half=5, polyorder=3, tricube=False, width=None, error=None, weighted=False)
     >>> fit_of(Options(window={"x": 11}), ("y",)) is None
     True
     >>> fit_of(Options(bandwidth=2.5), ("x",))
-    Fit(half=1, polyorder=3, tricube=False, width=inf, error=None, weighed=False)
+    Fit(half=1, polyorder=3, tricube=False, width=inf, error=None, weighted=False)
     """
     window, bandwidth = own(options.window, names), own(options.bandwidth, names)
     if window is not None and bandwidth is not None:

@@ -59,7 +59,7 @@ def with_errors(obj: Any, results: list[Result], options: Options) -> list[Resul
             "interpolated, so cells share their noise; leave out both, or `constant`"
         )
     if noise.is_array(options.sigma):
-        results = _weighed(obj, results, options)
+        results = _weighted(obj, results, options)
     if not options.uncertainty:
         return results
     _require_one_unit(results, options)
@@ -86,7 +86,7 @@ def _require_one_unit(results: list[Result], options: Options) -> None:
         )
 
 
-def _weighed(obj: Any, results: list[Result], options: Options) -> list[Result]:
+def _weighted(obj: Any, results: list[Result], options: Options) -> list[Result]:
     """Results of fits whose cells count by their own noise."""
     _require_a_name(obj, options.sigma)
     names = {name for one in results for name in one.variables}
@@ -105,7 +105,7 @@ def _weighed(obj: Any, results: list[Result], options: Options) -> list[Result]:
         if dim not in sigma.dims:
             sigma = sigma.set_dims({dim: one.variable.sizes[dim], **sigma.sizes})
         # Integers have no missing value, but their noise may have.
-        scheme = term.scheme._replace(fit=fit._replace(weighed=True), skipna=bool(options.skipna))
+        scheme = term.scheme._replace(fit=fit._replace(weighted=True), skipna=bool(options.skipna))
         array = spread(sigma, one.variable.dims, term.operand)
         own = term._replace(scheme=scheme, sigma=Noise(array, called))
         found.append(one._replace(terms=(own,)))

@@ -26,7 +26,7 @@ class Fit(NamedTuple):
     error : str, float or None
         If given, the standard error of the derivative is wanted in its place: from the "residuals"
         of the fit, or from this standard deviation of the data, or from the "sigma" of each cell.
-    weighed : bool
+    weighted : bool
         Whether cells are also weighted by ``1 / σ²``, each with its own standard deviation.
 
     Examples
@@ -40,7 +40,7 @@ class Fit(NamedTuple):
     tricube: bool = False
     width: float | None = None
     error: str | float | None = None
-    weighed: bool = False
+    weighted: bool = False
 
     @property
     def window(self) -> int:

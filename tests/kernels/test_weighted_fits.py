@@ -1,4 +1,4 @@
-"""The law of weighed fits: those of weighted least squares, and their covariance."""
+"""The law of weighted fits: those of weighted least squares, and their covariance."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tests.kernels.test_standard_errors import cases, continued
 from xgrad.arrays.halo import at_both_edges, of_factor
 from xgrad.kernels.stencil_kinds import of_axis
-from xgrad.kernels.weighed_fits import BesideSigma
+from xgrad.kernels.weighted_fits import BesideSigma
 from xgrad.stencils import ghosts
 from xgrad.stencils.scheme import Scheme
 
 
-def weighed(f: Any, sigma: Any, steps: Any, axis: int, scheme: Scheme) -> Any:
+def weighted(f: Any, sigma: Any, steps: Any, axis: int, scheme: Scheme) -> Any:
     """Derivatives, or their errors, of a block and its ghosts."""
     cells, noise = (
         at_both_edges(one, axis, own, own.face, ghosts.values)
@@ -70,14 +70,14 @@ def expected(f: Any, sigma: Any, x: Any, scheme: Scheme) -> Any:
 
 
 @given(cases(), st.integers(0, 2**32 - 1))
-def test_a_weighed_fit_is_that_of_weighted_least_squares(case: Any, seed: int) -> None:
+def test_a_weighted_fit_is_that_of_weighted_least_squares(case: Any, seed: int) -> None:
     f, steps, scheme = case
-    rng, fit = np.random.default_rng(seed), scheme.fit._replace(error=None, weighed=True)
+    rng, fit = np.random.default_rng(seed), scheme.fit._replace(error=None, weighted=True)
     sigma = 10.0 ** rng.uniform(-1, 1, f.shape)
     sigma[rng.random(f.shape) < 0.02] = rng.choice([np.nan, 0.0, -1.0, np.inf])
     x = np.append(0.0, np.cumsum(steps))
     own = [scheme._replace(fit=fit), scheme._replace(fit=fit._replace(error="sigma"))]
-    found = [weighed(f, sigma, steps, 0, one) for one in own]
+    found = [weighted(f, sigma, steps, 0, one) for one in own]
     for k in range(f.shape[1]):
         both = expected(f[:, k], sigma[:, k], x, own[0])
         least = 1e-10 * abs(steps).mean() ** -scheme.order
