@@ -67,3 +67,21 @@ for ax, window in zip(axs, (11, 161, 641), strict=True):
 axs[0].set_ylabel("df/dt")
 axs[0].legend(loc="lower left")
 plt.show()
+
+# %%
+# How far does the noise move the derivative?  About 95 % of the bands of two standard errors
+# contain the exact derivative, as long as the window is not too wide for the signal.
+
+fig, axs = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True, layout="constrained")
+for ax, window in zip(axs, (21, 81), strict=True):
+    found = f.fdgrad.gradient("t", window=window, uncertainty=True)
+    half = 2 * found.df_dt_standard_error
+    inside = float((abs(found.df_dt - np.cos(t)) <= half).mean())
+    print(f"window {window}: {inside:.0%} of the bands contain the exact derivative")
+    ax.fill_between(t, found.df_dt - half, found.df_dt + half, alpha=0.3, label="2 standard errors")
+    ax.plot(t, found.df_dt, linewidth=1, label="fit")
+    ax.plot(t, np.cos(t), color="black", linewidth=0.8, label="exact")
+    ax.set(title=f"window={window}", xlabel="t", ylim=(-1.5, 1.5))
+axs[0].set_ylabel("df/dt")
+axs[0].legend(loc="lower left")
+plt.show()
