@@ -190,10 +190,22 @@ def asking(may: Callable[[int], None]) -> Iterator[None]:
         _MAY.reset(before)
 
 
-def _allocated(n_bytes: int, allocate: Callable[[], AnyArray]) -> AnyArray:
+def ask(n_bytes: int) -> None:
+    """Ask whether numpy may take so many bytes for what is computed on the way to a result.
+
+    Examples
+    --------
+    >>> with asking(print):
+    ...     ask(5_000_000)
+    5000000
+    """
     may = _MAY.get()
     if may is not None and n_bytes >= _LEAST:
         may(n_bytes)
+
+
+def _allocated(n_bytes: int, allocate: Callable[[], AnyArray]) -> AnyArray:
+    ask(n_bytes)
     try:
         return allocate()
     except MemoryError:

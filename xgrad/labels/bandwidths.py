@@ -128,17 +128,18 @@ def _around(
     """
     first, count = cells
     start, stop = max(0, first - beside), min(size, first + count + beside) - 1
-    inside, ends = along.steps, along.steps
-    if np.ndim(inside):
-        inside = np.asarray(inside[start:stop], np.float64)
+    every: Any = along.steps
+    inside = ends = every
+    if np.ndim(every):
+        inside = every[start:stop]
         ends = np.concatenate([
-            np.asarray(one, np.float64) for one in (along.steps[:beside], along.steps[-beside:])
+            np.asarray(one, np.float64) for one in (every[:beside], every[-beside:])
         ])  # fmt: skip
     left, right = ghosts.steps(np.asarray(ends, np.float64), scheme.boundary, beside, along.seam)
     left = left[max(0, len(left) - (start - (first - beside))) :]
     right = right[: first + count + beside - (stop + 1)]
-    every = [left, np.broadcast_to(np.asarray(inside, np.float64), stop - start), right]
-    return np.concatenate(every), len(left) + first - start
+    own = np.broadcast_to(np.asarray(inside, np.float64), stop - start)
+    return np.concatenate([left, own, right]), len(left) + first - start
 
 
 def _require_enough(counted: Iterator[_Counted], size: int, fit: Fit, what: str) -> None:
