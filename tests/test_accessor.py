@@ -70,5 +70,5 @@ def test_a_type_checker_knows_what_the_function_gives(tmp_path: Path) -> None:
         'note: Revealed type is "xarray.core.dataset.Dataset"'
     ] * 2
     assert 'Unexpected keyword argument "bounday"' in lines[2]
-    assert "Literal[2, 4, 6, 8]" in lines[3]
+    assert any("Literal[2, 4, 6, 8]" in line for line in lines[3:])
     assert run.returncode == 1

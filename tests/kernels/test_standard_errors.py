@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from xgrad.arrays.halo import at_both_edges
 from xgrad.kernels.stencil_kinds import of_axis
 from xgrad.stencils import ghosts
-from xgrad.stencils.scheme import Fit, Scheme
+from xgrad.stencils.scheme import Error, Fit, Scheme
 
 SIDES: Any = ["one-sided", "extend", "reflect", 0.5]
 
@@ -49,7 +49,7 @@ def continued(x: Any, boundary: tuple[Any, Any], depth: int) -> tuple[Any, Any]:
 def by_matrices(away: Any, values: Any, which: Any, counts: Any, fit: Fit, order: int) -> float:
     """The standard error of one fit, by its hat matrix; values share the noise of cell `which`."""
     there = ~np.isnan(values) & (counts > 0)
-    if there.sum() <= fit.polyorder + (fit.error == "residuals"):
+    if there.sum() <= fit.polyorder + (fit.error.noise == "residuals"):
         return np.nan
     away, y, which, k = away[there], values[there], which[there], counts[there]
     unit = abs(away).max() or 1.0
@@ -59,8 +59,8 @@ def by_matrices(away: Any, values: Any, which: Any, counts: Any, fit: Fit, order
     cells = np.unique(which[which >= 0])
     copies = (which[:, np.newaxis] == cells).astype(float)
     length = np.sqrt(((weights @ copies) ** 2).sum())
-    if fit.error != "residuals":
-        return float(length * fit.error)
+    if fit.error.noise != "residuals":
+        return float(length * fit.error.noise)
     rest = np.eye(len(y)) - powers @ coefficients
     left = rest @ (y - y.mean())
     freedom = np.trace(copies.T @ rest.T @ np.diag(k) @ rest @ copies)
@@ -124,7 +124,7 @@ def cases(draw: Any) -> tuple[Any, Any, Scheme]:
     order = min(draw(st.integers(0, 4)), polyorder)
     side = st.sampled_from(SIDES)
     skipna, error = draw(st.booleans()), draw(st.sampled_from(["residuals", 0.3]))
-    fit = Fit(half, polyorder, tricube, error=error)
+    fit = Fit(half, polyorder, tricube, error=Error(error))
     scheme = Scheme(order, skipna=skipna, boundary=(draw(side), draw(side)), fit=fit)
     n = scheme.needed + int(rng.integers(0, 20))
     unit = draw(st.sampled_from([1.0, -1e-5, 1e7]))
@@ -152,7 +152,7 @@ def test_a_wide_window_may_lack_half_of_its_cells(error: Any) -> None:
     rng = np.random.default_rng(0)
     steps, f = rng.random(199) + 0.3, rng.normal(size=(200, 2))
     f[101:, 0], f[:99, 1] = np.nan, np.nan
-    scheme = Scheme(skipna=True, fit=Fit(75, 2, error=error))
+    scheme = Scheme(skipna=True, fit=Fit(75, 2, error=Error(error)))
     found = errors(f, steps, 0, scheme)
     x = np.append(0.0, np.cumsum(steps))
     for k in range(2):

@@ -13,7 +13,7 @@ from xgrad.arrays.halo import at_both_edges, of_factor
 from xgrad.kernels.stencil_kinds import of_axis
 from xgrad.kernels.weighted_fits import BesideSigma
 from xgrad.stencils import ghosts
-from xgrad.stencils.scheme import Scheme
+from xgrad.stencils.scheme import Error, Scheme
 
 
 def weighted(f: Any, sigma: Any, steps: Any, axis: int, scheme: Scheme) -> Any:
@@ -76,7 +76,7 @@ def test_a_weighted_fit_is_that_of_weighted_least_squares(case: Any, seed: int) 
     sigma = 10.0 ** rng.uniform(-1, 1, f.shape)
     sigma[rng.random(f.shape) < 0.02] = rng.choice([np.nan, 0.0, -1.0, np.inf])
     x = np.append(0.0, np.cumsum(steps))
-    own = [scheme._replace(fit=fit), scheme._replace(fit=fit._replace(error="sigma"))]
+    own = [scheme._replace(fit=fit), scheme._replace(fit=fit._replace(error=Error("sigma")))]
     found = [weighted(f, sigma, steps, 0, one) for one in own]
     for k in range(f.shape[1]):
         both = expected(f[:, k], sigma[:, k], x, own[0])

@@ -67,9 +67,3 @@ def test_errors_need_a_fit() -> None:
         noise.require_a_fit(Options(uncertainty=True))
     for own in ({"window": 5}, {"bandwidth": {"x": 2.0}}):
         noise.require_a_fit(Options(uncertainty=True, **own))
-
-
-def test_what_has_none_says_what_to_take() -> None:
-    with pytest.raises(ValueError, match=r"no standard error of a curl.*leave it out, or use"):
-        noise.refuse(Options(window=5, uncertainty=True), "curl")
-    noise.refuse(Options(window=5), "curl")

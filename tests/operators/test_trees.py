@@ -150,3 +150,14 @@ def test_any_operation_is_mapped(tree: xr.DataTree) -> None:
 
     assert holding(mapped(tree, doubled, ["x", "time"])) == ["coarse", "fine"]
     assert holding(mapped(tree, doubled, "z")) == ["ocean/depths"]
+
+
+@pytest.mark.parametrize("operation", ["divergence", "curl"])
+def test_a_flow_of_a_node_has_a_standard_error(operation: str) -> None:
+    rng = np.random.default_rng(0)
+    flow = xr.Dataset({name: (("x", "y"), rng.normal(size=(7, 8))) for name in ("u", "v")})
+    options: Any = {"window": 5, "uncertainty": True}
+    components = {"x": "u", "y": "v"}
+    expected = getattr(flow.fdgrad, operation)(components, **options)
+    found = getattr(xr.DataTree(flow).fdgrad, operation)(components, **options)
+    assert found.to_dataset().identical(expected)

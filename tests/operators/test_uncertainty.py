@@ -256,25 +256,8 @@ def test_bad_input_is_refused_with_a_remedy_that_works(
         assert np.isfinite(one).all()
 
 
-@pytest.mark.parametrize(
-    "operation", ["magnitude", "direction", "laplacian", "hessian", "divergence", "curl"]
-)
-def test_operations_without_a_standard_error_say_so(operation: str) -> None:
+def test_what_has_no_fit_is_refused() -> None:
     f = noisy(12, 13)
-    obj: Any = f if operation not in ("divergence", "curl") else xr.Dataset({"u": f, "v": f})
-    what: Any = ("t", "y") if obj is f else {"t": "u", "y": "v"}
-    options: Any = {"window": 7}
-    with pytest.raises(ValueError, match="`uncertainty` is True, but xgrad has no standard error"):
-        getattr(obj.fdgrad, operation)(what, uncertainty=True, **options)
-    assert getattr(obj.fdgrad, operation)(what, **options) is not None
-
-
-def test_what_has_no_single_fit_is_refused() -> None:
-    f = noisy(12, 13)
-    with pytest.raises(ValueError, match=r"along \['t', 'y'\] one fit is fitted to another"):
-        f.fdgrad.derivative(("t", "y"), window=7, uncertainty=True)
-    with pytest.raises(ValueError, match="one fit is fitted to another"):
-        f.fdgrad.smooth(("t", "y"), window=7, uncertainty=True)
     with pytest.raises(ValueError, match="nothing is fitted along 'y'; give a `window`"):
         f.fdgrad.gradient(window={"t": 7}, uncertainty=True)
     assert len(f.fdgrad.gradient("t", window={"t": 7}, uncertainty=True)) == 2
@@ -445,10 +428,6 @@ def test_noise_that_does_not_fit_is_refused(sigma: Any, message: str) -> None:
         ds.reset_coords().fdgrad.gradient("t", window=7, sigma="f_eror")
     with pytest.raises(ValueError, match=r"it would weight .* select one"):
         ds.assign(g=f).fdgrad.gradient("t", window=7, sigma="f_error")
-    with pytest.raises(
-        ValueError, match="weights the fits of single derivatives only, not of a mag"
-    ):
-        ds.f.fdgrad.magnitude("t", window=7, sigma="f_error")
 
 
 @pytest.mark.parametrize("dims", [("t",), ("t", "y")])

@@ -33,7 +33,7 @@ def fold(pieces: Sequence[Piece], how: How, out: AnyArray) -> bool:
     ----------
     pieces : sequence of Piece
         The terms over the block, those of one component after another.
-    how : {"sum", "norm", "angle"}
+    how : How
         How they are combined.
     out : array of the shape of the block
         Receives the result.
@@ -164,8 +164,40 @@ def _angle(values: Iterator[AnyArray]) -> AnyArray:
     return found
 
 
+def _error_of_norm(values: Iterator[AnyArray]) -> AnyArray:
+    """NaN where the norm is 0, which has no slope."""
+    components, own, beside = _with_errors(values)
+    size = _norm(iter(components))
+    return _propagated([one / size for one in components], own, beside)
+
+
+def _error_of_angle(values: Iterator[AnyArray]) -> AnyArray:
+    """NaN where both components are 0, which have no direction."""
+    (y, x), own, beside = _with_errors(values)
+    size = np.hypot(y, x)
+    return _propagated([x / size / size, -(y / size / size)], own, beside)
+
+
+def _with_errors(
+    values: Iterator[AnyArray],
+) -> tuple[list[AnyArray], list[AnyArray], list[AnyArray]]:
+    """Components, and the shares of their errors on the own cell and on others."""
+    every = list(values)
+    return every[::3], every[1::3], every[2::3]
+
+
+def _propagated(slopes: list[AnyArray], own: list[AnyArray], beside: list[AnyArray]) -> AnyArray:
+    """The error of a function of components that share the noise of their own cell."""
+    pairs = zip(slopes, own, strict=True)
+    shared = _sum(slope * one for slope, one in pairs)
+    alone = [slope * one for slope, one in zip(slopes, beside, strict=True)]
+    return _norm(iter([shared, *alone]))
+
+
 _FOLDED: dict[str, Callable[[Iterator[AnyArray]], AnyArray]] = {
     "sum": _sum,
     "norm": _norm,
     "angle": _angle,
+    "error of norm": _error_of_norm,
+    "error of angle": _error_of_angle,
 }

@@ -215,7 +215,7 @@ class Output(NamedTuple):
     ----------
     parts : tuple of Part
         Its terms.
-    how : {"sum", "norm", "angle"}
+    how : How
         How they are combined.
     dtype : numpy.dtype
         Its dtype.

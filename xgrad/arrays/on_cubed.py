@@ -115,7 +115,7 @@ class _Work:
     ----------
     terms : tuple of (int, Term, OfAnAxis or None)
         The number of the operand, the term, and the stencil of the whole axis.
-    how : {"sum", "norm", "angle"}
+    how : How
         How they are combined.
     dtypes : tuple of numpy.dtype
         Of the operands.

@@ -22,8 +22,9 @@ from xgrad.kernels.stencil_kinds import OfAnAxis, Stencil
 from xgrad.stencils.scheme import Scheme
 
 #: How terms are combined: their sum, the root of the sum of their squares, or the angle
-#: ``arctan2(first, second)``.
-How = Literal["sum", "norm", "angle"]
+#: ``arctan2(first, second)``.  The error of a norm or an angle is computed from three terms for
+#: each component: its value, and its error on the own cell and on others.
+How = Literal["sum", "norm", "angle", "error of norm", "error of angle"]
 
 
 class Positions(NamedTuple):
@@ -191,7 +192,7 @@ class Combination(NamedTuple):
         The operands of the terms by name, all of one shape.
     terms : tuple of Term
         At least one.
-    how : {"sum", "norm", "angle"}
+    how : How
         How they are combined.
     """
 

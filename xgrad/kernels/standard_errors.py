@@ -5,6 +5,8 @@ the derivative ``Σ w y``, the standard error is ``s sqrt(Σ w²)`` with ``s² =
 Here ``ν = tr((I - H)ᵀ K (I - H))`` makes `s`² unbiased, where ``ŷ = H y`` and `K` is the diagonal
 matrix of `k`; it is the number of cells less that of coefficients if all count the same.  Ghosts
 share the noise of the cells that they copy: the sum and the trace are over the cells themselves.
+What a fit is fitted to may itself have errors ``e``, each of other cells: then it is
+``sqrt(Σ (w e)²)``.
 
 As in :mod:`xgrad.kernels.tabled`, a block is viewed as (outer, n, inner).
 
@@ -22,10 +24,11 @@ import numpy as np
 
 from xgrad._jit import compiled
 from xgrad._typing import FIRST, LAST, AnyArray, Table
+from xgrad.kernels import error_shares
 from xgrad.kernels.layout import Planes
 from xgrad.kernels.strips import FLOATS, Parts, stretches, work_dtype
 from xgrad.stencils import fornberg, least_squares
-from xgrad.stencils.scheme import Scheme
+from xgrad.stencils.scheme import OWN_CELL, WHOLE, Error, Scheme
 
 # Cells of some planes, which stay in the cache from one row to the next.
 _CELLS_AT_ONCE = 2**20
@@ -41,30 +44,8 @@ _SPREAD, _COMPLETE, _NONE = np.uint64(0x9E3779B97F4A7C15), np.uint64(0), np.uint
 # A bit that every pattern with a gap has, even if it has more cells than bits and all are missing.
 _GAPPY = np.uint64(2**63)
 
-# Squares of lengths beyond these lose digits, or overflow.
-_SMALL, _LARGE = 1e-280, 1e280
-
-
-@compiled
-def _length(cells: Any) -> float:
-    """Root of the sum of squares."""
-    squares = 0.0
-    for one in cells:
-        squares += one * one
-    if _SMALL < squares < _LARGE:
-        found: float = np.sqrt(squares)
-        return found
-    largest = 0.0
-    for one in cells:
-        largest = max(largest, abs(one))
-        if one != one:  # noqa: PLR0124
-            return float(one)
-    if not 0 < largest < np.inf:
-        return largest
-    squares = 0.0
-    for one in cells:
-        squares += (one / largest) * (one / largest)
-    return largest * float(np.sqrt(squares))
+# What noise is known from, besides a positive number: the standard deviation.
+_RESIDUALS, _CELLS = 0.0, -1.0
 
 
 @compiled
@@ -111,30 +92,30 @@ def _shares(q: Any, own: Any, alike: Any, i: int, row: Any) -> float:
 
 @compiled
 def _fit(
-    x: Any, counts: Any, there: Any, alike: Any, known: float, order: int, q: Any,
-    root: Any,
+    x: Any, counts: Any, there: Any, alike: Any, centre: int, known: float, share: int,
+    orders: Any, q: Any, root: Any, row: Any,
 ) -> float:  # fmt: skip
-    """Fit to the cells that are there; the standard error for a length 1 of the residuals.
+    """Fit to the cells that are there; the share of the error for a length 1 of the residuals.
 
-    For a `known` standard deviation it is that of the derivative.  NaN if the cells are too few.
+    For a `known` standard deviation it is that of the derivative.  NaN if the cells are too few
+    for a polynomial, infinite if they are too few for residuals.
     """
     size, n = q.shape
-    own, weights, row = np.empty(n), np.empty(n), np.zeros(n)
-    at, plain = np.empty((order + 1, size)), True
+    own, weights, rows = np.empty(n), np.empty((orders.size, n)), np.empty((orders.size, n))
+    at, plain = np.empty((orders.max() + 1, size)), True
     for k in range(n):
         own[k] = counts[k] if there[k] else 0.0
         root[k] = np.sqrt(own[k])
         plain = plain and alike[k] == k
-    if not least_squares.weights(x, own, size - 1, order, q, at, weights):
+    if not error_shares.weights_of_all(x, own, size - 1, orders, q, at, weights):
         return np.nan
-    for k in range(n):
-        if alike[k] >= 0:
-            row[int(alike[k])] += weights[k]
-    length = _length(row)
-    if known > 0:
-        return length * known
-    freedom = _freedom(q, own, alike, plain, row)
-    return length / float(np.sqrt(freedom)) if freedom > 0 else np.nan
+    error_shares.of_sources(weights, alike, np.ones(n), rows)
+    row[:] = rows[orders.size - 1]
+    found: float = error_shares.coordinate(rows, int(alike[centre]), share)
+    if known != _RESIDUALS:
+        return found * known
+    freedom = _freedom(q, own, alike, plain, np.empty(n))
+    return found / float(np.sqrt(freedom)) if freedom > 0 else np.inf
 
 
 @compiled
@@ -149,17 +130,31 @@ def _of_residuals(q: Any, root: Any, y: Any, rest: Any) -> float:
             along += q[a, k] * rest[k]
         for k in range(n):
             rest[k] -= along * q[a, k]
-    return _length(rest)
+    return error_shares.length(rest)
 
 
 @compiled
-def _gathered(cells: Any, here: Any, gap: Any, centre: int, y: Any, there: Any) -> Any:
+def _of_cells(row: Any, y: Any, own: int, share: int, rest: Any) -> float:
+    """The share of the error for the errors of the cells."""
+    if share == OWN_CELL:
+        return float(row[own] * y[own])
+    for k in range(row.size):
+        rest[k] = row[k] * y[k]
+    if share != WHOLE:
+        rest[own] = 0.0
+    return error_shares.length(rest)
+
+
+@compiled
+def _gathered(
+    cells: Any, here: Any, gap: Any, centre: int, known: float, y: Any, there: Any
+) -> Any:
     """Take the values of a window, less that of its own cell; which are there, as a number.
 
     So a large mean of the data does not cost the residuals digits.  Missing values become 0.
     """
     key, missing = np.uint64(1), 0
-    middle = float(cells[here + np.uint64(centre) * gap])
+    middle = float(cells[here + np.uint64(centre) * gap]) if known != _CELLS else 0.0
     for k in range(y.size):
         one = float(cells[here])
         there[k] = one == one  # noqa: PLR0124
@@ -189,8 +184,8 @@ def _all_alike(one: Any, other: Any) -> bool:
 
 @compiled
 def _started(
-    near: Any, alike: Any, centre: int, tricube: bool, width: float, known: float, order: int,
-    x: Any, counts: Any, keys: Any, each: Any, q: Any, root: Any,
+    near: Any, alike: Any, centre: int, tricube: bool, width: float, known: float, share: int,
+    orders: Any, x: Any, counts: Any, keys: Any, each: Any, q: Any, root: Any, weights: Any,
 ) -> float:  # fmt: skip
     """Fit to a complete window, and drop the fits of the last one; returns the positions' scale.
 
@@ -203,50 +198,59 @@ def _started(
     keys[:] = _NONE
     there = np.ones(x.size, np.bool_)
     keys[0] = _COMPLETE
-    each[0] = _fit(x, counts, there, alike, known, order, q[0], root[0])
+    each[0] = _fit(
+        x, counts, there, alike, centre, known, share, orders, q[0], root[0], weights[0]
+    )  # fmt: skip
     return scale
 
 
 @compiled
 def _of_row(
     cells: Any, start: int, step: int, gap: Any, centre: int, skipna: bool, alike: Any,
-    known: float, order: int, scale: float, x: Any, counts: Any, keys: Any,
-    each: Any, q: Any, root: Any, out: Any,
+    known: float, share: int, is_within: bool, orders: Any, scale: float, x: Any, counts: Any,
+    keys: Any, each: Any, q: Any, root: Any, weights: Any, out: Any,
 ) -> None:  # fmt: skip
     """Compute the cells of one row of some planes.
 
     The window of the first cell begins at `start`, that of the next plane `step` cells later.
     """
-    n = x.size
+    n, own, unknown = x.size, int(alike[centre]), np.inf if is_within else np.nan
     y, rest, there = np.empty(n), np.empty(n), np.empty(n, np.bool_)
     for o, i in np.ndindex(out.shape):
         out[o, i] = np.nan
-        key = _gathered(cells, np.uint64(start + o * step + i), gap, centre, y, there)
+        key = _gathered(cells, np.uint64(start + o * step + i), gap, centre, known, y, there)
         if key != _COMPLETE and not (skipna and there[centre]):
             continue
         slot = 0 if key == _COMPLETE else 1 + int((key * _SPREAD) >> _SHIFT)
         if keys[slot] != key or (slot > 0 and n > _BITS):
             keys[slot] = key
-            each[slot] = _fit(x, counts, there, alike, known, order, q[slot], root[slot])
+            each[slot] = _fit(
+                x, counts, there, alike, centre, known, share, orders, q[slot], root[slot],
+                weights[slot],
+            )  # fmt: skip
         found = each[slot]
-        if known == 0:
+        if found != found:  # noqa: PLR0124  nor is the derivative known
+            continue
+        if known == _RESIDUALS:
             found *= _of_residuals(q[slot], root[slot], y, rest)
-        for _ in range(order):
+        elif known == _CELLS:
+            found = _of_cells(weights[slot], y, own, share, rest)
+        for _ in range(orders[-1]):
             found *= scale
-        if found == found and _is_finite(y):  # noqa: PLR0124
-            out[o, i] = found
+        out[o, i] = found if _is_finite(y) and np.isfinite(found) else unknown
 
 
 @compiled
 def _of_rows(
-    table: Any, start: int, stop: int, lead: int, order: int, size: int, tricube: bool,
-    width: float, skipna: bool, known: float, f: Any, out: Any,
+    table: Any, start: int, stop: int, lead: int, orders: Any, size: int, tricube: bool,
+    width: float, skipna: bool, known: float, share: int, is_within: bool, f: Any, out: Any,
 ) -> None:  # fmt: skip
     """Compute some rows of `out`; row `lead` of them is the first of `f`."""
     m, inner, n_steps = f.shape[1], f.shape[2], table.shape[0] // 2 - 1
     cells, gap, n, scale = f.reshape(-1), np.uint64(f.shape[2]), 0, 0.0
     keys, each = np.empty(_PATTERNS + 1, np.uint64), np.empty(_PATTERNS + 1)
     q, root, x, counts = np.empty((1, 1, 1)), np.empty((1, 1)), np.empty(1), np.empty(1)
+    weights = np.empty((1, 1))
     planes = max(1, _CELLS_AT_ONCE // (m * inner))
     for part in range(0, f.shape[0], planes):
         for j in range(start, stop):
@@ -256,10 +260,10 @@ def _of_rows(
                 if n != alike.size:
                     n = alike.size
                     q, root = np.empty((_PATTERNS + 1, size, n)), np.empty((_PATTERNS + 1, n))
-                    x, counts = np.empty(n), np.empty(n)
+                    weights, x, counts = np.empty((_PATTERNS + 1, n)), np.empty(n), np.empty(n)
                 scale = _started(
-                    table[2 : 2 + n - 1, j], alike, -first, tricube, width, known, order,
-                    x, counts, keys, each, q, root,
+                    table[2 : 2 + n - 1, j], alike, -first, tricube, width, known, share, orders,
+                    x, counts, keys, each, q, root, weights,
                 )  # fmt: skip
             here = out[part : part + planes, j]
             if scale == 0:
@@ -267,12 +271,13 @@ def _of_rows(
                 continue
             _of_row(
                 cells, (part * m + j + first - lead) * inner, m * inner, gap, -first, skipna,
-                alike, known, order, scale, x, counts, keys, each, q, root, here,
+                alike, known, share, is_within, orders, scale, x, counts, keys, each, q, root,
+                weights, here,
             )  # fmt: skip
 
 
 def of_fits(parts: Parts, table: Table, axis: int, scheme: Scheme, out: AnyArray) -> None:
-    """Standard errors of the derivatives of fits.
+    """Standard errors of the derivatives of fits, or their shares.
 
     They are NaN where the derivative is NaN and, if computed from residuals, where no degree of
     freedom is left.
@@ -294,24 +299,31 @@ def of_fits(parts: Parts, table: Table, axis: int, scheme: Scheme, out: AnyArray
     --------
     >>> from xgrad.stencils.scheme import Fit
     >>> from xgrad.stencils.table import error_table
-    >>> scheme = Scheme(order=0, fit=Fit(half=1, polyorder=0, error="residuals"))
+    >>> scheme = Scheme(order=0, fit=Fit(half=1, polyorder=0, error=Error("residuals")))
     >>> f, out = np.array([1.0, 2.0, 6.0]), np.empty(3)
     >>> of_fits((f[:0], f, f[:0]), error_table(1.0, 3, scheme, "f8"), 0, scheme, out)
     >>> bool(np.allclose(out, f.std(ddof=1) / np.sqrt(3)))
     True
     """
     fit = scheme.fit
-    if out.size == 0 or fit is None:
+    if out.size == 0 or fit is None or fit.error is None:
         return
     planes = Planes.of(out, axis)
     dtype = work_dtype(out.dtype, FLOATS)
     views = planes.view(parts[0], dtype), planes.view(parts[1], dtype), planes.view(parts[2], dtype)
-    result = planes.result(out, dtype)
-    known = float(fit.error) if isinstance(fit.error, int | float) else 0.0
+    result, error = planes.result(out, dtype), fit.error
     options = (
-        scheme.order, fit.polyorder + 1, fit.tricube, fit.width or 0.0, bool(scheme.skipna), known,
+        np.array([*error.others, scheme.order]), fit.polyorder + 1, fit.tricube, fit.width or 0.0,
+        bool(scheme.skipna), _known(error), error.share, error.is_within,
     )  # fmt: skip
     columns = np.array(table, np.float64, order="C")  # one compiled variant for any part of it
     for start, stop, lead, cells in stretches(views, table):
         _of_rows(columns, start, stop, lead, *options, cells, result)
     planes.put(result, out)
+
+
+def _known(error: Error) -> float:
+    """What the noise is known from, as the loops have it."""
+    if isinstance(error.noise, str):
+        return {"residuals": _RESIDUALS, "cells": _CELLS}[error.noise]
+    return float(error.noise)

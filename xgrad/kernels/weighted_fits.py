@@ -14,11 +14,16 @@ import numpy as np
 
 from xgrad._jit import compiled
 from xgrad._typing import FIRST, LAST, AnyArray
+from xgrad.kernels import error_shares
 from xgrad.kernels.cells import Box, Cells
 from xgrad.kernels.layout import Planes
 from xgrad.kernels.stencil_kinds import OfAnAxis
 from xgrad.kernels.strips import FLOATS, stretches, work_dtype
 from xgrad.stencils import fornberg, least_squares
+from xgrad.stencils.scheme import VALUE
+
+# Instead of a share of the standard error, see :class:`xgrad.stencils.scheme.Error`.
+_DERIVATIVE = -3
 
 
 class BesideSigma(NamedTuple):
@@ -55,9 +60,11 @@ class BesideSigma(NamedTuple):
             for part, like in zip(self.sigma.parts, cells.parts, strict=True)
         )
         result = planes.result(out, dtype)
+        error = fit.error
+        orders = np.array([*(error.others if error else ()), scheme.order])
         options = (
-            scheme.order, fit.polyorder + 1, fit.tricube, fit.width or 0.0, bool(scheme.skipna),
-            fit.error is not None,
+            orders, fit.polyorder + 1, fit.tricube, fit.width or 0.0, bool(scheme.skipna),
+            _DERIVATIVE if error is None else error.share,
         )  # fmt: skip
         table = np.array(self.stencil.columns, np.float64, order="C")
         for (start, stop, lead, f), (*_, sigma) in zip(
@@ -97,7 +104,7 @@ def _gathered(
 
 @compiled
 def _weights(
-    x: Any, own: Any, before: Any, order: int, q: Any, at: Any, weights: Any
+    x: Any, own: Any, before: Any, orders: Any, q: Any, at: Any, weights: Any
 ) -> None:  # fmt: skip
     """Compute the weights of a window, unless they are those of the cell before."""
     n_others = 0
@@ -105,47 +112,42 @@ def _weights(
         n_others += own[k] != before[k]
         before[k] = own[k]
     if n_others > 0:
-        least_squares.weights(x, own, q.shape[0] - 1, order, q, at, weights)
+        error_shares.weights_of_all(x, own, q.shape[0] - 1, orders, q, at, weights)
 
 
 @compiled
-def _of_window(weights: Any, alike: Any, error: bool, y: Any, s: Any, row: Any) -> float:
-    """The derivative, less that of the value of the own cell, or its standard error."""
-    total = 0.0
-    if not error:
-        for k in range(weights.size):
-            total += weights[k] * y[k]
+def _of_window(
+    weights: Any, alike: Any, centre: int, share: int, y: Any, s: Any, rows: Any
+) -> float:
+    """The derivative, less that of the value of the own cell, or a share of its standard error."""
+    last, total = len(weights) - 1, 0.0
+    if share == _DERIVATIVE:
+        for k in range(y.size):
+            total += weights[last, k] * y[k]
         return total
-    row[:] = 0.0
-    for k in range(weights.size):
+    for k in range(y.size):
         total += y[k] - y[k]  # NaN if a value is infinite
-        if alike[k] >= 0:
-            row[int(alike[k])] += weights[k] * s[k]
-    largest, squares = 0.0, 0.0
-    for one in row:
-        largest = max(largest, abs(one))
-        total += 0 * one
-    if largest == 0:
-        return total
-    for one in row:
-        squares += (one / largest) * (one / largest)
-    return total + largest * float(np.sqrt(squares))
+        total += 0 * weights[last, k]
+    error_shares.of_sources(weights, alike, s, rows)
+    found = error_shares.coordinate(rows, int(alike[centre]), share)
+    return total + found * (s[centre] if share == VALUE else 1.0)
 
 
 @compiled
 def _of_rows(
-    table: Any, start: int, stop: int, lead: int, order: int, size: int, tricube: bool,
-    width: float, skipna: bool, error: bool, f: Any, sigma: Any, out: Any,
+    table: Any, start: int, stop: int, lead: int, orders: Any, size: int, tricube: bool,
+    width: float, skipna: bool, share: int, f: Any, sigma: Any, out: Any,
 ) -> None:  # fmt: skip
     """Compute some rows of `out`; row `lead` of them is the first of `f` and `sigma`."""
     m, inner, n_steps = f.shape[1], f.shape[2], table.shape[0] // 2 - 1
-    values, noise = f.reshape(-1), sigma.reshape(-1)
-    at = np.empty((order + 1, size))
+    values, noise, order = f.reshape(-1), sigma.reshape(-1), orders[-1]
+    at = np.empty((orders.max() + 1, size))
     for j in range(start, stop):
         first = int(table[FIRST, j])
         n = int(table[LAST, j]) - first + 1
         alike = table[2 + n_steps : 2 + n_steps + n, j]
-        x, counts, y, s, own, before, weights, row = np.zeros((8, n))
+        x, counts, y, s, own, before = np.zeros((6, n))
+        weights, rows = np.zeros((2, orders.size, n))
         before[:] = -1.0  # as no cell counts
         q = np.empty((size, n))
         near = table[2 : 2 + n - 1, j]
@@ -162,11 +164,11 @@ def _of_rows(
                 missing = _gathered(values, noise, here, inner, -first, counts, y, s, own)
                 if missing < 0 or (missing > 0 and not skipna):
                     continue
-                _weights(x, own, before, order, q, at, weights)
-                found = _of_window(weights, alike, error, y, s, row)
+                _weights(x, own, before, orders, q, at, weights)
+                found = _of_window(weights, alike, -first, share, y, s, rows)
                 for _ in range(order):
                     found *= scale
-                if order == 0 and not error:
+                if order == 0 and share == _DERIVATIVE:
                     found += float(values[here - first * inner])
                 if found == found:  # noqa: PLR0124
                     out[o, j, i] = found

@@ -91,29 +91,6 @@ def require_a_fit(options: Any) -> None:
         )
 
 
-def refuse(options: Any, what: str) -> None:
-    """Refuse standard errors of an operation that has none.
-
-    Parameters
-    ----------
-    options : Options
-        As the user gave them; see :mod:`xgrad.labels.options`.
-    what : str
-        The operation, for the message.
-    """
-    if options.uncertainty:
-        raise ValueError(
-            f"`uncertainty` is True, but xgrad has no standard error of a {what}, because its "
-            "terms share the noise of the same cells; leave it out, or use "
-            "`gradient(..., uncertainty=True)` or `derivative(..., uncertainty=True)`"
-        )
-    if options.sigma is not None:
-        raise ValueError(
-            f"`sigma` is given, but it weights the fits of single derivatives only, not of a "
-            f"{what}; leave it out, or use `gradient` or `derivative`"
-        )
-
-
 def kind_of(options: Any, variable: xr.Variable, what: str) -> str | float:
     """What standard errors are computed from: ``"residuals"``, ``"sigma"`` or one number.
 

@@ -212,7 +212,7 @@ def derivative(
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     uncertainty, sigma
-        As for :func:`gradient`, for one dimension.
+        As for :func:`gradient`; `sigma` of each cell for one dimension only.
 
     Returns
     -------

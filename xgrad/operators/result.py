@@ -24,7 +24,7 @@ class Result(NamedTuple):
         At least one.
     attrs : mapping
         Attributes of the result.
-    how : {"sum", "norm", "angle"}
+    how : How
         How the terms are combined.
     seconds : float
         If the data are times, the unit of time of the result in seconds; 1 for other data.

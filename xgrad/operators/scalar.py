@@ -11,7 +11,6 @@ import xarray as xr
 
 from xgrad._typing import Dim
 from xgrad.arrays.term import Term
-from xgrad.labels import noise
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
@@ -22,6 +21,7 @@ from xgrad.operators.gradient import single
 from xgrad.operators.result import Result
 from xgrad.operators.selection import Selection, select
 from xgrad.operators.terms import common_units, differentiable, refuse_times, terms_along
+from xgrad.operators.uncertainty import with_errors
 
 _Object = TypeVar("_Object", xr.DataArray, xr.Dataset)
 
@@ -42,7 +42,8 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     uncertainty, sigma
-        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
+        As for :func:`gradient`.  The error is propagated to first order, and NaN where the gradient
+        is 0; where the error is as large as the gradient, the magnitude itself is too large.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
@@ -51,7 +52,7 @@ def magnitude(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
     DataArray or Dataset
         Of the type, shape and chunks of `obj`; real, named ``<name>_gradient_magnitude``.  Each
         derivative has the bits of :func:`gradient`; squares are summed in float64 and the root is
-        rounded once.
+        rounded once.  With `uncertainty`, a Dataset of the magnitude and its standard error.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def magnitudes(obj: Any, dim: Dim, options: Options) -> list[Result]:
         text = f"magnitude of the gradient of {label_of(name, asked.variables[name])}"
         terms = _first_derivatives(name, along, asked)
         found.append(_result(name, "gradient_magnitude", text, terms, along, asked, how="norm"))
-    return found
+    return with_errors(obj, found, asked.options)
 
 
 @spelled_out(LabelledFieldOptions)
@@ -99,7 +100,8 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     uncertainty, sigma
-        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
+        As for :func:`gradient`.  The error is propagated to first order, in radians; it is NaN
+        where the gradient is 0, and means little where it is not small.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.  The two dimensions of a curvilinear grid need axes at right
         angles; its longitude and latitude do not.
@@ -108,7 +110,8 @@ def direction(obj: _Object, dim: Dim, **options: Unpack[LabelledFieldOptions]) -
     -------
     DataArray or Dataset
         Of the type of `obj`; named ``<name>_gradient_direction``, from -π to π: 0 where `obj` rises
-        along the second of `dim`, π/2 where it rises along the first.
+        along the second of `dim`, π/2 where it rises along the first.  With `uncertainty`, a
+        Dataset of the direction and its standard error.
 
     Raises
     ------
@@ -154,7 +157,7 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
         one = _result(name, "gradient_direction", text, terms, along, asked, how="angle")
         text = str(one.attrs["long_name"])
         found.append(one._replace(attrs=described(variable, text, "radian")))
-    return found
+    return with_errors(obj, found, asked.options)
 
 
 @spelled_out(LabelledFieldOptions)
@@ -176,14 +179,15 @@ def laplacian(obj: _Object, dim: Dim = None, **options: Unpack[LabelledFieldOpti
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     uncertainty, sigma
-        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
+        As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
     -------
     DataArray or Dataset
-        Of the type of `obj`; named ``<name>_laplacian``, with units such as ``K m-2``.
+        Of the type of `obj`; named ``<name>_laplacian``, with units such as ``K m-2``.  With
+        `uncertainty`, a Dataset of the Laplacian and its standard error.
 
     Raises
     ------
@@ -229,7 +233,7 @@ def laplacians(obj: Any, dim: Dim, options: Options) -> list[Result]:
         if bent is not None:
             terms += bent.laplacian(name, variable)
         found.append(_result(name, "laplacian", text, terms, along, asked))
-    return found
+    return with_errors(obj, found, asked.options)
 
 
 @spelled_out(LabelledFieldOptions)
@@ -256,7 +260,7 @@ def hessian(
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     uncertainty, sigma
-        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
+        As for :func:`gradient`.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
@@ -287,7 +291,6 @@ def hessian(
 def hessians(obj: Any, dim: Dim, options: Options) -> list[Result]:
     """Check the arguments of :func:`hessian` and describe its results; compute nothing."""
     # An option may concern some of the pairs only, so options are checked for all pairs first.
-    noise.refuse(options, "Hessian")
     asked = select(obj, dim, options, partial=True)
     asked.refuse_a_track("Hessian")
     if asked.place is None:
@@ -310,14 +313,13 @@ def hessians(obj: Any, dim: Dim, options: Options) -> list[Result]:
             variable = asked.variables[name]
             terms = metric_terms.of_pair(name, variable, one, other, asked, bent)
             found[called] = single(called, name, variable, terms, pair, own)
-    return list(found.values())
+    return with_errors(obj, list(found.values()), asked.options)
 
 
 def _by_variable(
     obj: Any, dim: Dim, options: Options, what: str
 ) -> tuple[Selection, list[tuple[Hashable, list[Direction]]]]:
     """The selection, and the name and directions of each variable that has the dimensions."""
-    noise.refuse(options, what)
     asked = select(obj, dim, options, partial=True)
     asked.refuse_a_track(what)
     asked.warn_of_degrees(obj, what)

@@ -42,7 +42,7 @@ def smooth(
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.  Each of `dim` must have a window, and `polyorder` may be 0.
     uncertainty, sigma
-        As for :func:`gradient`, for one dimension.
+        As for :func:`gradient`; `sigma` of each cell for one dimension only.
     edge_order, accuracy, constant, constant_by
         Options of differences, not of fits.
 

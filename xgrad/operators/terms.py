@@ -13,7 +13,7 @@ from xgrad._typing import AnyArray
 from xgrad.arrays.combine import require_known_chunks
 from xgrad.arrays.term import Positions, Term
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
-from xgrad.labels import bandwidths
+from xgrad.labels import bandwidths, fits
 from xgrad.labels import spacing as coordinates
 from xgrad.labels.attributes import refuse_packed
 from xgrad.labels.lookup import dtypes_of
@@ -225,7 +225,7 @@ def differentiable(
         raise ValueError(f"nothing to differentiate along all of {dims}: {dtypes_of(obj)}")
     for name, k in pairs:
         for along in chains[k]:
-            _check(name, variables[name], along, _scheme_of(variables[name], along, options))
+            _check(name, variables[name], along, options)
     for name, k in pairs:
         own = tuple(along.name for along in chains[k]) if names is None else names[k]
         called = derivative_name(name, *own, order=options.order)
@@ -261,14 +261,17 @@ def _takes_part(variable: xr.Variable, along: Spacing, obj: xr.DataArray | xr.Da
     return all(dim in variable.dims for dim in needed)
 
 
-def _check(name: Hashable, variable: xr.Variable, along: Spacing, scheme: Scheme) -> None:
+def _check(name: Hashable, variable: xr.Variable, along: Spacing, options: Options) -> None:
+    scheme = _scheme_of(variable, along, options)
     require_known_chunks(f"variable {name!r}", variable)
     refuse_packed(f"variable {name!r}", variable.attrs)
     size = variable.sizes[along.dim]
     if size < scheme.needed:
         what, smaller = f"`edge_order={scheme.edge_order}`", ""
         if scheme.fit is not None:
-            what, smaller = scheme.named, "give a smaller one, or "
+            width = fits.own(options.bandwidth, (along.name, along.dim))
+            what = scheme.named if width is None else f"`bandwidth={width!r}`"
+            smaller = "give a smaller one, or "
         elif not scheme.is_numpys or scheme.boundary != ("one-sided", "one-sided"):
             what = f"`order={scheme.order}` with `accuracy={scheme.accuracy}` and `boundary="
             what += f"{scheme.boundary}`"

@@ -90,6 +90,11 @@ def methods_of(accessor: object) -> list[str]:
     return [name for name in dir(accessor) if not name.startswith("_")]
 
 
+def _as_dataset(found: xr.DataArray | xr.Dataset) -> xr.Dataset:
+    """What a node holds; an operation on components gives an array if it has one result."""
+    return found if isinstance(found, xr.Dataset) else found.to_dataset()
+
+
 @xr.register_datatree_accessor("fdgrad")
 class DataTreeAccessor:
     """Finite differences of the nodes of a DataTree, as ``tree.fdgrad``."""
@@ -221,7 +226,7 @@ class DataTreeAccessor:
 
         return mapped(
             self._tree,
-            lambda node: divergence_of(node, components, form, **options).to_dataset(),
+            lambda node: _as_dataset(divergence_of(node, components, form, **options)),
             list(components),
             options,
         )
@@ -243,8 +248,9 @@ class DataTreeAccessor:
         """
         from xgrad.operators.vector import curl_of  # noqa: PLC0415
 
-        def one(node: xr.Dataset) -> xr.Dataset:
-            found = curl_of(node, components, form, **options)
-            return found if isinstance(found, xr.Dataset) else found.to_dataset()
-
-        return mapped(self._tree, one, list(components), options)
+        return mapped(
+            self._tree,
+            lambda node: _as_dataset(curl_of(node, components, form, **options)),
+            list(components),
+            options,
+        )

@@ -12,11 +12,11 @@ from xgrad.arrays.term import Noise, Term
 from xgrad.errors import CoordinateError
 from xgrad.labels import noise, quantities
 from xgrad.labels.attributes import described, label_of
-from xgrad.labels.noise import RESIDUALS
 from xgrad.labels.options import Options
 from xgrad.labels.suggestions import did_you_mean
 from xgrad.labels.units import as_one
 from xgrad.operators.along import by_label
+from xgrad.operators.error_terms import error_terms
 from xgrad.operators.result import Result
 from xgrad.operators.terms import spread
 from xgrad.stencils.scheme import Fit
@@ -33,7 +33,7 @@ def with_errors(obj: Any, results: list[Result], options: Options) -> list[Resul
     obj : DataArray or Dataset
         What the results are computed from.
     results : list of Result
-        Each is one derivative.
+        Their terms are fits.
     options : Options
         As the user gave them.
 
@@ -93,23 +93,34 @@ def _weighted(obj: Any, results: list[Result], options: Options) -> list[Result]
     if len(names) > 1:
         raise ValueError(
             "`sigma` is an array, the noise of one variable, but it would weight "
-            f"{sorted(map(str, names))}; select one of them"
+            f"{sorted(map(str, names))}; select one of them, or give one number"
         )
-    found = []
-    for one in results:
-        (term,) = one.terms
-        fit = _checked(term, one.variable)
-        assert term.axis is not None
-        called, sigma = _sigma_of(obj, term.operand, one.variable, options)
-        dim = one.variable.dims[term.axis]
-        if dim not in sigma.dims:
-            sigma = sigma.set_dims({dim: one.variable.sizes[dim], **sigma.sizes})
-        # Integers have no missing value, but their noise may have.
-        scheme = term.scheme._replace(fit=fit._replace(weighted=True), skipna=bool(options.skipna))
-        array = spread(sigma, one.variable.dims, term.operand)
-        own = term._replace(scheme=scheme, sigma=Noise(array, called))
-        found.append(one._replace(terms=(own,)))
-    return found
+    return [
+        one._replace(
+            terms=tuple(_weighted_term(obj, term, one.variable, options) for term in one.terms)
+        )
+        for one in results
+    ]
+
+
+def _weighted_term(obj: Any, term: Term, variable: xr.Variable, options: Options) -> Term:
+    if term.axis is None:
+        return term
+    fit = _checked(term, variable)
+    dim = variable.dims[term.axis]
+    if term.of is not None:
+        dims = [variable.dims[step.axis] for step in term.chain if step.axis is not None]
+        raise ValueError(
+            f"`sigma` is an array, but along {dims[::-1]} one fit is fitted to another, whose "
+            "values do not have the noise of a cell; give one number, or name one dimension"
+        )
+    called, sigma = _sigma_of(obj, term.operand, variable, options)
+    if dim not in sigma.dims:
+        sigma = sigma.set_dims({dim: variable.sizes[dim], **sigma.sizes})
+    # Integers have no missing value, but their noise may have.
+    scheme = term.scheme._replace(fit=fit._replace(weighted=True), skipna=bool(options.skipna))
+    array = spread(sigma, variable.dims, term.operand)
+    return term._replace(scheme=scheme, sigma=Noise(array, called))
 
 
 def _require_a_name(obj: Any, sigma: Any) -> None:
@@ -165,30 +176,39 @@ def _require_positive(what: str, sigma: xr.Variable) -> None:
 
 def _pair(one: Result, options: Options) -> list[Result]:
     """A result that names its standard error, and that standard error."""
-    (term,) = one.terms
-    name, variable = term.operand, one.variable
     if one.name is None:
         raise ValueError(
             "the data have no name, and the fit and its standard error are named after it; give "
             "one with `.rename('...')`"
         )
-    fit = _checked(term, variable)
-    error = noise.kind_of(options, variable, repr(name))
-    if error == RESIDUALS:
-        _require_residuals(fit)
-    scheme = term.scheme._replace(fit=fit._replace(error=error))
-    factor = None if term.factor is None else abs(term.factor)
+    _require_fits(one, options)
+
+    def noise_of(term: Term) -> str | float:
+        return noise.kind_of(options, one.variables[term.operand], repr(term.operand))
+
+    terms, how = error_terms(one.terms, one.how, noise_of)
     called = f"{one.name}_{_CALLED}"
     before = one.attrs.get("ancillary_variables")
     links = [before, called] if isinstance(before, str) and before else [called]
     named: dict[Hashable, Any] = {"ancillary_variables": " ".join(links)}
-    attrs = _attributes(one, name, variable)
-    if error == RESIDUALS and _leaves_the_same(term, fit):
-        attrs["degrees_of_freedom"] = fit.window - fit.polyorder - 1
-    own = one._replace(
-        name=called, terms=(term._replace(scheme=scheme, factor=factor),), attrs=attrs
-    )
+    own = one._replace(name=called, terms=terms, how=how, attrs=_attributes(one, options))
     return [one._replace(attrs={**one.attrs, **named}), own]
+
+
+def _require_fits(one: Result, options: Options) -> None:
+    """Refuse terms that are not fits, or that leave no residuals if these are needed."""
+    for term in one.terms:
+        if term.axis is None:
+            continue
+        _checked(term, one.variables[term.operand])
+        if term.inside is not None:
+            raise ValueError(
+                "`uncertainty` is True, but with `form='flux'` products of the data are fitted, "
+                "whose noise is not that of the data; give `form='advective'`"
+            )
+        innermost = term.chain[-1].scheme.fit
+        if options.sigma is None and innermost is not None:
+            _require_residuals(innermost)
 
 
 def _checked(term: Term, variable: xr.Variable) -> Fit:
@@ -201,18 +221,14 @@ def _checked(term: Term, variable: xr.Variable) -> Fit:
             f"{term.operand!r} has dtype {variable.dtype}, but standard errors are those of real "
             f"numbers; {remedy}"
         )
-    dims = [variable.dims[step.axis] for step in term.chain if step.axis is not None]
-    if term.of is not None:
-        raise ValueError(
-            f"`uncertainty` or `sigma` is given, but along {dims[::-1]} one fit is fitted to "
-            "another, whose values share the noise of the same cells; leave it out, or name one "
-            "dimension"
-        )
-    if term.scheme.fit is None:
-        raise ValueError(
-            f"`uncertainty` or `sigma` is given, but nothing is fitted along {dims[0]!r}; give a "
-            f"`window` or a `bandwidth` for {dims[0]!r} too, or leave {dims[0]!r} out of `dim`"
-        )
+    for step in term.chain:
+        if step.axis is not None and step.scheme.fit is None:
+            dim = variable.dims[step.axis]
+            raise ValueError(
+                f"`uncertainty` or `sigma` is given, but nothing is fitted along {dim!r}; give a "
+                f"`window` or a `bandwidth` for {dim!r} too, or leave {dim!r} out of `dim`"
+            )
+    assert term.scheme.fit is not None
     return term.scheme.fit
 
 
@@ -228,14 +244,23 @@ def _require_residuals(fit: Fit) -> None:
         )
 
 
-def _leaves_the_same(term: Term, fit: Fit) -> bool:
-    """Whether the residuals of all fits have the same degrees of freedom."""
-    copied = {"one-sided", "periodic", "nan"}.issuperset(map(str, term.scheme.boundary))
-    return copied and not (fit.tricube or term.scheme.skipna) and fit.width is None
-
-
-def _attributes(one: Result, name: Hashable, variable: xr.Variable) -> dict[Hashable, Any]:
+def _attributes(one: Result, options: Options) -> dict[Hashable, Any]:
+    name, variable = one.terms[0].operand, one.variable
     units, kind = one.attrs.get("units"), one.attrs.get("standard_name")
     text = one.attrs.get("long_name") or label_of(name, variable)
     attrs = described(variable, f"standard error of {text}", units)
-    return attrs | ({"standard_name": f"{kind} {_CALLED}"} if kind else {})
+    if kind:
+        attrs["standard_name"] = f"{kind} {_CALLED}"
+    fit = one.terms[0].scheme.fit
+    if fit is not None and options.sigma is None and _leave_the_same(one):
+        attrs["degrees_of_freedom"] = fit.window - fit.polyorder - 1
+    return attrs
+
+
+def _leave_the_same(one: Result) -> bool:
+    """Whether the residuals of all fits have the same degrees of freedom, and are of one fit."""
+    scheme, fit = one.terms[0].scheme, one.terms[0].scheme.fit
+    copied = {"one-sided", "periodic", "nan"}.issuperset(map(str, scheme.boundary))
+    alone = len(one.terms) == 1 and one.terms[0].of is None and one.how == "sum"
+    complete = fit is not None and not (fit.tricube or scheme.skipna) and fit.width is None
+    return alone and copied and complete

@@ -10,7 +10,7 @@ import xarray as xr
 from xgrad._typing import Form
 from xgrad.arrays.term import Term
 from xgrad.errors import CoordinateError
-from xgrad.labels import cf, flow_names, links, noise, vertical
+from xgrad.labels import cf, flow_names, links, vertical
 from xgrad.labels.attributes import described, label_of
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.lookup import of_positions
@@ -26,6 +26,7 @@ from xgrad.operators.result import Result
 from xgrad.operators.selection import select
 from xgrad.operators.surface import Surface
 from xgrad.operators.terms import common_units, differentiable, refuse_times, term_of
+from xgrad.operators.uncertainty import with_errors
 
 
 @spelled_out(LabelledFieldOptions)
@@ -70,14 +71,16 @@ def divergence(
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     uncertainty, sigma
-        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
+        As for :func:`gradient`.  The noise of different components is independent, and `sigma` is
+        one number; not in flux form.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
     -------
     DataArray
-        Named ``divergence``, with the dimensions and chunks of the first component.
+        Named ``divergence``, with the dimensions and chunks of the first component.  With
+        `uncertainty`, a Dataset of the divergence and its standard error.
 
     Raises
     ------
@@ -110,9 +113,10 @@ def divergence_of(
 ) -> xr.DataArray:  # fmt: skip
     """:func:`divergence` of variables of a Dataset."""
 
-    def one(plain: xr.Dataset, own: Options) -> xr.DataArray:
-        (found,) = divergences(plain, components, own, form)
-        return labelled(plain, [found])[found.name]
+    def one(plain: xr.Dataset, own: Options) -> xr.DataArray | xr.Dataset:
+        found = divergences(plain, components, own, form)
+        results = labelled(plain, found)
+        return results[found[0].name] if len(found) == 1 else results
 
     result: xr.DataArray = on_numbers(_only(obj, components, options), options, one)
     return result
@@ -122,12 +126,11 @@ def divergences(
     obj: xr.Dataset, components: Any, options: Options, form: str = "advective"
 ) -> list[Result]:
     """Check the arguments of :func:`divergence` and describe its result; compute nothing."""
-    noise.refuse(options, "divergence")
     field = _Field(obj, components, options, form)
     terms = [term for dim in field.dims for term in field.across(dim, dim, 1.0)]
     if field.horizontal is not None:
         terms = [*field.horizontal.divergence(), *terms]
-    return [field.result("divergence", terms)]
+    return field.with_errors([field.result("divergence", terms)])
 
 
 @spelled_out(LabelledFieldOptions)
@@ -159,14 +162,16 @@ def curl(
     window, bandwidth, polyorder, weights
         As for :func:`gradient`.
     uncertainty, sigma
-        Only for :func:`gradient`, :func:`derivative` and :func:`smooth`.
+        As for :func:`gradient`.  The noise of different components is independent, and `sigma` is
+        one number; not in flux form.
     constant, constant_by, metric, radius, units
         As for :func:`gradient`.
 
     Returns
     -------
     DataArray or Dataset
-        A DataArray ``curl`` for two components, a Dataset of three ``curl_<dim>`` for three.
+        A DataArray ``curl`` for two components, a Dataset of three ``curl_<dim>`` for three.  With
+        `uncertainty`, always a Dataset, with the standard errors.
 
     Raises
     ------
@@ -207,7 +212,6 @@ def curls(
     obj: xr.Dataset, components: Any, options: Options, form: str = "advective"
 ) -> list[Result]:
     """Check the arguments of :func:`curl` and describe its results; compute nothing."""
-    noise.refuse(options, "curl")
     if not isinstance(components, Mapping) or len(components) not in (2, 3):
         given = list(components) if isinstance(components, Mapping) else components
         raise ValueError(f"`components` is {given!r}; a curl needs two or three components")
@@ -216,12 +220,13 @@ def curls(
         return field.curl_on_the_surface()
     dims = field.right_handed()
     if len(dims) == 2:
-        return [field.result("curl", field.rotation(*dims))]
+        return field.with_errors([field.result("curl", field.rotation(*dims))])
     x, y, z = dims
-    return [
+    found = [
         field.result(f"curl_{name}", field.rotation(one, other))
         for name, one, other in ((x, y, z), (y, z, x), (z, x, y))
     ]
+    return field.with_errors(found)
 
 
 def _only(obj: xr.Dataset, components: Any, options: Mapping[str, Any]) -> xr.Dataset:
@@ -419,6 +424,10 @@ class _Field:
         dims = [self.first.dims[term.axis] for term in terms if term.axis is not None]
         text += constant.words(self.first, dims, self.options)
         return Result(name, used, tuple(terms), described(self.first, text, units) | own)
+
+    def with_errors(self, results: list[Result]) -> list[Result]:
+        """See :func:`xgrad.operators.uncertainty.with_errors`."""
+        return with_errors(self._obj, results, self.options)
 
     def _called(self, name: str, units: str | None) -> tuple[str, dict[Hashable, Any]]:
         """A result in words, and its standard_name."""

@@ -7,6 +7,40 @@ from typing import NamedTuple
 
 from xgrad._typing import Boundary
 
+#: Shares of a standard error: all of it, that of the value of the cell itself instead of a
+#: derivative, and the part of the derivative's error that is due to the noise of its own cell.
+WHOLE, VALUE, OWN_CELL = -1, -2, 0
+
+
+class Error(NamedTuple):
+    """The standard error of a derivative, or one of the shares that it is composed of.
+
+    Several derivatives at one cell use some of the same cells, so the error of their sum is the
+    length of the sum of their weights.  Shares are the coordinates of these weights on orthogonal
+    axes, and sums of coordinates are those of sums.  The first axis is the cell itself, the only
+    one that derivatives along different dimensions share.  The next are for derivatives of one
+    dimension: the first takes one, each other one what those before it leave (Gram, Schmidt).
+
+    Attributes
+    ----------
+    noise : str or float
+        What the noise is known from: the "residuals" of the fit, this standard deviation of the
+        data, the "sigma" of each cell, or the "cells": each holds its own standard error.
+    share : int
+        Number of the axis, or :data:`WHOLE` or :data:`VALUE`.  Shares on the cell itself, and on
+        the axes of `others`, have a sign.
+    others : tuple of int
+        Orders of the derivatives that the axes after the first one are along.
+    is_within : bool
+        Whether the derivative is itself differentiated.  Where its error is unknown but its value
+        is not, it is then infinite, not NaN: a missing cell would be left out.
+    """
+
+    noise: str | float
+    share: int = WHOLE
+    others: tuple[int, ...] = ()
+    is_within: bool = False
+
 
 class Fit(NamedTuple):
     """A polynomial that is fitted to the cells around each cell, whose derivative is wanted.
@@ -23,9 +57,8 @@ class Fit(NamedTuple):
         of the farthest one, or to `width`.
     width : float or None
         The polynomial is fitted to the cells that are at most so far away.
-    error : str, float or None
-        If given, the standard error of the derivative is wanted in its place: from the "residuals"
-        of the fit, or from this standard deviation of the data, or from the "sigma" of each cell.
+    error : Error or None
+        If given, the standard error of the derivative is wanted instead of the derivative.
     weighted : bool
         Whether cells are also weighted by ``1 / σ²``, each with its own standard deviation.
 
@@ -39,7 +72,7 @@ class Fit(NamedTuple):
     polyorder: int
     tricube: bool = False
     width: float | None = None
-    error: str | float | None = None
+    error: Error | None = None
     weighted: bool = False
 
     @property
