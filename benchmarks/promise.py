@@ -125,6 +125,7 @@ CASES = {
     "one dimension of 1e8 cells": Case(line(10**8, uneven=False)),
     "uneven, 3e7 cells": Case(line(3 * 10**7, uneven=True)),
     "uneven, accuracy 4": Case(line(3 * 10**7, uneven=True), ("--accuracy", "4")),
+    "uneven, within a bandwidth": Case(line(3 * 10**7, uneven=True), ("--bandwidth", "9")),
     "uneven, with gaps": Case(line(3 * 10**7, uneven=True), ("--skipna",)),
     "a coordinate that is copied": Case(copied((40, 1000, 1000), (10, 1000, 1000))),
     "the same in one chunk": Case(copied((40, 1000, 1000), (40, 1000, 1000))),

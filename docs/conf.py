@@ -27,8 +27,9 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build"]
-templates_path = [sphinx_autosummary_accessors.templates_path]
+exclude_patterns = ["_build", "_templates"]
+# Ours has shorter titles, which fit the sidebar.
+templates_path = ["_templates", sphinx_autosummary_accessors.templates_path]
 
 html_theme = "furo"
 html_title = f"xgrad {release}"
@@ -61,6 +62,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "within_subsection_order": "gallery_order.InThisOrder",
     "download_all_examples": False,
+    "thumbnail_size": (600, 300),  # most figures are wide
     "image_srcset": ["2x"],
     "remove_config_comments": True,
     "show_signature": False,

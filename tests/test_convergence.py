@@ -132,8 +132,7 @@ def test_findiff_on_an_uneven_axis(accuracy: int) -> None:
 
     x = axis("stretched", 60, 4.0)
     f = np.sin(x)
-    with pytest.warns(DeprecationWarning, match="FinDiff"):
-        peer = findiff.FinDiff(0, x, 1, acc=accuracy)(f)
+    peer = findiff.Diff(0, x, acc=accuracy)(f)
     array = xr.DataArray(f, coords={"x": x}, dims="x")
     found = array.fdgrad.derivative("x", accuracy=accuracy)
     inside = slice(accuracy, -accuracy)

@@ -263,8 +263,10 @@ def test_gradients_of_gradients_have_the_bits_of_arrays_in_memory(
 
 
 @pytest.mark.parametrize("kind", ["one", "the same axis", "mixed"])
-@pytest.mark.parametrize("end", ["max", "stored"])
-@by_engine
+@pytest.mark.parametrize(("engine", "end"), [
+    ("dask.array", "max"), ("dask.array", "stored"), ("dask_array", "stored"),
+    pytest.param("dask_array", "max", marks=pytest.mark.thorough),
+])  # fmt: skip
 def test_gradients_of_gradients_hold_few_chunks_and_read_a_bounded_number_of_times(
     engine: str, kind: str, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,7 +286,7 @@ def test_gradients_of_gradients_hold_few_chunks_and_read_a_bounded_number_of_tim
 
 
 @pytest.mark.parametrize("end", ["max", "mean of the first axis", "stored"])
-@pytest.mark.parametrize("axes", [(0,), (2,), (0, 1, 2)])
+@pytest.mark.parametrize("axes", [(0,), pytest.param((2,), marks=pytest.mark.thorough), (0, 1, 2)])
 @by_engine
 def test_a_few_chunks_are_in_memory_as_the_readme_says(
     engine: str, end: str, axes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch

@@ -17,7 +17,6 @@ import psutil
 import pytest
 import xarray as xr
 
-import xgrad
 from tests.command import fails, started, stopped, wait_until
 from tests.jobs.helpers import assert_equal, finished, with_codec, write_for_codec
 
@@ -58,20 +57,6 @@ def test_a_killed_process_of_a_job_costs_no_bit_and_none_listens(
     _, shown = process.communicate()
     assert (process.returncode, shown) == (0, "")
     assert_equal(target, expected)
-
-
-def test_the_active_client_is_used(source: Path, tmp_path: Path, cluster: Any) -> None:
-
-    with distributed.Client(cluster) as client:
-        xgrad.gradient_to_zarr(source, tmp_path / "out.zarr", dim="x")
-        done = client.run(
-            lambda: (
-                "xgrad.jobs.assignment" in sys.modules
-                and len(sys.modules["xgrad.jobs.assignment"]._OPEN)
-            )
-        )
-        assert any(done.values()), "the workers have worked"
-    assert (tmp_path / "out.zarr").exists()
 
 
 @pytest.mark.thorough

@@ -12,6 +12,11 @@ import xarray as xr
 
 import xgrad
 from tests.helpers import same_bits
+from xgrad.labels.bandwidths import resolved
+from xgrad.labels.options import Options
+from xgrad.labels.pieces import OF_A_PIECE
+from xgrad.labels.spacing import Spacing
+from xgrad.stencils import ghosts, least_squares
 
 
 def noisy(n: int = 40, **attrs: Any) -> xr.DataArray:
@@ -136,6 +141,34 @@ def test_too_few_neighbours_are_an_error_that_says_how_many() -> None:
         f.fdgrad.derivative("x", bandwidth=1.5, polyorder=2)
     found = f.fdgrad.derivative("x", bandwidth=1.5, polyorder=2, validate=False)
     assert (np.isnan(found).all("y").values == few).all()
+
+
+@pytest.mark.parametrize("boundary", ["one-sided", "extend", "reflect", "periodic"])
+def test_the_neighbours_on_a_long_axis_are_counted_part_by_part(boundary: Any) -> None:
+    n = OF_A_PIECE + 12_345
+    steps = 90 + np.sin(np.arange(n - 1.0))
+    for crowd in (slice(3000), slice(OF_A_PIECE - 3000, OF_A_PIECE + 4000), slice(-3000, None)):
+        steps[crowd] /= 1e5  # more cells in one place than a part has beside it
+    options = Options(bandwidth=14.0, polyorder=1, boundary=boundary, validate=False)
+    left, right = ghosts.steps(steps, (boundary, boundary), n - 1, 1e-3)
+    below, above = np.empty((2, n), np.intp)
+    every = np.concatenate([left, steps, right])
+    least_squares.neighbours(every, len(left), 7.0, below, above)
+    along = Spacing("x", "x", steps, None, "x", seam=1e-3)
+    found = resolved(options.scheme("x"), along, n, options).fit
+    assert found is not None
+    assert found.half == max(below.max(), above.max()) > 5000
+
+
+def test_a_lonely_cell_far_along_a_long_axis_is_named() -> None:
+    n = OF_A_PIECE + 5000
+    steps = np.ones(n - 1)
+    steps[n - 100 : n - 98] = 50.0  # on either side of one cell
+    options = Options(bandwidth=4.0, polyorder=1)
+    with pytest.raises(
+        ValueError, match=f"1 of {n} cells .* the cell at index {n - 99} is one of 1"
+    ):
+        resolved(options.scheme("x"), Spacing("x", "x", steps, None, "x"), n, options)
 
 
 def test_a_bandwidth_longer_than_the_dimension_is_named_as_it_was_given() -> None:

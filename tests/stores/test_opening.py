@@ -67,6 +67,27 @@ def test_a_group_of_a_store(zarr_format: Any, consolidated: bool, tmp_path: Path
     assert same_bits(derivative(target, "t"), np.gradient(VALUES))
 
 
+def test_a_store_is_opened_without_the_engines_of_other_packages(tmp_path: Path) -> None:
+    """Old releases of xarray import them all, which takes memory and time."""
+    xr.Dataset({"t": ("x", VALUES)}).to_zarr(tmp_path / "in.zarr", consolidated=False)
+    engines: Any = xr.backends.list_engines
+    engines.cache_clear()
+    dataset(tmp_path / "in.zarr", Opening())
+    assert engines.cache_info().currsize == 0
+
+
+def test_a_store_is_opened_as_it_is_stored(tmp_path: Path) -> None:
+    packed = {"t": {"dtype": "i2", "scale_factor": 0.5, "_FillValue": -1}}
+    xr.Dataset({"t": ("x", VALUES)}).to_zarr(
+        tmp_path / "in.zarr", encoding=packed, consolidated=False
+    )
+    found = dataset(tmp_path / "in.zarr", Opening(open_options={"decode_cf": False}))
+    xr.testing.assert_identical(
+        found, xr.open_zarr(tmp_path / "in.zarr", decode_cf=False, consolidated=False)
+    )
+    assert found.t.dtype == "i2"
+
+
 def test_an_array_alone_is_no_source(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "t", data=VALUES)
     with pytest.raises(ValueError, match="is a Zarr array, not a group; put it into a group first"):

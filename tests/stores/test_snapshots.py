@@ -200,7 +200,7 @@ def test_virtual_chunks_are_read_only_on_request(
     allowed = f"{AUTHORIZE}=file://{file.parent}/"
     commands.fails(f"a repository can name any file; give --open {allowed}",
                    "gradient", source, target)  # fmt: skip
-    done = commands.run("gradient", source, target, "--open", allowed, "--workers", 2)
+    done = commands.run("gradient", source, target, "--open", allowed, "--workers", 1)
     assert done.returncode == 0, done.stderr
     require(target, 6)
     other: Any = {AUTHORIZE: ["file:///elsewhere/", f"file://{file.parent}/"]}

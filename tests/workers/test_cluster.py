@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import xgrad
 from tests.helpers import numpy_gradient, same_bits
 from xgrad.workers import cluster as clusters
 
@@ -45,6 +47,24 @@ def test_processes_give_the_bits_of_threads(
         assert same_bits(processes[name].values, threads[name].values)
     pids = client.run(os.getpid)
     assert len(set(pids.values()) | {os.getpid()}) == 3
+
+
+def test_a_job_uses_the_active_client(
+    client: distributed.Client, problem: tuple[xr.DataArray, Any], tmp_path: Path
+) -> None:
+    array, expected = problem
+    array.chunk(x=7).to_dataset().to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    options: Any = {"dim": "x", "edge_order": 2}
+    xgrad.gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", **options)
+    done = client.run(
+        lambda: (
+            "xgrad.jobs.assignment" in sys.modules
+            and len(sys.modules["xgrad.jobs.assignment"]._OPEN)
+        )
+    )
+    assert any(done.values()), "the workers have worked"
+    with xr.open_zarr(tmp_path / "out.zarr") as found:
+        assert same_bits(found.df_dx.values, expected)
 
 
 def test_a_killed_worker_costs_no_bit(

@@ -23,7 +23,9 @@ import re
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -163,7 +165,47 @@ if sys.platform != "win32":  # which has no fork
     os.register_at_fork(after_in_child=give_back)
 
 
-def _allocated(allocate: Callable[[], AnyArray]) -> AnyArray:
+_MAY: ContextVar[Callable[[int], None] | None] = ContextVar("may", default=None)
+
+
+@contextmanager
+def asking(may: Callable[[int], None]) -> Iterator[None]:
+    """Ask before each large result of a ``with`` block takes fresh memory.
+
+    Parameters
+    ----------
+    may : callable
+        Takes a number of bytes, and raises an error if they must not be taken.
+
+    Examples
+    --------
+    >>> with asking(print):
+    ...     _ = empty_like(np.zeros(2**17), np.dtype("f8"))
+    1048576
+    """
+    before = _MAY.set(may)
+    try:
+        yield
+    finally:
+        _MAY.reset(before)
+
+
+def ask(n_bytes: int) -> None:
+    """Ask whether numpy may take so many bytes for what is computed on the way to a result.
+
+    Examples
+    --------
+    >>> with asking(print):
+    ...     ask(5_000_000)
+    5000000
+    """
+    may = _MAY.get()
+    if may is not None and n_bytes >= _LEAST:
+        may(n_bytes)
+
+
+def _allocated(n_bytes: int, allocate: Callable[[], AnyArray]) -> AnyArray:
+    ask(n_bytes)
     try:
         return allocate()
     except MemoryError:
@@ -180,7 +222,7 @@ def _memory(n_bytes: int) -> AnyArray:
         if memory.nbytes == n_bytes:
             return memory
         _FREE.append(memory)
-    return _allocated(lambda: np.empty(n_bytes, np.uint8))
+    return _allocated(n_bytes, lambda: np.empty(n_bytes, np.uint8))
 
 
 def empty_like(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
@@ -201,7 +243,8 @@ def empty_like(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     Raises
     ------
     MemoryError
-        If there is not enough memory even after giving back all that is kept.
+        If there is not enough memory even after giving back all that is kept, or a limit that
+        :func:`asking` has set does not allow it.
 
     Examples
     --------
@@ -211,7 +254,7 @@ def empty_like(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     """
     n_bytes = array.size * dtype.itemsize
     if not _LEAST <= n_bytes <= limit // 2:
-        return _allocated(lambda: np.empty_like(array, dtype=dtype, subok=False))
+        return _allocated(n_bytes, lambda: np.empty_like(array, dtype=dtype, subok=False))
     order = sorted(range(array.ndim), key=lambda k: (-abs(array.strides[k]), k))
     shape = [array.shape[k] for k in order]
     assert math.prod(shape) * dtype.itemsize == n_bytes

@@ -16,7 +16,7 @@ import numpy as np
 import zarr
 
 from xgrad._typing import Progress
-from xgrad.jobs import append, copies, empty_target, progress, record, resume
+from xgrad.jobs import append, copies, empty_target, progress, record, resume, room
 from xgrad.jobs.assignment import (
     Assignment,
     adopt,
@@ -131,8 +131,11 @@ class Settings:
 def look(request: Request, target: str | Path, settings: Settings) -> Plan:
     """Plan a job, and refuse what running it would refuse.  Nothing is computed or written."""
     place = _checked(request, target, settings)
-    with _opened(request) as job, settings.cluster() as client, shared(client, request):
-        plan = _planned(job, place, client, settings)
+    with ExitStack() as processes:
+        job, at_opening = processes.enter_context(_opened(request, settings.memory))
+        client = processes.enter_context(settings.cluster())
+        processes.enter_context(shared(client, request))
+        plan = _planned(job, place, client, settings, at_opening)
         job.source.digest(job.read, allow_missing=settings.allow_missing)
         reuse = None
         if settings.append is not None:
@@ -143,10 +146,10 @@ def look(request: Request, target: str | Path, settings: Settings) -> Plan:
 def run(request: Request, target: str | Path, settings: Settings) -> Report:
     """Run a job, or resume it where an earlier run of it stopped."""
     found = _checked(request, target, settings, tidies=True)
-    with _opened(request) as job, ExitStack() as processes:
+    with _opened(request, settings.memory) as (job, at_opening), ExitStack() as processes:
         client = processes.enter_context(settings.cluster())
         processes.enter_context(shared(client, request))
-        plan = _planned(job, found, client, settings)
+        plan = _planned(job, found, client, settings, at_opening)
         own = resume.identity(job, allow_missing=settings.allow_missing, checksum=settings.checksum)
         kept = record.of_source(job, checksum=settings.checksum)
         start, n_reused = time.perf_counter(), 0
@@ -223,17 +226,17 @@ def _checked(
 
 
 @contextmanager
-def _opened(request: Request) -> Iterator[Job]:
-    job = Job(request)
+def _opened(request: Request, memory: int | None) -> Iterator[tuple[Job, int]]:
+    job, peak = room.opened(request, memory)
     try:
         job.source.require_agreement()
         job.require_storable()
-        yield job
+        yield job, peak
     finally:
         forget(job)
 
 
-def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
+def _planned(job: Job, target: Target, client: Any, settings: Settings, at_opening: int) -> Plan:
     if client is not None and not target.is_shared:
         raise ValueError(
             f"`target` {shown(target.name)!r} is written in one session, which processes cannot "
@@ -246,7 +249,9 @@ def _planned(job: Job, target: Target, client: Any, settings: Settings) -> Plan:
     own = replace(job.request, given=None)  # its object is in each process already
     ready = loaded if client is None else partial(opened, own, settings.retries)
     processes = crew(client, settings.memory, ready)
-    return planned(job, target.name, processes, longest, waits=waits)
+    plan = planned(job, target.name, processes, longest, waits=waits)
+    room.require_enough(plan.memory, at_opening)
+    return replace(plan, peak=max(plan.peak, at_opening))
 
 
 def _begin(

@@ -67,8 +67,9 @@ def prepared(
     own, its = np.empty((size, n)), np.empty((order + 1, size))
     if least_squares.basis(x, counts[:n], size - 1, order, own, its) < size:
         return 0.0
-    q[:, :], squares[:, :], at[:] = 0.0, 0.0, its[order]
+    q[:, :], squares[:, :] = 0.0, 0.0
     for a in range(size):
+        at[a] = its[order, a]
         for k in range(n):
             q[k, a] = own[a, k]
         for b in range(a + 1):

@@ -105,7 +105,8 @@ def _gather(f: Any, gap: Any, n: int, lanes: int, queue: Any) -> None:
 @compiled
 def _fit(f: Any, gap: Any, rows: Any, j: int, window: Any, queue: Any, count: Any, out: Any) -> Any:
     """Fit to windows of row `j`, and leave those that follow them as the first ones."""
-    n, fitted = 1 + int(rows.table[LAST, j] - rows.table[FIRST, j]), min(int(count), LANES)
+    queued = int(np.int64(count))  # compiled, the minimum of an unsigned number would be a float
+    n, fitted = 1 + int(rows.table[LAST, j] - rows.table[FIRST, j]), min(queued, LANES)
     _prepare(rows, j, window)
     lanes = -(-fitted // _FEW) * _FEW
     queue.here[fitted:lanes] = queue.here[0]
@@ -125,7 +126,7 @@ def _fit(f: Any, gap: Any, rows: Any, j: int, window: Any, queue: Any, count: An
                 total = times(total, window.scale[0])
             is_fit = queue.weights[i] == queue.weights[i]
             out[queue.to[i]] = total if is_fit else np.nan
-    rest = int(count) - fitted
+    rest = queued - fitted
     for i in range(rest):
         queue.here[i], queue.to[i] = queue.here[LANES + i], queue.to[LANES + i]
     return np.uint64(rest)

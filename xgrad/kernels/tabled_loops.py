@@ -358,6 +358,7 @@ def differentiate(
         wide = np.ascontiguousarray(wide[:, :1])
     else:
         wide = np.repeat(wide, inner if short else 0, axis=1)
+    wide.flags.writeable = False  # as `table` is: one compiled variant serves both
     if three:
         _differentiate(table, wide, below, f, above, out)
     else:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from xgrad._heap import trim
+from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
 from xgrad.labels import fits
 from xgrad.labels.options import Options
+from xgrad.labels.pieces import OF_A_PIECE
 from xgrad.labels.quantities import is_quantity, number_in
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.times import seconds, unit_of_time
@@ -19,6 +23,9 @@ from xgrad.labels.units import OF_TIME
 from xgrad.stencils import ghosts
 from xgrad.stencils.scheme import Fit, Scheme
 
+# Cells on either side of a part whose steps are read with it, to begin with.
+_BESIDE = 2**12
+_Counted: TypeAlias = tuple[int, AnyArray, AnyArray]
 _TIME = re.compile(r"\s*([0-9.eE+-]+)\s*([A-Za-z]+)\s*")
 
 
@@ -62,34 +69,92 @@ def resolved(scheme: Scheme, along: Spacing, size: int, options: Options) -> Sch
         )
     if size < 2:
         return scheme._replace(fit=fit._replace(width=width))
-    below, above = _neighbours(scheme, along, size, width)
-    counted = (below, above) if not fit.tricube else _neighbours(
-        scheme, along, size, width * (1 - 3e-9)
-    )  # fmt: skip
+    half, most = 1, width if not fit.tricube else width * (1 - 3e-9)
+    for _, below, above in _neighbours(scheme, along, size, width):
+        half = max(half, int(below.max()), int(above.max()))
     if options.validate:
-        _require_enough(sum(counted) + 1, fit, what)
-    half = max(1, int(below.max()), int(above.max()))
+        _require_enough(_neighbours(scheme, along, size, most), size, fit, what)
     return scheme._replace(fit=fit._replace(half=half, width=width))
 
 
-def _neighbours(scheme: Scheme, along: Spacing, size: int, width: float) -> Any:
+def _neighbours(scheme: Scheme, along: Spacing, size: int, width: float) -> Iterator[_Counted]:
+    """The first of some cells, and how many neighbours each has below and above, part by part."""
     from xgrad.stencils import least_squares  # noqa: PLC0415  it loads numba
 
-    steps = np.asarray(along.steps, np.float64)
-    left, right = ghosts.steps(steps, scheme.boundary, size - 1, along.seam)
-    every = np.concatenate([left, np.broadcast_to(steps, size - 1), right])
-    below, above = np.empty((2, size), np.intp)
-    least_squares.neighbours(every, len(left), width, below, above)
-    return below, above
+    chunk = (getattr(along.steps, "encoding", {}).get("chunks") or (1,))[0]
+    step, beside = max(1, OF_A_PIECE // chunk) * chunk, min(_BESIDE, size - 1)
+    for first in range(0, size, step):
+        below, above = np.empty((2, min(size, first + step) - first), np.intp)
+        while True:
+            steps, offset = _around(scheme, along, (first, len(below)), size, beside)
+            least_squares.neighbours(steps, offset, width, below, above)
+            there = offset + np.arange(len(below))
+            goes_on = first > beside, first + step + beside < size
+            is_cut = [
+                (goes or side != "one-sided") and (count == most).any()
+                for goes, side, count, most in zip(
+                    goes_on, scheme.boundary, (below, above), (there, len(steps) - there),
+                    strict=True,
+                )
+            ]  # fmt: skip
+            if not any(is_cut) or beside == size - 1:
+                break
+            beside = min(2 * beside, size - 1)
+        yield first, below, above
+        if size > OF_A_PIECE:
+            trim()  # of what the threads have freed that read a coordinate
 
 
-def _require_enough(cells: Any, fit: Fit, what: str) -> None:
-    few = cells <= fit.polyorder
-    if few.any():
-        i = int(np.argmax(few))
+def _around(
+    scheme: Scheme, along: Spacing, cells: tuple[int, int], size: int, beside: int
+) -> tuple[AnyArray, int]:
+    """The steps between some cells and up to `beside` more of them on either side.
+
+    Parameters
+    ----------
+    scheme, along, size
+        As for :func:`resolved`.
+    cells : tuple of int
+        The first of the cells, and their number.
+    beside : int
+        Cells on either side, and ghosts beyond an edge that has them.
+
+    Returns
+    -------
+    array
+        The steps.
+    int
+        How many of them are below the first cell.
+    """
+    first, count = cells
+    start, stop = max(0, first - beside), min(size, first + count + beside) - 1
+    every: Any = along.steps
+    inside = ends = every
+    if np.ndim(every):
+        inside = every[start:stop]
+        ends = np.concatenate([
+            np.asarray(one, np.float64) for one in (every[:beside], every[-beside:])
+        ])  # fmt: skip
+    left, right = ghosts.steps(np.asarray(ends, np.float64), scheme.boundary, beside, along.seam)
+    left = left[max(0, len(left) - (start - (first - beside))) :]
+    right = right[: first + count + beside - (stop + 1)]
+    own = np.broadcast_to(np.asarray(inside, np.float64), stop - start)
+    return np.concatenate([left, own, right]), len(left) + first - start
+
+
+def _require_enough(counted: Iterator[_Counted], size: int, fit: Fit, what: str) -> None:
+    n_few, i, least = 0, 0, 0
+    for first, below, above in counted:
+        cells = below + above + 1
+        few = cells <= fit.polyorder
+        if few.any() and not n_few:
+            own = int(np.argmax(few))
+            i, least = first + own, int(cells[own])
+        n_few += int(few.sum())
+    if n_few:
         raise CoordinateError(
-            f"{what}, within which {int(few.sum())} of {few.size} cells have too few neighbours: "
-            f"the cell at index {i} is one of {int(cells[i])}, and a polynomial of order "
+            f"{what}, within which {n_few} of {size} cells have too few neighbours: "
+            f"the cell at index {i} is one of {least}, and a polynomial of order "
             f"{fit.polyorder} needs {fit.polyorder + 1}; give a greater `bandwidth` or a smaller "
             "`polyorder`, or `validate=False` to get NaN in such cells"
         )

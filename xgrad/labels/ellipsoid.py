@@ -25,6 +25,8 @@ _ONE_PLACE = 1e-12
 #: What stands for the way between them, and for that to a missing place: longer than any great
 #: circle, in semi-major axes.
 NO_WAY, NOWHERE = 4.0, 8.0
+# Cells whose paths are computed at once.
+_CELLS_OF_A_STRIP = 2**17
 
 
 class Figure(NamedTuple):
@@ -179,6 +181,16 @@ class Figure(NamedTuple):
         array([0., 1., 2.])
         """
         phi, lam = np.moveaxis(latitude, axis, 0), np.moveaxis(longitude, axis, 0)
+        travelled = np.empty_like(phi)
+        step = max(1, _CELLS_OF_A_STRIP * phi.shape[-1] // max(1, phi.size))
+        for start in range(0, phi.shape[-1] if phi.ndim > 1 else 1, step):
+            # What is computed on the way is fifteen times as large as the result.
+            strip = (..., slice(start, start + step)) if phi.ndim > 1 else ...
+            travelled[strip] = self._travelled(phi[strip], lam[strip])
+        return np.moveaxis(travelled, 0, axis)
+
+    def _travelled(self, phi: AnyArray, lam: AnyArray) -> AnyArray:
+        """The same along the first axis."""
         normal = self.normal(phi, lam)
         point = self.point(normal)
         below = [x[:-1] for x in normal], [x[:-1] for x in point]
@@ -187,8 +199,7 @@ class Figure(NamedTuple):
         steps = np.where(steps > _ONE_PLACE * self.semi_major, steps, NO_WAY * self.semi_major)
         missing = np.isnan(phi + lam)
         steps[missing[1:] | missing[:-1]] = NOWHERE * self.semi_major
-        travelled = np.concatenate([np.zeros_like(phi[:1]), np.cumsum(steps, axis=0)])
-        return np.moveaxis(travelled, 0, axis)
+        return np.concatenate([np.zeros_like(phi[:1]), np.cumsum(steps, axis=0)])
 
     def _arc(self, one: tuple[list[Any], list[Any]], other: tuple[list[Any], list[Any]]) -> Any:
         """The same from normals and points."""

@@ -23,6 +23,7 @@ import numpy as np
 import xarray as xr
 
 from xgrad._typing import AnyArray
+from xgrad.arrays import buffers
 from xgrad.arrays.combine import differentiate
 from xgrad.arrays.engines import module_of
 from xgrad.arrays.per_cell import per_cell
@@ -170,7 +171,8 @@ def stacked(arrays: Sequence[Any]) -> Any:
     """Arrays of the grid as one, in one chunk along its first axis."""
     engine = next(filter(None, map(module_of, arrays)), None)
     if engine is None:
-        return np.stack(arrays)
+        like = np.broadcast_to(np.zeros(1), (len(arrays), *arrays[0].shape))
+        return np.stack(arrays, out=buffers.empty_like(like, np.result_type(*arrays)))
     return engine.stack([engine.asarray(one) for one in arrays]).rechunk({0: -1})
 
 

@@ -21,6 +21,9 @@ from xgrad.operators.result import Result
 from xgrad.operators.terms import spread
 from xgrad.stencils.scheme import Fit
 
+# Cells of noise that are checked together.
+_CELLS_AT_ONCE = 2**20
+
 # Ending of the names, and the modifier of a ``standard_name`` in CF.
 _CALLED = "standard_error"
 
@@ -162,16 +165,24 @@ def _sigma_of(
 
 
 def _require_positive(what: str, sigma: xr.Variable) -> None:
-    """Refuse noise in memory that is neither positive nor NaN, which marks a missing cell."""
-    bad = ~(np.isnan(sigma.values) | ((sigma.values > 0) & (sigma.values < np.inf)))
-    if bad.any():
-        index = tuple(int(k) for k in np.argwhere(bad)[0])
-        where = ", ".join(f"{dim}={k}" for dim, k in zip(sigma.dims, index, strict=True))
-        raise ValueError(
-            f"{what} is {sigma.values[index]} at {where or 'its cell'}; give a positive number to "
-            "each cell, NaN where the data are missing, or `validate=False` to take such cells as "
-            "missing"
-        )
+    """Refuse noise that is neither positive nor NaN, which marks a missing cell.
+
+    It is read part by part: that of a store may not fit in memory.
+    """
+    rows = sigma if sigma.ndim else sigma.set_dims({"cell": 1})
+    step = max(1, _CELLS_AT_ONCE * len(rows) // max(1, rows.size))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step].values
+        bad = ~(np.isnan(part) | ((part > 0) & (part < np.inf)))
+        if bad.any():
+            first = np.argwhere(bad)[0]
+            index = [int(first[0]) + start, *map(int, first[1:])]
+            where = ", ".join(f"{dim}={k}" for dim, k in zip(sigma.dims, index, strict=False))
+            raise ValueError(
+                f"{what} is {part[tuple(first)]} at {where or 'its cell'}; give a positive number "
+                "to each cell, NaN where the data are missing, or `validate=False` to take such "
+                "cells as missing"
+            )
 
 
 def _pair(one: Result, options: Options) -> list[Result]:

@@ -209,7 +209,7 @@ def fill(
     """
     widest = out.shape[0]
     x, h, counts, found = np.empty(widest), np.empty(widest), np.empty(widest), np.empty(widest)
-    q, at = np.empty((polyorder + 1, widest)), np.empty((order + 1, polyorder + 1))
+    room, at = np.empty((polyorder + 1) * widest), np.empty((order + 1, polyorder + 1))
     out[:, :] = 0.0
     scale = 1.0
     for i in range(first.size):
@@ -219,7 +219,8 @@ def fill(
             for k in range(n - 1):
                 same = same and steps[start + k] == steps[start + k - 1]
             if same:  # as on most of an even axis
-                out[:, i] = out[:, i - 1]
+                for k in range(n):
+                    out[k, i] = out[k, i - 1]
                 continue
         scale = window(steps, offset + i, start, h[: n - 1], x[:n], scale)
         ghosts = x[0] - x[n - 1]
@@ -227,7 +228,8 @@ def fill(
             out[:n, i] = 1.0
             continue
         counted(x[:n], tricube, width * scale, counts[:n])
-        if not weights(x[:n], counts[:n], polyorder, order, q[:, :n], at, found[:n]):
+        q = room[: (polyorder + 1) * n].reshape(polyorder + 1, n)
+        if not weights(x[:n], counts[:n], polyorder, order, q, at, found[:n]):
             out[:n, i] = np.nan
             continue
         largest = 0.0

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -37,6 +38,18 @@ _DECIDED = ("cache", "chunks", "chunked_array_type", "from_array_kwargs", "inlin
 _UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
 _UNDECODED = re.compile(r"unable to decode time units ['\"]([^'\"]*)['\"](.*)", re.DOTALL)
 _NO_FIXED_LENGTH = re.compile(r"time units ['\"]((?:month|year)s? since [^'\"]*)['\"]")
+
+
+class _Zarr(xr.backends.ZarrBackendEntrypoint):
+    """xarray's own engine.
+
+    Given its name, old releases of xarray import the plugins of all packages that are installed,
+    before they look for it.  MetPy's takes 60 MB with all that it imports.
+    """
+
+    open_dataset_parameters = tuple(
+        signature(xr.backends.ZarrBackendEntrypoint.open_dataset).parameters
+    )
 
 
 @dataclass(frozen=True)
@@ -246,7 +259,7 @@ def _of_store(url: str | Path, opening: Opening) -> xr.Dataset:
     with bounded.codecs():
         return xr.open_dataset(
             cast(Any, Whole(group.store_path.store, of_blosc(group))),
-            engine="zarr",
+            engine=_Zarr,
             group=path.rstrip("/") or None,
             chunks=None,
             consolidated=group.metadata.consolidated_metadata is not None,
