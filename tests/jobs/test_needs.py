@@ -42,3 +42,17 @@ def test_a_region_of_many_small_chunks_needs_more(tmp_path: Path) -> None:
     one = needs(tmp_path / "100.zarr").of_region((100, 100), 0, ahead=False)
     assert found[0] - found[1] > 2000 * (50 * 50 - 25 * 25)
     assert found[1] - one > 2000 * (25 * 25 - 1)
+
+
+def test_wide_windows_need_their_tables(tmp_path: Path) -> None:
+    """On a long axis those of the cells at work, on a short one those of all cells."""
+    for n in (1000, 100_000):
+        path, chunks = tmp_path / f"{n}.zarr", {"t": {"chunks": (1000,)}}
+        field = xr.Dataset({"t": ("time", np.zeros(n, "f4"))})
+        field.to_zarr(path, encoding=chunks, consolidated=False)
+        plain, fit, error = (
+            needs(path, **options).of_region((1000,), 0, ahead=False)
+            for options in ({}, {"window": 101}, {"window": 101, "uncertainty": True})
+        )
+        assert fit - plain > 1000 * 8 * 2 * 101
+        assert error - fit > 1000 * 8 * 3 * 101

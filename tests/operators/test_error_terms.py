@@ -170,6 +170,33 @@ def test_the_error_of_a_length_or_an_angle_is_that_of_its_slope(name: str, *, sk
         assert errors.attrs.get("units") == ("radian" if "direction" in name else None)
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_scaled_data_have_scaled_errors(scale: float) -> None:
+    """Squares of them would be 0 or infinite."""
+    f, known = plane(), {"window": 5, "polyorder": 2, "uncertainty": True}
+    for name in ("laplacian", "magnitude"):
+        operation = of_field(name)
+        (error,) = (one for one in operation(f, known) if str(one).endswith("_error"))
+        expected = operation(f, known)[error]
+        found = operation((scale * f).rename("f"), known)[error] / scale
+        assert np.allclose(found, expected, rtol=1e-12)
+    infinite = operation(f.where(f.x != f.x[3], np.inf), known)[error]
+    assert infinite.isnull().any()
+    assert not np.isinf(infinite).any()
+
+
+def test_the_noise_of_one_component_may_be_a_variable() -> None:
+    wind = flow(plane()).assign(sigma=plane() * 0 + SIGMA)
+    options: Any = {"window": 5, "polyorder": 2, "uncertainty": True}
+    found = wind.fdgrad.divergence({"x": "u"}, sigma="sigma", **options)
+    known = wind.fdgrad.divergence({"x": "u"}, sigma=SIGMA, **options)
+    assert list(found) == ["divergence", "divergence_standard_error"]
+    for name in found:
+        assert np.allclose(found[name], known[name], rtol=1e-9)
+    with pytest.raises(ValueError, match=r"it would weight \['u', 'v'\]"):
+        wind.fdgrad.divergence(u="u", v="v", sigma="sigma", **options)
+
+
 def test_where_there_is_no_slope_there_is_no_error() -> None:
     f = plane() * 0
     options: Any = {"window": 5, "uncertainty": True, "sigma": SIGMA}

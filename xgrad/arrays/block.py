@@ -164,17 +164,26 @@ def _angle(values: Iterator[AnyArray]) -> AnyArray:
     return found
 
 
+def _length(values: Iterable[AnyArray]) -> AnyArray:
+    """The norm of errors, which does not overflow or vanish where their squares do."""
+    total: AnyArray = np.zeros(1)
+    for value in values:
+        total = np.hypot(total, value)
+        total += value - value  # the length of infinity and NaN would be infinity
+    return total
+
+
 def _error_of_norm(values: Iterator[AnyArray]) -> AnyArray:
     """NaN where the norm is 0, which has no slope."""
     components, own, beside = _with_errors(values)
-    size = _norm(iter(components))
+    size = _length(components)
     return _propagated([one / size for one in components], own, beside)
 
 
 def _error_of_angle(values: Iterator[AnyArray]) -> AnyArray:
     """NaN where both components are 0, which have no direction."""
     (y, x), own, beside = _with_errors(values)
-    size = np.hypot(y, x)
+    size = _length([y, x])
     return _propagated([x / size / size, -(y / size / size)], own, beside)
 
 
@@ -191,13 +200,14 @@ def _propagated(slopes: list[AnyArray], own: list[AnyArray], beside: list[AnyArr
     pairs = zip(slopes, own, strict=True)
     shared = _sum(slope * one for slope, one in pairs)
     alone = [slope * one for slope, one in zip(slopes, beside, strict=True)]
-    return _norm(iter([shared, *alone]))
+    return _length([shared, *alone])
 
 
 _FOLDED: dict[str, Callable[[Iterator[AnyArray]], AnyArray]] = {
     "sum": _sum,
     "norm": _norm,
     "angle": _angle,
+    "error of sum": _length,
     "error of norm": _error_of_norm,
     "error of angle": _error_of_angle,
 }

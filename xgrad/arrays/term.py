@@ -22,9 +22,10 @@ from xgrad.kernels.stencil_kinds import OfAnAxis, Stencil
 from xgrad.stencils.scheme import Scheme
 
 #: How terms are combined: their sum, the root of the sum of their squares, or the angle
-#: ``arctan2(first, second)``.  The error of a norm or an angle is computed from three terms for
-#: each component: its value, and its error on the own cell and on others.
-How = Literal["sum", "norm", "angle", "error of norm", "error of angle"]
+#: ``arctan2(first, second)``.  The error of a sum is the norm of shares; that of a norm or an angle
+#: is computed from three terms for each component: its value, and its error on the own cell and on
+#: others.
+How = Literal["sum", "norm", "angle", "error of sum", "error of norm", "error of angle"]
 
 
 class Positions(NamedTuple):

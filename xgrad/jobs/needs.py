@@ -61,7 +61,8 @@ class Needs:
         For each cell along an axis, however large the cross-section is: for positions that are
         read in windows, and for tables of weights that are made for the cells at work.
     beside : int
-        For the chunks of positions that a window meets besides its own.
+        For the chunks of positions that a window meets besides its own, and for the tables of axes
+        that are not long, which are made as a whole.
     """
 
     cell: int
@@ -99,6 +100,7 @@ class Needs:
         chunk = out * math.prod(group.written)
         coding = _CODING if chunk <= _LARGE else _CODING_LARGE
         along = [[term for term in group.terms if term.axis == k] for k in range(len(group.shape))]
+        tables = [*zip(map(_of_tables, along), group.shape, strict=True)]
         return cls(
             sum(variable.dtype.itemsize for variable in group.origins.values()),
             stored, decoding, out * (1 + within) + more + positions, (out + 1) * filled, source,
@@ -108,8 +110,9 @@ class Needs:
             tuple(max((term.scheme.depth for term in own), default=0) for own in along),
             tuple(2 * max(map(_strips, own), default=0) for own in along),
             tuple(32 * sum(map(_is_uneven, own)) for own in along),
-            tuple(_of_tables(own, group.shape[k]) for k, own in enumerate(along)),
-            max(map(_beside, group.terms), default=0),
+            tuple(each if n > LONG else 0 for each, n in tables),
+            max(map(_beside, group.terms), default=0)
+            + sum(each * n for each, n in tables if n <= LONG),
         )  # fmt: skip
 
     def of_region(self, sides: Sequence[int], sweep: int, *, ahead: bool) -> int:
@@ -168,11 +171,11 @@ def _is_uneven(term: Term) -> bool:
     return not isinstance(term.along, Positions) and getattr(term.along, "ndim", 0) == 1
 
 
-def _of_tables(terms: Sequence[Term], size: int) -> int:
-    """Bytes of a column of the tables of a long axis, and of what they are made from."""
-    if size <= LONG:
-        return 0
-    return sum(8 * _rows(one.scheme) + 48 * _is_uneven(one) for one in terms)
+def _of_tables(terms: Sequence[Term]) -> int:
+    """Bytes of a column of the tables of an axis, and of what they are made from."""
+    # The table of a fit is also made from parts, or copied, one after the other.
+    beside = max((_rows(one.scheme) for one in terms if one.scheme.fit is not None), default=0)
+    return 8 * beside + sum(8 * _rows(one.scheme) + 48 * _is_uneven(one) for one in terms)
 
 
 def _rows(scheme: Scheme) -> int:

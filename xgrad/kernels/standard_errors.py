@@ -221,7 +221,9 @@ def _of_row(
         key = _gathered(cells, np.uint64(start + o * step + i), gap, centre, known, y, there)
         if key != _COMPLETE and not (skipna and there[centre]):
             continue
-        slot = 0 if key == _COMPLETE else 1 + int((key * _SPREAD) >> _SHIFT)
+        slot = 0
+        if key != _COMPLETE:
+            slot = 1 + int((key * _SPREAD) >> _SHIFT) if n <= _BITS else 1
         if keys[slot] != key or (slot > 0 and n > _BITS):
             keys[slot] = key
             each[slot] = _fit(
@@ -259,8 +261,9 @@ def _of_rows(
             if j == start or not _all_alike(table[:, j], table[:, j - 1]):
                 if n != alike.size:
                     n = alike.size
-                    q, root = np.empty((_PATTERNS + 1, size, n)), np.empty((_PATTERNS + 1, n))
-                    weights, x, counts = np.empty((_PATTERNS + 1, n)), np.empty(n), np.empty(n)
+                    kept = 1 + (_PATTERNS if n <= _BITS else 1)
+                    q, root = np.empty((kept, size, n)), np.empty((kept, n))
+                    weights, x, counts = np.empty((kept, n)), np.empty(n), np.empty(n)
                 scale = _started(
                     table[2 : 2 + n - 1, j], alike, -first, tricube, width, known, share, orders,
                     x, counts, keys, each, q, root, weights,
@@ -316,7 +319,7 @@ def of_fits(parts: Parts, table: Table, axis: int, scheme: Scheme, out: AnyArray
         np.array([*error.others, scheme.order]), fit.polyorder + 1, fit.tricube, fit.width or 0.0,
         bool(scheme.skipna), _known(error), error.share, error.is_within,
     )  # fmt: skip
-    columns = np.array(table, np.float64, order="C")  # one compiled variant for any part of it
+    columns = np.ascontiguousarray(table, np.float64)  # one compiled variant for any part of it
     for start, stop, lead, cells in stretches(views, table):
         _of_rows(columns, start, stop, lead, *options, cells, result)
     planes.put(result, out)

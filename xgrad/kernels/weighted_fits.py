@@ -66,7 +66,7 @@ class BesideSigma(NamedTuple):
             orders, fit.polyorder + 1, fit.tricube, fit.width or 0.0, bool(scheme.skipna),
             _DERIVATIVE if error is None else error.share,
         )  # fmt: skip
-        table = np.array(self.stencil.columns, np.float64, order="C")
+        table = np.ascontiguousarray(self.stencil.columns, np.float64)
         for (start, stop, lead, f), (*_, sigma) in zip(
             stretches(values, table), stretches((noise[0], noise[1], noise[2]), table), strict=True
         ):

@@ -26,7 +26,9 @@ from xgrad.stencils.scheme import OWN_CELL, VALUE, WHOLE, Error
 #: What the noise of a term's operand is known from.
 NoiseOf = Callable[[Term], str | float]
 
-_ERROR_OF: dict[How, How] = {"norm": "error of norm", "angle": "error of angle"}
+_ERROR_OF: dict[How, How] = {
+    "sum": "error of sum", "norm": "error of norm", "angle": "error of angle",
+}  # fmt: skip
 
 
 class ErrorTerms(NamedTuple):
@@ -60,7 +62,7 @@ def error_terms(terms: Sequence[Term], how: How, noise_of: NoiseOf) -> ErrorTerm
     >>> terms = [Term("t", axis, 1.0, scheme) for axis in (0, 1)]
     >>> found, how = error_terms(terms, "sum", lambda term: 0.5)
     >>> [(one.axis, one.scheme.fit.error.share, one.component) for one in found], how
-    ([(0, 0, 0), (1, 0, 0), (0, 1, 1), (1, 1, 2)], 'norm')
+    ([(0, 0, 0), (1, 0, 0), (0, 1, 1), (1, 1, 2)], 'error of sum')
     """
     if how != "sum":
         every = [one for term in terms for one in _of_component(term, noise_of)]
@@ -73,13 +75,11 @@ def error_terms(terms: Sequence[Term], how: How, noise_of: NoiseOf) -> ErrorTerm
     for operand in dict.fromkeys(term.operand for term in terms):
         own = [term for term in terms if term.operand == operand]
         chained = any(term.of is not None for term in own)
-        shares = _beside_a_chain(own, noise_of) if chained else _of_sum(own, noise_of)
-        for axis, share in shares:
+        for axis, share in (_beside_a_chain if chained else _of_sum)(own, noise_of):
             components.setdefault((operand, axis), []).append(share)
     numbered = enumerate(components.values())
-    return ErrorTerms(
-        tuple(one._replace(component=k) for k, sums in numbered for one in sums), "norm"
-    )
+    shares = (one._replace(component=k) for k, sums in numbered for one in sums)
+    return ErrorTerms(tuple(shares), _ERROR_OF[how])
 
 
 def _of_component(term: Term, noise_of: NoiseOf) -> list[Term]:

@@ -230,11 +230,12 @@ def curls(
 
 
 def _only(obj: xr.Dataset, components: Any, options: Mapping[str, Any]) -> xr.Dataset:
-    """Drop all other variables, which may be quantities or on other grids, but for positions."""
+    """Drop all other variables, which may be quantities or on other grids, but for named ones."""
     if not isinstance(components, Mapping) or not all(n in obj for n in components.values()):
         return obj  # an error is raised later
     names = list(components.values())
-    positions = of_positions(obj, options.get("spacing"), options.get("constant"))
+    noise = {"sigma": options.get("sigma")}
+    positions = of_positions(obj, options.get("spacing"), options.get("constant"), noise)
     return links.only(links.as_coordinates(obj, names), [*names, *positions])
 
 

@@ -171,12 +171,23 @@ def fitted_table(
            [2., 2., 2.]])
     """
     table = table_of(steps, size, scheme, dtype, seam)
+    found = np.empty((2 * len(table) - WEIGHTS - 1, size))
+    found[: len(table)] = table
+    _fill_steps(steps, scheme, seam, table[FIRST], found[len(table) :])
+    return found
+
+
+def _fill_steps(
+    steps: Steps, scheme: Scheme, seam: Any, first: AnyArray, out: AnyArray
+) -> None:  # fmt: skip
+    """The steps within each stencil, row by row: whole arrays of indices would be larger."""
+    size = first.size
     left, right = ghosts.steps(steps, scheme.boundary, scheme.half, seam)
     inside = np.broadcast_to(np.asarray(steps, np.float64), size - 1)
     along = np.concatenate([left, inside, right]).astype(np.float64)
-    first = len(left) + np.arange(size) + table[FIRST].astype(np.intp)
-    each = first + np.arange(len(table) - WEIGHTS - 1)[:, np.newaxis]
-    return np.concatenate([table, along[np.minimum(each, len(along) - 1)]])
+    start = len(left) + np.arange(size) + first.astype(np.intp)
+    for k, row in enumerate(out):
+        row[:] = along[np.minimum(start + k, len(along) - 1)]
 
 
 def error_table(
@@ -202,17 +213,20 @@ def error_table(
            [1., 1., 1.],
            [0., 2., 1.]])
     """
-    table = fitted_table(steps, size, scheme, dtype, seam)
-    widest = (len(table) - WEIGHTS + 1) // 2
-    each = np.arange(widest)[:, np.newaxis]
+    table = table_of(steps, size, scheme, dtype, seam)
+    widest = len(table) - WEIGHTS
+    found = np.empty((2 * widest + 1, size))
+    found[:2] = table[[FIRST, LAST]]
+    _fill_steps(steps, scheme, seam, table[FIRST], found[2 : widest + 1])
+    each = np.arange(widest)
+    alike = found[widest + 1 :]
+    alike[:] = each[:, np.newaxis]
     first, last = (np.arange(size) + table[row].astype(np.intp) for row in (FIRST, LAST))
-    origins = ghosts.origins(first + each, size, scheme.boundary)
-    alike = np.repeat(each, size, axis=1)
     for i in np.flatnonzero((first < 0) | (last >= size)):
-        own = origins[: last[i] - first[i] + 1, i]
+        own = ghosts.origins(each[: last[i] - first[i] + 1] + first[i], size, scheme.boundary)
         _, where, which = np.unique(own, return_index=True, return_inverse=True)
         alike[: len(own), i] = np.where(own < 0, -1, where[which])
-    return np.concatenate([table[[FIRST, LAST]], table[WEIGHTS + widest :], alike])
+    return found
 
 
 def windows(steps: Steps, size: int, scheme: Scheme, seam: Any = None) -> AnyArray:
