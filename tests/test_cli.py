@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import xarray as xr
 import zarr
 
 import xgrad
+import xgrad.cli
 from tests.command import (
     COMMAND,
     Session,
@@ -426,6 +428,14 @@ def test_version_and_help(commands: Session) -> None:
 
 
 @pytest.mark.thorough  # the README's command and docs/cli.md run it, too
+def test_each_command_and_each_option_is_on_the_page() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "cli.md").read_text(encoding="utf-8")
+    for name, command in xgrad.cli.main.commands.items():
+        assert f"`{name}`" in page or f"xgrad {name}" in page, name
+        for option in command.params:
+            assert any(re.search(rf"(?<![\w-]){one}(?![\w-])", page) for one in option.opts), option
+
+
 def test_demo(commands: Session, tmp_path: Path) -> None:
     done = run("demo", "--size", "20MB", "--keep", tmp_path / "kept")
     assert done.returncode == 0, done.stderr
