@@ -337,7 +337,10 @@ def test_equal_noise_weighs_nothing() -> None:
             assert np.allclose(each[name], one[name], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("dims", [("t",), ("t", "y", "x"), ("y",), ("x", "t"), ()])
+@pytest.mark.parametrize("dims", [
+    ("t",), ("x", "t"),
+    *(pytest.param(one, marks=pytest.mark.thorough) for one in (("t", "y", "x"), ("y",), ())),
+])  # fmt: skip
 def test_chunks_change_no_bit_of_weighted_fits(dims: tuple[str, ...]) -> None:
     f = noisy(23, 3, 4)
     f = f.where(np.random.default_rng(1).random(f.shape) > 0.1)
