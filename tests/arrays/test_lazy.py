@@ -57,6 +57,8 @@ def test_reading_and_arithmetic_are_cheap(name: str, engine: str, tmp_path: Path
         try:
             array = (CHEAP | COSTLY)[name](stored(tmp_path)).data
         except TypeError as error:
+            if engine == "dask.array":
+                raise
             pytest.skip(f"old releases of xarray roll arrays of dask only: {error}")
         assert is_cheap(array) == (name in CHEAP)
 

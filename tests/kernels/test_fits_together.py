@@ -15,9 +15,8 @@ from xgrad.stencils import least_squares
 def window(steps: Any, polyorder: int, *, tricube: bool = False) -> tuple[Any, ...]:
     """What :func:`prepared` computes of a window around its middle cell, and its scale."""
     n, size = len(steps) + 1, polyorder + 1
-    steps = np.repeat(steps, 2)[
-        ::2
-    ]  # strided, as a column of a table is: it compiles once for both
+    # Strided, as a column of a table is: so one compiled variant serves both.
+    steps = np.repeat(steps, 2)[::2]
     wide, deep = (-(-one // TERMS) * TERMS for one in (n, size))
     found = (
         np.empty(n), np.empty(wide), np.empty((wide, deep)),

@@ -206,6 +206,22 @@ def test_where_there_is_no_slope_there_is_no_error() -> None:
     assert found.f_gradient_direction_standard_error.isnull().all()
 
 
+@pytest.mark.parametrize("name", ["laplacian", "divergence", "curl"])
+def test_so_it_is_from_residuals_on_a_sphere(name: str) -> None:
+    """Where terms share all cells of a dimension, and values are added to derivatives."""
+    like, rng = globe(), np.random.default_rng(6)
+    dims, shape = ("field", *like.dims), (4000, *like.shape)
+    u, v = (xr.DataArray(rng.normal(0, SIGMA, shape), like.coords, dims) for _ in range(2))
+    options: Any = {"window": 7, "polyorder": 2, "metric": "sphere", "uncertainty": True}
+    if name == "laplacian":
+        found = u.rename("f").fdgrad.laplacian(("lat", "lon"), **options)
+    else:
+        found = getattr(xgrad, name)({"lon": u, "lat": v}, **options)
+    one, error = found
+    rms = np.sqrt((found[error] ** 2).mean("field"))
+    assert np.allclose(rms, found[one].std("field"), rtol=0.06)
+
+
 @pytest.mark.parametrize("name", LINEAR)
 def test_from_residuals_it_is_the_scatter_of_the_results(name: str) -> None:
     """Mean squares agree within the sampling error of some thousands of fields.

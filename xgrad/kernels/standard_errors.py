@@ -5,7 +5,7 @@ the derivative ``Σ w y``, the standard error is ``s sqrt(Σ w²)`` with ``s² =
 Here ``ν = tr((I - H)ᵀ K (I - H))`` makes `s`² unbiased, where ``ŷ = H y`` and `K` is the diagonal
 matrix of `k`; it is the number of cells less that of coefficients if all count the same.  Ghosts
 share the noise of the cells that they copy: the sum and the trace are over the cells themselves.
-What a fit is fitted to may itself have errors ``e``, each of other cells: then it is
+If the values are themselves results of fits, with independent errors ``e``, the standard error is
 ``sqrt(Σ (w e)²)``.
 
 As in :mod:`xgrad.kernels.tabled`, a block is viewed as (outer, n, inner).

@@ -97,7 +97,9 @@ def _of_sum(terms: list[Term], noise_of: NoiseOf) -> list[tuple[Hashable, Term]]
         found.append((OWN_CELL, _error(whose, noise_of, share)._replace(factor=term.factor)))
     for _, group in itertools.groupby(sorted(along, key=_axis), key=_axis):
         others: tuple[int, ...] = ()
-        for term in group:
+        same = list(group)
+        assert len({term.scheme.fit for term in same}) == 1  # shares are those of one fit
+        for term in same:
             shares = range(1, len(others) + 2)
             found += [((term.axis, k), _error(term, noise_of, k, others)) for k in shares]
             others += (term.scheme.order,)
