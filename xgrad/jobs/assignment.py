@@ -18,7 +18,9 @@ from xgrad._heap import trim
 from xgrad.arrays import buffers
 from xgrad.jobs.cutting import Box, Layout
 from xgrad.jobs.from_object import Given
+from xgrad.jobs.needs import KERNELS
 from xgrad.jobs.region import attempt, described, process
+from xgrad.jobs.rehearsal import rehearse
 from xgrad.jobs.request import Group, Job, Request
 from xgrad.jobs.resume import require_current
 from xgrad.operators.result import Result
@@ -29,8 +31,14 @@ from xgrad.workers.sharing import everywhere
 _KEPT = 4
 
 
-def loaded() -> int:
+def loaded(groups: Sequence[Group] = ()) -> int:
     """Load what a job needs, and return the resident memory of this process, in bytes.
+
+    Parameters
+    ----------
+    groups : sequence of Group, optional
+        What is to be computed, whose kernels are loaded too.  What they take is in the result as
+        far as it is more than the plan adds for them in any case.
 
     Examples
     --------
@@ -40,17 +48,26 @@ def loaded() -> int:
     # What is loaded after the plan was made, such as numba, would not be in the plan.
     from xgrad.kernels import fused, tabled_loops  # noqa: F401, PLC0415
 
+    least = _at_rest()
+    for group in groups:
+        rehearse(group)
+    return max(least, _at_rest() - KERNELS) if groups else least
+
+
+def _at_rest() -> int:
+    """Resident memory without what is kept for reuse, such as what the plan has read."""
     buffers.give_back()
-    trim()  # of what the plan has read
+    trim()
     return resident()
 
 
-def opened(request: Request, retries: int) -> int:
+def opened(request: Request, retries: int, *, rehearses: bool) -> int:
     """The same as :func:`loaded`, of a worker process that has opened the job."""
     with _LOCK:
         if request.token not in _JOBS:
             _keep(_JOBS, request.token, _job(request, retries))
-    return loaded()
+        job = _JOBS[request.token]
+    return loaded(job.groups if rehearses else ())
 
 
 def arrays(store: Any, results: Sequence[Result]) -> dict[str, Any]:

@@ -15,8 +15,10 @@ from xgrad.jobs.request import Group, Job
 from xgrad.kernels.stencil_kinds import LONG
 from xgrad.stencils.scheme import Scheme
 
-# What a process needs besides its lanes, measured: compiled kernels, and small things.
-START = 80_000_000
+# What kernels take that are loaded from numba's cache, measured: 54 to 66 MB.
+KERNELS = 55_000_000
+# What a process needs besides its lanes: these, and small things.
+START = KERNELS + 25_000_000
 # Freed memory stays with the process.  Measured on 2 threads with chunks of 4 to 32 MB, whose
 # numbers did not compress (``python -m benchmarks.compare memory``): for each lane so many times
 # the largest buffer, up to the size from which malloc returns what is freed to the system.

@@ -136,14 +136,14 @@ def process(
     core: dict[Hashable, AnyArray] | None = None
     known: dict[Any, Any] = {}
     for k, box in enumerate(boxes):
-        region = _Region(work, box, retries, known)
+        region = Region(work, box, retries, known)
         if core is None:
             core = region.read_all(box)
         after = region.read_all(boxes[k + 1]) if ahead and k + 1 < len(boxes) else None
-        neighbours = _Neighbours(region, sweep, core, before, after)
+        neighbours = Neighbours(region, sweep, core, before, after)
         region.attempt("written", region.name, box, check)
         for one in work.results:
-            region.write(targets[one.name], _computed(one, neighbours))
+            region.write(targets[one.name], computed(one, neighbours))
         stop = box[sweep].stop - box[sweep].start
         last = along(sweep, slice(max(0, stop - depth), stop))
         # Copies, because views would keep the region in memory.
@@ -199,17 +199,19 @@ def attempt(action: Callable[[], _Returned], retries: int, failure: str) -> _Ret
     raise AssertionError
 
 
-class _Region:
+class Region:
     """One region: reads boxes of its variables and writes its results, and repeats what fails."""
 
     def __init__(self, work: Work, box: Box, retries: int, known: dict[Any, Any]) -> None:
         self.work, self.box, self.retries, self.known = work, box, retries, known
 
     def read(self, name: Hashable, box: Box) -> AnyArray:
+        """A box of a variable."""
         variable = self.work.variables[name]
         return self.attempt("read", name, box, lambda: np.asarray(variable[box].values))
 
     def read_all(self, box: Box) -> dict[Hashable, AnyArray]:
+        """A box of each variable."""
         return {name: self.read(name, box) for name in self.work.variables}
 
     def positions(self, term: Term, box: Box) -> AnyArray:
@@ -232,6 +234,8 @@ class _Region:
         return found
 
     def write(self, target: Any, values: AnyArray) -> None:
+        """Write a result over the region."""
+
         def store() -> None:
             target[self.box] = encoded(values, self.work.fill_value)
 
@@ -239,21 +243,23 @@ class _Region:
 
     @property
     def name(self) -> str:
+        """Names of the variables, for messages."""
         return ", ".join(map(str, self.work.variables))
 
     def attempt(
         self, what: str, name: Hashable, box: Box, action: Callable[[], _Returned]
     ) -> _Returned:
+        """Do a read or write, and repeat it if it fails."""
         place = described(self.work.dims, box)
         failure = f"variable {name!r} could not be {what} in the region {place}"
         return attempt(action, self.retries, failure)
 
 
 @dataclass(frozen=True)
-class _Neighbours:
+class Neighbours:
     """A region in memory, and the cells around it, from memory where they are there already."""
 
-    region: _Region
+    region: Region
     sweep: int
     core: dict[Hashable, AnyArray]
     before: dict[Hashable, AnyArray] | None
@@ -286,7 +292,7 @@ class _Neighbours:
         return self.known[key]
 
 
-def _computed(one: Result, neighbours: _Neighbours) -> AnyArray:
+def computed(one: Result, neighbours: Neighbours) -> AnyArray:
     """One result over a region."""
     region = neighbours.region
     pieces = [_piece(term, neighbours, region.box) for term in region.work.prepared[one.name]]
@@ -299,7 +305,7 @@ def _computed(one: Result, neighbours: _Neighbours) -> AnyArray:
     return out
 
 
-def _piece(own: Prepared, neighbours: _Neighbours, box: Box) -> Piece:
+def _piece(own: Prepared, neighbours: Neighbours, box: Box) -> Piece:
     """A term in a box: the region, or cells beside it whose derivative the region needs."""
     term, region, axis = own.term, neighbours.region, own.term.axis
     factor = thin(term.factor, box) if np.ndim(term.factor) else term.factor
@@ -319,7 +325,7 @@ def _piece(own: Prepared, neighbours: _Neighbours, box: Box) -> Piece:
     return Piece(cells, _own_positions(term, region, box), factor, term.component)
 
 
-def _known(term: Term, region: _Region, box: Box) -> list[Cells]:
+def _known(term: Term, region: Region, box: Box) -> list[Cells]:
     """The known factor of the data, heights that are held, or noise, in a box and beside it."""
     axis = term.axis
     assert axis is not None
@@ -340,7 +346,7 @@ def _known(term: Term, region: _Region, box: Box) -> list[Cells]:
 
 
 def _surrounded(
-    core: AnyArray, term: Term, region: _Region, box: Box, beside: Callable[[slice], AnyArray],
+    core: AnyArray, term: Term, region: Region, box: Box, beside: Callable[[slice], AnyArray],
     beyond: Any,
 ) -> Cells:  # fmt: skip
     axis = term.axis
@@ -349,7 +355,7 @@ def _surrounded(
     return surrounded(core, box[axis], size, axis, term.scheme, term.face, beside, beyond)
 
 
-def _own_positions(term: Term, region: _Region, box: Box) -> OwnPositions:
+def _own_positions(term: Term, region: Region, box: Box) -> OwnPositions:
     """Multi-dimensional positions, whose columns are judged as a whole."""
     axis = term.axis
     assert axis is not None

@@ -135,7 +135,7 @@ def look(request: Request, target: str | Path, settings: Settings) -> Plan:
         job, at_opening = processes.enter_context(_opened(request, settings.memory))
         client = processes.enter_context(settings.cluster())
         processes.enter_context(shared(client, request))
-        plan = _planned(job, place, client, settings, at_opening)
+        plan = _planned(job, place, client, settings, at_opening, rehearses=False)
         job.source.digest(job.read, allow_missing=settings.allow_missing)
         reuse = None
         if settings.append is not None:
@@ -149,7 +149,7 @@ def run(request: Request, target: str | Path, settings: Settings) -> Report:
     with _opened(request, settings.memory) as (job, at_opening), ExitStack() as processes:
         client = processes.enter_context(settings.cluster())
         processes.enter_context(shared(client, request))
-        plan = _planned(job, found, client, settings, at_opening)
+        plan = _planned(job, found, client, settings, at_opening, rehearses=True)
         own = resume.identity(job, allow_missing=settings.allow_missing, checksum=settings.checksum)
         kept = record.of_source(job, checksum=settings.checksum)
         start, n_reused = time.perf_counter(), 0
@@ -236,7 +236,9 @@ def _opened(request: Request, memory: int | None) -> Iterator[tuple[Job, int]]:
         forget(job)
 
 
-def _planned(job: Job, target: Target, client: Any, settings: Settings, at_opening: int) -> Plan:
+def _planned(
+    job: Job, target: Target, client: Any, settings: Settings, at_opening: int, *, rehearses: bool
+) -> Plan:
     if client is not None and not target.is_shared:
         raise ValueError(
             f"`target` {shown(target.name)!r} is written in one session, which processes cannot "
@@ -247,8 +249,9 @@ def _planned(job: Job, target: Target, client: Any, settings: Settings, at_openi
     waits = None in map(local_path, job.request.sources) or not target.is_local
     longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
     own = replace(job.request, given=None)  # its object is in each process already
-    ready = loaded if client is None else partial(opened, own, settings.retries)
-    processes = crew(client, settings.memory, ready)
+    here = partial(loaded, job.groups if rehearses else ())
+    there = partial(opened, own, settings.retries, rehearses=rehearses)
+    processes = crew(client, settings.memory, here if client is None else there)
     plan = planned(job, target.name, processes, longest, waits=waits)
     room.require_enough(plan.memory, at_opening)
     return replace(plan, peak=max(plan.peak, at_opening))
