@@ -301,3 +301,10 @@ def test_packed_numbers_are_refused_until_they_are_unpacked() -> None:
             with pytest.raises(ValueError, match=f"{name}' has packed numbers, with {key} 0.5"):
                 raw.fdgrad.gradient()
             xr.testing.assert_identical(xr.decode_cf(raw).fdgrad.gradient(), expected)
+
+
+def test_an_array_without_a_name_is_called_as_xarray_does() -> None:
+    with pytest.raises(
+        ValueError, match="dimension 'x' of <this-array> has size 2; `edge_order=2`"
+    ):
+        xr.DataArray([1.0, 2.0], dims="x").fdgrad.gradient("x", edge_order=2)

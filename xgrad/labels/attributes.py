@@ -78,6 +78,17 @@ def label_of(name: Hashable, variable: xr.Variable) -> str:
     return "data" if name is None else str(name)
 
 
+def named(name: Hashable) -> str:
+    """The name of a variable in a message; that of an array without one is as xarray has it.
+
+    Examples
+    --------
+    >>> named("t"), named(None)
+    ("'t'", '<this-array>')
+    """
+    return "<this-array>" if name is None else repr(name)
+
+
 def refuse_packed(what: str, attrs: Mapping[Any, Any]) -> None:
     """Refuse numbers that are still packed, but have the units of what they unpack to.
 

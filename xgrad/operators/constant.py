@@ -14,6 +14,7 @@ from xgrad.arrays import engines
 from xgrad.arrays.term import Held
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import fits, formula_terms, lookup
+from xgrad.labels.attributes import named
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
 from xgrad.labels.suggestions import did_you_mean
@@ -184,14 +185,14 @@ def _refuse_variables(
         own = [one for one in found.values() if one.dim in variable.dims]
         if len(own) > 1:
             raise CoordinateError(
-                f"`constant` names {[one.dim for one in own]}, and {name!r} has all of them; give "
-                "one of them"
+                f"`constant` names {[one.dim for one in own]}, and {named(name)} has all of them; "
+                "give one of them"
             )
         held = [one for one in own for k in along if one.holds(variable, k.dim)]
         if held and variable.dtype.kind in "mM":
             raise TypeError(
-                f"{name!r} has dtype {variable.dtype}, but times as data cannot be interpolated to "
-                "a constant height; subtract a time and divide by a unit first"
+                f"{named(name)} has dtype {variable.dtype}, but times as data cannot be "
+                "interpolated to a constant height; subtract a time and divide by a unit first"
             )
 
 
@@ -220,9 +221,9 @@ def held_for(
             extra = [d for d in one.heights.dims if d not in variable.dims]
             if extra:
                 raise CoordinateError(
-                    f"`constant` for {one.dim!r}: {one.name!r} depends on {extra}, which {name!r} "
-                    f"with {variable.dims} does not have; interpolate one to the grid of the "
-                    "other, or select one index along them"
+                    f"`constant` for {one.dim!r}: {one.name!r} depends on {extra}, which "
+                    f"{named(name)} with {variable.dims} does not have; interpolate one to the "
+                    "grid of the other, or select one index along them"
                 )
             axis, by = variable.get_axis_num(one.dim), options.constant_by
             array = spread(one.heights, variable.dims, name)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from xgrad._typing import Dim
 from xgrad.arrays.term import Term
-from xgrad.labels.attributes import described, label_of
+from xgrad.labels.attributes import described, label_of, named
 from xgrad.labels.keywords import LabelledFieldOptions, spelled_out
 from xgrad.labels.options import Options
 from xgrad.operators import constant
@@ -146,8 +146,8 @@ def directions(obj: Any, dim: Dim, options: Options) -> list[Result]:
         variable = asked.variables[name]
         if variable.dtype.kind == "c":
             raise TypeError(
-                f"{name!r} has dtype {variable.dtype}, and a complex gradient has no direction; "
-                "give its `.real`"
+                f"{named(name)} has dtype {variable.dtype}, and a complex gradient has no "
+                "direction; give its `.real`"
             )
         y, x = names
         text = (

@@ -14,6 +14,7 @@ from xgrad._typing import Dim
 from xgrad.arrays import engines
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import cf, fits, lookup, mesh, quantities
+from xgrad.labels.attributes import named
 from xgrad.labels.on_earth import Place, with_the_globe
 from xgrad.labels.options import Options
 from xgrad.labels.spacing import Spacing
@@ -334,7 +335,9 @@ def _refuse_other_arrays(
     if not isinstance(given, Mapping) and not any(map(_is_of_a_kind, every)):
         return
     dims = {dim for name in asked for dim in dims_of(obj, name)}
-    data = {f"variable {name!r}": one for name, one in variables.items() if dims & set(one.dims)}
+    data = {
+        f"variable {named(name)}": one for name, one in variables.items() if dims & set(one.dims)
+    }
     used = {f"coordinate {name!r}": one for name, one in coords.items()}
     given = given if isinstance(given, Mapping) else {}
     known = {*obj.coords, *getattr(obj, "data_vars", ())}

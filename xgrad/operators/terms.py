@@ -15,7 +15,7 @@ from xgrad.arrays.term import Positions, Term
 from xgrad.errors import CoordinateError, CoordinateWarning, warn
 from xgrad.labels import bandwidths, fits
 from xgrad.labels import spacing as coordinates
-from xgrad.labels.attributes import refuse_packed
+from xgrad.labels.attributes import named, refuse_packed
 from xgrad.labels.lookup import dtypes_of
 from xgrad.labels.options import Options
 from xgrad.labels.pieces import overlapping
@@ -174,8 +174,8 @@ def spread(given: xr.Variable, dims: tuple[Hashable, ...], name: Hashable) -> An
     extra = [dim for dim in given.dims if dim not in dims]
     if extra:
         raise CoordinateError(
-            f"{name!r} has dimensions {dims}, but its positions also depend on {extra}; select one "
-            "index along them first"
+            f"{named(name)} has dimensions {dims}, but its positions also depend on {extra}; "
+            "select one index along them first"
         )
     if given.chunks is None:
         return Spread(given, dims)
@@ -263,8 +263,8 @@ def _takes_part(variable: xr.Variable, along: Spacing, obj: xr.DataArray | xr.Da
 
 def _check(name: Hashable, variable: xr.Variable, along: Spacing, options: Options) -> None:
     scheme = _scheme_of(variable, along, options)
-    require_known_chunks(f"variable {name!r}", variable)
-    refuse_packed(f"variable {name!r}", variable.attrs)
+    require_known_chunks(f"variable {named(name)}", variable)
+    refuse_packed(f"variable {named(name)}", variable.attrs)
     size = variable.sizes[along.dim]
     if size < scheme.needed:
         what, smaller = f"`edge_order={scheme.edge_order}`", ""
@@ -276,7 +276,7 @@ def _check(name: Hashable, variable: xr.Variable, along: Spacing, options: Optio
             what = f"`order={scheme.order}` with `accuracy={scheme.accuracy}` and `boundary="
             what += f"{scheme.boundary}`"
         raise ValueError(
-            f"dimension {along.dim!r} of {name!r} has size {size}; {what} needs at least "
+            f"dimension {along.dim!r} of {named(name)} has size {size}; {what} needs at least "
             f"{scheme.needed}; {smaller}name other dimensions in `dim`"
         )
     _check_duration(name, variable)
@@ -289,8 +289,8 @@ def _check_duration(name: Hashable, variable: xr.Variable) -> None:
     """Refuse durations that have no fixed length; only lazy data have them."""
     if variable.dtype.kind == "m" and np.datetime_data(variable.dtype)[0] in ("Y", "M", "generic"):
         raise TypeError(
-            f"{name!r} has dtype {variable.dtype}, whose unit has no fixed length; convert it, for "
-            "instance with `.astype('timedelta64[s]')`, by which a year has 365.2425 days"
+            f"{named(name)} has dtype {variable.dtype}, whose unit has no fixed length; convert "
+            "it, for instance with `.astype('timedelta64[s]')`, by which a year has 365.2425 days"
         )
 
 
@@ -321,7 +321,7 @@ def _check_boundary(name: Hashable, variable: xr.Variable, along: Spacing, schem
             continue
         if kind in "mM" or (kind != "c" and isinstance(number, complex | np.complexfloating)):
             raise TypeError(
-                f"`boundary` of {along.dim!r} is {number!r}, which {name!r} of dtype "
+                f"`boundary` of {along.dim!r} is {number!r}, which {named(name)} of dtype "
                 f"{variable.dtype} cannot hold; give a number that fits, or 'extend'"
             )
 
@@ -332,7 +332,7 @@ def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, sche
         scheme.skipna or positions is not None or "bandwidth" in scheme.named
     ):
         raise TypeError(
-            f"{name!r} has dtype {variable.dtype}, but times as data cannot be combined with "
+            f"{named(name)} has dtype {variable.dtype}, but times as data cannot be combined with "
             "`skipna`, `bandwidth` or multi-dimensional coordinates; subtract a time and divide by "
             "a unit first"
         )
@@ -342,13 +342,13 @@ def _check_positions(name: Hashable, variable: xr.Variable, along: Spacing, sche
     if missing:
         raise CoordinateError(
             f"positions {along.name!r} have dimensions {positions.dims}, which do not broadcast "
-            f"against {name!r} with {variable.dims}: it lacks {missing}; select one index along "
-            "them in the positions"
+            f"against {named(name)} with {variable.dims}: it lacks {missing}; select one index "
+            "along them in the positions"
         )
     for dim, side in positions.sizes.items():
         if side != variable.sizes[dim]:
             raise CoordinateError(
-                f"positions {along.name!r} have size {side} along {dim!r}, but {name!r} has "
+                f"positions {along.name!r} have size {side} along {dim!r}, but {named(name)} has "
                 f"{variable.sizes[dim]}; give positions of the same size"
             )
 
@@ -387,6 +387,6 @@ def refuse_times(name: Hashable, variable: xr.Variable) -> None:
     """Refuse times as data: their derivatives cannot be added to others."""
     if variable.dtype.kind in "mM":
         raise TypeError(
-            f"{name!r} has dtype {variable.dtype}, but numbers are needed; subtract a time and "
-            "divide by a unit first"
+            f"{named(name)} has dtype {variable.dtype}, but numbers are needed; subtract a time "
+            "and divide by a unit first"
         )

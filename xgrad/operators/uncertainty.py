@@ -11,7 +11,7 @@ import xarray as xr
 from xgrad.arrays.term import Noise, Term
 from xgrad.errors import CoordinateError
 from xgrad.labels import noise, quantities
-from xgrad.labels.attributes import described, label_of
+from xgrad.labels.attributes import described, label_of, named
 from xgrad.labels.options import Options
 from xgrad.labels.suggestions import did_you_mean
 from xgrad.labels.units import as_one
@@ -151,13 +151,13 @@ def _sigma_of(
     for dim, size in found.sizes.items():
         if variable.sizes.get(dim) != size:
             raise CoordinateError(
-                f"{what} has size {size} along {dim!r}, but {name!r} has {dict(variable.sizes)}; "
-                "give the noise of the same cells"
+                f"{what} has size {size} along {dim!r}, but {named(name)} has "
+                f"{dict(variable.sizes)}; give the noise of the same cells"
             )
     own, theirs = found.attrs.get("units"), variable.attrs.get("units")
     if isinstance(own, str) and isinstance(theirs, str) and as_one(own) != as_one(theirs):
         raise ValueError(
-            f"{what} is in {own!r}, but {name!r} in {theirs!r}; convert it to the same unit"
+            f"{what} is in {own!r}, but {named(name)} in {theirs!r}; convert it to the same unit"
         )
     if options.validate and found.chunks is None:
         _require_positive(what, found)
