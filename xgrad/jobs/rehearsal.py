@@ -8,13 +8,14 @@ with gaps took 780 MB of the 660 that it was given); before the plan is made, th
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from xgrad._typing import AnyArray
-from xgrad.arrays.term import Held, Noise, Positions, Term
+from xgrad.arrays.term import Held, Noise, Positions, Term, as_float
 from xgrad.jobs.cutting import Axis, Box
 from xgrad.jobs.region import Neighbours, Region, computed
 from xgrad.jobs.request import Group
@@ -35,7 +36,7 @@ def rehearse(group: Group) -> None:
     """
     work = replace(group.work)  # the job makes its own tables, which the plan counts
     for box in zip(*map(_parts, group.axes()), strict=True):
-        region = _MadeUp(work, box, 0, {})
+        region = MadeUp(work, box, 0, {})
         neighbours = Neighbours(region, 0, region.read_all(box), None, None)
         for one in work.results:
             computed(one, neighbours)
@@ -50,24 +51,35 @@ def _parts(axis: Axis) -> list[slice]:
     return [slice(start, start + n) for start in (0, middle, axis.size - n)]
 
 
-class _MadeUp(Region):
-    """A region whose numbers rise along each axis, as positions and heights must."""
+class MadeUp(Region):
+    """A region of ones, whose positions and heights rise along each axis, as they must.
+
+    The dtypes are those of the source, which kernels are compiled for.
+    """
 
     def read(self, name: Hashable, box: Box) -> AnyArray:
-        variable = self.work.variables[name]
-        return _rising(variable.shape, box).astype(variable.dtype)
+        """Ones: float16 has no number that rises so far as the cells of a long axis."""
+        return np.ones([part.stop - part.start for part in box], self.work.variables[name].dtype)
 
     def positions(self, term: Term, box: Box) -> AnyArray:
+        """Rising positions."""
         assert isinstance(term.along, Positions)
-        return _rising(term.along.array.shape, box)
+        return np.asarray(as_float(_rising(term.along.array, box)))
 
     def beside(self, own: Held | Noise, box: Box) -> AnyArray:
-        return _rising(own.array.shape, box)
+        """Rising heights, or noise."""
+        return _rising(own.array, box)
+
+    def column(self, axis: int) -> int:
+        """Two boxes of it: to judge 200,000 cells, four at a time, took 40 s."""
+        box = self.box[axis]
+        return min(super().column(axis), 2 * int(box.stop - box.start))
 
 
-def _rising(shape: Sequence[int], box: Box) -> AnyArray:
+def _rising(like: Any, box: Box) -> AnyArray:
     """One more than the sum of the indices; with sides of 1 where the array has them."""
     found = np.ones(())
-    for part, n in zip(box, shape, strict=True):
+    for part, n in zip(box, like.shape, strict=True):
         found = np.add.outer(found, np.arange(part.start, part.stop) if n > 1 else np.zeros(1))
-    return np.asarray(found)
+    with np.errstate(over="ignore"):
+        return np.asarray(found).astype(like.dtype)
