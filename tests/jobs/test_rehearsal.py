@@ -21,6 +21,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "weights, with gaps": ("gradient", {"accuracy": 4, "skipna": True, "boundary": "reflect"}),
     "fits, with errors": ("gradient", {"window": 5, "uncertainty": True}),
     "a Laplacian": ("laplacian", {"metric": "sphere"}),
+    "missing neighbours, in long rows": ("gradient", {"skipna": True, "dim": "time"}),
     "own positions, in float32": ("gradient", {"dim": "time", "spacing": {"time": "height"}}),
 }
 
