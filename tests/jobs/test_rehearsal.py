@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ import pytest
 import xarray as xr
 
 from benchmarks.promise import run
+from xgrad.jobs.rehearsal import MadeUp, rehearse
+from xgrad.jobs.request import Job, Request
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "numpy's": ("gradient", {"edge_order": 2}),
     "weights, with gaps": ("gradient", {"accuracy": 4, "skipna": True, "boundary": "reflect"}),
     "fits, with errors": ("gradient", {"window": 5, "uncertainty": True}),
     "a Laplacian": ("laplacian", {"metric": "sphere"}),
+    "missing neighbours, in long rows": ("gradient", {"skipna": True, "dim": "time"}),
+    "own positions, in float32": ("gradient", {"dim": "time", "spacing": {"time": "height"}}),
 }
 
 
@@ -40,7 +45,8 @@ loaded()
 source, target = sys.argv[1:]
 for operation, options in CASES.values():
     seen = variants()
-    job = Job(Request(source, ("t",), None, {}, options, "a run", operation))
+    dim, own = options.get("dim"), {k: v for k, v in options.items() if k != "dim"}
+    job = Job(Request(source, ("t",), dim, {}, own, "a run", operation))
     for group in job.groups:
         rehearse(group)
     rehearsed = variants()
@@ -59,7 +65,9 @@ def on_earth(path: Path, sides: tuple[int, int, int] = (24, 30, 40)) -> Path:
     }
     values = rng.random(sides, "f4")
     values[0, 3:9, 4] = np.nan
+    height = np.cumsum(rng.random(sides, "f4") + 1, axis=0, dtype="f4")
     whole = xr.Dataset({"t": (tuple(coords), values)}, coords)
+    whole.coords["height"] = tuple(coords), height
     whole.to_zarr(path, zarr_format=2, encoding={"t": {"chunks": tuple(-(-n // 3) for n in sides)}})
     return path
 
@@ -71,6 +79,26 @@ def test_a_job_compiles_nothing_after_its_rehearsal(tmp_path: Path) -> None:
         [sys.executable, "-c", script, *given], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_rehearsal_warns_of_nothing_and_takes_the_same_cells_of_any_column(
+    tmp_path: Path,
+) -> None:
+    taken = set()
+    for n in (1000, 70_000):  # float16 ends at 65504
+        data = xr.Dataset(
+            {"t": (("z", "x"), np.ones((n, 3), "f2"))},
+            {"height": (("z", "x"), np.arange(n, dtype="f4")[:, None] + np.zeros(3, "f4"))},
+        )
+        data.to_zarr(tmp_path / f"{n}.zarr", zarr_format=2)
+        options: Any = {"spacing": {"z": "height"}}
+        job = Job(Request(str(tmp_path / f"{n}.zarr"), None, "z", {}, options, "a run"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            rehearse(job.groups[0])
+        box = slice(0, 4), slice(0, 3)
+        taken.add(MadeUp(job.groups[0].work, box, 0, {}).column(0))
+    assert taken == {8}
 
 
 @pytest.mark.thorough

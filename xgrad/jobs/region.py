@@ -241,6 +241,10 @@ class Region:
 
         self.attempt("written", self.name, self.box, store)
 
+    def column(self, axis: int) -> int:
+        """Cells of a column, whose positions are judged together."""
+        return self.work.shape[axis]
+
     @property
     def name(self) -> str:
         """Names of the variables, for messages."""
@@ -370,7 +374,7 @@ def _own_positions(term: Term, region: Region, box: Box) -> OwnPositions:
     # The next region of the run has the same columns, if it follows along them.
     place, key = (*box[:axis], *box[axis + 1 :]), (term.along.name, axis)
     if region.known.get(key, (None,))[0] != place:
-        size = region.work.shape[axis]
+        size = region.column(axis)
         region.known[key] = place, _extremes(beside, size, x.shape[axis], axis, period)
     return OwnPositions(term.scheme, there, region.known[key][1], period)
 
