@@ -10,6 +10,7 @@ import xarray as xr
 
 from tests.command import Session, started, wait_until
 from tests.jobs.helpers import assert_equal, finished
+from xgrad import gradient_to_zarr
 
 
 @pytest.mark.thorough  # tests/jobs/test_resume.py has the rule
@@ -29,3 +30,17 @@ def test_a_job_that_filled_the_disk_is_resumed(
     assert len(finished(target)) >= 2
     assert commands.run("gradient", source, target).returncode == 0
     assert_equal(target, expected)
+
+
+def test_a_disk_that_is_full_from_the_beginning_is_named(source: Path, tmp_path: Path) -> None:
+    gradient_to_zarr(source, tmp_path / "other.zarr")  # no kernel is written to numba's cache later
+    target = tmp_path / "out.zarr"
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, unlimited[1]))
+    try:
+        with pytest.raises(OSError, match=r"`target` '.*out\.zarr' could not be begun: .*; free"):
+            gradient_to_zarr(source, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert not target.exists()
+    gradient_to_zarr(source, target)

@@ -48,7 +48,7 @@ for operation, options in CASES.values():
     dim, own = options.get("dim"), {k: v for k, v in options.items() if k != "dim"}
     job = Job(Request(source, ("t",), dim, {}, own, "a run", operation))
     for group in job.groups:
-        rehearse(group)
+        rehearse(group, 0)
     rehearsed = variants()
     assert rehearsed != seen
     xgrad.to_zarr(operation, source, target, **options, overwrite=Path(target).exists())
@@ -95,7 +95,7 @@ def test_a_rehearsal_warns_of_nothing_and_takes_the_same_cells_of_any_column(
         job = Job(Request(str(tmp_path / f"{n}.zarr"), None, "z", {}, options, "a run"))
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            rehearse(job.groups[0])
+            rehearse(job.groups[0], 0)
         box = slice(0, 4), slice(0, 3)
         taken.add(MadeUp(job.groups[0].work, box, 0, {}).column(0))
     assert taken == {8}

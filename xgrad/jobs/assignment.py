@@ -31,7 +31,7 @@ from xgrad.workers.sharing import everywhere
 _KEPT = 4
 
 
-def loaded(groups: Sequence[Group] = ()) -> int:
+def loaded(groups: Sequence[Group] = (), retries: int = 0) -> int:
     """Load what a job needs, and return the resident memory of this process, in bytes.
 
     Parameters
@@ -39,6 +39,8 @@ def loaded(groups: Sequence[Group] = ()) -> int:
     groups : sequence of Group, optional
         What is to be computed, whose kernels are loaded too.  What they take is in the result as
         far as it is more than the plan adds for them in any case.
+    retries : int, default: 0
+        How many more times a read that fails is tried.
 
     Examples
     --------
@@ -50,7 +52,7 @@ def loaded(groups: Sequence[Group] = ()) -> int:
 
     least = _at_rest()
     for group in groups:
-        rehearse(group)
+        rehearse(group, retries)
     return max(least, _at_rest() - KERNELS) if groups else least
 
 
@@ -67,7 +69,7 @@ def opened(request: Request, retries: int, *, rehearses: bool) -> int:
         if request.token not in _JOBS:
             _keep(_JOBS, request.token, _job(request, retries))
         job = _JOBS[request.token]
-    return loaded(job.groups if rehearses else ())
+    return loaded(job.groups if rehearses else (), retries)
 
 
 def arrays(store: Any, results: Sequence[Result]) -> dict[str, Any]:

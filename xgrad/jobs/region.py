@@ -29,8 +29,10 @@ from xgrad.stores.urls import cause, shown
 
 _Returned = TypeVar("_Returned")
 
+#: Errors of a disk that has no more space.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # Errors that another attempt cannot repair.
-_HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS}
+_HOPELESS = {*FULL, errno.EACCES, errno.EROFS}
 # Seconds before the second attempt.  Each pause is twice as long as the one before.
 _PAUSE = 0.1
 # Boxes of heights that are kept for the next region.

@@ -26,19 +26,21 @@ _FEW, _ROW = 4, 32
 _LARGE = 15
 
 
-def rehearse(group: Group) -> None:
+def rehearse(group: Group, retries: int) -> None:
     """Compute a few cells at both ends and in the middle of the grid, of made-up numbers.
 
-    No variable is read, and nothing is written.
+    No variable is read, only positions that are not in memory, and nothing is written.
 
     Parameters
     ----------
     group : Group
         What a job computes.
+    retries : int
+        How many more times a read of positions that fails is tried.
     """
     work = replace(group.work)  # the job makes its own tables, which the plan counts
     for box in _boxes(group.axes()):
-        region = MadeUp(work, box, 0, {})
+        region = MadeUp(work, box, retries, {})
         neighbours = Neighbours(region, 0, region.read_all(box), None, None)
         for one in work.results:
             computed(one, neighbours)

@@ -29,10 +29,11 @@ from xgrad.jobs.assignment import (
 )
 from xgrad.jobs.cutting import Box, Layout
 from xgrad.jobs.plan import Plan, planned
+from xgrad.jobs.region import FULL
 from xgrad.jobs.request import Job, Request
 from xgrad.stores.listing import fingerprint, listed
 from xgrad.stores.targets import Target, checked
-from xgrad.stores.urls import is_remote, local_path, shown
+from xgrad.stores.urls import cause, is_remote, local_path, shown
 from xgrad.stores.workplace import Workplace
 from xgrad.workers.cluster import cluster, crew, peak_memory
 from xgrad.workers.dispatch import drive
@@ -129,7 +130,10 @@ class Settings:
 
 
 def look(request: Request, target: str | Path, settings: Settings) -> Plan:
-    """Plan a job, and refuse what running it would refuse.  Nothing is computed or written."""
+    """Plan a job, and refuse what running it would refuse.  Nothing is computed or written.
+
+    The memory is that of a job whose kernels are compiled already.
+    """
     place = _checked(request, target, settings)
     with ExitStack() as processes:
         job, at_opening = processes.enter_context(_opened(request, settings.memory))
@@ -158,7 +162,8 @@ def run(request: Request, target: str | Path, settings: Settings) -> Report:
                 reuse = _reuse(job, found, settings, kept)
                 if reuse is not None and reuse.is_all:
                     return _nothing(start, peak_memory(client))
-                n_reused = _begin(job, plan, place, found, reuse, own, settings)
+                with _naming_a_full_disk(found):
+                    n_reused = _begin(job, plan, place, found, reuse, own, settings)
             _require_arrays(job, place)
             adopt(job, plan.n_lanes)
             before = _work_off(job, plan, place, client, settings, n_reused)
@@ -249,12 +254,24 @@ def _planned(
     waits = None in map(local_path, job.request.sources) or not target.is_local
     longest = _LONGEST_HERE if client is None else _LONGEST_ELSEWHERE
     own = replace(job.request, given=None)  # its object is in each process already
-    here = partial(loaded, job.groups if rehearses else ())
+    here = partial(loaded, job.groups if rehearses else (), settings.retries)
     there = partial(opened, own, settings.retries, rehearses=rehearses)
     processes = crew(client, settings.memory, here if client is None else there)
     plan = planned(job, target.name, processes, longest, waits=waits)
     room.require_enough(plan.memory, at_opening)
     return replace(plan, peak=max(plan.peak, at_opening))
+
+
+@contextmanager
+def _naming_a_full_disk(target: Target) -> Iterator[None]:
+    """Say what could not be written: zarr's error has no name of a file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        text = f"`target` {shown(target.name)!r} could not be begun: {error.strerror}; free some "
+        raise OSError(error.errno, text + "space and run the job again") from cause(error)
 
 
 def _begin(
