@@ -43,7 +43,7 @@ facing = image.fdgrad.direction(("y", "x"))
 facing
 
 # %%
-# Where the gradient is faint, noise decides its direction: those pixels stay white.  An angle wants
+# Where the gradient is faint, noise decides its direction: those pixels are grey.  An angle wants
 # a cyclic colour map.
 
 fig, axs = plt.subplots(1, 3, figsize=(12, 3.6), sharey=True, layout="compressed")
@@ -62,4 +62,5 @@ for ax, (title, (values, style)) in zip(axs, panels.items(), strict=True):
 bar_of.set_ticks([-np.pi, -np.pi / 2, 0, np.pi / 2, np.pi])
 bar_of.set_ticklabels(["−x", "−y", "+x", "+y", "−x"])
 axs[0].set_ylabel("y (pixel)")
+axs[2].set_facecolor("0.5")
 plt.show()

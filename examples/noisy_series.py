@@ -65,7 +65,7 @@ for ax, window in zip(axs, (11, 161, 641), strict=True):
     ax.plot(t, f.fdgrad.derivative("t", window=window), linewidth=1, label="fit")
     ax.set(title=f"window={window}", xlabel="t", ylim=(-2, 2))
 axs[0].set_ylabel("df/dt")
-axs[0].legend(loc="lower left")
+axs[2].legend(loc="upper right")
 plt.show()
 
 # %%

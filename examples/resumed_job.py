@@ -76,7 +76,8 @@ result
 
 # %%
 # Both runs: the first is killed at the cross, and the second begins with what that left.  The flat
-# parts are the start of Python and the plan.
+# parts are the start of Python and the plan, and in the first job after an installation also the
+# compilation of its loops.
 
 fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
 for label, seen in {"killed": killed, "resumed": resumed}.items():

@@ -78,5 +78,6 @@ axs[2].plot(1000 * 17 / 400 * np.exp(depth / 400), depth, color="0.5", label="ex
 for (name, gradient), marker in zip(gradients.items(), "xo", strict=False):
     axs[2].plot(1000 * gradient[summit], z[summit], marker, markersize=5, label=name)
 axs[2].set(title="dT/dz over the summit", xlabel="10⁻³ °C m⁻¹", xlim=(0, None))
+axs[2].tick_params(labelleft=True)
 axs[2].legend()
 plt.show()

@@ -73,8 +73,7 @@ panels = {
 }
 for ax, (title, (values, style)) in zip(axs.flat, panels.items(), strict=True):
     mesh = ax.pcolormesh(lam, phi, values, **style)
-    fig.colorbar(mesh, ax=ax, location="bottom", shrink=0.7, pad=0.04)
-    ax.set_title(title)
+    fig.colorbar(mesh, ax=ax, location="bottom", shrink=0.7, pad=0.04, label=title)
     ax.set(xticks=[], yticks=np.deg2rad([-60, -30, 0, 30, 60]))
     ax.grid(color="0.5", linewidth=0.4)
 plt.show()

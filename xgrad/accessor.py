@@ -42,7 +42,9 @@ class FdgradAccessor(Generic[_Object]):
 
     @spelled_out(LabelledFieldOptions)
     def gradient(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.Dataset:
-        """Gradient along `dim`; see :func:`xgrad.gradient`.
+        """Gradient along `dim`.
+
+        :func:`xgrad.gradient` describes the arguments, the result and the errors.
 
         Examples
         --------
@@ -60,7 +62,9 @@ class FdgradAccessor(Generic[_Object]):
         order: int = 1,
         **options: Unpack[LabelledOptions],
     ) -> _Object:
-        """One derivative, of higher order or mixed; see :func:`xgrad.derivative`.
+        """One derivative, of higher order or mixed.
+
+        :func:`xgrad.derivative` describes the arguments, the result and the errors.
 
         Examples
         --------
@@ -73,7 +77,9 @@ class FdgradAccessor(Generic[_Object]):
 
     @spelled_out(LabelledFieldOptions)
     def magnitude(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
-        """Magnitude of the gradient; see :func:`xgrad.magnitude`.
+        """Magnitude of the gradient.
+
+        :func:`xgrad.magnitude` describes the arguments, the result and the errors.
 
         Examples
         --------
@@ -86,7 +92,9 @@ class FdgradAccessor(Generic[_Object]):
 
     @spelled_out(LabelledFieldOptions)
     def direction(self, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> _Object:
-        """Direction of steepest ascent, ``arctan2(d/dy, d/dx)``; see :func:`xgrad.direction`.
+        """Direction of steepest ascent, ``arctan2(d/dy, d/dx)``.
+
+        :func:`xgrad.direction` describes the arguments, the result and the errors.
 
         Examples
         --------
@@ -99,7 +107,9 @@ class FdgradAccessor(Generic[_Object]):
 
     @spelled_out(LabelledFieldOptions)
     def laplacian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> _Object:
-        """Sum of the second derivatives; see :func:`xgrad.laplacian`.
+        """Sum of the second derivatives.
+
+        :func:`xgrad.laplacian` describes the arguments, the result and the errors.
 
         Examples
         --------
@@ -112,7 +122,9 @@ class FdgradAccessor(Generic[_Object]):
 
     @spelled_out(LabelledFieldOptions)
     def hessian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.Dataset:
-        """All second derivatives; see :func:`xgrad.hessian`.
+        """All second derivatives.
+
+        :func:`xgrad.hessian` describes the arguments, the result and the errors.
 
         Examples
         --------
@@ -127,7 +139,9 @@ class FdgradAccessor(Generic[_Object]):
     def smooth(
         self, dim: Hashable | Iterable[Hashable], **options: Unpack[LabelledOptions]
     ) -> _Object:
-        """The polynomial that is fitted, itself; see :func:`xgrad.smooth`.
+        """The polynomial that is fitted, itself.
+
+        :func:`xgrad.smooth` describes the arguments, the result and the errors.
 
         Examples
         --------
@@ -146,7 +160,10 @@ class FdgradAccessor(Generic[_Object]):
         dim: Dim = None,
         **options: Unpack[OperationOptions],
     ) -> Report:
-        """Compute an operation region by region into a Zarr store; see :func:`xgrad.to_zarr`.
+        """Compute an operation region by region into a Zarr store.
+
+        The source is this object.  :func:`xgrad.to_zarr` describes the other arguments, the report
+        and the errors.
 
         Examples
         --------
@@ -183,8 +200,9 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
         w: Hashable | None = None,
         **options: Unpack[LabelledFieldOptions],
     ) -> xr.DataArray:
-        """Divergence of a vector field; see :func:`xgrad.divergence`.
+        """Divergence of a vector field.
 
+        :func:`xgrad.divergence` describes the arguments, the result and the errors.
         The components are names: ``{dim: component}``, or `u`, `v` and `w`.
 
         Examples
@@ -212,8 +230,9 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
         w: Hashable | None = None,
         **options: Unpack[LabelledFieldOptions],
     ) -> xr.DataArray | xr.Dataset:
-        """Curl of a vector field; see :func:`xgrad.curl`.
+        """Curl of a vector field.
 
+        :func:`xgrad.curl` describes the arguments, the result and the errors.
         The components are names: ``{dim: component}``, or `u`, `v` and `w`.
 
         Examples
@@ -241,8 +260,9 @@ class DatasetAccessor(FdgradAccessor[xr.Dataset]):
         to: To,
         **options: Unpack[PlaceOptions],
     ) -> xr.Dataset:
-        """Turn components to east and north, or to the grid; see :func:`xgrad.rotate`.
+        """Turn components to east and north, or to the grid.
 
+        :func:`xgrad.rotate` describes the arguments, the result and the errors.
         The components are names: ``{dim: component}``, or `u` and `v`.
 
         Examples

@@ -109,7 +109,9 @@ class DataTreeAccessor:
 
     @spelled_out(LabelledFieldOptions)
     def gradient(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
-        """Gradients of the nodes that have `dim`; see :func:`xgrad.gradient`.
+        """Gradients of the nodes that have `dim`.
+
+        :func:`xgrad.gradient` describes the arguments and the errors.
 
         Examples
         --------
@@ -128,7 +130,9 @@ class DataTreeAccessor:
         order: int = 1,
         **options: Unpack[LabelledOptions],
     ) -> xr.DataTree:
-        """One derivative of each node that has `dim`; see :func:`xgrad.derivative`.
+        """One derivative of each node that has `dim`.
+
+        :func:`xgrad.derivative` describes the arguments and the errors.
 
         Examples
         --------
@@ -143,7 +147,9 @@ class DataTreeAccessor:
 
     @spelled_out(LabelledFieldOptions)
     def magnitude(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
-        """Magnitude of the gradient of each node that has `dim`; see :func:`xgrad.magnitude`.
+        """Magnitude of the gradient of each node that has `dim`.
+
+        :func:`xgrad.magnitude` describes the arguments and the errors.
 
         Examples
         --------
@@ -156,7 +162,9 @@ class DataTreeAccessor:
 
     @spelled_out(LabelledFieldOptions)
     def direction(self, dim: Dim, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
-        """Direction of steepest ascent in each node that has `dim`; see :func:`xgrad.direction`.
+        """Direction of steepest ascent in each node that has `dim`.
+
+        :func:`xgrad.direction` describes the arguments and the errors.
 
         Examples
         --------
@@ -169,7 +177,9 @@ class DataTreeAccessor:
 
     @spelled_out(LabelledFieldOptions)
     def laplacian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
-        """Laplacian of each node that has `dim`; see :func:`xgrad.laplacian`.
+        """Laplacian of each node that has `dim`.
+
+        :func:`xgrad.laplacian` describes the arguments and the errors.
 
         Examples
         --------
@@ -182,7 +192,9 @@ class DataTreeAccessor:
 
     @spelled_out(LabelledFieldOptions)
     def hessian(self, dim: Dim = None, **options: Unpack[LabelledFieldOptions]) -> xr.DataTree:
-        """All second derivatives of each node that has `dim`; see :func:`xgrad.hessian`.
+        """All second derivatives of each node that has `dim`.
+
+        :func:`xgrad.hessian` describes the arguments and the errors.
 
         Examples
         --------
@@ -197,7 +209,9 @@ class DataTreeAccessor:
     def smooth(
         self, dim: Hashable | Iterable[Hashable], **options: Unpack[LabelledOptions]
     ) -> xr.DataTree:
-        """The fit itself in each node that has `dim`; see :func:`xgrad.smooth`.
+        """The fit itself in each node that has `dim`.
+
+        :func:`xgrad.smooth` describes the arguments and the errors.
 
         Examples
         --------
@@ -213,7 +227,10 @@ class DataTreeAccessor:
         self, components: Mapping[Any, Hashable], form: Form = "advective",
         **options: Unpack[LabelledFieldOptions],
     ) -> xr.DataTree:  # fmt: skip
-        """Divergence in each node that has the dimensions; see :func:`xgrad.divergence`.
+        """Divergence in each node that has the dimensions.
+
+        :func:`xgrad.divergence` describes the arguments and the errors.  The components are names:
+        ``{dim: component}``.
 
         Examples
         --------
@@ -236,7 +253,10 @@ class DataTreeAccessor:
         self, components: Mapping[Any, Hashable], form: Form = "advective",
         **options: Unpack[LabelledFieldOptions],
     ) -> xr.DataTree:  # fmt: skip
-        """Curl in each node that has the dimensions; see :func:`xgrad.curl`.
+        """Curl in each node that has the dimensions.
+
+        :func:`xgrad.curl` describes the arguments and the errors.  The components are names:
+        ``{dim: component}``.
 
         Examples
         --------
