@@ -51,7 +51,7 @@ def test_a_job_of_a_grid_is_done_in_its_memory_or_refused(name: str, tmp_path: P
     source, target = curvilinear(tmp_path / "in.zarr", 2000), tmp_path / "out.zarr"
     operation, *options = COMMANDS[name]
     outcomes = []
-    for memory in (400, 800, 1300, 2200):
+    for memory in (250, 400, 800, 1300, 2200):
         given = ("--memory", f"{memory}MB", "--overwrite")
         status, shown, peak = run(operation, source, target, *options, *given)
         outcomes.append(status)

@@ -23,13 +23,12 @@ import re
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from xgrad._heap import ask
 from xgrad._typing import AnyArray
 
 # Least size in bytes: malloc itself keeps the memory of smaller results.
@@ -165,45 +164,6 @@ if sys.platform != "win32":  # which has no fork
     os.register_at_fork(after_in_child=give_back)
 
 
-_MAY: ContextVar[Callable[[int], None] | None] = ContextVar("may", default=None)
-
-
-@contextmanager
-def asking(may: Callable[[int], None]) -> Iterator[None]:
-    """Ask before each large result of a ``with`` block takes fresh memory.
-
-    Parameters
-    ----------
-    may : callable
-        Takes a number of bytes, and raises an error if they must not be taken.
-
-    Examples
-    --------
-    >>> with asking(print):
-    ...     _ = empty_like(np.zeros(2**17), np.dtype("f8"))
-    1048576
-    """
-    before = _MAY.set(may)
-    try:
-        yield
-    finally:
-        _MAY.reset(before)
-
-
-def ask(n_bytes: int) -> None:
-    """Ask whether numpy may take so many bytes for what is computed on the way to a result.
-
-    Examples
-    --------
-    >>> with asking(print):
-    ...     ask(5_000_000)
-    5000000
-    """
-    may = _MAY.get()
-    if may is not None and n_bytes >= _LEAST:
-        may(n_bytes)
-
-
 def _allocated(n_bytes: int, allocate: Callable[[], AnyArray]) -> AnyArray:
     ask(n_bytes)
     try:
@@ -244,7 +204,7 @@ def empty_like(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     ------
     MemoryError
         If there is not enough memory even after giving back all that is kept, or a limit that
-        :func:`asking` has set does not allow it.
+        :func:`xgrad._heap.asking` has set does not allow it.
 
     Examples
     --------

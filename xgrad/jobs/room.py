@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from xgrad._heap import trim
+from xgrad._heap import asking, trim
 from xgrad.arrays import buffers
 from xgrad.jobs.needs import START
 from xgrad.jobs.request import Job, Request
@@ -39,7 +39,7 @@ def opened(request: Request, memory: int | None) -> tuple[Job, int]:
         If it takes more.
     """
     limit, before = allowed(memory), peak_memory()
-    with buffers.asking(partial(_require_room, limit)):
+    with asking(partial(_require_room, limit)):
         job = Job(request)
     peak = peak_memory()
     return job, 0 if peak == before else peak

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from xgrad._heap import ask
 from xgrad._typing import AnyArray
 from xgrad.errors import CoordinateError
 from xgrad.labels import cf, latitude_factors, positions
@@ -322,6 +323,8 @@ def _in_radians(coord: xr.DataArray, metric: str) -> xr.Variable:
             f"`metric` is {metric!r}, but {coord.name!r} has units {units!r}, which are not an "
             "angle; correct its attribute `units` if these are degrees, or leave `metric` out"
         )
+    if coord.chunks is None:
+        ask((coord.dtype.itemsize + 2 * 8) * coord.size)  # as stored, in float64, and in radians
     data = coord.values if coord.chunks is None else coord.data
     values = data.astype(np.float64, copy=False)
     in_radians = cf.is_radians(units)
@@ -331,6 +334,7 @@ def _in_radians(coord: xr.DataArray, metric: str) -> xr.Variable:
 def _within_the_poles(name: Hashable, latitude: xr.Variable) -> xr.Variable:
     """The same with a pole that was rounded up, such as 90.0000076 in float32, at the pole."""
     values = latitude.values
+    ask(9 * values.size)
     beyond = np.abs(values) > np.pi / 2 * (1 + 1e-7)
     if beyond.any():
         index = tuple(int(k) for k in np.argwhere(beyond)[0])

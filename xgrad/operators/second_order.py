@@ -26,8 +26,8 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 
+from xgrad._heap import ask
 from xgrad._typing import AnyArray
-from xgrad.arrays import buffers
 from xgrad.arrays.engines import module_of
 from xgrad.arrays.per_cell import per_cell
 from xgrad.arrays.term import Term
@@ -84,7 +84,7 @@ class SecondOrder:
         bends = [_second(frame.places, pair, frame.dims, first) for pair in pairs]
         parts, engine = [frame.components(bend) for bend in bends], module_of(bends[0])
         if engine is None:
-            buffers.ask(sum(part.nbytes for part in parts))
+            ask(sum(part.nbytes for part in parts))
             turned = np.concatenate(parts)
         else:
             turned = engine.concatenate(parts).rechunk({0: -1})
@@ -194,7 +194,7 @@ def _apart(frame: Frame, options: Options) -> Any:
             _noted, found[0].rechunk(places.chunks[1:]), dtype=bool, token="xgrad-geometry"
         )
     else:
-        buffers.ask(3 * places.nbytes)  # steps, their squares, and sums of these
+        ask(3 * places.nbytes)  # steps, their squares, and sums of these
         beside = _noted(_beside(places, reaches)[0])
     return np.where(beside, np.nan, 0.0)
 
@@ -246,5 +246,5 @@ def _second(
         return along(places, pair[0], 2)
     orders = _orders(pair, options)
     if module_of(places) is None:
-        buffers.ask(2 * places.nbytes)  # the sum, and the mean
+        ask(2 * places.nbytes)  # the sum, and the mean
     return sum(along(along(places, inner, 1), outer, 1) for inner, outer in orders) / len(orders)
