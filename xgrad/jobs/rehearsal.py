@@ -8,7 +8,7 @@ with gaps took 780 MB of the 660 that it was given); before the plan is made, th
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -20,14 +20,12 @@ from xgrad.jobs.cutting import Axis, Box
 from xgrad.jobs.region import Neighbours, Region, computed
 from xgrad.jobs.request import Group
 
-# Least cells of a box along an axis, and cells of a row from which kernels take other loops.
-_FEW, _ROW = 4, 32
-# Cells of a large box are about two to the power of this.
-_LARGE = 15
+# Cells along an axis, and the binary logarithm of all: as many as kernels take other loops for.
+_SIDE, _ALL = 32, 15
 
 
 def rehearse(group: Group, retries: int) -> None:
-    """Compute a few cells at both ends and in the middle of the grid, of made-up numbers.
+    """Compute the first cells of the grid, from made-up numbers.
 
     No variable is read, only positions that are not in memory, and nothing is written.
 
@@ -39,40 +37,26 @@ def rehearse(group: Group, retries: int) -> None:
         How many more times a read of positions that fails is tried.
     """
     work = replace(group.work)  # the job makes its own tables, which the plan counts
-    for box in _boxes(group.axes()):
-        region = MadeUp(work, box, retries, {})
-        neighbours = Neighbours(region, 0, region.read_all(box), None, None)
-        for one in work.results:
-            computed(one, neighbours)
+    axes = group.axes()
+    sides = [max(4, min(_SIDE, 2 ** (_ALL // len(axes))))] * (len(axes) - 1) + [_SIDE]
+    box = tuple(map(_first, axes, sides))
+    region = MadeUp(work, box, retries, {})
+    neighbours = Neighbours(region, 0, region.read_all(box), None, None)
+    for one in work.results:
+        computed(one, neighbours)
 
 
-def _boxes(axes: Sequence[Axis]) -> Iterator[Box]:
-    """A small box, one with long rows, and one with many short rows: each has its own loops.
+def _first(axis: Axis, cells: int) -> slice:
+    """The first cells of an axis, or all of them if few are left.
 
     Examples
     --------
-    >>> list(_boxes(2 * [Axis(100, 10, 10, halo=1)]))  # doctest: +NORMALIZE_WHITESPACE
-    [(slice(0, 4, None), slice(0, 4, None)),
-     (slice(34, 66, None), slice(34, 66, None)),
-     (slice(68, 100, None), slice(96, 100, None))]
+    >>> _first(Axis(100, 10, 10, halo=1), 32), _first(Axis(34, 10, 10, halo=4), 32)
+    (slice(0, 32, None), slice(0, 34, None))
     """
-    last = len(axes) - 1
-    side = max(_FEW, min(_ROW, 2 ** (_LARGE // len(axes))))
-    yield tuple(_part(axis, _FEW, 0) for axis in axes)
-    yield tuple(_part(axis, _ROW if k == last else side, 1) for k, axis in enumerate(axes))
-    yield tuple(_part(axis, _FEW if k == last else side, 2) for k, axis in enumerate(axes))
-
-
-def _part(axis: Axis, cells: int, halves: int) -> slice:
-    """The first, the middle or the last cells of an axis, or all of them if they are few."""
-    least = max(axis.halo, axis.least_at_ends, _FEW)
+    least = max(axis.halo, axis.least_at_ends)
     n = max(least, cells)
-    if axis.size < n + least:
-        return slice(0, axis.size)
-    start = halves * (axis.size - n) // 2
-    if start < least:  # too few cells before it for a neighbour
-        start = 0
-    return slice(start, start + n)
+    return slice(0, n if axis.size >= n + least else axis.size)
 
 
 class MadeUp(Region):

@@ -315,7 +315,8 @@ def _refuse_other_places(
     apart = np.degrees(Figure(1.0).arc(*(np.radians(one) for one in (*theirs, *ours))))
     if np.nanmax(apart, initial=0.0) <= _SAME_PLACE:
         return
-    k, m = np.unravel_index(int(np.nanargmax(apart)), apart.shape)
+    # Of corners that are equally far apart, the first; their last bits depend on the machine.
+    k, m = np.unravel_index(int(np.nanargmax(np.round(apart, 9))), apart.shape)
     here, there = (f"{one[0][k, m]:.2f}, {one[1][k, m]:.2f}" for one in (theirs, ours))
     corner = f"{y[0]!r} = {own[0].values[-k]:.7g}, {x[0]!r} = {own[1].values[-m]:.7g}"
     raise CoordinateError(
