@@ -100,7 +100,7 @@ CASES: dict[str, tuple[Case, bool]] = {
 
 
 # What the quick profile has; the others are much the same.
-QUICK = ("uneven", "no longer even", "shards")
+QUICK = ("no longer even", "shards")
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def test_a_killed_worker_costs_its_tasks_only(
     assert_equal(target, expected)
 
 
+@pytest.mark.thorough  # tests/workers/test_processes.py has both laws without a job
 def test_a_killed_process_of_a_job_costs_no_bit_and_none_listens(
     source: Path, tmp_path: Path, expected: xr.Dataset
 ) -> None:
