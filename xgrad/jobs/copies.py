@@ -16,8 +16,8 @@ _LARGE = 2**24
 # Bytes of a box, if the chunks are smaller: as much as costs more than handing it out.
 _OF_A_BOX = 2**23
 # A box is decoded and encoded: as it is stored, decoded, cut to the box, and compressed.  Measured
-# with numbers that do not compress (``tests/jobs/test_memory.py``).
-_COPIES = 3.5
+# with numbers that do not compress, when kernels are loaded (``tests/jobs/test_promise.py``).
+_COPIES = 4
 
 
 def large(job: Job) -> dict[Hashable, tuple[int, ...]]:
