@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import xarray as xr
 import zarr
 
 from benchmarks.promise import copied, field, line, run
@@ -27,6 +29,7 @@ class Asked(NamedTuple):
     make: Callable[[Path], None]
     memory: int
     options: tuple[str, ...] = ()
+    operation: str = "gradient"
 
 
 class Used(NamedTuple):
@@ -81,7 +84,31 @@ def many_files(path: Path, sides: tuple[int, ...] = (1000, 1000)) -> None:
 
 WIDE = (200, 1000, 1000)
 PLANES = field((60, 1000, 1000), (1, 1000, 1000))
+
+
+def curvilinear(side: int) -> Callable[[Path], None]:
+    """A store of a grid whose axes lead nowhere in particular."""
+
+    def make(path: Path) -> None:
+        y, x = np.mgrid[0:side, 0:side] * (20 / side)
+        places = {"lat": 30 + y + 0.1 * x, "lon": 10 + x - 0.1 * y}
+        units = {"lat": "degrees_north", "lon": "degrees_east"}
+        coords = {
+            name: (("y", "x"), values.astype("f4"), {"units": units[name]})
+            for name, values in places.items()
+        }
+        data = np.random.default_rng(0).random((2, side, side), "f4")
+        whole = xr.Dataset({"t": (("time", "y", "x"), data)}, coords)
+        sides = {"t": (1, 250, 250), "lat": (250, 250), "lon": (250, 250)}
+        encoding = {name: {"chunks": own} for name, own in sides.items()}
+        whole.to_zarr(path, zarr_format=2, encoding=encoding)
+
+    return make
+
+
 ALONG_TIME = ("--dim", "time")
+EAST_AND_NORTH = ("--dim", "lon", "--dim", "lat", "--metric", "sphere")
+GRID = curvilinear(4000)
 MANY = "a million chunks, planned"
 
 CASES = {
@@ -94,6 +121,10 @@ CASES = {
     "accuracy 4 with gaps": Asked(PLANES, 400, (*ALONG_TIME, "--accuracy", "4", "--skipna")),
     "accuracy 8": Asked(PLANES, 400, (*ALONG_TIME, "--accuracy", "8")),
     "accuracy 8 with gaps": Asked(PLANES, 400, (*ALONG_TIME, "--accuracy", "8", "--skipna")),
+    "east and north": Asked(GRID, 905, EAST_AND_NORTH),
+    "east and north, in 3 GB": Asked(GRID, 3000, EAST_AND_NORTH),
+    "along a grid": Asked(GRID, 900, ("--dim", "x", "--metric", "sphere")),
+    "a Laplacian of a grid": Asked(GRID, 900, EAST_AND_NORTH, "laplacian"),
     MANY: Asked(many_files, 300, ("--dry-run",)),
 }
 
@@ -102,7 +133,7 @@ def used(case: Asked, folder: Path) -> Used:
     """Run a case in the memory that it is given."""
     source, target = folder / "in.zarr", folder / "out.zarr"
     case.make(source)
-    command = ("gradient", source, target, *case.options, "--memory", f"{case.memory}MB")
+    command = (case.operation, source, target, *case.options, "--memory", f"{case.memory}MB")
     _, plan, _ = run(*command, "--dry-run")
     predicted = re.search(r"peak +(\S+ \S+) predicted", plan)
     start = time.perf_counter()

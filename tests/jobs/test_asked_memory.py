@@ -15,6 +15,8 @@ REFUSED = {
     "accuracy 4 with gaps": "with its halo needs",
     "accuracy 8": "with its halo needs",
     "accuracy 8 with gaps": "with its halo needs",
+    "east and north": "such as the directions of a curvilinear grid",
+    "a Laplacian of a grid": "such as the directions of a curvilinear grid",
 }
 
 

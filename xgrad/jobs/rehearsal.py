@@ -1,9 +1,9 @@
 """A rehearsal computes a few cells of each result, so that its kernels are loaded beforehand.
 
 A kernel that has not run on this machine is compiled, and what the compiler takes stays with the
-process: 30 to 200 MB.  In the first regions this came on top of their buffers (a fit over windows
-with gaps took 780 MB of the 660 that it was given); before the plan is made, the plan counts it
-(``tests/jobs/test_rehearsal.py``).
+process: 30 to 190 MB (``python -m benchmarks.compiling``).  In the first regions this came on top
+of their buffers: a fit over windows with gaps took 780 MB of the 660 that it was given.  Now the
+plan, which is made afterwards, counts it (``tests/jobs/test_rehearsal.py``).
 """
 
 from __future__ import annotations
