@@ -38,7 +38,9 @@ def test_a_disk_that_is_full_from_the_beginning_is_named(source: Path, tmp_path:
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300, unlimited[1]))
     try:
-        with pytest.raises(OSError, match=r"`target` '.*out\.zarr' could not be begun: .*; free"):
+        with pytest.raises(
+            OSError, match=r"`target` '.*out\.zarr' could not be created: .*; free some"
+        ):
             gradient_to_zarr(source, target)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -9,6 +10,7 @@ import pytest
 import xarray as xr
 
 from tests.helpers import nothing_computed, same_bits
+from xgrad._heap import asking
 from xgrad.errors import CoordinateError
 from xgrad.labels.ellipsoid import Figure
 from xgrad.labels.on_earth import Place, with_the_globe
@@ -165,6 +167,25 @@ def test_places_with_a_constant_time_dimension_name_a_remedy_that_works() -> Non
         found = mended.t.fdgrad.gradient(["XLONG", "XLAT"], metric="sphere")
         assert found.dt_dXLAT.dims == dims
         assert found.XTIME.dims == ("Time",)
+
+
+def test_places_that_may_not_be_in_memory_are_not_read(tmp_path: Path) -> None:
+    y, x = np.mgrid[0:300, 0:300] / 100
+    grid_of = {"lat": (("y", "x"), y, {"units": "degrees_north"}),
+               "lon": (("y", "x"), x, {"units": "degrees_east"})}  # fmt: skip
+    xr.Dataset(coords=grid_of).to_zarr(tmp_path / "in.zarr", zarr_format=2)
+    for name in ("lat", "lon"):
+        for chunk in (tmp_path / "in.zarr" / name).glob("[0-9]*"):
+            chunk.write_bytes(b"no chunk")
+
+    def refuse(n_bytes: int) -> None:
+        raise MemoryError(n_bytes)
+
+    unread = xr.open_zarr(tmp_path / "in.zarr", chunks=None)
+    with asking(refuse), pytest.raises(MemoryError, match=str(2 * 8 * 300**2)):
+        place_of(unread)
+    with pytest.raises(RuntimeError, match="error during blosc decompression"):
+        place_of(unread)
 
 
 def test_lazy_places_stay_lazy() -> None:

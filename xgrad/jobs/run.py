@@ -270,8 +270,8 @@ def _naming_a_full_disk(target: Target) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        text = f"`target` {shown(target.name)!r} could not be begun: {error.strerror}; free some "
-        raise OSError(error.errno, text + "space and run the job again") from cause(error)
+        text = f"`target` {shown(target.name)!r} could not be created: {error.strerror}; free "
+        raise OSError(error.errno, text + "some space and run the job again") from cause(error)
 
 
 def _begin(

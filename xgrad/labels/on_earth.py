@@ -324,7 +324,8 @@ def _in_radians(coord: xr.DataArray, metric: str) -> xr.Variable:
             "angle; correct its attribute `units` if these are degrees, or leave `metric` out"
         )
     if coord.chunks is None:
-        ask((coord.dtype.itemsize + 2 * 8) * coord.size)  # as stored, in float64, and in radians
+        # As stored, in float64 if that is another dtype, and in radians.
+        ask((coord.dtype.itemsize + 8 * (coord.dtype != np.float64) + 8) * coord.size)
     data = coord.values if coord.chunks is None else coord.data
     values = data.astype(np.float64, copy=False)
     in_radians = cf.is_radians(units)
