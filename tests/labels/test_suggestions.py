@@ -36,6 +36,11 @@ def test_nothing_is_near_a_name_that_is_no_string() -> None:
     assert nearest("lat", []) is None
 
 
+def test_a_name_that_shares_three_letters_of_six_is_not_near() -> None:
+    assert nearest("dims", ["u", "v", "radius"]) is None
+    assert nearest("lno", ["lat", "lon"]) == "lon"
+
+
 FIELD = xr.DataArray(
     np.zeros((3, 4)), {"lat": [0.0, 1.0, 2.0], "lon": np.arange(4.0)}, ("lat", "lon"), "t"
 )

@@ -243,6 +243,11 @@ def test_quantities_give_quantities() -> None:
             {"window": 7, "sigma": 1, "uncertainty": True},
             "`sigma` is a list; give one number",
         ),
+        (
+            {"window": 7, "uncertainty": noisy(40) ** 2},
+            {"window": 7, "uncertainty": True, "sigma": noisy(40) ** 2 + 0.1},
+            "`uncertainty` is a DataArray; give True or False, and the noise itself as `sigma`",
+        ),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_with_a_remedy_that_works(

@@ -98,7 +98,11 @@ class Options:
         for argument in ("skipna", "uncertainty", "validate"):
             given = getattr(self, argument)
             if not isinstance(given, bool | np.bool_):
-                raise TypeError(f"`{argument}` is {given!r}; give True or False")
+                # The repr of an array fills the screen.
+                is_small = given is None or np.isscalar(given)
+                shown = repr(given) if is_small else f"a {type(given).__name__}"
+                also = ", and the noise itself as `sigma`" if argument == "uncertainty" else ""
+                raise TypeError(f"`{argument}` is {shown}; give True or False{also}")
         object.__setattr__(self, "datetime_unit", unit_of_time(self.datetime_unit))
         noise.check(self)
         self._check_metric()

@@ -30,7 +30,8 @@ def nearest(name: Hashable, known: Iterable[Hashable]) -> str | None:
     if not isinstance(name, str):
         return None
     by_small_letters = {one.casefold(): one for one in known if isinstance(one, str)}
-    near = difflib.get_close_matches(name.casefold(), by_small_letters, n=1)
+    # difflib's own 0.6 takes "radius" for "dims"; two of three letters, "lno" for "lon", give 0.67.
+    near = difflib.get_close_matches(name.casefold(), by_small_letters, n=1, cutoff=0.65)
     return by_small_letters[near[0]] if near else None
 
 
