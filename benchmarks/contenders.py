@@ -58,7 +58,7 @@ def with_findiff(values: Any, positions: Any, axis: int) -> Any:
     import findiff
 
     step = _step(positions)
-    return findiff.FinDiff(axis, positions if step is None else step, 1, acc=2)(values)
+    return findiff.Diff(axis, positions if step is None else step, acc=2)(values)
 
 
 def _all_labels(values: Any, positions: Any) -> xr.DataArray:
@@ -148,7 +148,7 @@ OPTIONS: dict[str, Callable[[Any, Any, int], Callable[[], Any]]] = {
 def findiff_of_order_four(values: Any, positions: Any, axis: int) -> Any:
     import findiff
 
-    return findiff.FinDiff(axis, positions, 1, acc=4)(values)
+    return findiff.Diff(axis, positions, acc=4)(values)
 
 
 def metpy_over_columns(values: Any, positions: Any, axis: int) -> Any:
