@@ -111,6 +111,7 @@ CASES = {
     "float32": Case(field((24, 1000, 1000), (4, 1000, 1000))),
     "float32, one dimension": Case(field((24, 1000, 1000), (4, 1000, 1000)), ALONG_TIME),
     "float64": Case(field((16, 1000, 1000), (4, 1000, 1000), "f8")),
+    "float64, big-endian": Case(field((16, 1000, 1000), (4, 1000, 1000), ">f8")),
     "complex64": Case(field((24, 1000, 1000), (4, 500, 1000), "c8")),
     "int32": Case(field((24, 1000, 1000), (4, 1000, 1000), "i4")),
     "packed int16": Case(field((24, 1000, 1000), (4, 1000, 1000), "i2", attributes=PACKED)),

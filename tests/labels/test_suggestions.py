@@ -36,6 +36,15 @@ def test_nothing_is_near_a_name_that_is_no_string() -> None:
     assert nearest("lat", []) is None
 
 
+@given(NAMES, st.data())
+def test_the_start_of_one_name_finds_it(names: list[str], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(names))
+    start = name[: data.draw(st.integers(1, len(name)))]
+    those = {one.casefold(): one for one in names if one.casefold().startswith(start.casefold())}
+    if len(those) == 1:
+        assert nearest(start, names) is not None
+
+
 def test_a_name_that_shares_three_letters_of_six_is_not_near() -> None:
     assert nearest("dims", ["u", "v", "radius"]) is None
     assert nearest("lno", ["lat", "lon"]) == "lon"
