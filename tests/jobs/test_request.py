@@ -109,12 +109,12 @@ def test_a_fill_value_that_is_asked_for_is_taken(encoding: Any, tmp_path: Path) 
     given = xr.Dataset({"t": ("x", [0.5, 1.0, np.nan, 5.0, 6.0])})
     given.to_zarr(tmp_path / "in.zarr", encoding={"t": encoding}, zarr_format=2)
     expected = given.fdgrad.gradient("x").dt_dx
-    for value in (0.0, -5.0, np.nan, 1e20):
+    for value in (0.0, -5.0, np.nan, 1e20, np.float32(-9), np.int16(-8)):
         target = tmp_path / f"{value}.zarr"
         gradient_to_zarr(tmp_path / "in.zarr", target, fill_value=value)
         with xr.open_zarr(target) as found:
             np.testing.assert_equal(found.dt_dx.encoding["_FillValue"], value)
             assert same_bits(found.dt_dx.values, expected.values)
-    for wrong in ("a", True, 1j):
+    for wrong in ("a", True, 1j, np.True_):
         with pytest.raises(TypeError, match=f"`fill_value` is {wrong!r}; give a number or nan"):
             gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "none", fill_value=wrong)  # type: ignore[arg-type]

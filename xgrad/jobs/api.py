@@ -360,7 +360,8 @@ def _parsed(
 
 
 def _checked_fill_value(value: Any) -> float | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+    known = int | float | np.integer | np.floating
+    if value is not None and (isinstance(value, bool) or not isinstance(value, known)):
         raise TypeError(f"`fill_value` is {value!r}; give a number or nan")
     return None if value is None else float(value)
 
