@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,30 @@ def assert_refused(folder: Path, path: Path) -> None:
     with pytest.raises(FileExistsError, match=message), in_folder(folder.parent / "out.zarr"):
         pass
     assert everything(folder.parent) == before
+
+
+def test_a_file_that_is_removed_while_it_is_looked_at_does_not_exist(tmp_path: Path) -> None:
+    journal = tmp_path / own_folder.JOURNAL
+    again = f"""
+import os
+while True:
+    os.close(os.open({str(journal)!r}, os.O_CREAT | os.O_WRONLY))
+    os.unlink({str(journal)!r})
+"""
+    other = subprocess.Popen([sys.executable, "-c", again])
+    n_changes, is_there = 0, False
+    try:
+        while n_changes < 2000:  # one look in ten of those that follow a change is at this moment
+            before = is_there
+            try:
+                own_folder._require_own(journal)
+                is_there = True
+            except FileNotFoundError:
+                is_there = False
+            n_changes += is_there is not before
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_one_holds_a_folder_that_others_make_and_remove(tmp_path: Path) -> None:

@@ -107,8 +107,17 @@ def _require_own_folder(folder: Path) -> None:
 
 
 def _require_own(path: Path) -> None:
-    """Refuse what is not a file or a folder of a job, such as a link or a second name of a file."""
+    """Refuse what is not a file or a folder of a job, such as a link or a second name of a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it does not exist, or is removed at this moment: it is still found, but has no name left
+        (``test_a_file_that_is_removed_while_it_is_looked_at_does_not_exist``).
+    """
     status = path.lstat()
+    if status.st_nlink == 0:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     is_file = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and path.name in _FILES
     is_folder = stat.S_ISDIR(status.st_mode) and path.name in _FOLDERS
     if not is_file and not is_folder:
