@@ -116,9 +116,10 @@ def _require_own(path: Path) -> None:
         (``test_a_file_that_is_removed_while_it_is_looked_at_does_not_exist``).
     """
     status = path.lstat()
-    if status.st_nlink == 0:
+    is_regular = stat.S_ISREG(status.st_mode)
+    if is_regular and status.st_nlink == 0:  # some file systems count no names of folders
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    is_file = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and path.name in _FILES
+    is_file = is_regular and status.st_nlink == 1 and path.name in _FILES
     is_folder = stat.S_ISDIR(status.st_mode) and path.name in _FOLDERS
     if not is_file and not is_folder:
         raise _foreign(path)
