@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from xgrad._typing import AnyArray
-from xgrad.arrays import block
+from xgrad.arrays import block, buffers
 from xgrad.arrays.block_cache import BlockCache, Face, Index
 from xgrad.arrays.halo import at_both_edges, of_factor, surrounded
 from xgrad.arrays.term import Held, How, of_block
@@ -285,7 +285,7 @@ def compute(
     for k, one in outputs.items():
         pieces = [_piece(part, next(own), blocks, place, faces, slots) for part in one.parts]
         like = blocks[one.parts[0].source]
-        found[k] = np.empty_like(like, dtype=one.dtype, subok=False)
+        found[k] = buffers.empty_like(like, one.dtype)
         if not block.fold(pieces, one.how, found[k]):
             block.report(pieces)
     return found
