@@ -9,6 +9,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+from dask.graph_manipulation import clone
 
 from tests.helpers import numpy_gradient, same_bits
 from xgrad.arrays import chunk_faces, combine
@@ -58,6 +59,25 @@ def test_a_cell_depends_only_on_the_chunks_beside_it() -> None:
     sources = {key for key in graph.dask if isinstance(key, tuple) and key[0] == "source"}
     assert {key[1] for key in sources} <= {4, 5, 6}
     assert graph.compute().tolist() == [1.0] * 10
+
+
+def test_tasks_are_made_for_the_chunks_that_are_wanted() -> None:
+    array = da.from_array(np.arange(1000.0), chunks=10, name="source")
+    lazy = combine.differentiate(array, 1.0, 0, Scheme())
+    (layer,) = [x for x in lazy.dask.layers.values() if isinstance(x, chunk_faces._FromTheEnd)]
+    assert lazy.blocks[98:].compute().tolist() == [1.0] * 20
+    assert "_all" not in vars(layer)
+    # The cells below, its own and those above, together; and those that the last chunk waits for.
+    sizes = [len(layer.cull({(layer.name, k)}, ())[0]) for k in range(100)]
+    assert sizes == [3, *[4] * 98, 6]
+    parts = [dict(layer.cull({(layer.name, k)}, ())[0]) for k in range(100)]
+    assert set(layer) == {key for part in parts for key in part}
+
+
+def test_a_clone_has_the_same_bits() -> None:
+    values = np.arange(100.0) ** 1.5
+    lazy = combine.differentiate(da.from_array(values, chunks=10), 1.0, 0, Scheme())
+    assert same_bits(clone(lazy).compute(), lazy.compute())
 
 
 @pytest.mark.parametrize(("grid", "most"), [((16, 2, 2), 8), ((64, 1, 1), 4), ((24, 1, 2), 6)])

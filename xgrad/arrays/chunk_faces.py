@@ -5,24 +5,28 @@ They do what ``map_overlap`` would do with whole chunks.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dask.highlevelgraph import HighLevelGraph
+from dask._task_spec import convert_legacy_graph
+from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 from dask.layers import ArrayValuesDep
 
 from xgrad._typing import AnyArray
 from xgrad.arrays import chunks
+from xgrad.arrays.block_cache import Index
 from xgrad.arrays.engines import module_of
 from xgrad.arrays.in_chunks import Chunks
+from xgrad.arrays.on_demand import OnDemand
 from xgrad.arrays.term import Term
 from xgrad.stencils.scheme import Scheme
 
 # Extra tasks that the last chunks along an axis wait for: fewer have less effect, more no further.
-_TASKS_BEYOND = 3
+_BEYOND = 3
 
 
 def merged(
@@ -131,18 +135,55 @@ def _from_the_end(halo: Any, faces: Any, axis: int) -> Any:
     time, but only 5 to 8 with these tasks.  ``docs/scaling.md`` lists the alternatives that were
     tried, and ``test_a_reduction_holds_few_chunks_at_a_time`` checks the effect.
     """
-    name, last = halo.name, halo.numblocks[axis] - 1
-    if last == 0 or hasattr(halo, "expr"):  # expressions have no layers
+    if halo.numblocks[axis] == 1 or hasattr(halo, "expr"):  # expressions have no layers
         return halo
-    graph = halo.dask
-    tasks = dict(graph.layers[name])
-    across = (range(n) if k != axis else [last] for k, n in enumerate(halo.numblocks))
-    for place in itertools.product(*across):
-        beyond = [(f"beyond-{k}-{name}", *place) for k in range(_TASKS_BEYOND)]
-        tasks |= dict.fromkeys(beyond, (_nothing, (faces.name, *place)))
-        tasks[name, *place] = (_first, tasks[name, *place], *beyond)
-    longer = HighLevelGraph({**graph.layers, name: tasks}, graph.dependencies)
-    return type(halo)(longer, name, halo.chunks, meta=halo._meta)
+    name = f"xgrad-{halo.name}"
+    layer = _FromTheEnd(name, halo.dask.layers[halo.name], faces.name, axis, halo.numblocks)
+    graph = HighLevelGraph.from_collections(name, layer, dependencies=[faces])
+    return type(halo)(graph, name, halo.chunks, meta=halo._meta)
+
+
+class _FromTheEnd(OnDemand):
+    """The tasks of dask's overlap, and those that the last chunks along an axis wait for.
+
+    dask's layer makes the tasks of all chunks, whichever are wanted, which takes 8 s for 100,000
+    chunks.  It makes those of some where it finds their keys in place of all.
+    """
+
+    levels = None
+
+    def __init__(self, name: str, overlap: Any, faces: str, axis: int, numblocks: Index) -> None:
+        super().__init__(annotations=overlap.annotations)
+        self.name, self.overlap, self.faces = name, overlap, faces
+        self.axis, self.numblocks = axis, numblocks
+
+    def get_output_keys(self) -> AbstractSet[Any]:
+        return {(self.name, *index) for index in np.ndindex(self.numblocks)}
+
+    def cull(self, keys: set[Any], all_hlg_keys: Collection[Any]) -> tuple[Layer, Any]:
+        del all_hlg_keys
+        wanted = [key[1:] for key in keys if isinstance(key, tuple) and key[0] == self.name]
+        part = copy(self.overlap)
+        part._cached_keys = [(part.name, *index) for index in wanted]
+        found: dict[Any, Any] = part._construct_graph() if wanted else {}
+        made = {self._renamed(key): task for key, task in found.items()}
+        for index in wanted:
+            if index[self.axis] == self.numblocks[self.axis] - 1:
+                beyond: list[Any] = [
+                    (f"xgrad-beyond-{k}-{self.name}", *index) for k in range(_BEYOND)
+                ]
+                made |= dict.fromkeys(beyond, (_nothing, (self.faces, *index)))
+                made[self.name, *index] = (_first, made[self.name, *index], *beyond)
+        k = self.axis
+        around = {(self.faces, *index[:k], index[k] + step, *index[k + 1 :])
+                  for index in wanted for step in (-1, 0, 1)}  # fmt: skip
+        tasks = convert_legacy_graph(made, made.keys() | around)
+        needed = {key: set(task.dependencies) for key, task in tasks.items()}
+        return MaterializedLayer(tasks, annotations=self.annotations), needed
+
+    def _renamed(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The key of a task of dask's layer here: that of a result has the name of this one."""
+        return (self.name, *key[1:]) if self.name.endswith(key[0]) else key
 
 
 def _nothing(_: AnyArray) -> None:
