@@ -147,7 +147,7 @@ class _FromTheEnd(OnDemand):
     """The tasks of dask's overlap, and those that the last chunks along an axis wait for.
 
     dask's layer makes the tasks of all chunks, whichever are wanted, which takes 8 s for 100,000
-    chunks.  It makes those of some where it finds their keys in place of all.
+    chunks.  It makes those of some if it finds only their keys.
     """
 
     levels = None
