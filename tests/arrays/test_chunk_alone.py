@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 
 from tests.helpers import same_bits
-from xgrad.arrays import combine
+from xgrad.arrays import buffers, combine
 from xgrad.arrays.block_cache import BlockCache, Wanted
 from xgrad.arrays.chunk_alone import Output, Part, Place, Slot, Sources, Way, compute
 from xgrad.kernels.stencil_kinds import of_axis
@@ -58,3 +59,15 @@ def test_slots_stand_for_values_that_arrive_with_the_task() -> None:
         BLOCKS[0,],
     )
     assert same_bits(found[0], BLOCKS[0,] * 3.0 + BLOCKS[0,] * -2.0)
+
+
+def test_the_memory_of_a_freed_result_is_reused_and_that_of_a_live_one_is_not() -> None:
+    values = np.random.default_rng(1).normal(size=(4, 300, 500))  # a chunk of 1.2 MB
+    whole = combine.differentiate(values, 1.0, 1, Scheme())
+    lazy = combine.differentiate(da.from_array(values, chunks=(1, -1, -1)), 1.0, 1, Scheme())
+    buffers.give_back()
+    live = lazy.persist(scheduler="synchronous")
+    assert not buffers._kept()
+    assert same_bits(lazy.compute(scheduler="synchronous"), whole)
+    assert buffers._kept() >= whole[:1].nbytes
+    assert same_bits(live.compute(), whole)
