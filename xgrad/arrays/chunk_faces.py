@@ -182,8 +182,8 @@ class _FromTheEnd(OnDemand):
         return MaterializedLayer(tasks, annotations=self.annotations), needed
 
     def _renamed(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The key of a task of dask's layer here: that of a result has the name of this one."""
-        return (self.name, *key[1:]) if self.name.endswith(key[0]) else key
+        """The key here of a task of dask's layer: a result gets the name of this layer."""
+        return (self.name, *key[1:]) if f"xgrad-{key[0]}" == self.name else key
 
 
 def _nothing(_: AnyArray) -> None:
