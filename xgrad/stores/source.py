@@ -147,7 +147,7 @@ class Source:
         Missing chunks of large ones are read as their fill value, as other readers of the source
         read them.
         """
-        large = [name for name, coord in sorted(coords.items(), key=str) if coord.nbytes > _IN_FULL]
+        large = [name for name, coord in _by_name(coords) if coord.nbytes > _IN_FULL]
         return lasting.digest(in_full(coords), self.digest(large, allow_missing=True))
 
 
@@ -160,12 +160,17 @@ def in_full(coords: Mapping[Any, xr.DataArray]) -> list[Any]:
     [('x', ('x',), [('units', 'm')], array([0., 1.]))]
     """
     small = []
-    for name, coord in sorted(coords.items(), key=str):
+    for name, coord in _by_name(coords):
         if coord.nbytes <= _IN_FULL:
             # Texts and dates of other calendars: pickles of equal objects may differ.
             values = coord.values.astype(str) if coord.dtype.kind == "O" else coord.values
             small.append((name, coord.dims, sorted(coord.attrs.items(), key=str), values))
     return small
+
+
+def _by_name(coords: Mapping[Any, xr.DataArray]) -> list[tuple[Any, xr.DataArray]]:
+    # The order of `key=str`, which digests in stores have; but that formats all coordinates.
+    return sorted(coords.items(), key=lambda one: repr(one[0]))
 
 
 def opened(files: str | Path | Sequence[str | Path], opening: Opening = _AS_USUAL) -> Source:
