@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -51,8 +52,10 @@ def run(enough: float = np.inf) -> list[tuple[float, float]]:
 
 def written() -> float:
     """MB on disk, of a job that may be moving its files."""
-    files = [*folder.glob("out.zarr*/**/[0-9]*.*.*")]
-    return sum(file.stat().st_size for file in files if file.exists()) / 1e6
+    while True:
+        with suppress(FileNotFoundError):  # moved as we looked: look again
+            chunks = folder.glob("out.zarr*/**/[0-9]*.*.*")
+            return sum(chunk.stat().st_size for chunk in chunks) / 1e6
 
 
 # %%
