@@ -70,8 +70,32 @@ def test_no_more_is_kept_than_the_limit_allows(order: list[int], room: int) -> N
     cache._limit = room * 8 * SIDE
     for chunk in order:
         use(cache, source, chunk)
-        assert sum(held.nbytes for held in cache._held.values()) == cache._bytes <= cache._limit
+        assert sum(k.values.nbytes for k in cache._held.values()) == cache._bytes <= cache._limit
     assert max(source.reads.values()) <= 3
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_part_of_a_slab_is_kept_until_its_turn(step: int) -> None:
+    slabs, slab, rows, room = 6, 8, 10, 5
+    cache = BlockCache(Wanted("slabs", 10**6, 8, {(0, 0): 1}, frozenset(), {0: (slabs, slab)}))
+    cache._limit = room * 8 * rows
+    reads: Counter[Any] = Counter()
+
+    def read(_: int, block: Any) -> Any:
+        reads[block] += 1
+        return np.full((rows, 1), 10.0 * block[0] + block[1])
+
+    for i, j in list(np.ndindex(slabs, slab))[::step]:
+        for beside, is_last in ((i - 1, True), (i + 1, False)):
+            if 0 <= beside < slabs:
+                face = cache.face(Face(0, (beside, j), 0, is_last), read)
+                assert face == 10 * beside + j
+        cache.finish((i, j))
+        assert (cache.own(0, (i, j), read) == 10 * i + j).all()
+    # Each is read for its face and for itself, but for the first slab and those that are kept.
+    expected = slab + (slabs - 1) * (2 * slab - room // 2)
+    assert sum(reads.values()) <= expected
+    assert max(reads.values()) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Blocks and faces that the chunks of one computation share, within a limit of bytes.
 
-A chunk that reads its own halo needs whole neighbours for a few cells of each.  Their other faces
-are kept for the chunks that need them next, and the neighbours themselves for as long as there is
-room, because their own turn comes.
+A chunk that reads its own halo needs whole neighbours for a few cells of each.  The neighbours are
+kept for as long as there is room, because their own turn comes; when it has come, their faces are
+kept for the chunks that need them.  What is needed last makes room, and faces after blocks, as they
+take less of it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 import weakref
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeAlias
@@ -92,6 +93,13 @@ class Wanted(NamedTuple):
     numblocks: Mapping[int, Index]
 
 
+class _Held(NamedTuple):
+    """Cells, and the chunk that needs them."""
+
+    values: AnyArray
+    chunk: Index
+
+
 class BlockCache:
     """The blocks and faces of one computation in one process.
 
@@ -115,10 +123,11 @@ class BlockCache:
     def __init__(self, wanted: Wanted, memory: int | None = None) -> None:
         self.wanted = wanted
         self._lock = threading.Lock()
-        self._held: OrderedDict[Any, AnyArray] = OrderedDict()
+        self._held: dict[Any, _Held] = {}
         self._bytes = 0
         self._reading: dict[Any, Future[AnyArray]] = {}
         self._done: set[Index] = set()
+        self._latest: Index = ()
         self._prints: dict[Any, int] = {}
         memory = available() or 0 if memory is None else memory
         is_small = wanted.n_bytes <= memory // _SHARE
@@ -132,6 +141,9 @@ class BlockCache:
         found = self._block(source, block, read)
         with self._lock:
             self._drop((source, block))
+            # Not before: a face whose block is read again would take room for nothing.
+            self._keep_faces(source, block, found)
+            self._make_room()
         return found
 
     def face(self, face: Face, read: Callable[[int, Index], AnyArray]) -> AnyArray:
@@ -142,22 +154,24 @@ class BlockCache:
             return found
         values = self._block(face.source, face.block, read)
         with self._lock:
-            self._keep((face.source, face.block), values)
-            self._drop(face)
+            self._drop(face)  # another thread, whose own block it is, may have kept it meanwhile
+            if face.block not in self._done:
+                self._keep((face.source, face.block), face.block, values)
+                self._make_room()
         return face.of(values, self.wanted.depths[face.source, face.axis])
 
     def finish(self, chunk: Index) -> None:
-        """Keep no more faces for a chunk, which has its own by now."""
+        """Keep nothing more for a chunk, which has its faces by now."""
         with self._lock:
             self._done.add(chunk)
+            self._latest = chunk
 
     def _block(self, source: int, block: Index, read: Callable[[int, Index], AnyArray]) -> AnyArray:
         """A block: kept, being read by another thread, or read now."""
         key = source, block
         with self._lock:
             if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key]
+                return self._held[key].values
             other = self._reading.get(key)
             if other is None:
                 mine = self._reading[key] = Future[AnyArray]()
@@ -167,7 +181,6 @@ class BlockCache:
             values = np.asarray(read(source, block))
             with self._lock:
                 self._require_same(key, values)
-                self._keep_faces(source, block, values)
         except BaseException as error:
             mine.set_exception(error)
             raise
@@ -206,24 +219,50 @@ class BlockCache:
                 if not 0 <= beside < counts[axis] or chunk in self._done:
                     continue
                 face = Face(source, block, axis, is_last)
-                if face not in self._held:
-                    self._keep(face, face.of(values, depth))
+                self._keep(face, chunk, face.of(values, depth))
 
-    def _keep(self, key: Any, values: AnyArray) -> None:
-        if key in self._held:
+    def _keep(self, key: Any, chunk: Index, values: AnyArray) -> None:
+        """Keep what a chunk needs."""
+        if key not in self._held:
+            self._held[key] = _Held(values, chunk)
+            self._bytes += values.nbytes
+
+    def _make_room(self) -> None:
+        """Drop what is needed last, weighed by the room that it takes.
+
+        Blocks that were used last would be the wrong ones to keep: where a slab of chunks does not
+        fit, each would be dropped before its turn (``test_part_of_a_slab_is_kept_until_its_turn``).
+        The order of the chunks is dask's.  Often it follows their numbers, up or down.
+        """
+        if self._bytes <= self._limit:
             return
-        self._held[key] = values
-        self._bytes += values.nbytes
-        while self._bytes > self._limit:
-            # Blocks first: a face stands for the reading of a whole block.
-            blocks = (held for held in self._held if not isinstance(held, Face))
-            self._drop(next(blocks, None) or next(iter(self._held)))
+        counts = next(iter(self.wanted.numblocks.values()))
+        here = _number(self._latest, counts)
+
+        def cost(key: Any) -> int:
+            values, chunk = self._held[key]
+            return abs(_number(chunk, counts) - here) * values.nbytes
+
+        for key in sorted(self._held, key=cost, reverse=True):
+            self._drop(key)
+            # Some more than must be, as it takes time to compare all.
+            if self._bytes <= self._limit * 15 / 16:
+                break
 
     def _drop(self, key: Any) -> AnyArray | None:
         found = self._held.pop(key, None)
-        if found is not None:
-            self._bytes -= found.nbytes
-        return found
+        if found is None:
+            return None
+        self._bytes -= found.values.nbytes
+        return found.values
+
+
+def _number(chunk: Index, counts: Index) -> int:
+    """The number of a chunk, where the last axis varies fastest."""
+    found = 0
+    for k, n in zip(chunk, counts, strict=False):
+        found = found * n + k
+    return found
 
 
 _CACHES: weakref.WeakValueDictionary[str, BlockCache] = weakref.WeakValueDictionary()
