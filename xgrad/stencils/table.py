@@ -383,7 +383,9 @@ def first_derivative(steps: Steps, size: int, edge_order: int, dtype: DTypeLike)
     """
     # np.float64 is a subclass of float, so `isinstance(steps, float)` would not do.
     weak = not isinstance(steps, np.ndarray | np.generic)
-    table = np.zeros((WEIGHTS + 3, size), np.dtype(dtype) if weak else np.asarray(steps).dtype)
+    # Not within `np.zeros`: mypy would take 8 s for that line.
+    kept: np.dtype[Any] = np.dtype(dtype) if weak else np.asarray(steps).dtype
+    table = np.zeros((WEIGHTS + 3, size), kept)
     table[FIRST], table[LAST] = -1, 1
     table[FIRST, 0], table[LAST, -1] = 0, 0
     if edge_order == 2:
