@@ -265,7 +265,9 @@ def test_quantities_without_an_index() -> None:
     assert isinstance(found.x.data.magnitude, da.Array)
 
 
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8"])
+@pytest.mark.parametrize(
+    "dtype", ["f2", "f4", "f8", pytest.param("c8", marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("lazy", [False, True])
 def test_units_of_plain_numbers(dtype: str, *, lazy: bool) -> None:
     obj = data(VALUES.astype(dtype))
