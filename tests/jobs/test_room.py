@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.asked_memory import EAST_AND_NORTH, curvilinear
-from benchmarks.promise import run
+from benchmarks.promise import line, run
 
 COMMANDS = {
     "east and north": ("gradient", *EAST_AND_NORTH),
@@ -38,6 +38,22 @@ def test_a_job_of_a_grid_is_done_in_its_memory_or_refused(name: str, tmp_path: P
     for memory in (250, 400, 800, 1300, 2200):
         given = ("--memory", f"{memory}MB", "--overwrite")
         status, shown, peak = run(operation, source, target, *options, *given)
+        outcomes.append(status)
+        assert status == 0 or "(as asked for), but" in shown
+        assert peak <= memory * 1e6, (memory, shown)
+    assert outcomes == sorted(outcomes, reverse=True), "more memory never makes it worse"
+    assert outcomes[-1] == 0
+
+
+@pytest.mark.thorough
+def test_a_periodic_axis_is_done_in_its_memory_or_refused(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
+    line(20_000_000, uneven=True)(source)
+    around = ("--dim", "x", "--boundary", "x=periodic", "--period", "x=1e9")
+    outcomes = []
+    for memory in (200, 350, 500, 700, 1300):
+        given = ("--memory", f"{memory}MB", "--overwrite")
+        status, shown, peak = run("gradient", source, target, *around, *given)
         outcomes.append(status)
         assert status == 0 or "(as asked for), but" in shown
         assert peak <= memory * 1e6, (memory, shown)

@@ -13,6 +13,7 @@ from dask.base import tokenize
 
 import xgrad
 from tests.helpers import nothing_computed, same_bits
+from xgrad._heap import asking
 from xgrad.errors import CoordinateError
 from xgrad.labels import positions, times
 from xgrad.labels.long_steps import LongSteps
@@ -81,9 +82,21 @@ def test_the_line_is_that_of_the_whole() -> None:
     assert cost_of_rounding(single, steps, None) == cost_of_rounding(single, steps, period) > 0
 
 
+@pytest.mark.parametrize("values", [UNEVEN, SECONDS], ids=["numbers", "times"])
+def test_a_periodic_axis_is_not_read_as_a_whole_without_asking(values: Any) -> None:
+    asked: list[int] = []
+    with asking(asked.append):
+        from_coordinate(of(values), "s", period=1e9)
+        assert max(asked) >= 2 * values.nbytes
+        asked.clear()
+        from_coordinate(of(values), "s")
+        assert not asked
+
+
 def test_a_long_axis_takes_no_table_of_its_length() -> None:
     data = xr.DataArray(RNG.random(N, "f4"), dims="x", coords={"x": UNEVEN}, name="t")
     expected = np.gradient(data.values, UNEVEN)
+    xgrad.gradient(data[: N // 2], "x")  # modules are imported and kernels loaded
     tracemalloc.start()
     try:
         with nothing_computed():

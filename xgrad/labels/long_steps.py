@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgrad._heap import ask
 from xgrad._typing import AnyArray, DatetimeUnit, Steps
 from xgrad.errors import CoordinateError
 from xgrad.labels import positions as numbers
@@ -69,6 +70,7 @@ class LongSteps:
         return replace(self, positions=self.positions[start : max(start, stop) + 1])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
+        ask(2 * self.positions.nbytes)
         found = self.between(np.asarray(self.positions.values))
         return np.asarray(found, dtype, copy=copy)
 
@@ -84,8 +86,10 @@ def of_numbers(
 ) -> Steps:
     """Steps of a coordinate of numbers; see :func:`xgrad.labels.positions.steps_between`."""
     positions = readable(coord)
-    if positions.size <= _LONG or period is not None or positions.dtype.kind not in "iuf":
+    if positions.size <= _LONG or positions.dtype.kind not in "iuf":
         return numbers.steps_between(positions.values, what, period, turn)
+    if period is not None:
+        return numbers.steps_between(_whole(positions), what, period, turn)
 
     def checked(values: AnyArray, start: int) -> AnyArray:
         return numbers.checked_differences(values, what, turn, start)
@@ -95,7 +99,13 @@ def of_numbers(
     except CoordinateError:
         if turn is None:
             raise
-    return numbers.steps_between(positions.values, what, period, turn)
+    return numbers.steps_between(_whole(positions), what, period, turn)
+
+
+def _whole(positions: xr.Variable) -> AnyArray:
+    """All positions, which may start over: with their steps they take three times their bytes."""
+    ask(3 * positions.nbytes)
+    return np.asarray(positions.values)
 
 
 def of_times(coord: xr.DataArray, what: str, unit: DatetimeUnit) -> Steps:
