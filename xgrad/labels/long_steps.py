@@ -70,7 +70,6 @@ class LongSteps:
         return replace(self, positions=self.positions[start : max(start, stop) + 1])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
-        ask(2 * self.positions.nbytes)
         found = self.between(np.asarray(self.positions.values))
         return np.asarray(found, dtype, copy=copy)
 

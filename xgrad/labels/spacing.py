@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from xgrad._heap import ask
 from xgrad._typing import AnyArray, DatetimeUnit, Steps
 from xgrad.errors import CoordinateError
 from xgrad.labels import long_steps, times
@@ -231,6 +232,8 @@ def around(spacing: Spacing, size: int, period: float | None) -> Spacing:
     if period is None:
         return spacing
     steps = spacing.steps
+    if isinstance(steps, long_steps.LongSteps):
+        ask(2 * steps.positions.nbytes)  # all positions, and the steps between them
     extent = steps * (size - 1) if np.ndim(steps) == 0 else np.sum(steps, dtype=np.float64)
     mean = abs(float(extent)) / max(1, size - 1)
     missing = period - abs(float(extent))
