@@ -92,10 +92,23 @@ def test_part_of_a_slab_is_kept_until_its_turn(step: int) -> None:
                 assert face == 10 * beside + j
         cache.finish((i, j))
         assert (cache.own(0, (i, j), read) == 10 * i + j).all()
-    # Each is read for its face and for itself, but for the first slab and those that are kept.
+    # The first slab is read once, and so is what is kept; the rest for a face and for itself.
     expected = slab + (slabs - 1) * (2 * slab - room // 2)
     assert sum(reads.values()) <= expected
     assert max(reads.values()) == 2
+
+
+def test_a_block_waits_for_its_turn_which_leaves_its_faces_and_nothing_later() -> None:
+    cache, source = BlockCache(wanted()), Source()
+    below, above = (Face(0, (2,), 0, is_last) for is_last in (False, True))
+    cache.face(above, source.read)
+    assert set(cache._held) == {(0, (2,))}
+    cache.finish((2,))
+    cache.own(0, (2,), source.read)
+    assert set(cache._held) == {below, above}
+    for _ in range(2):  # kept, then read again
+        cache.face(below, source.read)
+        assert set(cache._held) == {above}
 
 
 @pytest.mark.parametrize(

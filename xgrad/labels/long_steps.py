@@ -102,7 +102,7 @@ def of_numbers(
 
 
 def _whole(positions: xr.Variable) -> AnyArray:
-    """All positions, which may start over: with their steps they take three times their bytes."""
+    """All positions, which may start over; with their steps they take three times as much."""
     ask(3 * positions.nbytes)
     return np.asarray(positions.values)
 
