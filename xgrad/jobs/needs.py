@@ -30,6 +30,8 @@ _MARGIN = 1.1
 _CODING, _CODING_LARGE, _LARGE = 1.6, 1.2, 2**26
 # A time that cftime decodes: an object, and what it is made from.  Measured 255 to 270.
 _OF_AN_OBJECT = 280
+# Positions while they are read, copies of them, and the steps between them, for each step.
+_READ_AS_STEPS = 4
 # zarr decodes and encodes so many chunks of a region at once, if it has them.
 _CHUNKS_AT_ONCE = 10
 # Tasks and names of each chunk of a region, which zarr makes for all of them before the first is
@@ -60,9 +62,10 @@ class Needs:
     depths, strips : tuple of int
         Cells along each axis that a region needs from each neighbour, and that a kernel copies.
     steps, tables : tuple of int
-        For each cell along an axis, however large the cross-section is: for positions that are
-        read in windows, and for tables of weights that are made for the cells at work.
-    beside : int
+        For each cell along an axis, however large the cross-section is: for steps between
+        positions that are read in windows, and for tables of weights that are made for the cells at
+        work.
+    beside, whole : int
         For the chunks of positions that a window meets besides its own, and for the tables of axes
         that are not long, which are made as a whole.
     """
@@ -82,6 +85,7 @@ class Needs:
     steps: tuple[int, ...]
     tables: tuple[int, ...]
     beside: int
+    whole: int
 
     @classmethod
     def of(cls, job: Job, group: Group) -> Needs:
@@ -111,10 +115,10 @@ class Needs:
             _OF_A_TASK / math.prod(handed),
             tuple(max((term.scheme.depth for term in own), default=0) for own in along),
             tuple(2 * max(map(_strips, own), default=0) for own in along),
-            tuple(32 * sum(map(_is_uneven, own)) for own in along),
+            tuple(8 * sum(map(_is_uneven, own)) for own in along),
             tuple(each if n > LONG else 0 for each, n in tables),
-            max(map(_beside, group.terms), default=0)
-            + sum(each * n for each, n in tables if n <= LONG),
+            max(map(_beside, group.terms), default=0),
+            sum(each * n for each, n in tables if n <= LONG),
         )  # fmt: skip
 
     def of_region(self, sides: Sequence[int], sweep: int, *, ahead: bool) -> int:
@@ -133,11 +137,15 @@ class Needs:
         out = cells * self.result
         coding = min(_CHUNKS_AT_ONCE * self.target, max(self.coding * out, self.target))
         coding += cells * (self.encoding + self.handing)
-        writing = core * (1 + ahead) + before + faces + out + max(coding, padded)
-        steps = self.beside + sum(k * n for k, n in zip(self.steps, sides, strict=True))
+        there = core * (1 + ahead) + before + faces
+        steps = sum(k * n for k, n in zip(self.steps, sides, strict=True))
+        # All but the steps is freed before there is a result: one peak or the other.
+        positions = there + _READ_AS_STEPS * steps + self.beside
+        writing = there + out + max(coding, padded) + steps
         for k, n in zip(self.tables, sides, strict=True):
-            steps += k * (n if cells >= ROWS * n else min(n, COLUMNS))
-        return int(_MARGIN * (max(reading, writing) + steps)) + self.kept(sides)
+            writing += k * (n if cells >= ROWS * n else min(n, COLUMNS))
+        most = max(reading, positions, writing) + self.whole
+        return int(_MARGIN * most) + self.kept(sides)
 
     def kept(self, sides: Sequence[int]) -> int:
         """What a thread keeps of the buffers for a region after they are freed."""
