@@ -58,7 +58,7 @@ panels = {'curl(…, metric="EPSG:3413")': vorticity, "Taken along x and y: wron
 for ax, (title, values) in zip(axs, panels.items(), strict=True):
     mesh = ax.pcolormesh(x / 1e6, y / 1e6, 1e5 * values, cmap="RdBu_r", vmin=-6, vmax=6)
     circles = ax.contour(x / 1e6, y / 1e6, latitude, [60, 80], colors="0.4", linewidths=0.7)
-    ax.clabel(circles, fmt="%d° N", fontsize=9)
+    ax.clabel(circles, fmt="%d° N", fontsize=9, manual=[(-2.3, -2.3), (-0.73, -0.78)])
     arrows = ax.quiver(few.x / 1e6, few.y / 1e6, few.u, few.v, scale=450, width=0.004)
     ax.set(title=title, xlabel="x (1000 km)", aspect="equal")
 axs[0].set_ylabel("y (1000 km)")
