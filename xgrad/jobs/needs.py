@@ -139,8 +139,9 @@ class Needs:
         coding += cells * (self.encoding + self.handing)
         there = core * (1 + ahead) + before + faces
         steps = sum(k * n for k, n in zip(self.steps, sides, strict=True))
-        # All but the steps is freed before there is a result: one peak or the other.
-        positions = there + _READ_AS_STEPS * steps + self.beside
+        # All but the steps is freed before there are tables: one peak or the other.  What the steps
+        # are read for may be there already, if it is a derivative itself.
+        positions = there + out + _READ_AS_STEPS * steps + self.beside
         writing = there + out + max(coding, padded) + steps
         for k, n in zip(self.tables, sides, strict=True):
             writing += k * (n if cells >= ROWS * n else min(n, COLUMNS))
