@@ -50,6 +50,15 @@ def length(cells: Any) -> float:
 
 
 @compiled
+def highest(orders: Any) -> int:
+    """The highest order."""
+    found = 0
+    for k in range(orders.size):
+        found = max(found, int(orders[k]))
+    return found
+
+
+@compiled
 def weights_of_all(
     x: Any, counts: Any, polyorder: int, orders: Any, q: Any, at: Any, out: Any
 ) -> bool:
@@ -131,8 +140,9 @@ def coordinate(rows: Any, own: int, share: int) -> float:
     rows[:, own] = 0.0
     for i in range(len(rows) - 1):
         away = length(rows[i])
-        if away > 0:
-            rows[i] /= away
+        scale = away if away > 0 else 1.0
+        for k in range(last.size):  # a quotient of whole rows would be compiled for seconds
+            rows[i, k] /= scale
         for j in range(i + 1, len(rows)):
             along = 0.0
             for k in range(last.size):

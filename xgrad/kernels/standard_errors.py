@@ -102,19 +102,20 @@ def _fit(
     """
     size, n = q.shape
     own, weights, rows = np.empty(n), np.empty((orders.size, n)), np.empty((orders.size, n))
-    at, plain = np.empty((orders.max() + 1, size)), True
+    at, n_copies = np.empty((error_shares.highest(orders) + 1, size)), 0
     for k in range(n):
         own[k] = counts[k] if there[k] else 0.0
         root[k] = np.sqrt(own[k])
-        plain = plain and alike[k] == k
+        n_copies += alike[k] != k
     if not error_shares.weights_of_all(x, own, size - 1, orders, q, at, weights):
         return np.nan
     error_shares.of_sources(weights, alike, np.ones(n), rows)
-    row[:] = rows[orders.size - 1]
+    for k in range(n):
+        row[k] = rows[orders.size - 1, k]
     found: float = error_shares.coordinate(rows, int(alike[centre]), share)
     if known != _RESIDUALS:
         return found * known
-    freedom = _freedom(q, own, alike, plain, np.empty(n))
+    freedom = _freedom(q, own, alike, n_copies == 0, np.empty(n))
     return found / float(np.sqrt(freedom)) if freedom > 0 else np.inf
 
 
@@ -216,7 +217,9 @@ def _of_row(
     """
     n, own, unknown = x.size, int(alike[centre]), np.inf if is_within else np.nan
     y, rest, there = np.empty(n), np.empty(n), np.empty(n, np.bool_)
-    for o, i in np.ndindex(out.shape):
+    planes, inner = out.shape
+    for cell in range(planes * inner):
+        o, i = cell // inner, cell % inner
         out[o, i] = np.nan
         key = _gathered(cells, np.uint64(start + o * step + i), gap, centre, known, y, there)
         if key != _COMPLETE and not (skipna and there[centre]):

@@ -141,13 +141,15 @@ def _of_rows(
     """Compute some rows of `out`; row `lead` of them is the first of `f` and `sigma`."""
     m, inner, n_steps = f.shape[1], f.shape[2], table.shape[0] // 2 - 1
     values, noise, order = f.reshape(-1), sigma.reshape(-1), orders[-1]
-    at = np.empty((orders.max() + 1, size))
+    at = np.empty((error_shares.highest(orders) + 1, size))
     for j in range(start, stop):
         first = int(table[FIRST, j])
         n = int(table[LAST, j]) - first + 1
         alike = table[2 + n_steps : 2 + n_steps + n, j]
-        x, counts, y, s, own, before = np.zeros((6, n))
-        weights, rows = np.zeros((2, orders.size, n))
+        # Arrays of their own: for rows of one array, all that is called would be compiled again.
+        x, counts, y, s = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+        own, before = np.zeros(n), np.zeros(n)
+        weights, rows = np.zeros((orders.size, n)), np.zeros((orders.size, n))
         before[:] = -1.0  # as no cell counts
         q = np.empty((size, n))
         near = table[2 : 2 + n - 1, j]
