@@ -6,7 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +15,20 @@ from typing import Any
 import dask
 import numpy as np
 import pytest
+from hypothesis import settings
+
+
+def mostly_thorough(cases: Iterable[Any], *quick: Any) -> list[Any]:
+    """Cases of a parametrized test, of which the quick suite has only those in `quick`."""
+    return [one if one in quick else pytest.param(one, marks=pytest.mark.thorough) for one in cases]
+
+
+def also_thorough(quick: str, more: str) -> list[str]:
+    """Dtypes that hypothesis draws, those after the first ones in its thorough profile only.
+
+    Each is compiled for seconds.
+    """
+    return [*quick.split(), *(more.split() if settings().max_examples > 100 else [])]
 
 
 def same_bits(actual: Any, expected: Any) -> bool:

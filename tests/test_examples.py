@@ -122,6 +122,7 @@ def test_fronts(run: Run, tmp_path: Path) -> None:
     assert abs(drawn - picture).mean() < 0.01, "redraw it with `python docs/picture.py`"
 
 
+@pytest.mark.thorough  # draws for seconds; the build of the docs runs it, too
 def test_heat_budget(run: Run) -> None:
     errors = [numbers(line)[-1] for line in run("heat_budget.py")]
     # The heating is 0.1 to 0.2 °C a day.

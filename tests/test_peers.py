@@ -73,6 +73,7 @@ def test_vorticity_near_the_pole() -> None:
     assert peers.vorticity_by_metpy(89.0) > 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name",
     [

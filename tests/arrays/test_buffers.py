@@ -187,7 +187,7 @@ print(buffers.empty_like(like, np.dtype("u1")).shape)
 """
 
 
-@pytest.mark.parametrize("size", [100, 200])
+@pytest.mark.parametrize("size", [100, pytest.param(200, marks=pytest.mark.thorough)])
 def test_kept_memory_is_given_back_when_an_allocation_fails(size: int) -> None:
     if not Path("/proc/self/status").exists():
         pytest.skip("this system does not say how large a process is")
@@ -283,6 +283,7 @@ def test_a_forked_child_has_the_same_bits_while_its_parent(parent: str) -> None:
     run(FORK + parent)
 
 
+@pytest.mark.thorough
 def test_a_result_that_lives_until_the_process_ends_is_freed_without_a_message() -> None:
     code = (
         "import builtins, os, numpy as np, xarray as xr, xgrad\n"

@@ -80,7 +80,9 @@ def test_a_clone_has_the_same_bits() -> None:
     assert same_bits(clone(lazy).compute(), lazy.compute())
 
 
-@pytest.mark.parametrize(("grid", "most"), [((16, 2, 2), 8), ((64, 1, 1), 4), ((24, 1, 2), 6)])
+@pytest.mark.parametrize(("grid", "most"), [
+    ((16, 2, 2), 8), ((24, 1, 2), 6), pytest.param((64, 1, 1), 4, marks=pytest.mark.thorough),
+])  # fmt: skip
 def test_a_reduction_holds_few_chunks_at_a_time(grid: tuple[int, ...], most: int) -> None:
     # Without the tasks beyond the ends it is 12, 5 and 7 chunks.
     held: set[int] = set()

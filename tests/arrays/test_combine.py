@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as npst
 
 from tests import engines
 from tests.arrays.helpers import chunkings, reduced
-from tests.helpers import nothing_computed, numpy_gradient, same_bits
+from tests.helpers import mostly_thorough, nothing_computed, numpy_gradient, same_bits
 from xgrad.arrays import combine
 from xgrad.arrays.term import Positions, Term
 from xgrad.errors import ChunkError
@@ -109,8 +109,10 @@ def test_other_kinds_of_array_are_refused() -> None:
         combine.differentiate([1.0, 2.0], 1.0, 0, Scheme())
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "c8"])
-@pytest.mark.parametrize("chunks", [(2, 3), (1, 1), (7, 4)])
+@pytest.mark.parametrize("dtype", mostly_thorough(["f4", "f8", "i4", "c8"], "f4", "i4"))
+@pytest.mark.parametrize(
+    "chunks", [(2, 3), pytest.param((1, 1), marks=pytest.mark.thorough), (7, 4)]
+)
 @pytest.mark.parametrize("factor", ["in memory", "lazy"])
 @pytest.mark.parametrize("engine", engines.ENGINES)
 def test_a_term_of_a_term_is_a_derivative_of_a_derivative(

@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from tests.helpers import nothing_computed, same_bits
+from tests.helpers import mostly_thorough, nothing_computed, same_bits
 from xgrad.arrays import per_cell as module
 from xgrad.arrays.per_cell import per_cell
 
@@ -18,7 +18,7 @@ def mixed(pair: Any, one: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (1, 1), (7, 5), (700, 900)])
-@pytest.mark.parametrize("cells", [1, 40, 2**15])
+@pytest.mark.parametrize("cells", mostly_thorough([1, 40, 2**15], 40))
 def test_strips_and_chunks_have_the_bits_of_the_whole(
     shape: tuple[int, int], cells: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests import engines
-from tests.helpers import numpy_gradient, same_bits
+from tests.helpers import mostly_thorough, numpy_gradient, same_bits
 from xgrad.arrays import combine
 from xgrad.arrays.term import Positions
 from xgrad.stencils.scheme import Scheme
@@ -21,7 +21,7 @@ from xgrad.stencils.scheme import Scheme
 pytestmark = pytest.mark.usefixtures("shared_faces")
 
 
-@pytest.mark.parametrize("engine", engines.WITH_CUBED)
+@pytest.mark.parametrize("engine", mostly_thorough(engines.WITH_CUBED, "dask.array"))
 def test_an_axis_that_is_even_in_one_chunk_only(engine: str) -> None:
     # Decided chunk by chunk, the first half would be divided and the second one weighted.
     x = np.concatenate([np.arange(50) * 0.75, 37.0 + np.cumsum(np.linspace(0.1, 0.3, 50))])
@@ -117,7 +117,7 @@ def test_an_axis_in_one_chunk_has_no_halo(boundary: Any, engine: str) -> None:
 
 
 # About dask's configuration, so for dask.array alone.
-@pytest.mark.parametrize("planning", ["True", "False"])
+@pytest.mark.parametrize("planning", ["True", pytest.param("False", marks=pytest.mark.thorough)])
 def test_both_array_engines_of_dask_give_numpys_numbers(planning: str) -> None:
     # The engine is chosen when dask.array is imported, hence in a fresh process.
     code = (

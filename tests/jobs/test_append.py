@@ -19,6 +19,7 @@ import zarr
 
 import xgrad
 from tests.command import commands_of_all_tests, run, started
+from tests.helpers import mostly_thorough
 from tests.jobs.bucket import Bucket
 from tests.jobs.growing import (
     Case,
@@ -216,7 +217,10 @@ OTHERWISE: dict[str, tuple[Any, dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", OTHERWISE)
+@pytest.mark.parametrize(
+    "what",
+    mostly_thorough(OTHERWISE, "values", "a coordinate", "an option", "fewer cells", "an addition"),
+)
 def test_what_changed_otherwise_is_named_and_refused(what: str, folder: Path) -> None:
     change, options, message = OTHERWISE[what]
     if change is not None:
@@ -234,6 +238,7 @@ def test_what_changed_otherwise_is_named_and_refused(what: str, folder: Path) ->
         require_same(folder / "out.zarr", folder / "full.zarr")
 
 
+@pytest.mark.thorough  # compiles for 20 s; old values of data are below
 def test_old_values_of_what_heights_are_made_of_are_refused(tmp_path: Path) -> None:
     case, source, target = CASES["formula_terms"][0], tmp_path / "in.zarr", tmp_path / "out.zarr"
     write(case, source, 0, 24)
@@ -264,6 +269,7 @@ def test_a_killed_append_goes_on(folder: Path) -> None:
     require_same(target, folder / "full.zarr")
 
 
+@pytest.mark.thorough  # tests/stores/test_many_files.py has a job of files
 def test_files_that_follow_one_another(tmp_path: Path) -> None:
     given, target, full = data(DATES)[["u"]], tmp_path / "out.zarr", tmp_path / "full.zarr"
     pattern, shares = str(tmp_path / "part*.nc"), []
@@ -306,6 +312,7 @@ def test_an_object_gives_the_same(folder: Path) -> None:
     require_same(folder / "out.zarr", folder / "full.zarr")
 
 
+@pytest.mark.thorough  # tests/stores/test_snapshots.py has a result that grows
 def test_a_repository_gets_one_commit(folder: Path) -> None:
     icechunk = pytest.importorskip("icechunk")
     found = {}
@@ -337,6 +344,7 @@ def test_a_store_on_an_object_store_grows(folder: Path) -> None:
     assert not fsspec.filesystem("memory").exists("/grows.zarr.partial/job.json")
 
 
+@pytest.mark.thorough
 def test_a_death_before_an_object_store_can_resume_loses_nothing(folder: Path) -> None:
     case, source = replace(PLAIN, data=PLAIN.data.isel(x=slice(2))), folder / "small.zarr"
     url = "memory://dies.zarr"

@@ -27,6 +27,7 @@ def long(path: Path, **encoding: Any) -> xr.Dataset:
     return given
 
 
+@pytest.mark.thorough
 def test_long_coordinates_are_read_in_windows_and_copied(tmp_path: Path) -> None:
     encoding = {"x": {"chunks": 2**18}, "when": {"chunks": 2**18, "dtype": "i8"}}
     given = long(tmp_path / "in.zarr", **encoding)

@@ -36,7 +36,9 @@ def test_checksums(zarr_format: Any, tmp_path: Path) -> None:
             array[:]
 
 
-@pytest.mark.parametrize("shards", [(8, 7, 11), (4, 4, 8)])
+@pytest.mark.parametrize(
+    "shards", [pytest.param((8, 7, 11), marks=pytest.mark.thorough), (4, 4, 8)]
+)
 def test_shards_are_kept(shards: Any, tmp_path: Path) -> None:
     source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
     encoding = {"t": {"chunks": (4, 7, 11) if shards[1] == 7 else (2, 2, 4), "shards": shards}}

@@ -16,7 +16,7 @@ import xarray as xr
 import zarr
 
 import xgrad
-from tests.helpers import nothing_computed, same_bits
+from tests.helpers import mostly_thorough, nothing_computed, same_bits
 from tests.jobs.helpers import spoiled
 from xgrad import CoordinateWarning
 from xgrad.jobs.from_object import Given
@@ -68,7 +68,9 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize(
+    "name", mostly_thorough(OBJECTS, "open_zarr", "without dask", "arithmetic")
+)
 def test_a_job_gives_the_bits_of_the_accessor(name: str, folder: Path, tmp_path: Path) -> None:
     given = OBJECTS[name](folder)
     with nothing_computed():
@@ -107,7 +109,9 @@ def test_storage_is_that_of_what_was_opened(folder: Path, tmp_path: Path) -> Non
     assert (computed.chunks, computed.metadata.zarr_format) == ((5, 18, 20), 3)
 
 
-@pytest.mark.parametrize("name", ["open_zarr", "without dask", "arithmetic"])
+@pytest.mark.parametrize(
+    "name", mostly_thorough(["open_zarr", "without dask", "arithmetic"], "arithmetic")
+)
 def test_a_job_that_failed_resumes_from_the_same_object(
     name: str, folder: Path, tmp_path: Path
 ) -> None:
@@ -213,7 +217,7 @@ def rewrite(chunk: Path) -> None:
     os.utime(chunk, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
 
 
-@pytest.mark.parametrize("name", READ_FROM_A_STORE)
+@pytest.mark.parametrize("name", mostly_thorough(READ_FROM_A_STORE, "dask"))
 def test_a_store_that_changed_below_an_object_is_another_source(
     name: str, folder: Path, tmp_path: Path
 ) -> None:
@@ -227,7 +231,7 @@ def test_a_store_that_changed_below_an_object_is_another_source(
     READ_FROM_A_STORE[name](store).fdgrad.to_zarr(target, dim="x", restart=True)
 
 
-@pytest.mark.parametrize("name", READ_FROM_A_STORE)
+@pytest.mark.parametrize("name", mostly_thorough(READ_FROM_A_STORE, "dask"))
 def test_a_missing_chunk_below_an_object_is_reported(
     name: str, folder: Path, tmp_path: Path
 ) -> None:

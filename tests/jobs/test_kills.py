@@ -48,6 +48,7 @@ def test_a_job_that_is_killed_several_times_loses_no_bit(
     assert leftover == []
 
 
+@pytest.mark.thorough  # tests/stores/test_on_disk.py has the lock
 def test_two_processes_do_not_write_one_target(
     commands: Session, source: Path, tmp_path: Path
 ) -> None:

@@ -84,9 +84,7 @@ def source(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "way",
     [
-        pytest.param(
-            one, marks=[] if one in ("without dask", "arithmetic") else [pytest.mark.thorough]
-        )
+        pytest.param(one, marks=[] if one == "arithmetic" else [pytest.mark.thorough])
         for one in WAYS
     ],
 )

@@ -146,6 +146,7 @@ def test_too_little_address_space_is_refused_with_numbers(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["in.zarr"]
 
 
+@pytest.mark.thorough  # test_api.py refuses too little `memory`
 def test_too_little_memory_of_the_cgroup_is_refused_with_numbers(tmp_path: Path) -> None:
     for folder, name in (("memory", "memory.limit_in_bytes"), ("", "memory.max")):
         group = Path("/sys/fs/cgroup") / folder / f"xgrad-test-{os.getpid()}"

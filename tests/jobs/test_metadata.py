@@ -104,7 +104,9 @@ def test_codecs_of_format_2_become_those_of_format_3(
     ],
     ids=["noshuffle", "shuffle", "bitshuffle", "gzip", "zstd", "none"],
 )
-@pytest.mark.parametrize("shards", [None, (10, 16)], ids=["chunks", "shards"])
+@pytest.mark.parametrize(
+    "shards", [pytest.param(None, marks=pytest.mark.thorough), (10, 16)], ids=["chunks", "shards"]
+)
 def test_codecs_of_format_3_are_kept(
     codecs: tuple[Any, ...], shards: tuple[int, int] | None, tmp_path: Path
 ) -> None:

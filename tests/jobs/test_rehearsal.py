@@ -72,6 +72,7 @@ def on_earth(path: Path, sides: tuple[int, int, int] = (24, 30, 40)) -> Path:
     return path
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "names", [["numpy's"], pytest.param([*CASES], marks=pytest.mark.thorough)], ids=["one", "all"]
 )

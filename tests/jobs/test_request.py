@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.helpers import same_bits
+from tests.helpers import mostly_thorough, same_bits
 from tests.operators.grids import on
 from xgrad.jobs.api import gradient_to_zarr
 from xgrad.jobs.assignment import Assignment
@@ -104,7 +104,10 @@ def test_a_fill_value_is_kept_if_it_can_only_mean_missing(
     np.testing.assert_equal(group.fill_value, expected)
 
 
-@pytest.mark.parametrize("encoding", [{"_FillValue": -999.0}, {"_FillValue": 0.0}, {}])
+@pytest.mark.parametrize(
+    "encoding",
+    mostly_thorough([{"_FillValue": -999.0}, {"_FillValue": 0.0}, {}], {"_FillValue": 0.0}),
+)
 def test_a_fill_value_that_is_asked_for_is_taken(encoding: Any, tmp_path: Path) -> None:
     given = xr.Dataset({"t": ("x", [0.5, 1.0, np.nan, 5.0, 6.0])})
     given.to_zarr(tmp_path / "in.zarr", encoding={"t": encoding}, zarr_format=2)

@@ -48,7 +48,7 @@ def test_netcdf(engine: Any, tmp_path: Path) -> None:
         assert same_bits(found.dt_dtime.values, gradient_of_mixed("t", 0))
 
 
-@pytest.mark.parametrize("engine", ["h5netcdf", "scipy"])
+@pytest.mark.parametrize("engine", ["h5netcdf", pytest.param("scipy", marks=pytest.mark.thorough)])
 def test_a_file_without_chunks_goes_through_little_memory(engine: Any, tmp_path: Path) -> None:
     source, target = tmp_path / "source.nc", tmp_path / "target.zarr"
     values = np.random.default_rng(0).normal(size=(8, 1000, 1000)).astype("f4")

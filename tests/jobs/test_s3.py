@@ -97,6 +97,7 @@ def test_a_changed_chunk_on_s3_is_noticed(bucket: Bucket, tmp_path: Path) -> Non
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.thorough  # tests/stores/test_on_object_store.py has the law
 def test_nothing_on_s3_is_overwritten(bucket: Bucket, commands: Session, tmp_path: Path) -> None:
     dataset().isel(time=slice(4)).to_zarr(tmp_path / "whole.zarr", consolidated=False)
     source = bucket.put(tmp_path / "whole.zarr")
@@ -134,6 +135,7 @@ def test_another_store_in_the_place_of_an_unfinished_one_is_left_alone(
     assert bucket.keys("other.zarr.partial") == []
 
 
+@pytest.mark.thorough  # tests/stores/test_urls.py has the law
 def test_credentials_are_never_shown(bucket: Bucket, commands: Session, tmp_path: Path) -> None:
     dataset().isel(time=slice(4)).to_zarr(tmp_path / "secret.zarr", consolidated=False)
     bucket.put(tmp_path / "secret.zarr")

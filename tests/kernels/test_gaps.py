@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.arrays.helpers import chunkings, reduced
-from tests.helpers import nothing_computed, numpy_gradient, same_bits
+from tests.helpers import also_thorough, nothing_computed, numpy_gradient, same_bits
 from tests.kernels.helpers import INEXACT, runs
 from xgrad.arrays import combine
 from xgrad.arrays.term import Positions
@@ -45,7 +45,7 @@ def coasts(draw: Any, dtypes: Any) -> Any:
     return values, tuple(draw(chunkings(size)) for size in shape), x, axis, edge_order, even
 
 
-@given(coasts(["f4", "f8", "c16"]))
+@given(coasts(also_thorough("f8", "f4 c16")))
 def test_a_missing_neighbour_counts_as_an_edge(problem: Any) -> None:
     check_edges(problem)
 

@@ -65,7 +65,7 @@ def check_parts(found: Any, expected: Any) -> None:
 
 
 long_axes = [
-    pytest.mark.parametrize("skipna", [False, True]),
+    pytest.mark.parametrize("skipna", [False, pytest.param(True, marks=pytest.mark.thorough)]),
     pytest.mark.parametrize(
         ("order", "accuracy"),
         [(1, 2), (1, 8), pytest.param(2, 2, marks=pytest.mark.thorough), (4, 4)],

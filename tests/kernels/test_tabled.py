@@ -59,6 +59,7 @@ def test_special_values_spread_as_in_numpy(dtype: str, steps: Any) -> None:
     assert same_bits(whole(values, used, 1, 2), numpy_gradient(values, positions, 1, 2))
 
 
+@pytest.mark.thorough  # compiles in a new process
 @pytest.mark.parametrize("own", ["compiled"], indirect=True)  # once: it is about a new process
 def test_small_arrays_do_not_wait_for_numba() -> None:
     code = (

@@ -244,6 +244,7 @@ def test_two_grid_mappings_are_refused() -> None:
     place_of(ds[["t"]], "grid_mapping")
 
 
+@pytest.mark.thorough
 def test_without_pyproj_the_extra_is_named() -> None:
     code = (
         "import sys; sys.modules['pyproj'] = None\n"

@@ -121,6 +121,7 @@ def test_names_that_mean_nothing_or_too_much(air: xr.DataArray) -> None:
     fails(air, "`dim` names 4, which does not exist", 4)
 
 
+@pytest.mark.thorough
 def test_without_cf_xarray_the_attributes_of_the_conventions_do() -> None:
     code = """
 import sys

@@ -399,6 +399,7 @@ except ImportError as error:
         )
 
 
+@pytest.mark.thorough  # starts a process
 def test_the_registry_of_the_process_stays() -> None:
     code = (
         PLAIN.format(before="import pint; sys.modules['matplotlib'] = None")

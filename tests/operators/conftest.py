@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from tests.engines import ENGINES, in_xarray
+from tests.helpers import mostly_thorough
 from tests.operators.helpers import LATITUDES, LEVELS, SECONDS
 from xgrad.kernels import rows
 
@@ -22,7 +23,7 @@ def loops(request: Any) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=mostly_thorough(ENGINES, "dask.array"))
 def engine(request: Any) -> Iterator[Any]:
     """The module of the arrays that xarray's `chunk` makes."""
     with in_xarray(request.param) as module:

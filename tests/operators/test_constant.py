@@ -104,7 +104,7 @@ def field(*, in_time: bool = True) -> xr.DataArray:
 CHUNKS = [{"x": 5, "y": 2, "s": 3, "time": 1}, {"x": -1, "y": 1, "s": 1}, {"s": -1, "x": 1}]
 
 
-@pytest.mark.parametrize("halo", ["auto", "shared"])
+@pytest.mark.parametrize("halo", ["auto", pytest.param("shared", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("heights", ["lazy", "in memory", "constant in time"])
 @pytest.mark.parametrize(
     "chunks", [CHUNKS[0], *(pytest.param(one, marks=pytest.mark.thorough) for one in CHUNKS[1:])]

@@ -9,11 +9,11 @@ import pytest
 import xarray as xr
 
 import xgrad
-from tests.helpers import same_bits
+from tests.helpers import mostly_thorough, same_bits
 from tests.operators.grids import exact, on, skewed
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", mostly_thorough(range(5), 0, 1))
 @pytest.mark.parametrize("shape", [(30, 40), (9, 11, 13)])
 @pytest.mark.parametrize("options", [{}, {"edge_order": 2}, {"accuracy": 4}, {"skipna": True}])
 def test_linear_fields_are_exact_on_skewed_grids(
@@ -52,7 +52,7 @@ def two(f: xr.DataArray) -> xr.Dataset:
 
 
 # Each grid, and complex numbers on one.
-QUICK = [("plane", "f4"), ("volume", "f4"), ("sphere", "f4"), ("plane", "c16")]
+QUICK = [("volume", "f4"), ("sphere", "f4")]
 
 
 @pytest.mark.filterwarnings("ignore::xgrad.CoordinateWarning")

@@ -14,7 +14,9 @@ from xgrad.operators.scalar import laplacians, magnitudes
 from xgrad.operators.vector import curls, divergences
 
 
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "i2", ">f4", "g"])
+@pytest.mark.parametrize(
+    "dtype", ["f2", "f4", "f8", "i2", ">f4", "g", pytest.param("c8", marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("operation", [gradients, magnitudes, laplacians])
 def test_a_result_has_the_dtype_and_shape_that_it_says(operation: Any, dtype: str) -> None:
     f = volume("f8" if dtype != "c8" else dtype).astype(dtype)

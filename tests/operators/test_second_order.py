@@ -105,7 +105,9 @@ def test_quadratic_fields_converge_on_skewed_planes(seed: int) -> None:
         assert np.log2(coarse[key] / error) > 1.8, key
 
 
-@pytest.mark.parametrize("name", ["polar stereographic", "sinusoidal"])
+@pytest.mark.parametrize(
+    "name", ["polar stereographic", pytest.param("sinusoidal", marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("harmonics", HARMONICS)
 def test_harmonics_converge_on_any_grid(name: str, harmonics: str) -> None:
     def errors(n: int) -> dict[Any, float]:
@@ -205,7 +207,7 @@ def test_other_dimensions_are_those_of_a_plane() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param(one, id=name, marks=[] if name in ("plain", "skipna") else THOROUGH)
+        pytest.param(one, id=name, marks=[] if name == "skipna" else THOROUGH)
         for name, one in OPTIONS.items()
     ],
 )
@@ -244,7 +246,7 @@ def test_lazy_places_make_data_in_memory_lazy() -> None:
     "name",
     [
         # Lazy results have the law for each of them, and jobs take what results are made of.
-        pytest.param(name, marks=[] if name in ("skipna", "boundaries") else pytest.mark.thorough)
+        pytest.param(name, marks=[] if name == "boundaries" else pytest.mark.thorough)
         for name in OPTIONS
     ],
 )
@@ -266,7 +268,9 @@ def test_a_job_has_the_same_bits(name: str, tmp_path: Path) -> None:
             assert same_bits(found.f_laplacian, expected)
 
 
-@pytest.mark.parametrize("name", ["polar stereographic", "sinusoidal"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("polar stereographic", marks=pytest.mark.thorough), "sinusoidal"]
+)
 @pytest.mark.parametrize("skipna", [False, True])
 def test_turning_and_reversing_the_grid_changes_no_value(name: str, skipna: bool) -> None:
     ds = on(name, 25)[0].assign_coords(x=np.arange(25), y=np.arange(25))

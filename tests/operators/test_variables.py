@@ -138,7 +138,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize("value", [["a", "b"], np.array([1, 2])], ids=type)
-@pytest.mark.parametrize("where", ["x", "t"])
+@pytest.mark.parametrize("where", ["x", pytest.param("t", marks=pytest.mark.thorough)])
 def test_attributes_that_are_no_text_are_as_if_they_were_not_there(where: str, value: Any) -> None:
     rng = np.random.default_rng(0)
     ds = xr.Dataset(

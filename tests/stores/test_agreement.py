@@ -35,7 +35,7 @@ DIFFER: list[tuple[Any, Any, str]] = [
 
 
 @pytest.mark.parametrize(("one", "other", "message"), DIFFER)
-@pytest.mark.parametrize("is_coordinate", [True, False])
+@pytest.mark.parametrize("is_coordinate", [True, pytest.param(False, marks=pytest.mark.thorough)])
 def test_different_values_of_the_same_cells_are_refused(
     one: Any, other: Any, message: str, is_coordinate: bool, tmp_path: Path
 ) -> None:

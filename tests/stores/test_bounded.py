@@ -86,7 +86,7 @@ def test_filters_and_texts_are_read(tmp_path: Path) -> None:
     assert opened(tmp_path / "in.zarr").data.s.values.tolist() == texts.tolist()
 
 
-@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("zarr_format", [pytest.param(2, marks=pytest.mark.thorough), 3])
 def test_a_bomb_takes_no_memory(zarr_format: int, tmp_path: Path) -> None:
     codec = numcodecs.GZip(1) if zarr_format == 2 else [GzipCodec()]
     make(tmp_path / "in.zarr", zarr_format, codec, np.ones((10, 10)))

@@ -62,7 +62,15 @@ def require(target: Path, seed: int) -> None:
 
 @pytest.mark.parametrize(
     ("version", "seed"),
-    [("", 3), ("@main", 3), ("@dev", 2), ("@v1", 1), ("@tag:v1", 1), ("@branch:dev", 2)],
+    [
+        ("", 3),
+        ("@dev", 2),
+        ("@tag:v1", 1),
+        *(
+            pytest.param(*one, marks=pytest.mark.thorough)
+            for one in (("@main", 3), ("@v1", 1), ("@branch:dev", 2))
+        ),
+    ],
 )
 def test_each_name_of_a_version_is_its_snapshot(
     version: str, seed: int, repo: Path, tmp_path: Path

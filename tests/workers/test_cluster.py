@@ -34,6 +34,7 @@ def problem() -> tuple[xr.DataArray, Any]:
     return array, numpy_gradient(values, x, 0, 2)
 
 
+@pytest.mark.thorough  # a cluster takes seconds to start; docs/clusters.md has one
 def test_processes_give_the_bits_of_threads(
     client: distributed.Client, problem: tuple[xr.DataArray, Any]
 ) -> None:
@@ -49,6 +50,7 @@ def test_processes_give_the_bits_of_threads(
     assert len(set(pids.values()) | {os.getpid()}) == 3
 
 
+@pytest.mark.thorough  # a cluster takes seconds to start; docs/clusters.md has one
 def test_a_job_uses_the_active_client(
     client: distributed.Client, problem: tuple[xr.DataArray, Any], tmp_path: Path
 ) -> None:
@@ -67,6 +69,7 @@ def test_a_job_uses_the_active_client(
         assert same_bits(found.df_dx.values, expected)
 
 
+@pytest.mark.thorough  # test_dispatch.py has the same law without data
 def test_a_killed_worker_costs_no_bit(
     client: distributed.Client, problem: tuple[xr.DataArray, Any]
 ) -> None:
@@ -92,6 +95,7 @@ def test_a_killed_worker_costs_no_bit(
     assert same_bits(np.concatenate(client.gather(futures)), expected)
 
 
+@pytest.mark.thorough  # a cluster takes seconds to start; docs/clusters.md has one
 def test_cluster_joins_a_running_one(client: distributed.Client) -> None:
     with clusters.cluster(scheduler=client.scheduler.address) as joined:
         assert joined.scheduler.address == client.scheduler.address

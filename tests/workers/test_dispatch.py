@@ -60,6 +60,7 @@ def test_a_cluster_that_is_restarted_gets_its_tasks_again() -> None:
     assert sorted(seen) == list(range(12))
 
 
+@pytest.mark.thorough  # starts a cluster of its own
 def test_an_error_is_raised_while_others_are_at_work(client: distributed.Client) -> None:
     def work(task: int) -> list[int]:
         if task == 3:

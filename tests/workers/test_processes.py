@@ -105,7 +105,7 @@ def dies_and_lets_two_more_die(folder: Path) -> Iterator[int]:
         pytest.param(True, id="as the work begins", marks=pytest.mark.thorough),
     ],
 )
-@pytest.mark.parametrize("deaths", [2, 3])
+@pytest.mark.parametrize("deaths", [pytest.param(2, marks=pytest.mark.thorough), 3])
 def test_a_process_that_dies_as_it_replaces_another_is_another_death_of_the_task(
     begins: bool, deaths: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +166,7 @@ def fails_beside_another(task: int) -> Iterator[int]:
     yield from range(1, 10**9)
 
 
+@pytest.mark.thorough  # starts two processes
 def test_an_error_ends_the_work_at_the_next_part_of_the_others() -> None:
     seen: list[Any] = []
     with pytest.raises(RuntimeError, match="OddError: this and that"), Processes(2, 0) as both:

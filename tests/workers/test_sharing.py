@@ -45,6 +45,7 @@ def has_it(task: Path) -> Any:
     yield os.getpid()
 
 
+@pytest.mark.thorough  # starts three processes
 def test_a_process_that_replaces_a_dead_one_has_it_too(tmp_path: Path) -> None:
     places = tmp_path / "places"
     done: list[int] = []
