@@ -111,6 +111,7 @@ def test_the_order_of_the_gallery_has_every_example() -> None:
     assert sorted(order) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 
+@pytest.mark.thorough  # draws for seconds; the build of the docs runs it, too
 def test_fronts(run: Run, tmp_path: Path) -> None:
     sea, (lost, left) = (numbers(line) for line in run("fronts.py"))
     # Two cells have land on both sides.

@@ -50,7 +50,7 @@ def test_a_cheap_source_is_read_again(halo: str, name: str, engine: str) -> None
     assert same_bits(lazy.compute(), whole)
 
 
-@pytest.mark.parametrize("engine", engines.ENGINES)
+@pytest.mark.parametrize("engine", mostly_thorough(engines.ENGINES, "dask.array"))
 @pytest.mark.parametrize("name", [*CHEAP, *COSTLY])
 def test_reading_and_arithmetic_are_cheap(name: str, engine: str, tmp_path: Path) -> None:
     with engines.in_xarray(engine):

@@ -288,10 +288,10 @@ def test_gradients_of_gradients_hold_few_chunks_and_read_a_bounded_number_of_tim
 
 @pytest.mark.parametrize("end", ["max", "mean of the first axis", "stored"])
 @pytest.mark.parametrize(("engine", "axes"), [
-    ("dask.array", (0, 1, 2)), ("dask_array", (0,)),
+    ("dask.array", (0, 1, 2)),
     *(pytest.param(*case, marks=pytest.mark.thorough)
       for case in itertools.product(engines.ENGINES, ((0,), (2,), (0, 1, 2)))
-      if case not in (("dask.array", (0, 1, 2)), ("dask_array", (0,)))),
+      if case != ("dask.array", (0, 1, 2))),
 ])  # fmt: skip
 def test_a_few_chunks_are_in_memory_as_the_readme_says(
     engine: str, end: str, axes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch

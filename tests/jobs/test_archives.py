@@ -249,8 +249,8 @@ FINISH: dict[Callable[[Any], None], list[str]] = {
     swath: ["--group", "geophysical_data"], packed: [], projected: [], profile: [], single: [],
     months: ["--no-decode-times"], roms_old: ["--no-decode-times"],
 }  # fmt: skip
-# What the quick profile has: one regular grid, one curvilinear grid, one group, packed data.
-QUICK = (cmip, roms, swath, packed, single)
+# What the quick suite has: a curvilinear grid, packed data.
+QUICK = (roms, packed)
 NOTES = {
     single: [
         "dimensions ['time'] of size 1 are left out",

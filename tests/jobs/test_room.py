@@ -18,6 +18,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.thorough  # tests/jobs/test_copies.py refuses a coordinate
 def test_a_grid_that_does_not_fit_is_refused_before_it_is_in_memory(tmp_path: Path) -> None:
     source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
     curvilinear(1500)(source)

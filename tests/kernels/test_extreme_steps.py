@@ -121,7 +121,9 @@ def test_a_single_column_decides_as_its_extremes(problem: Any) -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, "twice", "back", "endless"])
-@pytest.mark.parametrize("chunks", [(6, 4), (1, 1), (4, 2), (2, 4)])
+@pytest.mark.parametrize("chunks", [
+    (4, 2), *(pytest.param(one, marks=pytest.mark.thorough) for one in ((6, 4), (1, 1), (2, 4))),
+])  # fmt: skip
 def test_only_bad_columns_are_missing(bad: Any, chunks: Any) -> None:
     x = np.cumsum(np.random.default_rng(2).random((6, 4)) + 0.1, axis=0)
     if bad == "endless":

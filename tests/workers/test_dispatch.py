@@ -27,6 +27,7 @@ class Dying:
         return os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.thorough  # a cluster takes seconds to start; test_processes.py has the law
 def test_a_result_that_dies_with_its_worker_is_made_again(
     client: distributed.Client, tmp_path: Path
 ) -> None:

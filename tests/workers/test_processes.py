@@ -69,6 +69,7 @@ def is_deadly(task: str) -> list[int]:
     return []
 
 
+@pytest.mark.thorough  # starts three processes
 def test_a_task_that_kills_every_process_is_given_up_and_named(tmp_path: Path) -> None:
     task = str(tmp_path / "attempts")
     message = f"every worker that was given {task} died; it may"
