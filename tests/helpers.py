@@ -20,7 +20,9 @@ from hypothesis import settings
 
 def mostly_thorough(cases: Iterable[Any], *quick: Any) -> list[Any]:
     """Cases of a parametrized test, of which the quick suite has only those in `quick`."""
-    return [one if one in quick else pytest.param(one, marks=pytest.mark.thorough) for one in cases]
+    every = list(cases)
+    assert all(one in every for one in quick), quick
+    return [one if one in quick else pytest.param(one, marks=pytest.mark.thorough) for one in every]
 
 
 def also_thorough(quick: str, more: str) -> list[str]:

@@ -69,7 +69,7 @@ def test_a_job_uses_the_active_client(
         assert same_bits(found.df_dx.values, expected)
 
 
-@pytest.mark.thorough  # test_dispatch.py has the same law without data
+@pytest.mark.thorough  # test_processes.py has the law without a cluster
 def test_a_killed_worker_costs_no_bit(
     client: distributed.Client, problem: tuple[xr.DataArray, Any]
 ) -> None:
