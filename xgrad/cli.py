@@ -362,7 +362,7 @@ _WHAT: dict[Operation, str] = {
     "divergence": "Write the divergence of a vector field in SRC to DST.",
     "curl": "Write the curl of a vector field in SRC to DST.",
     "smooth": "Write polynomials fitted to SRC to DST.",
-    "rotate": "Write turned components of a vector field in SRC to DST.",
+    "rotate": "Write rotated components of a vector field in SRC to DST.",
 }
 
 

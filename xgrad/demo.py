@@ -77,7 +77,7 @@ def run(
         for line in rows:
             echo(line)
         echo("The error is the truncation error: what differences of second order on this grid")
-        echo("leave out, whoever computes them.  numpy's is the same.")
+        echo("leave out.  numpy's is the same.")
         if keep is not None:
             echo(f"kept: {source} {target}")
     return equal

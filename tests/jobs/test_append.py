@@ -211,7 +211,11 @@ OTHERWISE: dict[str, tuple[Any, dict[str, Any], str]] = {
     "fewer cells": (_shorter, {}, "16 cells along 'time', fewer than the 20"),
     "no record": (_made_by_hand, {}, "does not say what job made it"),
     "a result": (_result, {}, "'du_dtime' in `target` has changed"),
-    "an addition": (_addition, {}, r"\['mine'\], which this job does not make and would be lost"),
+    "an addition": (
+        _addition,
+        {},
+        r"\['mine'\], which this job does not write and which would be lost",
+    ),
     "no dimension": (None, {"append": "tiem"}, "names 'tiem', which is not a dimension"),
     "everything": (None, {"overwrite": True}, "`overwrite` computes everything; leave one out"),
 }

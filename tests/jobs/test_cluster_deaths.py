@@ -82,7 +82,7 @@ def test_a_scheduler_that_dies_is_reported_in_one_line(source: Path, tmp_path: P
         scheduler.kill()
         _, shown = process.communicate()
         assert process.returncode == 1
-        assert shown == f"Error: the dask scheduler at {where} has gone\n"
+        assert shown == f"Error: lost the connection to the dask scheduler at {where}\n"
         assert not target.exists()
     finally:
         for one in (scheduler, worker):

@@ -216,7 +216,7 @@ def test_what_a_command_began_is_continued_in_python_with_every_default_spelled_
 def test_a_damaged_description_of_a_job_is_refused(kept: str | bytes, tmp_path: Path) -> None:
     job = unfinished(tmp_path).parent / "job.json"
     job.write_bytes(kept if isinstance(kept, bytes) else kept.encode())
-    assert_refused_until_restart("whose description is damaged, or not of xgrad", tmp_path)
+    assert_refused_until_restart("whose description is damaged, or not written by xgrad", tmp_path)
 
 
 @pytest.mark.parametrize("line", [

@@ -103,7 +103,7 @@ def test_nothing_on_s3_is_overwritten(bucket: Bucket, commands: Session, tmp_pat
     source = bucket.put(tmp_path / "whole.zarr")
     before = bucket.keys("whole.zarr")
     commands.fails("is the source; give another URL", "gradient", source, source, "--overwrite")
-    commands.fails("contain one another", "gradient", source, f"{source}/inside.zarr")
+    commands.fails("one is inside the other", "gradient", source, f"{source}/inside.zarr")
     commands.fails("does not exist", "gradient", f"{source}x", tmp_path / "out.zarr")
     fails("cannot be reached", "gradient", tmp_path / "whole.zarr", "s3://bucket/out.zarr",
           env=bucket.without_keys)  # fmt: skip

@@ -168,7 +168,7 @@ MAPPING = {
 def test_a_rotated_pole_serves_as_it_is_or_by_its_crs() -> None:
     da = rotated()
     assert place_of(da, "sphere").names == ("rlat", "rlon")
-    with pytest.raises(CoordinateError, match="'rlat' and 'rlon' count from a rotated pole, which"):
+    with pytest.raises(CoordinateError, match="'rlat' and 'rlon' refer to a rotated pole, which"):
         place_of(da, "ellipsoid")
     mapped = da.assign_coords(pole=((), 0, MAPPING)).assign_attrs(grid_mapping="pole")
     true = place_of(mapped, "grid_mapping")

@@ -114,10 +114,12 @@ def test_names_that_mean_nothing_or_too_much(air: xr.DataArray) -> None:
         "latitude",
     )
     two = air.assign_coords(reference=("valid", np.arange(3.0), {"axis": "T"}))
-    several = r"`dim` names 'T', which is several coordinates: \['valid', 'reference'\]; name one"
+    several = (
+        r"`dim` names 'T', which matches several coordinates: \['valid', 'reference'\]; name one"
+    )
     two.valid.attrs["axis"] = "T"
     fails(two, several, "T")
-    fails(two, "`boundary` names 'T', which is several", "valid", boundary={"T": "extend"})
+    fails(two, "`boundary` names 'T', which matches several", "valid", boundary={"T": "extend"})
     fails(air, "`dim` names 4, which does not exist", 4)
 
 
@@ -155,5 +157,7 @@ def test_a_name_of_the_conventions_as_positions(air: xr.DataArray) -> None:
         xr.testing.assert_identical(found, obj.fdgrad.gradient(dim, spacing={dim: real}))
     fails(air, "`spacing` for 'level' names 'T', which is no", "level", spacing={"level": "T"})
     two = air.assign_coords(depth_2=("level", np.arange(4.0), {"standard_name": "depth"}))
-    several = r"`spacing` names 'vertical', which is several coordinates: \['plev', 'depth_2'\]"
+    several = (
+        r"`spacing` names 'vertical', which matches several coordinates: \['plev', 'depth_2'\]"
+    )
     fails(two, several, "level", spacing={"level": "vertical"})

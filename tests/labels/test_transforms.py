@@ -189,12 +189,12 @@ def test_an_image_without_coordinates_says_its_step(dim: str, step: float, datas
 def test_a_turned_image_without_coordinates_is_refused() -> None:
     f = image("100.0 24.0 18.0 500.0 18.0 -24.0", {"band": 2, "row": 6, "column": 7})
     for dim in ("row", "column"):
-        with pytest.raises(CoordinateError, match=r"that is turned; give it two-dim.*rasterix"):
+        with pytest.raises(CoordinateError, match=r"on a rotated grid; give it two-dim.*rasterix"):
             f.fdgrad.gradient(dim)
     row, column = np.meshgrid(np.arange(6), np.arange(7), indexing="ij")
     dims = ("row", "column")
     f = f.assign_coords(xc=(dims, 24 * column + 18 * row), yc=(dims, 18 * column - 24 * row))
-    with pytest.raises(CoordinateError, match=r"that is turned; name \['xc', 'yc'\]"):
+    with pytest.raises(CoordinateError, match=r"on a rotated grid; name \['xc', 'yc'\]"):
         f.fdgrad.gradient("row")
     found = (f.xc - 2 * f.yc).rename("g").fdgrad.gradient(["xc", "yc"])
     np.testing.assert_allclose(found.dg_dyc, -2.0, rtol=1e-12)

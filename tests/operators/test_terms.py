@@ -58,7 +58,7 @@ def test_the_scale_of_the_positions_changes_no_bit(
     [
         ([0, 300, 700, 1000], "f2", "convert it to float64"),
         ([0, 3e20, 7e20, 1e21], "f4", "convert it to float64"),
-        ([0, 3e-200, 7e-200, 1e-199], "f8", "count it in another unit"),
+        ([0, 3e-200, 7e-200, 1e-199], "f8", "express it in another unit"),
     ],
 )
 def test_steps_that_leave_the_range_of_numpys_formula_are_reported_with_a_remedy(

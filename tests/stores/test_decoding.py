@@ -64,4 +64,4 @@ def test_a_list_is_named_and_nothing_stops(
     assert done.stderr
     for line in done.stderr.splitlines():
         assert "Warning: the attribute '" in line
-        assert f"of 'a' is not a text but {value}, and is {end}" in line
+        assert f"of 'a' is not text but {value}, and is {end}" in line

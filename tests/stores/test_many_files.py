@@ -166,7 +166,7 @@ def test_what_is_no_path_is_refused(tmp_path: Path) -> None:
 def test_a_pattern_of_addresses_is_refused(source: str) -> None:
     for given in (source, ["a.nc", source]):
         with pytest.raises(
-            ValueError, match=r"is a pattern of addresses.*; name each store"
+            ValueError, match=r"is a pattern in an address.*; name each store"
         ) as one:
             files_of(given)
         assert not re.search("secret|signature", str(one.value))

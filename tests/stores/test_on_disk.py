@@ -46,7 +46,7 @@ def test_no_group_is_written_into_a_consolidated_store(zarr_format: Any, tmp_pat
 @pytest.mark.parametrize("inside", ["store.zarr", "replaced.zarr"])
 def test_a_source_in_the_workplace_is_not_deleted(inside: str, tmp_path: Path) -> None:
     source = tmp_path / "out.zarr.partial" / inside
-    with pytest.raises(ValueError, match="contain one another"):
+    with pytest.raises(ValueError, match="one is inside the other"):
         on_disk.checked_path(source, tmp_path / "out.zarr", overwrite=True)
 
 

@@ -382,7 +382,8 @@ def _object(source: Any, opening: Opening) -> Given | None:
     for name in keywords_of(SourceOptions):
         if (value := getattr(opening, name)) not in (None, {}):
             raise ValueError(
-                f"`{name}` is {value!r}, but `source` is an object, which is open; leave it out"
+                f"`{name}` is {value!r}, but `source` is an object, which is already open; leave "
+                "it out"
             )
     return Given.of(source)
 

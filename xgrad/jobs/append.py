@@ -181,8 +181,8 @@ def _require_no_others(old: Any, job: Job) -> None:
     others = sorted(set(old) - {str(name) for name in job.template().variables})
     if others:
         raise ValueError(
-            f"`target` has {others}, which this job does not make and would be lost; move them "
-            "to a store of their own"
+            f"`target` has {others}, which this job does not write and which would be lost; move "
+            "them to a store of their own"
         )
 
 

@@ -172,8 +172,8 @@ def _identity_in(text: str) -> dict[str, str]:
         if isinstance(found, dict) and all(isinstance(one, str) for one in found.values()):
             return found
     raise ValueError(
-        "`target` holds an unfinished job whose description is damaged, or not of xgrad; start "
-        "over with `restart`"
+        "`target` holds an unfinished job whose description is damaged, or not written by xgrad; "
+        "start over with `restart`"
     )
 
 

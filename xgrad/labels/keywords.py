@@ -127,7 +127,7 @@ class DerivativeOptions(TypedDict, total=False):
     ]
     constant: Annotated[
         ConstantLike,
-        Keyword(None, "What to hold constant instead of the index; may be repeated."),
+        Keyword(None, "What to hold constant along DIM, such as heights; may be repeated."),
     ]
     constant_by: Annotated[
         ConstantBy, Keyword("interpolation", "How neighbours are taken at a constant height.")

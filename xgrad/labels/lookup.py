@@ -160,7 +160,7 @@ def _the_one(
     found = cf.meant(obj, name, among)
     if len(found) > 1:
         raise CoordinateError(
-            f"`{argument}` names {name!r}, which is several coordinates: {found}; name one"
+            f"`{argument}` names {name!r}, which matches several coordinates: {found}; name one"
         )
     return found[0] if found else None
 

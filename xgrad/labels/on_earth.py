@@ -263,7 +263,7 @@ def _both(obj: xr.DataArray | xr.Dataset, metric: str, figure: Figure) -> tuple[
     if rotated and all(rotated):
         if figure.flattening:
             raise CoordinateError(
-                f"`metric` is {metric!r}, but {rotated[0][0]!r} and {rotated[1][0]!r} count from a "
+                f"`metric` is {metric!r}, but {rotated[0][0]!r} and {rotated[1][0]!r} refer to a "
                 "rotated pole, which only a sphere allows; give `metric='sphere'`, or the CRS"
             )
         true = rotated

@@ -179,7 +179,7 @@ def refuse_alike(i: int, values: AnyArray, what: str, start: int = 0) -> None:
     raise CoordinateError(
         f"{what} has positions that float64 cannot tell apart at index {start + i} and "
         f"{start + i + 1} (values {values[i]} and {values[i + 1]}), because it does not hold all "
-        "integers beyond 2**53; count them from the smallest one, as in `x - x.min()`"
+        "integers beyond 2**53; subtract the smallest one, as in `x - x.min()`"
     )
 
 
@@ -395,7 +395,7 @@ def warn_of_conversion(values: Any, what: str) -> None:
     if cost > _TOLERABLE_ROUNDING:
         warn(
             f"{what} has integers beyond 2**53, which float64 rounds: its steps are wrong by up to "
-            f"{cost:.1e}, as in numpy; count them from the smallest one, as in `x - x.min()`",
+            f"{cost:.1e}, as in numpy; subtract the smallest one, as in `x - x.min()`",
             CoordinateWarning,
         )
 
@@ -421,7 +421,7 @@ def _refuse_the_long_way(steps: AnyArray, turn: float, values: AnyArray, what: s
         i = int(np.argmax(long))
         raise CoordinateError(
             f"{what} goes from {values[i]} to {values[i + 1]} at index {i + 1}, more than half a "
-            "turn, and the short way is in the other direction; count it from the opposite "
+            "turn, and the short way is in the other direction; shift it to start at the opposite "
             "meridian, `(lon + 180) % 360 - 180`, and sort, or give the positions with `spacing`"
         )
 

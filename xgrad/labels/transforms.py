@@ -127,7 +127,7 @@ def _refuse_an_image(obj: xr.DataArray | xr.Dataset, dim: Hashable) -> None:
                     "give it two-dimensional coordinates, for instance with "
                     "`rasterix.assign_index`, and name both"
                 )
-            raise CoordinateError(f"{where} on a grid that is turned; {remedy}, or give {per_cell}")
+            raise CoordinateError(f"{where} on a rotated grid; {remedy}, or give {per_cell}")
         step = dx if dim == x else dy
         raise CoordinateError(
             f"{where}; give its step, `spacing={{{dim!r}: {step}}}`, or {per_cell}"

@@ -48,8 +48,8 @@ def signs_over_depth(
 ) -> tuple[float, float]:
     """Signs of the derivatives along a depth and of the component along it, with up as positive.
 
-    A component whose standard name does not say which way it counts is taken to count downward, as
-    the depth does, and a warning says so.
+    A component whose standard name does not say which way is positive is taken as positive
+    downward, like the depth, and a warning says so.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ def signs_over_depth(
     if upward is None:
         warn(
             f"coordinate {coordinate!r} is `positive: down`, and {name!r} along it has no "
-            "standard_name that says which way it counts: it is taken to count downward; give it "
-            "one with the word 'upward' or 'downward', such as 'upward_sea_water_velocity'",
+            "standard_name that says which way is positive: it is taken as positive downward; give "
+            "it one with the word 'upward' or 'downward', such as 'upward_sea_water_velocity'",
             CoordinateWarning,
         )
     return -1.0, 1.0 if upward else -1.0

@@ -146,7 +146,9 @@ def _spacing(
     if own is None or own == name:
         return _spacing_of(obj, name, options)
     if {own, name} <= set(options.boundary if isinstance(options.boundary, Mapping) else ()):
-        raise CoordinateError(f"`boundary` names {name!r} and {own!r}, which are one; give one")
+        raise CoordinateError(
+            f"`boundary` names {name!r} and {own!r}, which are the same; give one"
+        )
     return _spacing_of(obj, own, options, name)._replace(name=name)
 
 

@@ -123,7 +123,7 @@ def _direction_of(key: str, array: Any, metric: object) -> Hashable:
     rotated = cf.meant(array, f"grid_{kind}", array.coords)
     if rotated and not found and is_true(array):
         raise CoordinateError(
-            f"`{key}` is {array.attrs['standard_name']!r}, but {rotated[0]!r} counts from a "
+            f"`{key}` is {array.attrs['standard_name']!r}, but {rotated[0]!r} refers to a "
             "rotated pole, and north is in another direction; give the CRS as `metric`"
         )
     return dim_of(key, array)

@@ -78,8 +78,8 @@ def resolved(
     for dim, value in options.constant.items():
         if dim not in obj.dims:
             raise CoordinateError(
-                f"`constant` names {dim!r}, which is not a dimension; give the dimension whose "
-                f"index would be held otherwise, one of {list(obj.dims)}"
+                f"`constant` names {dim!r}, which is not a dimension; give the dimension of "
+                f"the levels, one of {list(obj.dims)}"
                 f"{did_you_mean(dim, obj.dims)}"
             )
         one = Constant(dim, *_heights(obj, dim, value))

@@ -304,7 +304,7 @@ def _warn_of_range(along: Spacing, scheme: Scheme) -> None:
             continue
         i = int(np.argmax(bad))
         narrow = steps.dtype.itemsize < np.dtype(np.float64).itemsize
-        remedy = "convert it to float64" if narrow else "count it in another unit"
+        remedy = "convert it to float64" if narrow else "express it in another unit"
         warn(
             f"coordinate {along.name!r} has steps of {steps[i]:g} and {steps[i + 1]:g} at index "
             f"{start + i + 1}, whose product {steps.dtype} cannot hold: derivatives there are "

@@ -49,9 +49,9 @@ def divergence(
     per index, the normal ``n`` and the area ``J``; the axes may meet at any angle.
 
     Over a depth, a vertical coordinate that is ``positive: down`` and no pressure, the derivative
-    of a component that counts upward by its standard_name has the opposite sign,
+    of a component that is positive upward by its standard_name has the opposite sign,
     ``dw/dz = -dw/ddepth``.  A component whose standard_name has neither the word "upward" nor
-    "downward" is taken to count downward, and a warning says so.
+    "downward" is taken as positive downward, and a warning says so.
 
     Parameters
     ----------
@@ -150,7 +150,8 @@ def curl(
     solid-body rotation.  On a curvilinear grid it is ``(D_i (V · p_j) - D_j (V · p_i)) / J``, see
     :func:`divergence`.  With three components, the two horizontal ones are those of a shallow
     fluid, ``dw/dy - dv/dz`` and ``du/dz - dw/dx``.  Over a depth, z is upward all the same:
-    ``d/dz`` is ``-d/ddepth``, and a component that counts downward is taken with the opposite sign.
+    ``d/dz`` is ``-d/ddepth``, and a component that is positive downward has the opposite
+    sign.
 
     Parameters
     ----------

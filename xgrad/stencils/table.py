@@ -325,7 +325,7 @@ def _refuse_infinite(table: Table, steps: AnyArray, scheme: Scheme) -> None:
         raise CoordinateError(
             f"the weights of `order={scheme.order}` with {scheme.named} at index {i} do not fit "
             f"into float64, because the steps there are {near.min():g} to {near.max():g}; "
-            + ("count the positions in another unit" if alike else "leave out some of the cells")
+            + ("express the positions in another unit" if alike else "leave out some of the cells")
         )
 
 

@@ -39,7 +39,7 @@ def decoded(raw: xr.Dataset, keywords: Mapping[str, Any]) -> xr.Dataset:
     Warns
     -----
     CoordinateWarning
-        For each attribute that is not a text.
+        For each attribute that is not text.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def decoded(raw: xr.Dataset, keywords: Mapping[str, Any]) -> xr.Dataset:
             else:
                 del variable.attrs[key]
             warn(
-                f"the attribute {key!r} of {name!r} is not a text but {words}, and is "
+                f"the attribute {key!r} of {name!r} is not text but {words}, and is "
                 + ("read as one" if are_words else "left out"),
                 CoordinateWarning,
             )

@@ -73,7 +73,7 @@ def _matching(source: str) -> tuple[str, ...]:
     path = local_path(source)
     if path is None and "*" in re.split("[?#]", source)[0]:
         raise ValueError(
-            f"`source` {shown(source)!r} is a pattern of addresses, which are not listed; name "
+            f"`source` {shown(source)!r} is a pattern in an address, which is not expanded; name "
             "each store"
         )
     if path is None or path.exists() or not _WILD & set(source):

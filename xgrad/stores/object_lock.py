@@ -126,8 +126,8 @@ class ObjectLock:
                     self._is_lost = True
         if self._is_lost:
             raise RuntimeError(
-                "another run has taken over the target, as this one had not shown for "
-                f"{_PATIENCE:.0f} s that it is alive; repeat the command to see what is left"
+                "another run has taken over the target, as this one did not renew its lock for "
+                f"{_PATIENCE:.0f} s; repeat the command to see what is left"
             )
 
     def require(self) -> None:

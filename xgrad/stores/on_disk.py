@@ -122,8 +122,8 @@ def _refuse_overlap(origin: Path, place: Path) -> None:
     for written in (there, _workplace(place).resolve()):
         if here == written or here in written.parents or written in here.parents:
             raise ValueError(
-                f"`target` {str(place)!r} and source {str(origin)!r} contain one another; give "
-                "a path outside"
+                f"`target` {str(place)!r} and source {str(origin)!r}: one is inside the other; "
+                "give a path outside"
             )
 
 

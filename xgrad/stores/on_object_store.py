@@ -270,8 +270,8 @@ def _refuse_overlap(source: object, target: str, place: _Prefix) -> None:
     for one, other in ((origin, place.root), (place.root, origin), (origin, place.beside)):
         if f"{one}/".startswith(f"{other}/"):
             raise ValueError(
-                f"`target` {shown(target)!r} and source {shown(source)!r} contain one another; "
-                "give a URL outside"
+                f"`target` {shown(target)!r} and source {shown(source)!r}: one is inside the "
+                "other; give a URL outside"
             )
 
 

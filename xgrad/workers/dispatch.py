@@ -157,7 +157,7 @@ class _Cluster(Generic[_Task, _Part]):
             self.submit(task)  # not its fault: the workers were restarted
         else:
             address = self._client.scheduler.address
-            raise ConnectionError(f"the dask scheduler at {address} has gone")
+            raise ConnectionError(f"lost the connection to the dask scheduler at {address}")
 
 
 def _all_parts(do: Callable[[_Task], Iterable[_Part]], task: _Task) -> list[_Part]:

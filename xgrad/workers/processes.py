@@ -1,6 +1,6 @@
 """Work in processes of this machine that this process starts, and that talk to it alone.
 
-They talk over pipes without names, which no other user can open.  dask's ``LocalCluster`` would
+They talk over anonymous pipes, which no other user can open.  dask's ``LocalCluster`` would
 open ports instead: any local user could send code to them.
 """
 
@@ -331,7 +331,7 @@ class _AtWork(Generic[_Task, _Part]):
         if given.deaths > self._processes.deaths:
             raise RuntimeError(
                 f"every worker that was given {given.task} died; it may need more memory than a "
-                "worker has, or kill its process"
+                "worker has, or crash its process"
             )
         new = self._processes.replace(process)
         try:
