@@ -64,6 +64,7 @@ def test_a_string_variable() -> None:
         dataset.differentiate("x")
 
 
+@pytest.mark.thorough
 def test_vorticity_near_the_pole() -> None:
     pytest.importorskip("metpy")
     from benchmarks import peers

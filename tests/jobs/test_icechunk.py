@@ -14,6 +14,7 @@ from tests.helpers import same_bits
 from tests.jobs.bucket import Bucket
 
 
+@pytest.mark.thorough  # tests/stores/test_snapshots.py has repositories
 def test_icechunk_has_all_or_nothing_in_one_commit(
     commands: Session, source: Path, tmp_path: Path, expected: xr.Dataset
 ) -> None:

@@ -149,6 +149,7 @@ PLANNED = ["gradient", "around", "second", "magnitude", "laplacian", "divergence
 
 
 @pytest.mark.parametrize("operation", [*PLANNED, *REFUSED])
+@pytest.mark.thorough  # tests/arrays/test_on_cubed.py has the law
 def test_data_of_cubed_have_the_bits_of_data_in_memory(operation: str) -> None:
     ds = on_the_globe()
     spec = cubed.Spec(allowed_mem="200MB", reserved_mem=0, executor_name="single-threaded")

@@ -214,7 +214,8 @@ def s3() -> Iterator[Any]:
     server.stop()
 
 
-@pytest.mark.parametrize("is_stale", [pytest.param(False, marks=pytest.mark.thorough), True])
+@pytest.mark.thorough  # starts a server
+@pytest.mark.parametrize("is_stale", [False, True])
 def test_one_of_many_takes_a_lock_on_s3(is_stale: bool, s3: Any, patience: Any) -> None:
     patience(0)
     path = f"locks/{is_stale}/lock"

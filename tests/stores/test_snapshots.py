@@ -201,6 +201,7 @@ def virtual(tmp_path: Path) -> tuple[str, Path]:
     return f"icechunk:{tmp_path / 'virtual'}", file
 
 
+@pytest.mark.thorough
 def test_virtual_chunks_are_read_only_on_request(
     virtual: tuple[str, Path], commands: Session, tmp_path: Path
 ) -> None:

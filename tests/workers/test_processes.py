@@ -99,14 +99,9 @@ def dies_and_lets_two_more_die(folder: Path) -> Iterator[int]:
     yield 0
 
 
-@pytest.mark.parametrize(
-    "begins",
-    [
-        pytest.param(False, id="as python starts"),
-        pytest.param(True, id="as the work begins", marks=pytest.mark.thorough),
-    ],
-)
-@pytest.mark.parametrize("deaths", [pytest.param(2, marks=pytest.mark.thorough), 3])
+@pytest.mark.thorough  # starts processes for each death
+@pytest.mark.parametrize("begins", [False, True], ids=["as python starts", "as the work begins"])
+@pytest.mark.parametrize("deaths", [2, 3])
 def test_a_process_that_dies_as_it_replaces_another_is_another_death_of_the_task(
     begins: bool, deaths: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
