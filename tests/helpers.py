@@ -26,7 +26,7 @@ def mostly_thorough(cases: Iterable[Any], *quick: Any) -> list[Any]:
 
 
 def also_thorough(quick: str, more: str) -> list[str]:
-    """Dtypes that hypothesis draws, those after the first ones in its thorough profile only.
+    """Dtypes that hypothesis draws: `quick` always, `more` in its thorough profile only.
 
     Each is compiled for seconds.
     """

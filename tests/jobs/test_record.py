@@ -144,7 +144,7 @@ _WITH_A_SINE = 5
 
 
 def _described(results: list[Any], rounded: int) -> dict[str, Any]:
-    """Names, attributes and bits, or six digits of the last ones, which are `rounded`."""
+    """Names, attributes and bits of results; of the last `rounded` ones, six digits."""
     found = {}
     for k, one in enumerate(results):
         for name, each in (one if isinstance(one, xr.Dataset) else one.to_dataset()).items():

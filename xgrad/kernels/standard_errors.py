@@ -106,11 +106,11 @@ def _fit(
     for k in range(n):
         own[k] = counts[k] if there[k] else 0.0
         root[k] = np.sqrt(own[k])
-        n_copies += alike[k] != k
+        n_copies += alike[k] != k  # a flag that starts as a literal would be compiled twice
     if not error_shares.weights_of_all(x, own, size - 1, orders, q, at, weights):
         return np.nan
     error_shares.of_sources(weights, alike, np.ones(n), rows)
-    for k in range(n):
+    for k in range(n):  # an assignment of whole rows would be compiled for seconds
         row[k] = rows[orders.size - 1, k]
     found: float = error_shares.coordinate(rows, int(alike[centre]), share)
     if known != _RESIDUALS:
