@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numcodecs
 import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from tests.helpers import numpy_gradient, same_bits
 from tests.jobs.helpers import SMALL, compare, gradient_of_mixed, mixed, small, write_mixed
@@ -119,35 +117,6 @@ def test_packed_integers_come_out_as_floats(tmp_path: Path) -> None:
     with xr.open_zarr(source, consolidated=False) as given, xr.open_zarr(target) as found:
         assert "scale_factor" not in found.dt_dx.encoding
         assert same_bits(found.dt_dx.values, numpy_gradient(given.t.values, 1.0, 2))
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        (
-            numcodecs.Blosc("lz4", 3, numcodecs.Blosc.BITSHUFFLE),
-            BloscCodec(typesize=4, cname="lz4", clevel=3, shuffle="bitshuffle"),
-        ),
-        (
-            numcodecs.Blosc("zstd", 1, numcodecs.Blosc.NOSHUFFLE),
-            BloscCodec(typesize=4, cname="zstd", clevel=1, shuffle="noshuffle"),
-        ),
-        (numcodecs.GZip(7), GzipCodec(level=7)),
-        (numcodecs.Zstd(5), ZstdCodec(level=5)),
-        (numcodecs.BZ2(1), ZstdCodec(level=0)),  # format 3 has no such compressor
-    ],
-)
-def test_compressors_of_format_2_become_those_of_format_3(
-    given: Any, expected: Any, tmp_path: Path
-) -> None:
-    encoding = {"t": {"chunks": (4, 7, 11), "compressors": [given]}}
-    small()[["t"]].to_zarr(tmp_path / "in.zarr", encoding=encoding, zarr_format=2)
-    job = Job(Request(str(tmp_path / "in.zarr"), None, "x", {}, {}, "a run"))
-    write(skeleton(job, 3, checksum=False), tmp_path / "out.zarr", 3)
-    array: Any = zarr.open_group(tmp_path / "out.zarr")["dt_dx"]
-    assert array.metadata.zarr_format == 3
-    assert array.compressors == (expected,)
-    assert array.chunks == (4, 7, 11)
 
 
 def test_an_unfinished_target_is_marked_with_the_token_of_its_run(tmp_path: Path) -> None:

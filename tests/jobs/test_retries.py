@@ -12,6 +12,7 @@ import pytest
 
 import xgrad
 from tests.command import run, started, stopped
+from tests.helpers import script
 from tests.jobs.helpers import assert_equal, dataset, with_codec, write_for_codec
 
 
@@ -68,6 +69,31 @@ class Faulty(numcodecs.abc.Codec):
 
 numcodecs.register_codec(Faulty)
 """
+
+
+def write_faulty(path: Path, first: int) -> None:
+    values = np.ones((20, 30, 40), "f4")
+    values[16, 0, 0] = first
+    write_for_codec(path, values, "faulty")
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_in_this_process_an_attempt_is_repeated_as_often(
+    retries: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    script(tmp_path / "faulty.py")
+    attempts = tmp_path / "attempts"
+    monkeypatch.setenv("ATTEMPTS", str(attempts))
+    write_faulty(tmp_path / "in.zarr", 666)
+    with pytest.raises(RuntimeError, match="variable 't' could not be read") as raised:
+        xgrad.gradient_to_zarr(
+            tmp_path / "in.zarr", tmp_path / "out.zarr", "t", "x", retries=retries
+        )
+    assert "a bad sector" in str(raised.value)
+    assert attempts.read_text() == "x" * (1 + retries)
+
+
 DEADLY = "every worker that was given variable 't', time"
 
 
@@ -75,7 +101,7 @@ DEADLY = "every worker that was given variable 't', time"
     ("first", "message", "workers", "retries"),
     [
         pytest.param(666, "a bad sector", (), 0, marks=pytest.mark.thorough),
-        (666, "a bad sector", (), 2),
+        pytest.param(666, "a bad sector", (), 2, marks=pytest.mark.thorough),
         pytest.param(666, "a bad sector", ("--workers", 1), 2, marks=pytest.mark.thorough),
         pytest.param(666, "a bad sector", ("--workers", 2), 0, marks=pytest.mark.thorough),
         pytest.param(667, DEADLY, ("--workers", 2), 0, marks=pytest.mark.thorough),
@@ -87,9 +113,7 @@ def test_an_attempt_that_fails_is_repeated_as_often_as_retries_says(
 ) -> None:
     attempts = tmp_path / "attempts"
     environment = {**with_codec(tmp_path, FAULTY), "ATTEMPTS": str(attempts)}
-    values = np.ones((20, 30, 40), "f4")
-    values[16, 0, 0] = first
-    write_for_codec(tmp_path / "in.zarr", values, "faulty")
+    write_faulty(tmp_path / "in.zarr", first)
     done = run("gradient", tmp_path / "in.zarr", tmp_path / "out.zarr", "--dim", "x",
                "--retries", retries, *workers, env=environment)  # fmt: skip
     assert done.returncode == 1

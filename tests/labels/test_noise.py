@@ -9,10 +9,10 @@ import pint
 import pytest
 import xarray as xr
 
+from tests.labels.helpers import UNITS
 from xgrad.labels import noise
 from xgrad.labels.options import Options
 
-UNITS = pint.UnitRegistry(force_ndarray_like=True)  # as that of pint-xarray
 DATA = xr.Variable("x", [1.0], {"units": "m"})
 
 
