@@ -264,8 +264,8 @@ def test_errors(commands: Session, source: Path, tmp_path: Path) -> None:
         bad = given.load().assign_coords(time=given.time.values[[0, 0, *range(2, 40)]])
         bad.drop_encoding().to_zarr(tmp_path / "bad.zarr", zarr_format=2)
     common = ("gradient", source, out)
-    fails("does not exist", "gradient", tmp_path / "missing.zarr", out)
     for message, *arguments in (
+        ("does not exist", "gradient", tmp_path / "missing.zarr", out),
         ("'3' is not one of", *common, "--edge-order", "3"),
         ("which the source lacks; it has ['t']", *common, "--var", "q"),
         ("'time' twice", *common, "--dim", "time", "--dim", "time"),
@@ -330,6 +330,7 @@ def test_a_job_resumes_after_a_full_disk(source: Path, tmp_path: Path) -> None:
         subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.thorough  # the next test but one interrupts, and test_kills.py has the law
 def test_an_interrupt_publishes_nothing_and_exits_with_130(
     commands: Session, source: Path, tmp_path: Path
 ) -> None:
@@ -349,7 +350,7 @@ def test_an_interrupt_publishes_nothing_and_exits_with_130(
     assert not partial.exists()
 
 
-@pytest.mark.thorough  # the interrupt before it is in the quick suite
+@pytest.mark.thorough  # the next test interrupts
 def test_an_interrupt_after_the_publication_says_that_all_is_done(
     source: Path, tmp_path: Path
 ) -> None:
@@ -399,7 +400,7 @@ def test_an_interrupt_is_left_to_programs_that_import_the_package() -> None:
     subprocess.run([sys.executable, "-c", code, "xgrad"], check=True)
 
 
-@pytest.mark.thorough  # the interrupts above have the law
+@pytest.mark.thorough  # an interrupt of the imports is above
 def test_an_interrupt_while_workers_start_is_reported_in_one_line(
     source: Path, tmp_path: Path
 ) -> None:

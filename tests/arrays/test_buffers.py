@@ -118,6 +118,7 @@ def test_the_limit_is_read_from_the_environment(
     assert buffers._from_environment() == expected
 
 
+@pytest.mark.thorough  # starts two processes
 def test_the_environment_is_read_on_import() -> None:
     code = "import os; os.environ['XGRAD_BUFFERS'] = '0'; from xgrad.arrays import buffers as b;"
     assert run(f"{code} print(b.limit)") == "0\n"
@@ -266,7 +267,7 @@ gradient(2)
 threads = [threading.Thread(target=work) for _ in range(2)]
 for thread in threads:
     thread.start()
-ended = [ends_well(forked()) for _ in range(5)]
+ended = [ends_well(forked()) for _ in range(2)]
 over.set()
 for thread in threads:
     thread.join()
@@ -295,7 +296,7 @@ def test_a_result_that_lives_until_the_process_ends_is_freed_without_a_message()
 
 
 def test_results_of_many_threads_do_not_share_memory() -> None:
-    values = np.random.default_rng(0).normal(size=(200, 50, 40))
+    values = np.random.default_rng(0).normal(size=(100, 50, 40))
     expected = numpy_gradient(values, 1.0, 0)
     wrong = []
 

@@ -14,13 +14,19 @@ from hypothesis.extra import numpy as npst
 
 from tests import engines
 from tests.arrays.helpers import chunkings, reduced
-from tests.helpers import mostly_thorough, nothing_computed, numpy_gradient, same_bits
+from tests.helpers import (
+    also_thorough,
+    mostly_thorough,
+    nothing_computed,
+    numpy_gradient,
+    same_bits,
+)
 from xgrad.arrays import combine
 from xgrad.arrays.term import Positions, Term
 from xgrad.errors import ChunkError
 from xgrad.stencils.scheme import Scheme
 
-DTYPES = ["f2", "f4", "f8", "c8", "c16", "i2", "u1", "i8", ">f4", ">i4"]
+DTYPES = also_thorough("f2 f4 f8 i2 u1 i8 >f4 >i4", "c8 c16")
 
 
 @st.composite

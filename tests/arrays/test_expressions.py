@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.arrays.helpers import chunkings
-from tests.helpers import nothing_computed, same_bits
+from tests.helpers import mostly_thorough, nothing_computed, same_bits
 from xgrad.arrays import combine
 from xgrad.arrays.term import Positions, Term
 from xgrad.stencils.scheme import Scheme
@@ -51,7 +51,7 @@ def boxes(draw: Any) -> Any:
     return tuple(found)
 
 
-@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("name", mostly_thorough(TERMS, "accuracy 4", "around", "gaps", "factors"))
 @settings(max_examples=max(1, settings().max_examples // 2))  # each one plans two selections
 @given(chunks=st.tuples(*map(chunkings, SHAPE)), box=boxes())
 def test_a_selection_has_the_bits_of_the_whole(name: str, chunks: Any, box: Any) -> None:

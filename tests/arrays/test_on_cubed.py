@@ -36,7 +36,7 @@ SCHEMES = [
 ]
 # The last two have chunks that are too short for stencils that reach further.
 PROBLEMS: list[tuple[Any, int, tuple[int, int]]] = [
-    (VALUES.astype("f4"), 0, (4, 9)),
+    (VALUES, 0, (4, 9)),
     (GAPS, 1, (11, 4)),
     ((10 * VALUES).astype("i2"), 0, (2, 5)),
 ]
@@ -56,7 +56,7 @@ def test_any_chunks_have_the_bits_of_an_array_in_memory(scheme: Scheme) -> None:
         assert same_bits(lazy.compute(), expected)
 
 
-@pytest.mark.parametrize("how", ["sum", "norm", "angle"])
+@pytest.mark.parametrize("how", mostly_thorough(["sum", "norm", "angle"], "norm"))
 def test_several_arrays_in_other_chunks_are_combined(how: Any) -> None:
     other, inside = VALUES[::-1].copy(), np.linspace(1, 2, 9)
     factor = np.linspace(1, 3, 11)[:, None]

@@ -10,14 +10,16 @@ import pytest
 
 from tests import engines
 from tests.arrays.sources import CHEAP, VALUES, of_a_user, stored
-from tests.helpers import same_bits
+from tests.helpers import mostly_thorough, same_bits
 from xgrad.arrays import combine
 from xgrad.arrays.readable_expressions import Reader, levels
 from xgrad.arrays.term import Term
 from xgrad.stencils.scheme import Scheme
 
 
-@pytest.mark.parametrize("name", CHEAP)
+@pytest.mark.parametrize(
+    "name", mostly_thorough(CHEAP, "a mask", "transposed", "a part", "a gradient with a factor")
+)
 def test_a_block_is_one_task_that_needs_nothing_but_data(name: str, tmp_path: Path) -> None:
     with engines.in_xarray("dask_array"):
         array = CHEAP[name](stored(tmp_path)).data

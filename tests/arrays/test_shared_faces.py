@@ -117,7 +117,8 @@ def test_an_axis_in_one_chunk_has_no_halo(boundary: Any, engine: str) -> None:
 
 
 # About dask's configuration, so for dask.array alone.
-@pytest.mark.parametrize("planning", ["True", pytest.param("False", marks=pytest.mark.thorough)])
+@pytest.mark.thorough  # the engines beside each other are in test_combine.py
+@pytest.mark.parametrize("planning", ["True", "False"])
 def test_both_array_engines_of_dask_give_numpys_numbers(planning: str) -> None:
     # The engine is chosen when dask.array is imported, hence in a fresh process.
     code = (

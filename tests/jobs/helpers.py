@@ -51,7 +51,7 @@ def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool]) -> bool
 SMALL = {"time": 13, "level": 7, "x": 11}
 
 
-def small(dtype: str = "f4") -> xr.Dataset:
+def small(dtype: str = "f8") -> xr.Dataset:
     rng = np.random.default_rng(0)
     shape = tuple(SMALL.values())
     values = 100 * rng.normal(size=shape)
@@ -72,7 +72,7 @@ def small(dtype: str = "f4") -> xr.Dataset:
             "time": np.array("2000-01-01", "M8[s]") + np.arange(13) ** 2 * np.timedelta64(60, "s"),
             "level": [1000, 850, 700, 500, 300, 200, 100],
             "x": np.arange(11) * 30.0,
-            "height": (tuple(SMALL), own.astype("f4")),
+            "height": (tuple(SMALL), own),
             "lon": (tuple(SMALL), turned),
         },
     )

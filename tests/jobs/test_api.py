@@ -121,7 +121,9 @@ NEW: dict[str, Callable[..., Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", ["in.zarr", "gradient", "curl"])
+@pytest.mark.parametrize(
+    "name", ["in.zarr", "gradient", pytest.param("curl", marks=pytest.mark.thorough)]
+)
 def test_plans_take_the_operation_first_and_still_the_old_order(
     name: str, tmp_path: Path, monkeypatch: Any
 ) -> None:

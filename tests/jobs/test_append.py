@@ -223,7 +223,7 @@ OTHERWISE: dict[str, tuple[Any, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(
     "what",
-    mostly_thorough(OTHERWISE, "values", "a coordinate", "an option", "fewer cells", "an addition"),
+    mostly_thorough(OTHERWISE, "values", "an option", "fewer cells"),
 )
 def test_what_changed_otherwise_is_named_and_refused(what: str, folder: Path) -> None:
     change, options, message = OTHERWISE[what]
@@ -296,6 +296,7 @@ def test_files_that_follow_one_another(tmp_path: Path) -> None:
         to_zarr("gradient", pattern, target, append="time", **options)
 
 
+@pytest.mark.thorough  # a store that grows is above
 def test_a_file_that_grows_is_computed_again(tmp_path: Path) -> None:
     given, target = data(DATES)[["u"]], tmp_path / "out.zarr"
     for n in (20, 32):

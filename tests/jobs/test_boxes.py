@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xarray.core import indexing
 
-from tests.helpers import same_bits
+from tests.helpers import mostly_thorough, same_bits
 from xgrad.jobs.boxes import Boxes
 
 SHAPE = (7, 5, 9)
@@ -42,7 +42,9 @@ def keys(draw: st.DrawFn, size: int) -> Any:
     return slice(start, draw(st.integers(start + 1, size)), draw(st.integers(1, 3)))
 
 
-@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize(
+    "name", mostly_thorough(ARRAYS, "as it is", "other chunks", "of all before", "joined")
+)
 @given(st.data())
 def test_any_box_has_the_bits_of_dask(name: str, data: st.DataObject) -> None:
     array = ARRAYS[name]

@@ -50,7 +50,7 @@ FILES: dict[str, tuple[str | None, dict[str, Any], dict[str, Any]]] = {
 
 
 # What the quick profile has of these.
-QUICK = ("units that move", "a scale factor", "the unit", "noleap", "the times", "the scale")
+QUICK = ("units that move", "the unit", "noleap", "the times", "the scale")
 
 
 def each(cases: Iterable[str]) -> pytest.MarkDecorator:
@@ -131,6 +131,7 @@ def test_the_same_times_in_other_units(what: str, tmp_path: Path) -> None:
     assert appended(changed(tmp_path, SAME[what]), tmp_path) > 0.5
 
 
+@pytest.mark.thorough  # a calendar is among the cases above
 @each(["noleap", "360_day", "julian"])
 def test_any_calendar(what: str, tmp_path: Path) -> None:
     assert appended(changed(tmp_path, _as_they_were, what), tmp_path) > 0.5

@@ -68,9 +68,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", mostly_thorough(OBJECTS, "open_zarr", "without dask", "arithmetic")
-)
+@pytest.mark.parametrize("name", mostly_thorough(OBJECTS, "open_zarr", "arithmetic"))
 def test_a_job_gives_the_bits_of_the_accessor(name: str, folder: Path, tmp_path: Path) -> None:
     given = OBJECTS[name](folder)
     with nothing_computed():

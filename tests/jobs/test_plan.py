@@ -21,5 +21,5 @@ def test_the_plan_prints_itself_and_nothing_is_written(tmp_path: Path) -> None:
     assert (plan.n_chunks, plan.n_regions) == (12, 4)
     assert (plan.bytes_read, plan.bytes_written) == (size, 3 * size)
     assert plan.peak < plan.memory.n_bytes == memory
-    for word in ("in.zarr", "regions   4", "predicted", "as asked for", "12 kB", "4 × 7 × 11"):
+    for word in ("in.zarr", "regions   4", "predicted", "as asked for", "24 kB", "4 × 7 × 11"):
         assert word in str(plan), str(plan)

@@ -51,6 +51,7 @@ def test_a_command_says_what_it_resumes(
     assert len(done.stderr.splitlines()) == (progress != "none")
 
 
+@pytest.mark.thorough  # a process of its own; test_memory.py has a terminal, too
 def test_a_terminal_gets_a_bar_of_what_is_left(source: Path, tmp_path: Path) -> None:
     status, lines = on_a_terminal("gradient", source, tmp_path / "out.zarr", "--dim", "x")
     assert status == 0

@@ -92,7 +92,7 @@ def test_a_rehearsal_warns_of_nothing_and_takes_the_same_cells_of_any_column(
     for n in (1000, 70_000):  # float16 ends at 65504
         data = xr.Dataset(
             {"t": (("z", "x"), np.ones((n, 3), "f2"))},
-            {"height": (("z", "x"), np.arange(n, dtype="f4")[:, None] + np.zeros(3, "f4"))},
+            {"height": (("z", "x"), np.arange(n, dtype="f8")[:, None] + np.zeros(3))},
         )
         data.to_zarr(tmp_path / f"{n}.zarr", zarr_format=2)
         options: Any = {"spacing": {"z": "height"}}

@@ -92,7 +92,7 @@ def test_an_unfinished_job_is_resumed_with_its_own_options_only(tmp_path: Path) 
             gradient_to_zarr(source, target, **options)
     # Finished regions are not done again: a chunk that is changed now stays changed.
     written = tmp_path / "out.zarr.partial" / "store.zarr" / "dt_dx" / "0.0.0"
-    values = numcodecs.Blosc().encode(np.full((4, 7, 11), 7, "f4"))
+    values = numcodecs.Blosc().encode(np.full((4, 7, 11), 7, "f8"))
     written.write_bytes(values)
     gradient_to_zarr(source, target, dim="x")
     with xr.open_zarr(target) as found:
@@ -209,9 +209,9 @@ def test_what_a_command_began_is_continued_in_python_with_every_default_spelled_
 
 
 @pytest.mark.parametrize("kept", [
-    "[" * 10**5, b"\xff\xfe",
+    "[" * 10**5,
     *(pytest.param(one, marks=pytest.mark.thorough)
-      for one in ("[]", "", '{"version": 3}', "3", "null", "{", b"\0")),
+      for one in (b"\xff\xfe", "[]", "", '{"version": 3}', "3", "null", "{", b"\0")),
 ])  # fmt: skip
 def test_a_damaged_description_of_a_job_is_refused(kept: str | bytes, tmp_path: Path) -> None:
     job = unfinished(tmp_path).parent / "job.json"
@@ -220,9 +220,10 @@ def test_a_damaged_description_of_a_job_is_refused(kept: str | bytes, tmp_path: 
 
 
 @pytest.mark.parametrize("line", [
-    "0:99,0:7,0:11 0", "nonsense",
+    "0:99,0:7,0:11 0",
     *(pytest.param(one, marks=pytest.mark.thorough)
-      for one in ("0:4,0:7,0:11", "0:4,0:7,0:11 1", "0:4 0", "0:4,0:7,0:11 -1", "4:0,0:7,0:11 0")),
+      for one in ("nonsense", "0:4,0:7,0:11", "0:4,0:7,0:11 1", "0:4 0", "0:4,0:7,0:11 -1",
+                  "4:0,0:7,0:11 0")),
 ])  # fmt: skip
 def test_a_journal_of_another_job_is_refused(line: str, tmp_path: Path) -> None:
     (unfinished(tmp_path).parent / "finished").write_text(f"{line}\n")

@@ -24,7 +24,7 @@ from xgrad.stencils.scheme import Scheme
 # Dtypes of the data and of the positions.  Each pair that is not of integers is compiled apart.
 # Complex numbers take long to compile: with threads there is one pair of them, and all are among
 # the thorough ones.
-USUAL = [("f4", "f4"), ("f4", "f8"), ("f8", "f8"), ("i4", "f8")]
+USUAL = [("f4", "f8"), ("f8", "f8"), ("i4", "f8")]
 PAIRS = list(itertools.product([*INEXACT, "i4"], ["f4", "f8", "i4"]))
 
 
@@ -115,7 +115,7 @@ def test_threads_over_columns_change_no_bit(
 @pytest.mark.parametrize(
     "boundary",
     mostly_thorough(
-        ["one-sided", "periodic", "extend", "reflect", "nan", 2.0], "one-sided", "periodic", 2.0
+        ["one-sided", "periodic", "extend", "reflect", "nan", 2.0], "one-sided", "periodic"
     ),
 )
 def test_each_column_gets_the_derivative_of_an_axis_with_its_positions(
@@ -143,7 +143,9 @@ def test_each_column_gets_the_derivative_of_an_axis_with_its_positions(
         assert same_bits(lazy.compute(scheduler="sync"), found)
 
 
-@pytest.mark.parametrize("order_accuracy", [(1, 2), (1, 4), (2, 2)])
+@pytest.mark.parametrize(
+    "order_accuracy", mostly_thorough([(1, 2), (1, 4), (2, 2)], (1, 2), (1, 4))
+)
 @pytest.mark.parametrize("skipna", [False, True])
 def test_columns_may_start_over_inside_the_array(order_accuracy: Any, skipna: bool) -> None:
     rings = [

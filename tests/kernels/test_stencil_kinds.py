@@ -77,9 +77,9 @@ long_axes = [
     pytest.mark.parametrize(
         "boundary",
         [
-            ("one-sided", "one-sided"), ("periodic", "periodic"), ("reflect", "nan"),
-            ("extend", 0.5),
-            pytest.param(("one-sided", "reflect"), marks=pytest.mark.thorough),
+            ("periodic", "periodic"), ("one-sided", "reflect"),
+            *(pytest.param(pair, marks=pytest.mark.thorough)
+              for pair in (("one-sided", "one-sided"), ("reflect", "nan"), ("extend", 0.5))),
         ],
     ),
 ]  # fmt: skip

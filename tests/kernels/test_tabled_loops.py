@@ -75,6 +75,7 @@ def test_numpys_loops_have_the_bits_of_the_compiled_ones_for_fits(
             assert same_bits(found, whole_axis[:, start:end])
 
 
+@pytest.mark.thorough  # compiles for complex numbers, too
 def test_all_layouts_and_kinds_of_memory_share_six_compiled_variants() -> None:
     for dtype in DTYPES:
         for steps in (0.5, np.float32(0.5), np.float64(0.5), np.array([1.0, 2.0, 3.0], "f4")):

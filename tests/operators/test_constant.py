@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import xgrad
-from tests.helpers import nothing_computed, same_bits
+from tests.helpers import mostly_thorough, nothing_computed, same_bits
 from tests.operators.seas import of_height, seamount
 
 HELD = {"constant": {"s": "z"}}
@@ -105,7 +105,9 @@ CHUNKS = [{"x": 5, "y": 2, "s": 3, "time": 1}, {"x": -1, "y": 1, "s": 1}, {"s": 
 
 
 @pytest.mark.parametrize("halo", ["auto", pytest.param("shared", marks=pytest.mark.thorough)])
-@pytest.mark.parametrize("heights", ["lazy", "in memory", "constant in time"])
+@pytest.mark.parametrize(
+    "heights", mostly_thorough(["lazy", "in memory", "constant in time"], "lazy", "in memory")
+)
 @pytest.mark.parametrize(
     "chunks", [CHUNKS[0], *(pytest.param(one, marks=pytest.mark.thorough) for one in CHUNKS[1:])]
 )

@@ -209,7 +209,10 @@ OPERATIONS: dict[str, Any] = {
 
 
 @pytest.mark.filterwarnings("ignore::xgrad.CoordinateWarning")
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize(
+    "name",
+    mostly_thorough(OPERATIONS, "gradient", "along y, wide", "divergence", "along the grid"),
+)
 def test_a_repeated_row_is_an_edge(name: str) -> None:
     # Without a pole of the grid, and the last row twice.
     plain = tripolar().isel(x=slice(5, 50), y=slice(0, -2))
@@ -291,7 +294,7 @@ def test_missing_places_take_only_what_is_beside_them() -> None:
         assert same_bits(lazy.fdgrad.gradient("x", metric="sphere").df_dx.values, found.values)
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "i4"])
+@pytest.mark.parametrize("dtype", mostly_thorough(["f4", "f8", "i4"], "f8", "i4"))
 @pytest.mark.parametrize("more", [{}, {"edge_order": 2}, {"accuracy": 4}])
 def test_with_skipna_a_missing_place_is_an_edge_along_the_grid(
     dtype: str, more: dict[str, Any]

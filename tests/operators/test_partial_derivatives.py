@@ -52,7 +52,7 @@ def two(f: xr.DataArray) -> xr.Dataset:
 
 
 # Each grid, and complex numbers on one.
-QUICK = [("sphere", "f4")]
+QUICK = [("sphere", "f8")]
 
 
 @pytest.mark.filterwarnings("ignore::xgrad.CoordinateWarning")

@@ -56,7 +56,7 @@ def test_along_meridians_and_parallels_the_angle_is_known() -> None:
     np.testing.assert_allclose(found.u, a, rtol=1e-6, atol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("dtype", [pytest.param("f4", marks=pytest.mark.thorough), "f8"])
 def test_no_bit_depends_on_chunks_or_on_lazy_places(dtype: str) -> None:
     ds = on("Albers", 23)[0].expand_dims(time=3).copy().astype(dtype)
     expected = turned(ds, "grid")

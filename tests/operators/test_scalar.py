@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xgrad
@@ -21,8 +21,11 @@ from xgrad.arrays import block, threads
 @pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.parametrize("operation", ["magnitude", "laplacian", "direction"])
-def test_results_equal_those_built_from_single_derivatives(operation: str, name: str) -> None:
-    f = volume("f4", gaps=name == "gaps")
+@pytest.mark.parametrize("dtype", ["f8", pytest.param("f4", marks=pytest.mark.thorough)])
+def test_results_equal_those_built_from_single_derivatives(
+    dtype: str, operation: str, name: str
+) -> None:
+    f = volume(dtype, gaps=name == "gaps")
     expected = by_hand(operation, f, OPTIONS[name])
     found = made(operation, f, OPTIONS[name])
     assert found.name == f"f_{'gradient_' * (operation != 'laplacian')}{operation}"
@@ -48,11 +51,11 @@ def test_results_of_any_dtype_equal_those_built_from_derivatives(
 
 
 @pytest.mark.usefixtures("loops")
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=max(1, settings().max_examples // 4))
 @given(st.sampled_from(sorted(OPTIONS)), st.sampled_from(["magnitude", "laplacian", "direction"]),
        st.tuples(*(chunkings(size) for size in SHAPE.values())))  # fmt: skip
 def test_no_bit_depends_on_the_chunks(name: str, operation: str, chunks: Any) -> None:
-    f = volume("f4", gaps=name == "gaps")
+    f = volume("f8", gaps=name == "gaps")
     expected = made(operation, f, OPTIONS[name])
     lazy = f.chunk(dict(zip(SHAPE, chunks, strict=True)))
     with nothing_computed():
@@ -69,11 +72,11 @@ def test_no_bit_depends_on_the_chunks(name: str, operation: str, chunks: Any) ->
         pytest.param(name, order, marks=[] if is_quick else pytest.mark.thorough)
         for name in OPTIONS
         for order in ("C", "F", "mixed")
-        for is_quick in [order == "C" or (name in ("plain", "gaps") and order == "mixed")]
+        for is_quick in [name in ("plain", "gaps") and order != "F"]
     ],
 )
 def test_no_bit_depends_on_tiles_threads_or_memory(name: str, order: str, monkeypatch: Any) -> None:
-    f = volume("f4", gaps=name == "gaps")
+    f = volume("f8", gaps=name == "gaps")
     expected = {op: made(op, f, OPTIONS[name]).values for op in ("magnitude", "laplacian")}
     monkeypatch.setattr(block, "_CELLS_OF_A_TILE", 5)
     monkeypatch.setattr(threads, "_BYTES_PER_THREAD", 64)

@@ -61,13 +61,13 @@ def test_slopes_of_harmonics_up_to_degree_3(name: str, harmonic: str) -> None:
         assert abs(found - exactly).max() < 1e-4 * size
 
 
-@pytest.mark.parametrize("name", mostly_thorough(CRS, *[*CRS][::2]))
+@pytest.mark.parametrize("name", mostly_thorough(CRS, *[*CRS][::4]))
 def test_exact_fields_on_the_ellipsoid_from_projection_coordinates(name: str) -> None:
     for key, error in errors_on_the_ellipsoid(name, 200).items():
         assert error < 1e-4, key
 
 
-@pytest.mark.parametrize("name", mostly_thorough(CRS, *[*CRS][::2]))
+@pytest.mark.parametrize("name", mostly_thorough(CRS, *[*CRS][::4]))
 def test_errors_on_the_ellipsoid_fall_with_the_square_of_the_step(name: str) -> None:
     coarse, fine = errors_on_the_ellipsoid(name, 40), errors_on_the_ellipsoid(name, 80)
     for key, error in fine.items():
@@ -108,7 +108,7 @@ OPERATIONS: dict[str, Callable[[xr.Dataset], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", mostly_thorough(OPERATIONS, "curl", "skipna"))
 @pytest.mark.parametrize("dtype", ["f4", pytest.param("f8", marks=pytest.mark.thorough)])
 def test_no_bit_depends_on_chunks(name: str, dtype: str) -> None:
     ds = on("Albers", 13)[0].expand_dims(time=3).copy()
@@ -126,7 +126,7 @@ def test_no_bit_depends_on_chunks(name: str, dtype: str) -> None:
 
 @pytest.mark.parametrize(
     "operation",
-    mostly_thorough(["gradient", "magnitude", "curl", "divergence"], "gradient", "curl"),
+    mostly_thorough(["gradient", "magnitude", "curl", "divergence"], "curl"),
 )
 def test_a_job_has_the_same_bits(operation: str, tmp_path: Path) -> None:
     ds = on("sinusoidal", 25)[0].drop_attrs(deep=False).expand_dims(time=4)

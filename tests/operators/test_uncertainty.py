@@ -96,7 +96,7 @@ def test_they_are_the_scatter_of_the_derivatives(boundary: Any, weights: Any) ->
         assert np.isfinite(rms).sum() >= (9 if skipna else x.size)
 
 
-@pytest.mark.parametrize("error", [{}, {"sigma": 0.2}])
+@pytest.mark.parametrize("error", [{}, pytest.param({"sigma": 0.2}, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("dtype", [pytest.param("f4", marks=pytest.mark.thorough), "f8"])
 def test_chunks_change_no_bit(error: Any, dtype: str) -> None:
     f = noisy(23, 3, 4, dtype=dtype)

@@ -20,7 +20,7 @@ from xgrad.arrays import block
 
 
 @pytest.mark.usefixtures("loops")
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("dtype", ["f8", pytest.param("f4", marks=pytest.mark.thorough)])
 def test_divergence_and_curl_equal_those_built_from_single_derivatives(dtype: str) -> None:
     ds = wind(dtype)
     d = {f"{name}_{dim}": ds[name].fdgrad.gradient(dim)[f"d{name}_d{dim}"].values

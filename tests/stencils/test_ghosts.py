@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.arrays.helpers import chunkings
-from tests.helpers import nothing_computed, numpy_gradient, same_bits
+from tests.helpers import also_thorough, nothing_computed, numpy_gradient, same_bits
 from xgrad.arrays import combine
 from xgrad.stencils import ghosts as boundaries
 from xgrad.stencils.scheme import Scheme
@@ -128,7 +128,7 @@ def schemes(draw: Any) -> tuple[Scheme, Any, tuple[int, ...], Any]:
     )  # fmt: skip
     size = scheme.needed + draw(st.integers(0, 12))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    values = rng.normal(size=(size, 3)).astype(draw(st.sampled_from(["f4", "f8", "c16"])))
+    values = rng.normal(size=(size, 3)).astype(draw(st.sampled_from(also_thorough("f8", "f4 c16"))))
     if scheme.skipna:
         values[rng.random(values.shape) < 0.2] = np.nan
     steps = draw(st.sampled_from([0.5, rng.random(size - 1) + 0.3]))

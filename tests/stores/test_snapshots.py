@@ -310,7 +310,12 @@ def test_a_result_grows_with_its_source(growing: Growing, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("cells", "is_refused"), [(slice(0, 1), True), (slice(15, 16), True), (slice(16, 17), False)]
+    ("cells", "is_refused"),
+    [
+        pytest.param(slice(0, 1), True, marks=pytest.mark.thorough),
+        (slice(15, 16), True),
+        (slice(16, 17), False),
+    ],
 )
 def test_old_cells_that_change(
     cells: slice, is_refused: bool, growing: Growing, tmp_path: Path
@@ -352,7 +357,9 @@ def test_an_array_that_shrinks_and_grows_again_has_changed(
         growing.append(target, allow_missing=True)
 
 
-@pytest.mark.parametrize("way", ["expired", "another branch"])
+@pytest.mark.parametrize(
+    "way", ["expired", pytest.param("another branch", marks=pytest.mark.thorough)]
+)
 def test_a_history_that_is_not_there_any_more(way: str, growing: Growing, tmp_path: Path) -> None:
     begin = growing.first(16)
     growing.more(16, 20)

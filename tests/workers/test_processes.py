@@ -206,6 +206,7 @@ print(opened)
 """
 
 
+@pytest.mark.thorough  # starts five processes
 def test_they_are_unreachable_ignore_an_interrupt_and_end_with_their_parent(
     tmp_path: Path,
 ) -> None:
