@@ -15,7 +15,7 @@ from tests.command import Session, commands_of_all_tests
 
 # No deadline, because the first example of a dtype compiles its kernel.
 settings.register_profile(
-    "quick", max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "quick", max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile(
     "thorough", max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow]

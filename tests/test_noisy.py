@@ -210,7 +210,9 @@ def test_the_flux_form_is_the_fit_of_the_product(operation: str, size: Any) -> N
         assert np.allclose(found, expected[operation].transpose("lat", "lon"), rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize("operation", ["gradient", "laplacian"])
+@pytest.mark.parametrize(
+    "operation", ["gradient", pytest.param("laplacian", marks=pytest.mark.thorough)]
+)
 def test_a_job_and_a_command_have_the_same_bits(
     operation: Any, commands: Session, tmp_path: Path
 ) -> None:

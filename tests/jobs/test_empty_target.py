@@ -49,6 +49,7 @@ def test_shards_are_kept(shards: Any, tmp_path: Path) -> None:
     assert len(files) == np.prod([-(-n // s) for n, s in zip(SMALL.values(), shards, strict=True)])
 
 
+@pytest.mark.thorough  # the shards of the test before it
 def test_shards_may_be_longer_than_an_array(tmp_path: Path) -> None:
     source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
     encoding = {"t": {"chunks": (4, 2, 4), "shards": (16, 8, 12)}}
@@ -80,7 +81,7 @@ def test_chunks_compressors_attributes_and_history_are_kept(source: Path, tmp_pa
     assert "xgrad" in last
 
 
-@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("zarr_format", [2, pytest.param(3, marks=pytest.mark.thorough)])
 def test_the_format_is_kept(zarr_format: Any, tmp_path: Path) -> None:
     source, target = tmp_path / "source.zarr", tmp_path / "target.zarr"
     mixed().drop_vars("land").to_zarr(source, zarr_format=zarr_format, consolidated=False)

@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def dataset() -> xr.Dataset:
-    values = np.random.default_rng(0).normal(280, 10, (12, 18, 20)).astype("f4")
+    values = np.random.default_rng(0).normal(280, 10, (12, 18, 20))
     values[3, 2:5, 7] = np.nan
     coords = {"time": np.arange(12.0) ** 1.1, "y": np.arange(18.0), "x": np.arange(20.0)}
     return xr.Dataset(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.command import Session, on_a_terminal
+from tests.helpers import mostly_thorough
 from tests.jobs.helpers import small, spoiled
 from xgrad.jobs.api import gradient_to_zarr, plan_to_zarr
 from xgrad.jobs.progress import Log, shown
@@ -39,7 +40,7 @@ def test_a_report_counts_this_run_and_says_what_was_done_before(
     assert "resumed" not in str(report)
 
 
-@pytest.mark.parametrize("progress", ["auto", "log", "bar", "none"])
+@pytest.mark.parametrize("progress", mostly_thorough(["auto", "log", "bar", "none"], "log", "none"))
 def test_a_command_says_what_it_resumes(
     commands: Session, source: Path, tmp_path: Path, progress: str
 ) -> None:

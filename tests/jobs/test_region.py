@@ -227,6 +227,7 @@ def test_a_job_takes_heights_as_an_array_and_makes_those_of_formula_terms(tmp_pa
         assert_equal(target, ds.fdgrad.gradient("x", constant={"s": constant}))
 
 
+@pytest.mark.thorough  # the tests beside it hold heights, too
 def test_a_job_of_some_variables_holds_heights_that_are_another(tmp_path: Path) -> None:
     z = seamount(0.5, 17, 3, levels=8).drop_attrs()
     ds = xr.Dataset({"q": np.exp(z / 700), "r": z**2, "z": z})

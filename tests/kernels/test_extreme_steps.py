@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.arrays.helpers import chunkings
-from tests.helpers import same_bits
+from tests.helpers import also_thorough, same_bits
 from xgrad.arrays import combine
 from xgrad.arrays.term import Positions
 from xgrad.kernels import extreme_steps
@@ -37,7 +37,7 @@ def columns(draw: Any) -> tuple[Any, int, float | None]:
         x = np.mod(x + draw(st.integers(0, 359)), period)
     x[rng.random(shape) < draw(st.sampled_from([0, 0.05]))] = np.nan
     x[rng.random(shape) < draw(st.sampled_from([0, 0.05]))] = np.inf
-    return x.astype(draw(st.sampled_from(["f4", "f8"]))), axis, period
+    return x.astype(draw(st.sampled_from(also_thorough("f8", "f4")))), axis, period
 
 
 def of_parts(x: Any, axis: int, period: float | None, sizes: tuple[int, ...]) -> Any:
@@ -48,7 +48,7 @@ def of_parts(x: Any, axis: int, period: float | None, sizes: tuple[int, ...]) ->
     return np.concatenate(parts, axis=axis)
 
 
-INFINITE = np.array([0.75, 1.75, 3.25, np.inf], "f4")
+INFINITE = np.array([0.75, 1.75, 3.25, np.inf])
 
 
 @pytest.mark.parametrize("period", [None, PERIOD])

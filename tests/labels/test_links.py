@@ -156,7 +156,7 @@ def test_what_is_named_is_differentiated() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", mostly_thorough([None, ["u"], ["u", "y_bnds"], ["cell_area"]], None, ["u", "y_bnds"])
+    "names", mostly_thorough([None, ["u"], ["u", "y_bnds"], ["cell_area"]], ["u", "y_bnds"])
 )
 def test_a_job_does_the_same(names: list[str] | None, file: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.zarr"

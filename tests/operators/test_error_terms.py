@@ -206,7 +206,9 @@ def test_where_there_is_no_slope_there_is_no_error() -> None:
     assert found.f_gradient_direction_standard_error.isnull().all()
 
 
-@pytest.mark.parametrize("name", ["laplacian", "divergence", "curl"])
+@pytest.mark.parametrize(
+    "name", mostly_thorough(["laplacian", "divergence", "curl"], "laplacian", "curl")
+)
 def test_so_it_is_from_residuals_on_a_sphere(name: str) -> None:
     """Where terms share all cells of a dimension, and values are added to derivatives."""
     like, rng = globe(), np.random.default_rng(6)
@@ -245,6 +247,7 @@ def test_from_residuals_it_is_the_scatter_of_the_results(name: str) -> None:
         assert ((away <= half).mean("field") > least).all(), one
 
 
+@pytest.mark.thorough  # test_uncertainty.py has the law for a derivative
 def test_95_percent_of_intervals_cover_the_truth() -> None:
     like = plane()
     noise = np.random.default_rng(5).normal(0, SIGMA, (10_000, *like.shape))

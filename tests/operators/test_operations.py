@@ -68,10 +68,15 @@ def test_a_job_gives_the_bits_of_the_accessor(
 @pytest.mark.parametrize(
     ("operation", "options"),
     [
-        ("rotate", {"to": "grid", "radius": 1.0}),
         ("rotate", {"to": "grid", "metric": "ellipsoid", "accuracy": 4}),
         ("hessian", {"metric": "sphere"}),
-        ("direction", {"metric": "sphere"}),
+        *(
+            pytest.param(*case, marks=pytest.mark.thorough)
+            for case in (
+                ("rotate", {"to": "grid", "radius": 1.0}),
+                ("direction", {"metric": "sphere"}),
+            )
+        ),
     ],
 )
 def test_a_job_on_a_curvilinear_grid_gives_the_bits_of_the_accessor(

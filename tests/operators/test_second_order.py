@@ -242,6 +242,7 @@ def test_lazy_places_make_data_in_memory_lazy() -> None:
         assert same_bits(values, expected[key]), key
 
 
+@pytest.mark.thorough  # test_operations.py has jobs of each operation
 @pytest.mark.parametrize(
     "name",
     [

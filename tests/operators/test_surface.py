@@ -166,6 +166,7 @@ def test_a_job_has_the_same_bits_where_places_are_missing_or_repeated(tmp_path: 
                 assert same_bits(found[key], expected[key])
 
 
+@pytest.mark.thorough  # test_operations.py has jobs of each operation
 @pytest.mark.parametrize(
     "metric",
     [

@@ -464,7 +464,7 @@ def test_a_job_weighs_fits_too(dims: Any, commands: Session, tmp_path: Path) -> 
                 assert same_bits(found[name].values, expected[name].values)
 
 
-@pytest.mark.parametrize("sigma", [None, 0.25])
+@pytest.mark.parametrize("sigma", [pytest.param(None, marks=pytest.mark.thorough), 0.25])
 def test_a_job_and_a_command_have_the_same_bits(
     sigma: Any, commands: Session, tmp_path: Path
 ) -> None:
@@ -493,6 +493,7 @@ def test_a_job_and_a_command_have_the_same_bits(
     assert again.reused == 1
 
 
+@pytest.mark.thorough  # test_append.py has the law
 def test_a_store_that_grows_is_that_of_a_full_job(tmp_path: Path) -> None:
     f = noisy(60, 3).to_dataset().chunk(t=6)
     options: Any = {"dim": ["t"], "window": 9, "uncertainty": True}
