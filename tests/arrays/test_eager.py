@@ -37,7 +37,7 @@ def test_large_memory_in_parts_equals_numpy(axis: int, dtype: str, monkeypatch: 
 def test_threads_change_no_bit_of_a_combination(how: Any, order: Any, monkeypatch: Any) -> None:
     rng = np.random.default_rng(0)
     shape = (30, 31, 33)
-    f = np.asarray(rng.normal(size=shape), "f8", order=order)
+    f = np.asarray(rng.normal(size=shape), "f4", order=order)
     x = Positions(np.cumsum(rng.random((30, 31, 1)) + 0.3, axis=0))
     terms = [
         Term("f", 0, x),

@@ -36,7 +36,7 @@ SCHEMES = [
 ]
 # The last two have chunks that are too short for stencils that reach further.
 PROBLEMS: list[tuple[Any, int, tuple[int, int]]] = [
-    (VALUES, 0, (4, 9)),
+    (VALUES.astype("f4"), 0, (4, 9)),
     (GAPS, 1, (11, 4)),
     ((10 * VALUES).astype("i2"), 0, (2, 5)),
 ]

@@ -72,7 +72,7 @@ def small(dtype: str = "f8") -> xr.Dataset:
             "time": np.array("2000-01-01", "M8[s]") + np.arange(13) ** 2 * np.timedelta64(60, "s"),
             "level": [1000, 850, 700, 500, 300, 200, 100],
             "x": np.arange(11) * 30.0,
-            "height": (tuple(SMALL), own),
+            "height": (tuple(SMALL), own.astype("f4" if dtype == "f4" else "f8")),
             "lon": (tuple(SMALL), turned),
         },
     )

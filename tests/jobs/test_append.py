@@ -296,7 +296,7 @@ def test_files_that_follow_one_another(tmp_path: Path) -> None:
         to_zarr("gradient", pattern, target, append="time", **options)
 
 
-@pytest.mark.thorough  # a store that grows is above
+@pytest.mark.thorough  # a store that grows is tested above
 def test_a_file_that_grows_is_computed_again(tmp_path: Path) -> None:
     given, target = data(DATES)[["u"]], tmp_path / "out.zarr"
     for n in (20, 32):

@@ -49,7 +49,7 @@ def test_shards_are_kept(shards: Any, tmp_path: Path) -> None:
     assert len(files) == np.prod([-(-n // s) for n, s in zip(SMALL.values(), shards, strict=True)])
 
 
-@pytest.mark.thorough  # the shards of the test before it
+@pytest.mark.thorough  # the test before it has shards, too
 def test_shards_may_be_longer_than_an_array(tmp_path: Path) -> None:
     source, target = tmp_path / "in.zarr", tmp_path / "out.zarr"
     encoding = {"t": {"chunks": (4, 2, 4), "shards": (16, 8, 12)}}

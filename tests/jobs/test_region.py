@@ -27,8 +27,11 @@ from xgrad.jobs.assignment import loaded
 @pytest.mark.parametrize(
     "chunks", [(5, 4, 6), pytest.param((1, 7, 11), marks=pytest.mark.thorough)]
 )
-def test_a_job_gives_the_bits_of_the_accessor(name: str, chunks: Any, tmp_path: Path) -> None:
-    given, options = small(), OPTIONS[name]
+@pytest.mark.parametrize("dtype", ["f8", pytest.param("f4", marks=pytest.mark.thorough)])
+def test_a_job_gives_the_bits_of_the_accessor(
+    dtype: str, name: str, chunks: Any, tmp_path: Path
+) -> None:
+    given, options = small(dtype), OPTIONS[name]
     encoding = {"t": {"chunks": chunks}, "height": {"chunks": (5, 3, 4)}}
     given.to_zarr(tmp_path / "in.zarr", encoding=encoding, zarr_format=2)
     gradient_to_zarr(tmp_path / "in.zarr", tmp_path / "out.zarr", "t", **options)

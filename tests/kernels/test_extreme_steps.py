@@ -48,7 +48,7 @@ def of_parts(x: Any, axis: int, period: float | None, sizes: tuple[int, ...]) ->
     return np.concatenate(parts, axis=axis)
 
 
-INFINITE = np.array([0.75, 1.75, 3.25, np.inf])
+INFINITE = np.array([0.75, 1.75, 3.25, np.inf], "f4")
 
 
 @pytest.mark.parametrize("period", [None, PERIOD])

@@ -50,12 +50,13 @@ def test_results_of_any_dtype_equal_those_built_from_derivatives(
     assert same_bits(lazy.values, found.values)
 
 
+@pytest.mark.parametrize("dtype", ["f8", pytest.param("f4", marks=pytest.mark.thorough)])
 @pytest.mark.usefixtures("loops")
 @settings(max_examples=max(1, settings().max_examples // 4))
 @given(st.sampled_from(sorted(OPTIONS)), st.sampled_from(["magnitude", "laplacian", "direction"]),
        st.tuples(*(chunkings(size) for size in SHAPE.values())))  # fmt: skip
-def test_no_bit_depends_on_the_chunks(name: str, operation: str, chunks: Any) -> None:
-    f = volume("f8", gaps=name == "gaps")
+def test_no_bit_depends_on_the_chunks(dtype: str, name: str, operation: str, chunks: Any) -> None:
+    f = volume(dtype, gaps=name == "gaps")
     expected = made(operation, f, OPTIONS[name])
     lazy = f.chunk(dict(zip(SHAPE, chunks, strict=True)))
     with nothing_computed():
@@ -65,6 +66,7 @@ def test_no_bit_depends_on_the_chunks(name: str, operation: str, chunks: Any) ->
     assert found.attrs == expected.attrs
 
 
+@pytest.mark.parametrize("dtype", ["f8", pytest.param("f4", marks=pytest.mark.thorough)])
 @pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize(
     ("name", "order"),
@@ -75,8 +77,10 @@ def test_no_bit_depends_on_the_chunks(name: str, operation: str, chunks: Any) ->
         for is_quick in [name in ("plain", "gaps") and order != "F"]
     ],
 )
-def test_no_bit_depends_on_tiles_threads_or_memory(name: str, order: str, monkeypatch: Any) -> None:
-    f = volume("f8", gaps=name == "gaps")
+def test_no_bit_depends_on_tiles_threads_or_memory(
+    dtype: str, name: str, order: str, monkeypatch: Any
+) -> None:
+    f = volume(dtype, gaps=name == "gaps")
     expected = {op: made(op, f, OPTIONS[name]).values for op in ("magnitude", "laplacian")}
     monkeypatch.setattr(block, "_CELLS_OF_A_TILE", 5)
     monkeypatch.setattr(threads, "_BYTES_PER_THREAD", 64)
